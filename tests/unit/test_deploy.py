@@ -3,16 +3,12 @@
 Variables have to be settings, and command lines have to be commands of the program.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from configparser import RawConfigParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -59,7 +55,7 @@ def is_command(line: list[str]) -> bool:
         return False
 
 
-def documents(path: Path) -> list[Any]:
+def documents(path: Path):
     """Return the documents of a YAML file.
 
     The test is skipped without a library that reads YAML.
@@ -241,13 +237,13 @@ def test_compose():
     assert used == offered
 
 
-def manifests() -> Iterator[dict[str, Any]]:
+def manifests():
     """Yield every Kubernetes object of the manifests."""
     for path in KUBERNETES:
         yield from documents(path)
 
 
-def deployments() -> list[dict[str, Any]]:
+def deployments():
     """Return the specification of each Kubernetes Deployment."""
     return [each["spec"] for each in manifests() if each["kind"] == "Deployment"]
 

@@ -1,7 +1,5 @@
 """Tests that documentation, citations, site and bill of materials fit the code."""
 
-from __future__ import annotations
-
 import ast
 import json
 import pkgutil
@@ -9,11 +7,9 @@ import posixpath
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -26,9 +22,8 @@ from jobs.probes import all_probes
 from jobs.steps import all_steps
 from practice.environment import Ports, product_env
 from tests.browser.walks import BY_HAND, FORM, MOST, NEW_APP
-from tests.fixtures.parsed import table, tool
+from tests.fixtures.parsed import ROOT, files, nodes, table, tool
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAME = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
@@ -173,43 +168,24 @@ def test_make_docs_makes_the_pages_that_say_so():
 
     The Makefile has a command for each of these pages.
     """
-    said = {
-        f"docs/{page.name}"
-        for page in PAGES
-        if "made by `make docs`" in page.read_text(encoding="utf-8")
-    }
+    pages = {f"docs/{page.name}": page.read_text(encoding="utf-8") for page in PAGES}
+    said = {name for name, words in pages.items() if "made by `make docs`" in words}
     told, recipe = (
         re.search(pattern, text("Makefile"), re.MULTILINE)
         for pattern in (r"make docs .*", r"^docs: .*\n((?:\t.*\n)+)")
     )
-    assert told is not None
-    assert recipe is not None
     assert set(re.findall(r"docs/\w+\.md", told[0])) == said
     assert len(recipe[1].splitlines()) == len(said)
 
 
-def statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield every statement of a module; expressions are left out because they hold no import."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        yield (node := waiting.pop())
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            waiting.extend(getattr(node, block, ()))
-
-
-def modules_of(tree: ast.Module) -> Iterator[str]:
-    """Yield every module that a file imports, at any depth."""
-    for node in statements(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-
-
 def imported(*folders: str) -> set[str]:
     """Return the packages that the files of the folders import, by their names on PyPI."""
-    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    modules = {module for path in paths for module in modules_of(ast.parse(text(str(path))))}
+    modules = set[str]()
+    for node in (node for path in files(*folders) for node in nodes(path)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(str(node.module))
     known = packages_distributions()
     tops = {module.partition(".")[0] for module in modules}
     return {name.lower().replace("_", "-") for top in tops for name in known.get(top, ())}
@@ -257,7 +233,7 @@ def _menu(entry: object) -> list[str]:
 
 def test_every_page_has_a_place_in_the_menu():
     """The menu of the site has each English page once, and nothing else."""
-    lines = (ROOT / "tools/mkdocs.yml").read_text("utf-8").replace("!!python/name:", "")
+    lines = text("tools/mkdocs.yml").replace("!!python/name:", "")
     menu = _menu(yaml.safe_load(lines)["nav"])
     assert sorted(menu) == [place for place in PLACES if not place.endswith(".de.md")]
 
@@ -347,24 +323,23 @@ GONE = re.compile(
 @cache
 def headings(page: str) -> frozenset[str]:
     """Return the headings of a page of docs/."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return frozenset(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
+    return frozenset(re.findall(r"^#+ (.+)$", text(f"docs/{page}"), re.MULTILINE))
 
 
-def broken(name: str, text: str) -> list[str]:
+def broken(name: str, said: str) -> list[str]:
     """Return the citations of a text that lead nowhere."""
-    items = tomllib.loads((ROOT / "tests/security/checklist.toml").read_text(encoding="utf-8"))
-    found = [f"{name}: {word}" for word in GONE.findall(text)]
+    items = tomllib.loads(text("tests/security/checklist.toml"))
+    found = [f"{name}: {word}" for word in GONE.findall(said)]
     found += [
         f"{name}: {page}.md {number}"
-        for page, numbers in SECTION.findall(text)
+        for page, numbers in SECTION.findall(said)
         for number in re.findall(r"\d(?:\.\d)?", re.sub(ROWS, "", numbers))
         if not any(line.startswith(f"{number} ") for line in headings(f"platforms/{page}.md"))
     ]
-    found += [f"{name}: {item}" for item in ITEM.findall(text) if item not in items]
+    found += [f"{name}: {item}" for item in ITEM.findall(said) if item not in items]
     found += [
         f"{name}: docs/{page} {heading}"
-        for page, heading in PAGE.findall(text)
+        for page, heading in PAGE.findall(said)
         if not (ROOT / "docs" / page).exists() or heading not in {"", *headings(page)}
     ]
     return found
@@ -430,21 +405,18 @@ def test_a_citation_that_leads_nowhere_is_found(text):
     assert broken("x.py", text) != []
 
 
-LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+LOCK = text("requirements.txt")
 
 
 @pytest.fixture(scope="module")
-def bill() -> dict[str, Any]:
+def bill():
     """Return the bill of materials of the project."""
-    found: dict[str, Any] = json.loads((ROOT / "deploy/sbom.cdx.json").read_text(encoding="utf-8"))
-    return found
+    return json.loads(text("deploy/sbom.cdx.json"))
 
 
 def test_the_file_is_up_to_date():
     """The bill of materials is exactly the file that ``make sbom`` writes now."""
-    assert (ROOT / "deploy/sbom.cdx.json").read_text("utf-8") == tool("sbom").page(), (
-        "run `make sbom`"
-    )
+    assert text("deploy/sbom.cdx.json") == tool("sbom").page(), "run `make sbom`"
 
 
 def test_its_components_are_the_locked_packages(bill):

@@ -1,19 +1,16 @@
 """Tests of the project's structural rules: allowed imports, sizes, and no unfinished work."""
 
-from __future__ import annotations
-
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.parsed import ROOT, files, nodes, tree
 
 HOUSE = ("bot", "jobs", "adaptive_cards", "practice")
+EVERYTHING = (*HOUSE, "tests", "bench", "tools")
 FORBIDDEN = {
     "bot": {"practice"},
     "jobs": {"bot", "adaptive_cards", "practice"},
@@ -71,7 +68,7 @@ LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path):
     """Yield every module that the file imports; ``from a import b`` gives ``a.b``."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
@@ -80,9 +77,26 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def told(path: Path) -> str:
+def told(path) -> str:
     """Return the file's path from the project's folder, for messages."""
     return str(path.relative_to(ROOT))
+
+
+def found_in(paths, is_found):
+    """Return the place of each node that is found, in these files."""
+    return [
+        f"{told(path)}:{node.lineno}" for path in paths for node in nodes(path) if is_found(node)
+    ]
+
+
+def imported(root, *folders: str):
+    """Return the names below a package that files of these folders import, with their files."""
+    return {
+        (told(path), name)
+        for path in files(*folders)
+        for name in imports(path)
+        if name.split(".")[0] == root
+    }
 
 
 @pytest.mark.parametrize("package", HOUSE)
@@ -91,14 +105,8 @@ def test_arrows(package):
 
     The practice cloud and the product import nothing of each other.
     """
-    against = {
-        told(path): name
-        for path in files(package)
-        for name in imports(path)
-        if name.split(".")[0] in FORBIDDEN[package]
-    }
     assert files(package)
-    assert against == {}
+    assert {each for root in FORBIDDEN[package] for each in imported(root, package)} == set()
 
 
 def room(module: str) -> str:
@@ -113,34 +121,19 @@ def room(module: str) -> str:
 
 @pytest.mark.parametrize("package", ORDER)
 def test_arrows_between_folders(package):
-    """Inside a package imports go from the folders that decide to the folders that serve."""
+    """Inside a package imports go from the folders that decide to the folders that serve.
+
+    Each folder and module at the top of a package has a place in the order.
+    """
     rank = {name: number for number, line in enumerate(ORDER[package]) for name in line.split()}
+    own = {told(path): room(told(path)[:-3].replace("/", ".")) for path in files(package)}
     against = [
-        f"{told(path)}: {name}"
-        for path in files(package)
-        for name in imports(path)
-        if name.split(".")[0] == package
-        and (own := room(".".join(path.relative_to(ROOT).with_suffix("").parts)))
-        != (other := room(name))
-        and rank[own] >= rank[other]
+        f"{path}: {name}"
+        for path, name in imported(package, package)
+        if own[path] != room(name) and rank[own[path]] >= rank[room(name)]
     ]
     assert against == []
-
-
-def rooms(package: str) -> set[str]:
-    """Return the folders and modules at the top of a package."""
-    found = (ROOT / package).iterdir()
-    return {
-        path.stem
-        for path in found
-        if (path / "__init__.py").exists() or (path.suffix == ".py" and path.name != "__init__.py")
-    }
-
-
-@pytest.mark.parametrize("package", ORDER)
-def test_each_room_has_a_place(package):
-    """Each folder and module at the top of a package has a place in the order."""
-    assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
+    assert set(own.values()) - {"__init__"} <= set(rank)
 
 
 def test_every_folder_says_what_is_in_it():
@@ -170,54 +163,42 @@ def test_no_module_imports_itself_in_a_circle():
         pytest.fail(" -> ".join(circle.args[1]))
 
 
-def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
-    """Yield the product's modules that a module imports at its top."""
-    for node in tree(path).body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield from (
-                    name
-                    for name in (full if full in modules else str(node.module),)
-                    if name in modules
-                )
+def top_imports(path, modules):
+    """Return the product's modules that a module imports at its top."""
+    named = [
+        (str(node.module), f"{node.module}.{alias.name}")
+        for node in tree(path).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    return {full if full in modules else module for module, full in named} & modules.keys()
 
 
 def test_cards_know_only_the_words():
     """Cards import only jobs.model from jobs, so that a card can be drawn from data alone."""
-    known = {
-        name
-        for path in files("adaptive_cards")
-        for name in imports(path)
-        if name.split(".")[0] == "jobs"
-    }
+    known = {name for _, name in imported("jobs", "adaptive_cards")}
     assert {name for name in known if not name.startswith("jobs.model.")} == set()
     assert "jobs.model.Text" in known
 
 
 def test_one_way_to_webex():
     """Only bot/webex talks to Webex's SDK, so that its 429 loop is switched off everywhere."""
-    users = {
-        told(path)
-        for path in files(*HOUSE)
-        for name in imports(path)
-        if name.split(".")[0] == "webexteamssdk"
-    }
+    users = {path for path, _ in imported("webexteamssdk", *HOUSE)}
     assert users
     assert {user for user in users if not user.startswith("bot/webex/")} == set()
 
 
 def test_signatures_are_compared_in_constant_time():
     """Signatures and digests are never compared with == or !=."""
-    plain = [
-        f"{told(path)}:{node.lineno}"
-        for path in files("bot", "jobs")
-        for node in nodes(path)
-        if isinstance(node, ast.Compare)
-        and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
-        and SIGNATURE.search(" ".join(ast.unparse(side) for side in (node.left, *node.comparators)))
-    ]
-    assert plain == []
+
+    def is_plain(node):
+        return (
+            isinstance(node, ast.Compare)
+            and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+            and SIGNATURE.search(" ".join(map(ast.unparse, (node.left, *node.comparators))))
+        )
+
+    assert found_in(files("bot", "jobs"), is_plain) == []
 
 
 def test_files_and_functions_can_be_read_at_once():
@@ -225,24 +206,23 @@ def test_files_and_functions_can_be_read_at_once():
     texts = [
         path for folder in (*HOUSE, "tests") for path in sorted((ROOT / folder).rglob("*.toml"))
     ]
-    everything = [*files(*HOUSE, "tests", "bench", "tools"), *texts]
     assert texts
     long_files = [
         told(path)
-        for path in everything
+        for path in [*files(*EVERYTHING), *texts]
         if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
     ]
-    long_functions = [
-        f"{told(path)}:{node.lineno}"
-        for path in files(*HOUSE, "tests", "bench", "tools")
-        for node in nodes(path)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
-    ]
+    long_functions = found_in(
+        files(*EVERYTHING),
+        lambda node: (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+        ),
+    )
     assert (long_files, long_functions) == ([], [])
 
 
-def read_names(path: Path) -> Iterator[str]:
+def read_names(path):
     """Yield every name that the file reads: a variable, an attribute, an import, or a text."""
     for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -255,26 +235,13 @@ def read_names(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def kept_names(path: Path) -> Iterator[str]:
+def kept_names(path):
     """Yield the fields of the file's classes, and the names that the module itself sets."""
-    inner = [
-        node
-        for kind in nodes(path)
-        if isinstance(kind, ast.ClassDef)
-        for node in kind.body
-        if isinstance(node, ast.AnnAssign)
-    ]
-    for node in [*tree(path).body, *inner]:
-        targets = (
-            node.targets
-            if isinstance(node, ast.Assign)
-            else [node.target]
-            if isinstance(node, ast.AnnAssign)
-            else []
-        )
+    inner = [each for kind in nodes(path) if isinstance(kind, ast.ClassDef) for each in kind.body]
+    for node in [*tree(path).body, *(each for each in inner if isinstance(each, ast.AnnAssign))]:
         yield from (
             target.id
-            for target in targets
+            for target in getattr(node, "targets", [getattr(node, "target", None)])
             if isinstance(target, ast.Name) and not target.id.startswith("__")
         )
 
@@ -327,18 +294,10 @@ def test_one_place_spells_the_keys_of_redis():
 
     No other file gives a literal text to Redis as a key.
     """
-    elsewhere = [
-        f"{told(path)}:{node.lineno}"
-        for path in files("bot", "jobs")
-        for node in nodes(path)
-        if path != KEYS
-        and (
-            re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node))
-            or is_given_to_redis(node)
-        )
-    ]
+    head = re.compile(rf"({'|'.join(heads_of_keys())})(\S|$)")
+    others = [path for path in files("bot", "jobs") if path != KEYS]
     assert len(heads_of_keys()) > 15
-    assert elsewhere == []
+    assert found_in(others, lambda x: head.match(spelled(x)) or is_given_to_redis(x)) == []
 
 
 def test_one_place_knows_where_the_documents_lie():
@@ -346,7 +305,7 @@ def test_one_place_knows_where_the_documents_lie():
     spelled = re.compile(r"""/ ["']shared["']|["']shared/""")
     knowing = [
         told(path)
-        for path in files(*HOUSE, "tests", "bench", "tools")
+        for path in files(*EVERYTHING)
         if spelled.search(path.read_text(encoding="utf-8"))
     ]
     assert knowing == ["practice/shared.py"]
@@ -357,7 +316,7 @@ def test_nothing_is_left_for_later():
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
     left = [
         told(path)
-        for path in [*files(*HOUSE, "tests", "bench", "tools"), *pages]
+        for path in [*files(*EVERYTHING), *pages]
         if LEFT_OVER.search(path.read_text(encoding="utf-8"))
     ]
     assert left == []
@@ -369,16 +328,16 @@ def test_what_is_said_goes_through_the_messenger():
     A message that other code posted that way would be lost if Webex is away, or posted twice.
     """
     names = {"post", "edit", "send"}
-    found = {
-        f"{told(path)}:{node.lineno}"
-        for path in files("bot")
-        if told(path) != "bot/events/outbox.py"
-        for node in nodes(path)
-        if isinstance(node, ast.Attribute)
-        and node.attr in names
-        and ast.unparse(node.value).endswith("webex")
-    }
-    assert found == set()
+    others = [path for path in files("bot") if told(path) != "bot/events/outbox.py"]
+
+    def is_call_of_webex(node):
+        return (
+            isinstance(node, ast.Attribute)
+            and node.attr in names
+            and ast.unparse(node.value).endswith("webex")
+        )
+
+    assert found_in(others, is_call_of_webex) == []
 
 
 TEXTS = "adaptive_cards/texts/__init__.py"

@@ -4,15 +4,11 @@ Whoever makes a figure smaller writes the new value here. Code lines are those t
 blank nor comment nor docstring.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import re
 import tokenize
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,12 +32,12 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
 """Greatest value of each figure, by the folders that it counts."""
 
 
-def lines_of(node: Any) -> set[int]:
+def lines_of(node) -> set[int]:
     """Return the lines of a node of the syntax tree."""
     return set(range(node.lineno, node.end_lineno + 1))
 
 
-def of_docstrings(path: Path) -> set[int]:
+def of_docstrings(path) -> set[int]:
     """Return the lines of docstrings and of texts after constants."""
     return {
         number
@@ -54,7 +50,7 @@ def of_docstrings(path: Path) -> set[int]:
     }
 
 
-def of_borders(path: Path) -> set[int]:
+def of_borders(path) -> set[int]:
     """Return the lines of imports and of the signatures of functions."""
     lines: set[int] = set()
     for node in nodes(path):
@@ -65,7 +61,7 @@ def of_borders(path: Path) -> set[int]:
     return lines
 
 
-def of_comments(path: Path, source: str) -> set[int]:
+def of_comments(path, source: str) -> set[int]:
     """Return the lines that have nothing but a comment.
 
     Only a file with a text in which such a line may be is tokenized, because that takes long.

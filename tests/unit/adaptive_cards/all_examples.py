@@ -1,8 +1,5 @@
 """Examples of every card that the product can send, in every state, with a name for each state."""
 
-from __future__ import annotations
-
-from adaptive_cards import Card
 from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from tests.unit.adaptive_cards import (
     answer_examples,
@@ -15,7 +12,7 @@ from tests.unit.adaptive_cards import (
 MODULES = (examples, progress_examples, answer_examples, verdict_examples, watch_examples)
 
 
-def drawn(language: str) -> dict[str, Card]:
+def drawn(language: str):
     """Return every card in a language.
 
     A language other than English gets its own time zone, too.
@@ -25,8 +22,6 @@ def drawn(language: str) -> dict[str, Card]:
         return {name: card for module in MODULES for name, card in module.examples().items()}
 
 
-CARDS: dict[str, Card] = drawn(SOURCE)
-OTHERS: dict[str, dict[str, Card]] = {
-    language: drawn(language) for language in languages() if language != SOURCE
-}
+CARDS = drawn(SOURCE)
+OTHERS = {language: drawn(language) for language in languages() if language != SOURCE}
 """All example cards in each language besides English."""

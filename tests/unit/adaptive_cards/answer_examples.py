@@ -1,8 +1,5 @@
 """Examples of answers: help, lists of runs, notices, offers, explained errors, TAC and the trail."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,7 +36,6 @@ from jobs.model import (
     minute_of,
     verbatim,
 )
-from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Kind, Plan, Reply, Run
 from tests.unit.adaptive_cards.examples import AT, HOSTILE, MAILBOX
 from tests.unit.adaptive_cards.verdict_examples import line
@@ -51,7 +47,7 @@ def examples() -> dict[str, cards.Card]:
     return answers | _offers() | _explanations() | _tac() | _audits()
 
 
-def _helps() -> Iterator[tuple[str, cards.Card]]:
+def _helps():
     entries = tuple(
         HelpEntry(name, argument, group)
         for name, argument, group in (
@@ -81,7 +77,7 @@ def run_of(name: str, mailbox: str, **more: object) -> Run:
     return replace(run, **more)  # type: ignore[arg-type]  # the run's own names
 
 
-def _status() -> Iterator[tuple[str, cards.Card]]:
+def _status():
     approved = {"approvals": {Scope.MAILBOX: Reply("yes", "anna@contoso.com", AT)}}
     later = Finding("smtp_auth", State.WAITING, waiting_for=Turn.TIME, until=AT)
     runs = (
@@ -100,7 +96,7 @@ def _status() -> Iterator[tuple[str, cards.Card]]:
     yield "status-none", status((), AT)
 
 
-def _notices() -> Iterator[tuple[str, cards.Card]]:
+def _notices():
     refused = NoticeView(
         Text("refused.kicker"),
         Text("refused.button"),
@@ -264,6 +260,18 @@ WHAT = {
 }
 
 
+SAID = (
+    {"what": "answered", "data": {"question": "rehearse", "value": "skip:away until Monday"}},
+    {"what": "answered", "data": {"question": "discovered_app", "value": "without"}},
+    {"what": "not_changed", "step": "smtp_auth", "data": {"cause": "licence_missing"}},
+    {"what": "refused_more", "data": {"count": "1"}},
+    {"what": "answered", "data": {"question": "of_tomorrow"}},
+    {"what": "of_tomorrow"},
+    {"what": "problem", "data": {"cause": "of_tomorrow"}},
+)
+"""Entries with words of their own, and those that a newer version wrote, with their names."""
+
+
 def _audits() -> dict[str, cards.Card]:
     kinds = (
         "opened",
@@ -281,17 +289,19 @@ def _audits() -> dict[str, cards.Card]:
     hostile = {"at": LATER.isoformat(), "what": "opened", "n": 0, "kind": HOSTILE}
     hostile |= {"by": HOSTILE, "mailbox": HOSTILE, "run": HOSTILE}
     few = {"filed": 41, "name": TRAIL}
+    words = [_entry("", number) | said for number, said in enumerate(SAID)]
     return {
         "audit": audit(MAILBOX, LATER, earlier * 32 + entries, **few),
         "audit-space": audit("", LATER, earlier * 29_991 + entries, filed=20_000, name=TRAIL),
         "audit-one": audit("", LATER, entries[-1:], filed=1, name=TRAIL),
         "audit-none": audit("", LATER, [], filed=0, name=TRAIL),
+        "audit-words": audit("", LATER, words, filed=len(words), name=TRAIL),
         "audit-broken": audit(MAILBOX, LATER, earlier * 32 + entries, **few, broken_at=17),
         "hostile-audit": audit(HOSTILE, LATER, [hostile] * 12, filed=12, name=HOSTILE),
     }
 
 
-def _entry(kind: str, number: int) -> AuditEntry:
+def _entry(kind: str, number: int):
     about = {"mailbox": MAILBOX, "run": RUN} if kind != "refused" else {}
     told = {"at": LATER.isoformat(), "what": kind, "by": "anna@contoso.com", "n": number}
     return WHAT | about | told

@@ -1,37 +1,23 @@
 """Fixtures for the tests of cards: the example cards, and the parts of a card."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from types import ModuleType
-from typing import Any
-
 import pytest
 
-from adaptive_cards import Card
-from tests.unit.adaptive_cards import verdict_examples
 from tests.unit.adaptive_cards.all_examples import CARDS
 
 
 @pytest.fixture
-def examples() -> dict[str, Card]:
+def examples():
     """Return all example cards in English, by name."""
     return CARDS
 
 
 @pytest.fixture
-def make_verdict() -> ModuleType:
-    """Return the module with the examples of checks, from which a test makes one more."""
-    return verdict_examples
-
-
-@pytest.fixture
-def nodes() -> Any:
+def nodes():
     """Return a function that yields every object of a card, parents first."""
     return walk
 
 
-def walk(node: Any) -> Iterator[dict[str, Any]]:
+def walk(node):
     """Yield the node and every object below it, parents first."""
     if isinstance(node, dict):
         yield node

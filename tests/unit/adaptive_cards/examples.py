@@ -3,12 +3,8 @@
 The tests and the pictures use them.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
@@ -85,7 +81,7 @@ def _intake(
     return questions.intake(run, questions.TypedInputs(values or {}, errors or {}))
 
 
-def _details() -> Iterator[tuple[str, cards.Card]]:
+def _details():
     values = {
         "callback_url": "https://contoso.us.webexconnect.io",
         "forwarding_address": FORWARDING,
@@ -136,7 +132,7 @@ MAILBOXES, TENANTS = (
 """Approvals of the mailbox's changes, and of the tenant's."""
 
 
-def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
+def ran(*found: Finding, run: Run = RUN, **more) -> Run:
     """Return the run with these findings, each seen 20 minutes after the run began."""
     times = {each.step: later(minutes=20) for each in found}
     return replace(run, findings={each.step: each for each in found}, found_at=times, **more)
@@ -147,14 +143,14 @@ def planned(
     *found: Finding,
     head: Header | None = None,
     hosts: tuple[str, ...] = (),
-    **more: Any,
+    **more,
 ) -> cards.Card:
     """Return a plan card with the changes that are given, and further findings."""
     run = ran(*RIGHT, *found, plan=Plan("p3", changes, later(minutes=20)), **more)
     return plan.plan(run, head or replace(header(3), kind=run.kind), hosts)
 
 
-def _plans() -> Iterator[tuple[str, cards.Card]]:
+def _plans():
     kept = change("M3", "Forwarding", "other", "ours", "mailbox", "Set-Mailbox", reversible=False)
     shut = Text("seen.shared_blocked", {"upn": MAILBOX})
     least = Channel(MAILBOX, profile=Profile.LEAST)
@@ -260,7 +256,7 @@ EVIL = "a.imiconnect.io.with-a-very-long-name-that-hides-its-end.evil.example"
 
 
 def shown(
-    callback: str = CALLBACK, forwarding: str = GENUINE, *found: Finding, **more: Any
+    callback: str = CALLBACK, forwarding: str = GENUINE, *found: Finding, **more
 ) -> cards.Card:
     """Return a plan card with all changes, and these addresses."""
     return planned(CHANGES, *found, channel=Channel(MAILBOX, callback, forwarding), **more)

@@ -1,12 +1,7 @@
 """Examples of the cards of a run, from its sign-in to its end, each from a run."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
-import adaptive_cards as cards
 from adaptive_cards.components import Header
 from bot.cards.presenters import connect_form, mail as mail_card, progress, questions
 from bot.cards.presenters.card_state import THREAD, header as run_header
@@ -25,7 +20,7 @@ from jobs.model import (
     verbatim,
 )
 from jobs.next_action import stage_of
-from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply, Run
+from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply
 from jobs.steps import steps_of
 from tests.unit.adaptive_cards.examples import (
     AT,
@@ -44,7 +39,7 @@ from tests.unit.adaptive_cards.examples import (
 )
 
 
-def examples() -> dict[str, cards.Card]:
+def examples():
     """Return the example cards, by a name that says the state."""
     every = _asked, _delegates, _rehearsals, _progresses, _mails, _ends, _undone, _connects
     return {name: card for of in every for name, card in of()}
@@ -54,13 +49,13 @@ LINK = Link(f"{BASE}/page/7Q4K", later(minutes=10))
 CARL = "carl@contoso.com"
 
 
-def asked(of: Callable[..., cards.Card], run: Run, to: str = THREAD) -> cards.Card:
+def asked(of, run, to: str = THREAD):
     """Return a request to an administrator, in the thread or 1:1."""
     link = replace(LINK, asker="Rita Requester", space="Contact center")
     return of(run, run_header(run, stage_of(run), to=to, link=link), link, to)
 
 
-def _asked() -> Iterator[tuple[str, cards.Card]]:
+def _asked():
     """Yield the cards that ask an administrator to sign in, and to consent."""
     sent, wrong = (
         Reply(CARL, REQUESTER.email, AT),
@@ -96,7 +91,7 @@ def _asked() -> Iterator[tuple[str, cards.Card]]:
         yield f"hostile-{name}", asked(of, replace(run, channel=bad, problems=hostile))
 
 
-def _delegates() -> Iterator[tuple[str, cards.Card]]:
+def _delegates():
     """Yield the question who signs in for a shared mailbox."""
     run = ran(Finding("delegate", State.WAITING, waiting_for=Turn.REQUESTER))
     yield "delegate", questions.delegate(run)
@@ -109,7 +104,7 @@ def _delegates() -> Iterator[tuple[str, cards.Card]]:
         yield name, questions.delegate(replace(nobody, answers=answers))
 
 
-def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more: Any) -> cards.Card:
+def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more):
     """Return the card of a rehearsal that has this finding."""
     facts = {"upn": MAILBOX} | more.pop("facts", {})
     run = replace(ran(Finding("mailbox_user", State.OK, facts=facts), found), **more)
@@ -119,7 +114,7 @@ def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more: 
     return connect_form.rehearsal(shown, run_header(shown, 6, to=to, link=link), link, to)
 
 
-def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
+def _rehearsals():
     waits = Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     transcript = (
         "220 smtp.office365.com ready",
@@ -131,7 +126,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
         *(Evidence("transcript", each) for each in transcript),
     )
     off = replace(waits, cause="smtp_auth_off_for_mailbox", evidence=said)
-    both: dict[str, Any] = {"facts": {"shared": "yes", "delegate": "agent@contoso.com"}}
+    both = {"facts": {"shared": "yes", "delegate": "agent@contoso.com"}}
     both["channel"] = replace(RUN.channel, delegate="agent@contoso.com")
     yield "rehearsal-offer", rehearsed(waits)
     yield "rehearsal-ready", rehearsed(waits, ready=True)
@@ -153,7 +148,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
     yield "hostile-rehearsal", rehearsed(hostile, ready=True, facts={"upn": HOSTILE})
 
 
-def progressed(*found: Finding, **more: Any) -> cards.Card:
+def progressed(*found: Finding, **more):
     """Return the progress card of a run in the middle of its changes, with further findings."""
     so_far = (
         Finding("application", State.OK),
@@ -169,7 +164,7 @@ def progressed(*found: Finding, **more: Any) -> cards.Card:
     return progress.progress(shown, run_header(shown, stage_of(shown)), AT)
 
 
-def _progresses() -> Iterator[tuple[str, cards.Card]]:
+def _progresses():
     waits = Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
     answers = {"administrator": Reply(CARL, REQUESTER.email, AT)}
     yield "progress-person", progressed(waits)
@@ -193,7 +188,7 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield "hostile-progress", progressed(*every, channel=Channel(HOSTILE))
 
 
-def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -> cards.Card:
+def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more):
     """Return the test mail's card; ``arrived`` is the number of stations that have seen it."""
     names = ("arrived_at", "forwarded_at", "answered_at")[:arrived]
     seen = {name: later(minutes=at + 2).isoformat() for at, name in enumerate(names)}
@@ -206,7 +201,7 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -
     return mail_card.drawn(run, run_header(run, 7), to)
 
 
-def _mails() -> Iterator[tuple[str, cards.Card]]:
+def _mails():
     def stopped(cause: str, turn: Turn, step: str = "test_mail") -> Finding:
         code = (Evidence("smtp", "550 5.7.520 Access denied"),)
         return Finding(step, State.WAITING, cause=cause, evidence=code, waiting_for=turn)
@@ -249,7 +244,7 @@ def made(*steps: str) -> dict[str, Changed]:
     }
 
 
-def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -> cards.Card:
+def done(*found: Finding, watched: str = "", blind: bool = False, **more):
     """Return the card of a run that is finished, with further findings."""
     names = [name for name in steps_of(RUN) if name not in {each.step for each in found}]
     run = ran(
@@ -260,7 +255,7 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -
     return progress.done(run, watched, blind=blind)
 
 
-def _ends() -> Iterator[tuple[str, cards.Card]]:
+def _ends():
     minutes = {"arrived_at": 21, "forwarded_at": 22, "answered_at": 30, "expires": 365 * 24 * 60}
     facts = {name: later(minutes=at).isoformat() for name, at in minutes.items()}
     found = (
@@ -268,7 +263,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         Finding("rehearsal", State.OK, verbatim("235 2.7.0 Authentication successful")),
         Finding("outbound_policy", State.SKIPPED, Text("cause.not_allowed")),
     )
-    more: dict[str, Any] = {
+    more = {
         "changed": made("application", "client_secret", "smtp_auth", "forwarding"),
         "approvals": {Scope.MAILBOX: Reply("p3", "anna@contoso.com", AT)},
     }
@@ -286,7 +281,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
     yield "hostile-done", done(*every, **more | hostile)
 
 
-def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
+def undone(*found: Finding, undoes: str = "", **more):
     """Return the card of an undo that has these findings."""
     past = {
         each.step: RecordedChange(
@@ -299,7 +294,7 @@ def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
     return progress.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
 
 
-def _undone() -> Iterator[tuple[str, cards.Card]]:
+def _undone():
     back = Text("seen.undo_back", {"seen": "key:seen.not_set"})
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
     restored = Finding("application", State.OK), Finding("forwarding", State.OK, back)
@@ -312,9 +307,7 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
     yield "undone-hostile", undone(hostile, channel=Channel(HOSTILE))
 
 
-def connected(
-    *found: Finding, pressed: tuple[str, ...] = (), gone: bool = False, **more: Any
-) -> cards.Card:
+def connected(*found: Finding, pressed: tuple[str, ...] = (), gone: bool = False, **more):
     """Return the card with further findings, after somebody has ``pressed`` these buttons."""
     known = (
         Finding("mailbox_user", State.OK, facts={"upn": MAILBOX}),
@@ -329,7 +322,7 @@ def connected(
     return connect_form.connect_form(run, head, link, SETTINGS, gone=gone)
 
 
-def _connects() -> Iterator[tuple[str, cards.Card]]:
+def _connects():
     token, registered = (Finding(step, State.OK) for step in ("token", "registered"))
     user = Finding("mailbox_user", State.OK)
     yield "connect", connected()
@@ -349,10 +342,7 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
         "connect-registered-read-early",
         connected(registered, form, asked, pressed=both, gone=True, plan=Plan("p3", (), AT)),
     )
-    fix: dict[str, Any] = {
-        "kind": RunKind.FIX,
-        "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback"),
-    }
+    fix = {"kind": RunKind.FIX, "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback")}
     yield "connect-new-secret", connected(**fix, changed=made("client_secret"))
     yield "connect-new-token", connected(**fix)
     yield "connect-new-token-saved", connected(**fix, pressed=("token_saved",))

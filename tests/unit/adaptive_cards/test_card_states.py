@@ -1,17 +1,8 @@
 """Tests of the contents and buttons of each card in each state."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 
-from adaptive_cards import Card
-from adaptive_cards.texts import has_text
 from bot.cards.presenters.questions import TypedInputs, intake
-from jobs.runs.event_log import NOT_RECORDED
-from jobs.runs.run import Kind
 from tests.unit.adaptive_cards.progress_examples import RUN
 
 
@@ -52,10 +43,7 @@ def test_connect_form_names_the_secret_only_as_a_link(examples, nodes):
     ] == []
 
 
-Nodes = Callable[[Any], Iterator[dict[str, Any]]]
-
-
-def verbs(card: Card, nodes: Nodes) -> set[str]:
+def verbs(card, nodes) -> set[str]:
     """Return the verbs of the card's buttons."""
     return {node["data"]["do"] for node in nodes(card.content) if "data" in node}
 
@@ -91,10 +79,3 @@ def test_the_confirmation_names_run_and_plan(examples, nodes):
         if node.get("data", {}).get("do") == "confirm_hosts"
     ]
     assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
-
-
-def test_every_kind_of_event_has_its_words():
-    """Every recorded kind of event has a text, so it is never shown by its code name."""
-    assert [
-        kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")
-    ] == []

@@ -1,15 +1,10 @@
 """Tests of the rules that every card in every state follows (sketches, "What Webex forced")."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from adaptive_cards import Card
 from adaptive_cards.elements import link
 from adaptive_cards.locale import Locale, drawn_for, languages
 from jobs.causes.cause import CAUSES, page_of
@@ -38,12 +33,12 @@ SHOWN = {
 }
 
 
-def of_type(card: Card, kind: str) -> list[dict[str, Any]]:
+def of_type(card, kind: str):
     """Return the nodes of a card whose type begins so."""
     return [node for node in walk(card.content) if "type" in node and node["type"].startswith(kind)]
 
 
-def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
+def of_every_card(rule):
     """Return a test that applies the rule to every example of a language.
 
     The test names the cards that break the rule.

@@ -1,13 +1,8 @@
 """Examples of a check in every state, and of the list of channels, with realistic contents."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, channels
 from bot.cards.presenters import questions
 from bot.cards.presenters.verdict import draw
@@ -67,14 +62,14 @@ def dated(span: dict[str, float]) -> str:
     return (day_of if "days" in span else minute_of)(ago(**span))
 
 
-def seen_in(words: str | dict[str, Any]) -> str | Text:
+def seen_in(words) -> str | Text:
     """Return what a finding of the table shows: words, or a text with its values."""
     if isinstance(words, str):
         return words
     return said({name: dated(it) if isinstance(it, dict) else it for name, it in words.items()})
 
 
-def found_in(row: dict[str, Any]) -> Line:
+def found_in(row) -> Line:
     """Return a finding of the table."""
     read = {
         "state": State,
@@ -141,7 +136,7 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
-def checked(looking: int = 0, *causes: tuple[str, Line], **more: Any) -> cards.Card:
+def checked(looking: int = 0, *causes: tuple[str, Line], **more):
     roots = tuple(cause(code, found) for code, found in causes)
     return draw(Reading("9M2C", MAILBOX, AT, looking, roots, **more))
 
@@ -158,7 +153,7 @@ SET_BACK = SetBack(
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
 FIXES = {"setting": FIX, "connect": CONNECT}
-READ: dict[str, Callable[[Any], Any]] = {
+READ = {
     **dict.fromkeys(
         ("lines", "symptoms", "warnings", "possible", "skipped"), lambda names: lines_of(*names)
     ),
@@ -171,7 +166,7 @@ READ: dict[str, Callable[[Any], Any]] = {
 }
 """How the values of a check are read that are more than texts and numbers."""
 
-ODD: dict[str, dict[str, Any]] = {
+ODD = {
     "verdict-damage": {"damage": Lost(14, ago(days=4), kept=True, bounced=3)},
     "verdict-set-back": {"set_back": SET_BACK},
     "verdict-changed": {"changes": CHANGES},
@@ -186,7 +181,7 @@ ODD: dict[str, dict[str, Any]] = {
 """What the table cannot say."""
 
 
-def from_table(name: str) -> cards.Card:
+def from_table(name: str):
     """Return the card of a check of the table."""
     row = TABLE["checks"][name]
     row = TABLE["shared"].get(row.get("like"), {}) | row
@@ -201,13 +196,13 @@ def from_table(name: str) -> cards.Card:
     return checked(more.pop("looking", 0), *roots, **more)
 
 
-def examples() -> dict[str, cards.Card]:
+def examples():
     """Return the example cards, by a name that says the state."""
     checks = {name: from_table(name) for name in TABLE["checks"]}
     return checks | {"verdict-thirty": thirty()} | _channels() | _discovered() | hostile()
 
 
-def thirty() -> cards.Card:
+def thirty():
     """Return the longest check that occurs, with thirty findings."""
     seen = "smtp.office365.com:587 answers, with STARTTLS and a certificate for outlook.office.com"
     right = tuple(
@@ -232,7 +227,7 @@ def thirty() -> cards.Card:
     )
 
 
-def _channels() -> dict[str, cards.Card]:
+def _channels():
     def listed(name: str, state: State | None, words: str, at: datetime | None) -> ChannelLine:
         return ChannelLine(f"{name}@contoso.com", state, Text(words), at)
 
@@ -266,7 +261,7 @@ def _hostile_line(state: State, explained_by: str = "") -> Line:
     return Line("M4", words, found, explained_by)
 
 
-def hostile() -> dict[str, cards.Card]:
+def hostile():
     """Return check cards with hostile text in every place that shows text from outside."""
     words = verbatim(HOSTILE)
     several = {state: tuple(_hostile_line(state) for _ in range(9)) for state in State}
@@ -330,11 +325,11 @@ FOUND = FoundChannel(VALUES, may_keep=True, told=Text("verdict.keep_words"))
 BROKEN = cause("forwarding_blocked", POLICY)
 
 
-def _discovered() -> dict[str, cards.Card]:
+def _discovered():
     return {**_questions(), **_found()}
 
 
-def _questions() -> dict[str, cards.Card]:
+def _questions():
     partly = Search(APPS, forwarding_address=ADDRESS, upn=MAILBOX)
     certain = Search(APPS[:1], certain=True)
     hostile = Search((AppCandidate("631a96bc", HOSTILE, "https://x.us.webexconnect.io/c"),) * 12)
@@ -347,12 +342,12 @@ def _questions() -> dict[str, cards.Card]:
     }
 
 
-def _asked(search: Search, *asked: str) -> cards.Card:
+def _asked(search: Search, *asked: str):
     run = Run("9M2C", Channel(MAILBOX), Person("rita", "rita@contoso.com"), AT, search=search)
     return questions.discovery(run, asked, AT)
 
 
-def _found() -> dict[str, cards.Card]:
+def _found():
     view = Reading("9M2C", MAILBOX, AT, 0, (), lines=RIGHT, found=FOUND)
     broken = replace(view, causes=(BROKEN,), turn=Turn.REQUESTER)
     lacks = Text("verdict.keep_lacks", {"what": "key:found.lacks_client_id"})

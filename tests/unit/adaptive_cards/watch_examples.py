@@ -1,13 +1,8 @@
 """Examples of the cards about watched channels, in every state: lists, incidents and histories."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, watch_list
 from bot.cards.presenters import watch
 from bot.links import Link
@@ -45,14 +40,14 @@ TOKEN = {"cause": "smtp_token_refused", "fix": "fix.generate_token", "turn": Tur
 MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(30)]
 
 
-def incident(incidents: Incident | Sequence[Incident], card: IncidentCard = CARD, **more: Any):
+def incident(incidents, card: IncidentCard = CARD, **more):
     """Return the card of these incidents, an hour after the first one was confirmed."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
     at = AT + timedelta(hours=1)
     return watch.incident(card, shown, at, CHANNEL, **more)
 
 
-def examples() -> dict[str, cards.Card]:
+def examples():
     """Return the example cards, by a name that says the state."""
     blind = replace(BROKEN, sight=Sight.CANNOT_LOOK, cause="app_access_withdrawn", station=None)
     counting = replace(CARD, shared="tenant", counts=True)
@@ -83,7 +78,7 @@ def examples() -> dict[str, cards.Card]:
     }
 
 
-def _lists() -> dict[str, cards.Card]:
+def _lists():
     well = ChannelLine(
         MAILBOX,
         State.OK,
@@ -116,7 +111,7 @@ def _lists() -> dict[str, cards.Card]:
     }
 
 
-def figures(states: str, mails: int = 40, **more: Any) -> Figures:
+def figures(states: str, mails: int = 40, **more) -> Figures:
     """Return the figures of days from one letter for each: o, x, ? or -."""
     known = {"o": DayState.WELL, "x": DayState.BROKEN, "?": DayState.BLIND, "-": DayState.NONE}
     first, took = AT.date() - timedelta(days=len(states) - 1), timedelta(minutes=58)
@@ -145,7 +140,7 @@ def history(found: Figures, *incidents: Incident, mailbox: str = MAILBOX, watche
     return watch.history(mailbox, known, incidents, AT, page, watched=watched)
 
 
-def _histories() -> dict[str, cards.Card]:
+def _histories():
     past = [replace(ENDED, since=AT - timedelta(days=n), ended=None) for n in range(9)]
     over = replace(past[3], ended=past[3].since + timedelta(minutes=58))
     blind = replace(over, sight=Sight.CANNOT_LOOK)

@@ -1,7 +1,5 @@
 """Words of the examples, taken from the catalog if it has them, in the language that is drawn."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from adaptive_cards.locale import SOURCE

@@ -1,15 +1,11 @@
 """One line of the doctor's report."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
-from bot.doctor import Told, examine
+from bot.doctor import examine
 
 
-def line_of(check: Callable[..., Iterable[Told]], *about: Any) -> str:
+def line_of(check, *about) -> str:
     """Return the mark and the words of a check, in a line such as ``ok words``."""
     said: list[str] = []
     examine(iter([("it", partial(check, *about))]), said.append)

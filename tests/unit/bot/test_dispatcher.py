@@ -1,7 +1,5 @@
 """The dispatcher: due runs, draws and events get jobs, and so does the work of killed processes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import timedelta
 
@@ -11,7 +9,6 @@ from structlog.testing import capture_logs
 from bot.processes.worker import PAUSE_S, Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import WebhookEvent
-from bot.services import Services
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -24,7 +21,7 @@ def rung(*bells: Doorbell) -> list[list[str]]:
     return [[str(job.args[0]) for job in bell.queue.get_jobs()] for bell in bells]
 
 
-def bells(services: Services) -> tuple[Doorbell, ...]:
+def bells(services) -> tuple[Doorbell, ...]:
     """Return the doorbells of runs, draws, events and the rounds of the watch."""
     kinds = (LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH)
     return tuple(Doorbell(services.redis, kind) for kind in kinds)
@@ -119,7 +116,7 @@ def test_two_dispatchers_share_what_is_due(services, monkeypatch):
     assert rung(services.runs) == [["NOW222"]]
 
 
-def make_due(services: Services) -> None:
+def make_due(services) -> None:
     """Make every event and every draw due, and remove the mark of a queued draw."""
     for member in services.redis.zrange(keys.due(), 0, -1):
         services.redis.zadd(keys.due(), {member: now().timestamp()})

@@ -1,7 +1,5 @@
 """Checks of ``doctor``: grants, the test mail's login, the contact center and the audit log."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,19 +7,21 @@ import httpx
 import pytest
 
 from bot import doctor
-from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
+from tests.fixtures.parsed import table
+
+SAID = table("doctor")
 
 AUDIT = "Webex Connect's audit log"
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
-def services(services, provider) -> Services:
+def services(services, provider):
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
@@ -30,10 +30,10 @@ def services(services, provider) -> Services:
     return replace(services, settings=replace(services.settings, login_url=provider.base, **app))
 
 
-def examined(services: Services, about: str = "read access") -> list[str]:
-    """Return the doctor's lines about the named check."""
+def examined(services, about: str = "read access", **settings: object) -> list[str]:
+    """Return the doctor's lines about the named check, with these settings."""
     lines: list[str] = []
-    checks = doctor.checks(services.bot, services.settings)
+    checks = doctor.checks(services.bot, replace(services.settings, **settings))
     doctor.examine((each for each in checks if each[0] == about), lines.append)
     return lines
 
@@ -95,30 +95,19 @@ def test_the_audit_log(services, monkeypatch, status, body, words):
     )
     url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
     audit = {"connect_audit_url": url, "connect_audit_token": "secret-audit-token"}
-    work = replace(services.settings, **audit)
-    (line,) = examined(replace(services, settings=work), AUDIT)
+    (line,) = examined(services, AUDIT, **audit)
     assert line.startswith(f"{'ok' if body is GOOD else 'WRONG':6} {AUDIT}: ")
     told = (words in line, "secret-audit-token" in line, "Not this way" in line)
     assert told == (True, False, body is BAD)
 
 
-@pytest.mark.parametrize(
-    ("url", "doubted"),
-    [
-        ("smtp://probe%40contoso.com:pw@smtp.office365.com:587", True),
-        ("smtp://probe:pw@Outlook.Office365.com:587", True),
-        ("smtp://contoso-com.mail.protection.outlook.com:25", False),
-        ("smtp://probe:pw@mail.example.com:587", False),
-        ("smtp://probe:pw@notoffice365.com:587", False),
-    ],
-)
+@pytest.mark.parametrize(("url", "doubted"), SAID["probe_servers"])
 def test_a_password_at_exchange_will_end(services, url, doubted):
     """The doctor doubts a password for test mails at Exchange, which ends in December 2026.
 
     The result stays good, because the password works until then (550 5.7.30).
     """
-    work = replace(services.settings, probe_smtp_url=url, probe_from="probe@contoso.com")
-    (line,) = examined(replace(services, settings=work), "test mail")
+    (line,) = examined(services, "test mail", probe_smtp_url=url, probe_from="probe@contoso.com")
     assert line.startswith(f"{'DOUBT' if doubted else 'ok':6} test mail: the bot sends")
     assert ("the end of December 2026 (550 5.7.30)" in line) is doubted
     assert "pw" not in line.replace("passwords", "").split()
@@ -151,8 +140,7 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
     webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
     url = f"{webex_script.url.rstrip('/')}/cc"
     center = {"contact_center_url": url, "contact_center_token": "token-1"}
-    work = replace(services.settings, contact_center_org=org, **center)
-    (line,) = examined(replace(services, settings=work), "contact center")
+    (line,) = examined(services, "contact center", contact_center_org=org, **center)
     assert line.startswith(said)
     assert "token-1" not in line
 
@@ -178,7 +166,6 @@ def test_the_end_of_the_bots_own_secret(services, days, begins):
     An unknown end is a doubt as well, and a secret that has ended is an error.
     """
     at = "" if days is None else f"{now() + timedelta(days=days):%Y-%m-%d}"
-    work = replace(services.settings, microsoft_client_secret_expires=at)
-    (line,) = examined(replace(services, settings=work), "the bot's own app")
+    (line,) = examined(services, "the bot's own app", microsoft_client_secret_expires=at)
     assert line.startswith(f"{begins}the bot's own app: signs in with a client secret ")
     assert "s3cr~t" not in line

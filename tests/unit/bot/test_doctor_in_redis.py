@@ -1,8 +1,5 @@
 """Lines of ``doctor`` about Redis, the workers, the webhooks, the watch and the clock."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import formatdate
@@ -13,22 +10,24 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
 from bot.queue import REFUSALS, connect_for_web, health
-from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
 from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
 from jobs.storage.connection import PORT_FILE, embedded_url
 from tests.fixtures import redis_servers
+from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import alive, wait
 from tests.unit.bot.doctor_line import line_of
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
+
+SAID = table("doctor")
 
 MINUTES = timedelta(minutes=1)
 
 
 @pytest.fixture
-def usual(redis) -> Iterator[Redis]:
+def usual(redis):
     """Valkey of the tests, whose settings are restored after the test."""
     names = ("maxmemory-policy", "appendonly", "save")
     before = {name: redis.config_get(name)[name] for name in names}
@@ -37,15 +36,7 @@ def usual(redis) -> Iterator[Redis]:
         redis.config_set(name, value)
 
 
-@pytest.mark.parametrize(
-    ("settings", "begins", "ends"),
-    [
-        ({}, "ok answers and takes writes, version ", "; append-only file on"),
-        ({"maxmemory-policy": "allkeys-lru"}, "WRONG maxmemory-policy is allkeys-lru", ""),
-        ({"appendonly": "no", "save": ""}, "WRONG neither an append-only file nor snapshots", ""),
-        ({"appendonly": "no", "save": "60 1"}, "DOUBT append-only file off", "(appendonly yes)"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "begins", "ends"), SAID["redis"])
 def test_redis_as_it_is_set(usual, settings, begins, ends):
     for name, value in settings.items():
         usual.config_set(name, value)
@@ -136,7 +127,7 @@ def test_timers_that_are_late(redis, monkeypatch):
     assert line.startswith("WRONG nothing that is due is handed out: ")
 
 
-def settled(services: Services) -> str:
+def settled(services) -> str:
     """Make the next round due later, as the end of a round does, and return the doctor's line."""
     schedule = services.watching.channels.schedule
     for group in schedule.all():
@@ -197,16 +188,7 @@ def measure(meter: Meter, cloud: str, ahead: float) -> None:
     meter.note(cloud, {"Date": formatdate(moment.timestamp(), usegmt=True)}, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("ahead", "begins", "ends"),
-    [
-        (-20, "ok right, ", ""),
-        (45, "DOUBT {clock} 45 seconds ahead of Webex's, and", ""),
-        (-45, "DOUBT {clock} 45 seconds behind Webex's, and", ""),
-        (660, "WRONG {clock} 11 minutes ahead of Webex's", "Sign-ins fail until then"),
-        (-40_000, "WRONG {clock} 11 hours behind Webex's", ""),
-    ],
-)
+@pytest.mark.parametrize(("ahead", "begins", "ends"), SAID["skew"])
 def test_the_skew_is_named(redis, ahead, begins, ends):
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)

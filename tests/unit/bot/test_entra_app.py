@@ -1,12 +1,9 @@
 """Tests of the commands that make the bot's Entra app."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,7 +38,7 @@ def asked(text: str, resource: str) -> set[str]:
     return set(re.findall(rf"^- `([\w.]+)` of {resource}", text, re.MULTILINE))
 
 
-def made(folder: Path, **wanted: Any) -> tuple[list[Any], str, str]:
+def made(folder: Path, **wanted):
     """Run the commands for bash, and return the manifest, what was printed, and what az was told."""
     az = folder / "az"
     az.write_text(AZ)
@@ -53,7 +50,7 @@ def made(folder: Path, **wanted: Any) -> tuple[list[Any], str, str]:
     return manifest, done.stdout, (folder / "az.log").read_text()
 
 
-def declared(manifest: list[Any], app: str, kind: str, listed: str) -> set[str]:
+def declared(manifest, app: str, kind: str, listed: str) -> set[str]:
     """Return the permissions of one kind in a manifest, each looked up in the right list."""
     access = next(each for each in manifest if each["resourceAppId"] == app)["resourceAccess"]
     ids = [each["id"] for each in access if each["type"] == kind]
@@ -107,7 +104,6 @@ def test_powershell_asks_for_the_same(certificate):
     text = commands(ENV, certificate=certificate, powershell=True, automatic_checks=True)
     for app, resource in RESOURCES.items():
         found = re.search(rf"App = '{app}'; Scopes = @\((.*?)\); Roles = @\((.*?)\)", text)
-        assert found is not None
         scopes, roles = (set(re.findall(r"'([^']+)'", part)) for part in found.groups())
         assert scopes - set(SIGN_IN) == asked(DELEGATED, resource)
         assert roles == asked(APPLICATION, resource)

@@ -1,7 +1,5 @@
 """Links to the bot's own pages."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

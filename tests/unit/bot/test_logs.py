@@ -1,57 +1,31 @@
-from __future__ import annotations
-
 import base64
 import string
 import time
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given, strategies as st
 
 from bot import logs
+from tests.fixtures.parsed import table
+
+TEXTS = table("redaction")
 
 SECRET = "Zx8Q~made.up-secret_0123456789abcdefghij"
 CLIENT_SECRET = "abc8Q~made-up_client.secret~0123456789abcd"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
 LOGIN = f"user=ann@example.test\x01auth=Bearer {SECRET}\x01\x01"
 XOAUTH2 = base64.b64encode(LOGIN.encode()).decode()
+PLANTED = {"<secret>": SECRET, "<client secret>": CLIENT_SECRET, "<jwt>": JWT, "<xoauth2>": XOAUTH2}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"Authorization: Bearer {SECRET}",
-        f"authorization: bearer {SECRET}",
-        f"token {JWT} was used",
-        f"client_id=1&client_secret={SECRET}&grant_type=x",
-        f"https://x/callback?code={SECRET}&state={SECRET}",
-        f"https://x/?next={quote('/callback?code=' + SECRET, safe='')}",
-        f"code={SECRET}",
-        f'{{"refresh_token": "{SECRET}", "expires_in": 3600}}',
-        f"{{'access_token': '{SECRET}'}}",
-        f"AUTH XOAUTH2 {XOAUTH2}",
-        f"> {XOAUTH2}",
-        f"redis://:{SECRET}@127.0.0.1:6379/0",
-        f"smtp://probe:{SECRET}@mail.example.test:587",
-        f"password: {SECRET}",
-        f"the Value {CLIENT_SECRET} was shown",
-        f"x-api-key: {SECRET}",
-        f"api_key={SECRET}",
-        f"service-key: {SECRET}",
-        f"Cookie: ESTSAUTH={SECRET}",
-        f'"secretText": "{SECRET}"',
-        f"secretText: {SECRET}",
-        f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
-        f"xoauth2 {SECRET}",
-        f"sealed={SECRET}",
-        f'{{"code": "{SECRET}"}}',
-    ],
-)
+@pytest.mark.parametrize("text", TEXTS["logged"])
 def test_credentials_are_taken_out(text):
     """Tokens, secrets, codes, SMTP answers and passwords in addresses are removed from the log."""
+    for name, value in PLANTED.items():
+        text = text.replace(name, value)
     clean = logs.redacted(text)
-    assert [word for word in (SECRET, CLIENT_SECRET, JWT, XOAUTH2) if word in clean] == []
-    assert logs.GONE in clean
+    assert [word for word in PLANTED.values() if word in clean] == []
+    assert (logs.GONE in clean, any(word in text for word in PLANTED.values())) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -70,17 +44,7 @@ def test_any_client_secret_is_taken_out(secret):
     assert [line for line in lines if secret in logs.redacted(line)] == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "AADSTS7000215: Invalid client secret provided",
-        "status_code=401 tracking id ROUTER_1",
-        "the client secret expires in 30 days",
-        "https://bot.example.test/webhooks/webex?state=1"[:39],
-        "535 5.7.3 Authentication unsuccessful",
-        "bearer of bad news",
-    ],
-)
+@pytest.mark.parametrize("text", TEXTS["harmless_lines"])
 def test_what_helps_is_kept(text):
     """Error codes, tracking ids and plain words stay in the log as they are."""
     assert logs.redacted(text) == text

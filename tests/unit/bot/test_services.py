@@ -1,15 +1,10 @@
 """Container of the services, which looks up the bot's account hourly and wakes workers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from bot.services import KNOWN_S, ME_S, Services
-from bot.settings import BotSettings
-from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin
@@ -18,7 +13,7 @@ from jobs.settings import Settings
 BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
 
 
-def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
+def make(bot, redis, webex) -> Services:
     """Return the services as a new process makes them."""
     key = Fernet.generate_key().decode()
     work = Settings("https://bot.example.test", "", "client", "secret", (key,))

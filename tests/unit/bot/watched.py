@@ -1,11 +1,9 @@
 """Watched channel with a history, for the tests of reports, pages and commands that show it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from bot.services import Services
+from bot.cards import incidents
 from jobs.clock import now
 from jobs.model import Channel, Person, Station, Turn
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
@@ -23,7 +21,7 @@ BROKEN = LookOutcome(
 )
 
 
-def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChannel:
+def watch(services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChannel:
     """Watch a channel whose cards go to the space, and return the watched channel."""
     person = Person("person-1", "anna@example.test")
     watched = WatchedChannel(Channel(mailbox, tenant_id="t"), room, person, now())
@@ -31,12 +29,17 @@ def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> W
     return watched
 
 
-def look(services: Services, watched: WatchedChannel, outcome: LookOutcome, at: datetime) -> None:
+def incident_card(services, card: str):
+    """Return the card of an incident as it is now."""
+    return incidents.drawing(services, card).cards[0]
+
+
+def look(services, watched: WatchedChannel, outcome: LookOutcome, at) -> None:
     """Record one look at the channel, with its outcome."""
     services.watching.incidents.record(watched, outcome, at)
 
 
-def with_incident(services: Services, mailbox: str = MAILBOX) -> WatchedChannel:
+def with_incident(services, mailbox: str = MAILBOX) -> WatchedChannel:
     """Record two days of looks at a channel, with mails and a break of two hours that was fixed.
 
     Good looks follow the break. The looks begin at noon, so that the break is on one day.

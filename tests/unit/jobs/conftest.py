@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +21,7 @@ from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, RunKind, State
-from jobs.runs.run import Brief, Event, Kind, Origin
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, no_listener
 from jobs.settings import Settings
@@ -44,7 +43,7 @@ ONE |= dict.fromkeys(("Get-User", "Get-OrganizationConfig", "Get-TransportConfig
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def _by_then(moment: Callable[[], Any]) -> Any:
+def _by_then(moment) -> Any:
     """Return the time that ``moment`` gives now, because the tests were collected minutes ago."""
     return moment()
 
@@ -120,7 +119,7 @@ class Outside:
 
 
 @pytest.fixture
-def outside() -> Iterator[Outside]:
+def outside():
     """Yield a web server that runs in a thread and gives the scripted answers."""
     state = Outside()
 
@@ -154,11 +153,8 @@ def outside() -> Iterator[Outside]:
     server.server_close()
 
 
-CarryOut = Callable[[Coroutine[Any, Any, None]], float]
-
-
 @pytest.fixture(name="carry_out")
-def _carry_out() -> CarryOut:
+def _carry_out():
     """Return a function that runs a coroutine to its end in virtual time, without waiting."""
     return carry_out
 
@@ -200,9 +196,6 @@ def vault(redis, work_settings) -> Vault:
     return Vault(redis, work_settings.encryption_keys)
 
 
-Given = Callable[..., StepContext]
-
-
 def waited(name: str, count: int) -> list[Event]:
     """Return the events of a step that waited so many times."""
     waiting = Finding(name, State.WAITING, until=MOMENT)
@@ -221,7 +214,7 @@ def change(name: str, at: datetime) -> list[Event]:
 
 
 @pytest.fixture
-def given(cloud, store, vault, work_settings) -> Given:
+def given(cloud, store, vault, work_settings):
     """Return a function that makes the context of a run.
 
     ``facts`` are the facts of earlier findings, ``answers`` are those of people, ``changed`` holds
@@ -238,7 +231,7 @@ def given(cloud, store, vault, work_settings) -> Given:
         events: tuple[Event, ...] = (),
         settings: Settings = work_settings,
         kind: str = "setup",
-        brief: Brief | None = None,
+        brief=None,
     ) -> StepContext:
         origin = Origin("room-1", "thread-1", message="message-1")
         run = store.open(channel, ASKER, origin, RunKind(kind), brief)
@@ -270,6 +263,6 @@ async def _token() -> str:
 
 
 @pytest.fixture
-def runtime_of(store, vault) -> Callable[[Settings], Runtime]:
+def runtime_of(store, vault):
     """Return a function that makes a worker's runtime with the given settings."""
     return lambda settings: Runtime(settings, store, vault, no_listener)

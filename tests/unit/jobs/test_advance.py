@@ -1,7 +1,5 @@
 """Tests of the work on a run: as far as it goes now, and how the worker then leaves it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,19 +13,8 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import (
-    Account,
-    Change,
-    Finding,
-    Reason,
-    RunKind,
-    Scope,
-    State,
-    Text,
-    Turn,
-)
-from jobs.runs.run import Event, Kind, Origin, Run
-from jobs.runs.run_store import RunStore
+from jobs.model import Account, Change, Finding, Reason, RunKind, Scope, State, Text, Turn
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
@@ -52,18 +39,15 @@ def runtime(work_settings, store, vault, heard) -> Runtime:
 
 
 @pytest.fixture
-def opened(store, asker, channel) -> Run:
+def opened(store, asker, channel):
     return store.open(channel, asker, ORIGIN)
 
 
-Say = Callable[..., Run]
-
-
 @pytest.fixture
-def say(store, opened, channel) -> Say:
+def say(store, opened, channel):
     """Return a function that appends events to the run and returns the run."""
 
-    def append(*events: Event) -> Run:
+    def append(*events: Event):
         store.append(opened.id, Event(Kind.DETAILS, now(), channel=channel), *events)
         return store.load(opened.id)
 
@@ -79,13 +63,13 @@ def found(name: str, state: State = State.OK, **more: object) -> Event:
     return Event(Kind.FOUND, now(), step=name, finding=finding)
 
 
-def due(store: RunStore, run: Run) -> float | None:
+def due(store, run) -> float | None:
     """Return in how many seconds the run is due again, or None if it is not due."""
     score = store.redis.zscore("due", f"run:{run.id}")
     return None if score is None else float(score) - now().timestamp()
 
 
-def kinds(store: RunStore, run: Run) -> list[str]:
+def kinds(store, run) -> list[str]:
     return [str(event.kind) for event in store.events(run.id)]
 
 

@@ -1,7 +1,5 @@
 """Tests of times as the clouds write them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

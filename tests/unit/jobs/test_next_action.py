@@ -1,7 +1,5 @@
 """Tests of the person whose turn it is in a run, and of the run's stage."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

@@ -3,14 +3,10 @@
 The rule is checklist.toml S5.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import string
 import time
-import tomllib
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,8 +14,9 @@ from hypothesis import given, strategies as st
 
 from jobs import redact
 from jobs.redact import Redactor
+from tests.fixtures.parsed import table
 
-TEXTS = tomllib.loads((Path(__file__).parents[2] / "data" / "redaction.toml").read_text("utf-8"))
+TEXTS = table("redaction")
 LETTERS = string.ascii_letters + string.digits
 WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: not word.isdigit())
 

@@ -1,7 +1,5 @@
 """Tests of the container that a process installs once, and that its jobs find by its class."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pytest

@@ -1,9 +1,6 @@
 """Tests of the settings of the jobs, and of secrets in files."""
 
-from __future__ import annotations
-
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,9 +8,10 @@ from cryptography.fernet import Fernet
 
 from bot.settings import BotSettings, settings_problems
 from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError, read_files
+from tests.fixtures.parsed import table
 
 ROOT = Path(__file__).parents[3]
-VALUES = tomllib.loads((ROOT / "tests/data/settings_values.toml").read_text("utf-8"))
+VALUES = table("settings_values")
 MICROSOFT = {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com"}
 KEY = Fernet.generate_key().decode()
 LEAST = {

@@ -1,7 +1,5 @@
 """Tests of the signals of a finding, which are stored without defaults and read back unchanged."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from jobs.model import NO_SIGNALS, ConnectChange, Finding, Signals, State, Station

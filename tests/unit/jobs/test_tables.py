@@ -1,9 +1,6 @@
 """Tests that every table names only steps and causes that exist. A misspelled name is found."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_s
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING = {**all_steps(), **all_probes()}
-STEPS: dict[str, Iterable[str]] = {
+STEPS = {
     "SOMETIMES": SOMETIMES,
     "FORM": FORM,
     "CONSENT": CONSENT,
@@ -46,7 +43,7 @@ STEPS: dict[str, Iterable[str]] = {
 KNOWN = patterns.patterns()
 LISTS = {**KNOWN.beside, **KNOWN.follows, **KNOWN.narrower}
 OF = ("of_sender", "of_recipient", "of_form", "of_credential", "of_place")
-CAUSES: dict[str, Iterable[str]] = {
+CAUSES = {
     "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],

@@ -1,7 +1,5 @@
 """Tests that steps and texts match: each row of the article has a step, and each key has a text."""
 
-from __future__ import annotations
-
 import ast
 from functools import cache
 from string import Formatter

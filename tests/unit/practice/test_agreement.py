@@ -1,15 +1,11 @@
 """Tests of the check that the bot's cards agree with each other."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from practice.agreement import contradictions
 
 
-def card(text: str, *runs: str, room: str = "Space 1", bot: bool = True) -> dict[str, Any]:
+def card(text: str, *runs: str, room: str = "Space 1", bot: bool = True):
     """Return a message with this text and a button of each run."""
     buttons = [
         {"type": "Action.Submit", "title": "Go", "data": {"do": "go", "run": run}} for run in runs

@@ -1,7 +1,5 @@
 """Tests of the kills and pauses that a seed gives, and of the verdict on a disturbed run."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections import Counter

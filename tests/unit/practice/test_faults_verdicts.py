@@ -1,10 +1,7 @@
 """Tests of reading and judging a check's card: real cards against the listed faults."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -15,6 +12,9 @@ from practice import verdicts
 from practice.diagnose import Chosen, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
 from practice.faults.page import PAGE, page
+from tests.fixtures.parsed import table
+
+JUDGED = table("judged")
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 WELL = Reading(
@@ -32,7 +32,7 @@ def _line(cause: str, row: str = "X1") -> Line:
     return Line(row, Text(f"cause.{cause}"), found)
 
 
-def _seen(*causes: str, **more: Any) -> verdicts.Seen:
+def _seen(*causes: str, **more) -> verdicts.Seen:
     """Draw a check's card with these causes, and return what is read from it."""
     view = replace(
         WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more
@@ -59,23 +59,7 @@ def test_a_symptom_is_not_read_as_a_cause():
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "causes", "right"),
-    [
-        ("smtp_auth_off_mailbox", ("smtp_auth_off_for_mailbox",), True),
-        ("smtp_auth_off_mailbox", ("smtp_auth_off_for_tenant",), False),
-        ("smtp_auth_off_mailbox", (), False),
-        ("smtp_auth_off_mailbox", ("not_forwarded", "smtp_auth_off_for_mailbox"), False),
-        ("ca_asks_mfa", ("blocked_by_conditional_access",), True),
-        ("form_client_id", (), False),
-        ("form_client_id", ("not_forwarded",), False),
-        ("form_urls_swapped", (), True),
-        ("mail_too_large", (), True),
-        ("healthy_untouched", ("not_forwarded",), False),
-        ("secret_expires_soon", (), False),
-        ("secret_expires_soon", ("client_secret_expires_soon",), False),
-    ],
-)
+@pytest.mark.parametrize(("name", "causes", "right"), JUDGED["alone"])
 def test_a_fault_alone_is_judged_by_the_first_line(name, causes, right):
     """For a single fault, each of its expected causes is the right first line.
 
@@ -123,18 +107,7 @@ def test_the_command_line_names_cases():
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "events", "well", "why"),
-    [
-        ("form_client_id", ("updateApp",), False, ""),
-        ("form_client_id", ("deleteApp",), False, "updateApp not named as a suspect"),
-        ("form_client_id", (), False, "updateApp not named as a suspect"),
-        ("connect_asset_deleted", ("createApp", "deleteApp"), False, ""),
-        ("form_urls_swapped", (), True, ""),
-        ("consent_reviewed", ("updateApp",), True, "false suspect"),
-        ("consent_reviewed", (), True, ""),
-    ],
-)
+@pytest.mark.parametrize(("name", "events", "well", "why"), JUDGED["suspects"])
 def test_a_change_in_webex_connect_is_a_suspect(name, events, well, why):
     """A change that only Webex Connect shows has to be named as a suspect.
 

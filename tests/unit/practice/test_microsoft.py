@@ -4,19 +4,15 @@ What it answers to good requests is in tests/contract and in every journey. Its 
 WSGI, and its SMTP servers listen on real ports.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import smtplib
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from practice.mail import gates
-from practice.microsoft import Cloud, ids
+from practice.microsoft import ids
 from tests.fixtures.practice_cloud import CALLBACK, practice_cloud
 from tests.fixtures.waiting import LIMIT_S
 
@@ -33,19 +29,19 @@ ADMIN, SUPPORT, SHARED, AGENT = (
 class Services:
     """Practice Microsoft with the tests' actions: sign in, ask for tokens, use SMTP."""
 
-    def __init__(self, cloud: Cloud, http: httpx.Client) -> None:
+    def __init__(self, cloud, http) -> None:
         self.cloud, self.http, self.settings = cloud, http, cloud.world.settings
 
-    def change(self, **values: Any) -> None:
+    def change(self, **values) -> None:
         """Change the state of the tenant."""
         self.http.patch("/practice/tenants/contoso.com", json=values).raise_for_status()
 
-    def mailboxes(self, **fields: Any) -> None:
+    def mailboxes(self, **fields) -> None:
         """Change the settings of mailboxes, by the names of their users."""
         users = {f"{name}@contoso.com": {"mailbox": each} for name, each in fields.items()}
         self.change(users=users)
 
-    def query(self, scope: str) -> dict[str, Any]:
+    def query(self, scope: str):
         """Return the query of an authorize request of the bot."""
         return {
             "client_id": self.settings.bot_client_id,
@@ -56,13 +52,13 @@ class Services:
             "code_challenge_method": "S256",
         }
 
-    def authorize(self, account: str, scope: str, tenant: str = "organizations") -> httpx.Response:
+    def authorize(self, account: str, scope: str, tenant: str = "organizations"):
         """Press Accept on the sign-in page."""
         data = {"account": account, "action": "accept"}
         path = f"/{tenant}/oauth2/v2.0/authorize"
         return self.http.post(path, params=self.query(scope), data=data)
 
-    def redeem(self, **form: str) -> httpx.Response:
+    def redeem(self, **form: str):
         """Ask the token endpoint as the bot, and return its answer."""
         own = {"client_id": self.settings.bot_client_id}
         own |= {"client_secret": self.settings.bot_client_secret}
@@ -75,11 +71,11 @@ class Services:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
         return form | {"code_verifier": VERIFIER}
 
-    def sign_in(self, account: str, scope: str) -> dict[str, Any]:
+    def sign_in(self, account: str, scope: str):
         """Sign in as an account, and return its tokens."""
         return self.redeem(**self.code(account, scope), scope=scope).json()
 
-    def refresh(self, tokens: dict[str, Any], **form: str) -> httpx.Response:
+    def refresh(self, tokens, **form: str):
         """Refresh tokens, and return the answer."""
         return self.redeem(
             grant_type="refresh_token", refresh_token=tokens["refresh_token"], **form

@@ -1,9 +1,5 @@
 """Tests of the practice page's logic: how far a mail came, and which address a link leads to."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import flask
 import httpx
 import pytest
@@ -23,7 +19,7 @@ MAIL = {
 FORWARDING = "abc@mail-us.imiconnect.io"
 
 
-def _copy(place: str, note: str = "", owner: str = "support@contoso.com") -> dict[str, Any]:
+def _copy(place: str, note: str = "", owner: str = "support@contoso.com"):
     return {
         **MAIL,
         "recipient": owner,
@@ -34,7 +30,7 @@ def _copy(place: str, note: str = "", owner: str = "support@contoso.com") -> dic
     }
 
 
-def _log(code: str, direction: str = "inbound", subject: str = "Order") -> dict[str, Any]:
+def _log(code: str, direction: str = "inbound", subject: str = "Order"):
     return {
         "at": "2026-11-24T10:00:01+00:00",
         "direction": direction,
@@ -48,9 +44,11 @@ ANSWER = _copy("refused", "550 5.7.1 Answer in the portal") | {
     "message_id": "<2@contoso.com>",
     "subject": "Re: Order",
 }
+BOX, COPY = _copy("mailbox"), _copy("connect")
+TASK, SENT = _log("received"), _log("7501", "outbound", "Re: Order")
 
 
-def _states(drawn: dict[str, Any]) -> dict[str, str]:
+def _states(drawn) -> dict[str, str]:
     return {station["name"]: station["state"] for station in drawn["stations"]}
 
 
@@ -60,30 +58,14 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
         ([], [], "idle idle idle idle idle idle"),
         ([_copy("nowhere", "550 5.1.10")], [], "ok wrong idle idle idle idle"),
         ([_copy("refused", "550 5.7.134")], [], "ok wrong idle idle idle idle"),
-        ([_copy("mailbox")], [], "ok ok wrong idle idle idle"),
-        ([_copy("mailbox"), _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
-        (
-            [_copy("mailbox"), _copy("internet", owner="x@elsewhere.example")],
-            [],
-            "ok ok wrong idle idle idle",
-        ),
-        ([_copy("mailbox"), _copy("connect")], [_log("7007")], "ok ok ok wrong idle idle"),
-        ([_copy("mailbox"), _copy("connect")], [_log("received")], "ok ok ok ok ok idle"),
-        (
-            [_copy("connect")],
-            [_log("received"), _log("7553", "outbound", "Re: Order")],
-            "ok ok ok ok ok wrong",
-        ),
-        (
-            [_copy("connect")],
-            [_log("received"), _log("7501", "outbound", "Re: Order")],
-            "ok ok ok ok ok ok",
-        ),
-        (
-            [_copy("connect"), ANSWER],
-            [_log("received"), _log("7501", "outbound", "Re: Order")],
-            "ok ok ok ok ok wrong",
-        ),
+        ([BOX], [], "ok ok wrong idle idle idle"),
+        ([BOX, _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
+        ([BOX, _copy("internet", owner="x@b.example")], [], "ok ok wrong idle idle idle"),
+        ([BOX, COPY], [_log("7007")], "ok ok ok wrong idle idle"),
+        ([BOX, COPY], [TASK], "ok ok ok ok ok idle"),
+        ([COPY], [TASK, _log("7553", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
+        ([COPY], [TASK, SENT], "ok ok ok ok ok ok"),
+        ([COPY, ANSWER], [TASK, SENT], "ok ok ok ok ok wrong"),
     ],
 )
 def test_how_far_the_mail_came(mail, log, states):

@@ -1,7 +1,5 @@
 """Tests of the practice page in German: every text has a translation, and commands are German."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -112,7 +110,6 @@ def test_every_family_of_faults_has_a_german_name():
     families = re.search(
         r"const FAMILIES = \[(.*?)\n\];", (STATIC / "faults.js").read_text(), re.DOTALL
     )
-    assert families is not None
     names = {*re.findall(r'\["([^"]+)", /', families[1]), "More"}
     assert len(names) > 10
     assert names - table().keys() == set()

@@ -1,7 +1,5 @@
 """Tests that no other process takes a port of the stack before its server starts or restarts."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 

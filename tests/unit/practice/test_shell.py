@@ -1,9 +1,6 @@
 """Tests of the faults of the practice cloud's HTTPS server."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
-from typing import Any
 
 import flask
 import httpx
@@ -26,7 +23,7 @@ def cloud(tmp_path):
     app = flask.Flask("small")
 
     @app.post("/webex/v1/messages")
-    def post() -> Any:
+    def post():
         counted.append("post")
         return {"id": len(counted)}
 

@@ -3,17 +3,14 @@
 What it answers to good requests is in tests/contract and in every journey.
 """
 
-from __future__ import annotations
-
 import time
-from typing import Any
 
 import pytest
 
 from tests.fixtures.practice_webex import attached
 from tests.fixtures.waiting import until
 
-CARD: dict[str, Any] = {
+CARD = {
     "type": "AdaptiveCard",
     "version": "1.3",
     "body": [{"type": "TextBlock", "text": "Hello", "wrap": True}],
@@ -21,7 +18,7 @@ CARD: dict[str, Any] = {
 }
 HUGE = {"type": "TextBlock", "text": "x" * 80_001}
 SHOW = {"type": "Action.ShowCard", "title": "", "card": CARD | {"actions": CARD["actions"] * 2}}
-INPUTS: list[dict[str, Any]] = [
+INPUTS = [
     {"type": "Input.Text", "id": "url", "label": "URL", "isRequired": True, "maxLength": 30},
     {"type": "Input.ChoiceSet", "id": "life", "choices": [{"title": "6", "value": "6"}]},
     {
@@ -101,7 +98,7 @@ def test_a_bot_sees_only_what_mentions_it_in_a_space(api):
     assert api.call("GET", f"/messages/{spoken}").status_code == 200
 
 
-def press(api, who: str = "requester@contoso.com", **more: Any) -> int:
+def press(api, who: str = "requester@contoso.com", **more) -> int:
     """Press the button of a card with inputs, and return the status."""
     message = api.post(CARD | {"body": INPUTS}).json["id"]
     return api.do("/press", {"as": who, "message_id": message, "title": "Go", **more}).status_code

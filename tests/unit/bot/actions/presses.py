@@ -1,13 +1,9 @@
 """Presses of buttons on the cards of a run, and their effects, for the tests of actions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 from bot.actions import actions
-from bot.chat.context import ChatContext
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind
 
 RIGHT = {
     "callback_url": "https://uk.webexconnect.io/callback",
@@ -15,25 +11,25 @@ RIGHT = {
 }
 
 
-def press(ctx: ChatContext, do: str, **inputs: str) -> Any:
+def press(ctx, do: str, **inputs: str):
     """Press a card's button with this verb and these inputs, and return its run afterward."""
     actions()[do](ctx, {"do": do, **inputs})
     return next(ctx.services.store.known([inputs.get("run", "")]), None)
 
 
-def other(ctx: ChatContext, name: str, **more: Any) -> ChatContext:
+def other(ctx, name: str, **more):
     """Return the context of another person, who may be in another place."""
     person = replace(ctx.person, id=name, email=f"{name}@example.test")
     return replace(ctx, person=person, **more)
 
 
-def of_bot(ctx: ChatContext, **settings: Any) -> ChatContext:
+def of_bot(ctx, **settings):
     """Return the context of a bot with these settings."""
     bot = replace(ctx.services.bot, **settings)
     return replace(ctx, services=replace(ctx.services, bot=bot))
 
 
-def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
+def told(ctx, run) -> list[tuple[str, dict[str, str]]]:
     """Return the events that people caused in a run."""
     return [
         (str(e.kind), e.data)
@@ -42,7 +38,7 @@ def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-def queued(ctx: ChatContext) -> set[str]:
+def queued(ctx) -> set[str]:
     """Return the jobs that wait for a worker."""
     return {
         f"{job.func_name} {job.args[0]}"

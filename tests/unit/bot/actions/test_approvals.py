@@ -1,18 +1,14 @@
 """Approvals of a plan, and the confirmation of hosts that are not Webex Connect's."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import listed, text
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Profile, State, Text
 from jobs.runs.audit import read
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import changing, found
 from tests.unit.bot.actions.presses import RIGHT, of_bot, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
@@ -122,17 +118,17 @@ CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
 
 
 @pytest.fixture
-def run(begin) -> Run:
+def run(begin):
     """A run whose plan leads to two hosts that are not Webex Connect's."""
     return begin(DETAILS, SIGNED_IN, PLANNED)
 
 
-def caused(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
+def caused(ctx, run) -> list[tuple[str, dict[str, str]]]:
     """Return the events that people caused after the details."""
     return told(ctx, run)[1:]
 
 
-def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
+def with_hosts(ctx, *hosts: str):
     """Return the context of a bot with these hosts in its setting CONNECT_HOSTS."""
     settings = replace(ctx.services.settings, connect_hosts=hosts)
     return replace(ctx, services=replace(ctx.services, settings=settings))
@@ -155,7 +151,7 @@ def test_with_the_press_the_approval_records_it(anna, run, do, scope):
     data |= {"forwarding_address": FORWARDING, "foreign_hosts": HOSTS}
     assert caused(anna, run) == [CONFIRMED, ("approved", data)]
     entries = [read(line) for line in anna.services.store.audit.entries()]
-    named: list[Any] = [each["data"] for each in entries if each["what"] == "approved"]
+    named = [each["data"] for each in entries if each["what"] == "approved"]
     assert named == [data]
 
 

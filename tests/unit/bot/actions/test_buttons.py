@@ -1,7 +1,5 @@
 """Card buttons: pressed twice, late, by the wrong person, on an old card, and forged."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,19 +10,21 @@ from adaptive_cards.texts import text
 from bot import actions
 from bot.cards import delivery, draw
 from bot.cards.presenters import progress
-from bot.chat.context import ChatContext
 from bot.commands import changes, runs
 from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.storage.vault import Sealed
+from tests.fixtures.parsed import table
 from tests.fixtures.run_events import answered, changing, found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
 from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
+
+TYPED = table("typed_messages")
 
 ON_A_RUN = sorted(
     set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
@@ -32,7 +32,7 @@ ON_A_RUN = sorted(
 
 
 @pytest.fixture
-def ben(anna) -> ChatContext:
+def ben(anna):
     """Return the context of Ben, who takes no part in the run and is in another space."""
     return other(anna, "ben", room="room-2")
 
@@ -70,7 +70,7 @@ def test_a_press_that_takes_longer_than_its_lock_lasts(anna, begin, monkeypatch)
     run, done = begin(), []
 
     @actions.on_run
-    def slow(_talk: ChatContext, inputs: dict[str, str], _run: Run) -> None:
+    def slow(_talk, inputs: dict[str, str], _run) -> None:
         time.sleep(0.2)
         done.append(inputs["run"])
 
@@ -231,15 +231,7 @@ def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     assert anna.services.store.channels.running("support@example.test") == busy.id
 
 
-@pytest.mark.parametrize(
-    ("pasted", "key"),
-    [
-        ("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"),
-        ("Error 7523: invalid address", "cause.connect_recipient_refused"),
-        ("Trace ID: 0d1f7bba-7553-4c3e-7554-2b1f3c4d5e6f", "explain.unknown_title"),
-        ("", "explain.unknown_title"),
-    ],
-)
+@pytest.mark.parametrize(("pasted", "key"), TYPED["pasted"])
 def test_a_pasted_error_is_explained(anna, said, pasted, key):
     """A pasted error is explained, or the answer says that the error is not known."""
     press(anna, "explain", error_text=pasted)
@@ -267,7 +259,7 @@ def ends_meanwhile(anna, monkeypatch) -> None:
     """Let a worker finish the run after the press has read it, and before it writes."""
     refresh = RunStore.refresh
 
-    def slow(store: RunStore, run: Run) -> Run:
+    def slow(store: RunStore, run):
         read = refresh(store, run)
         store.end(read, Event(Kind.FINISHED, now()))
         return read
@@ -320,7 +312,7 @@ def test_a_change_under_way_is_named(anna, begin, said, then, late):
 FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
 
 
-def times(anna: ChatContext, run: Run, kind: Kind) -> int:
+def times(anna, run, kind: Kind) -> int:
     """Return how often an event of this kind is in the run."""
     return [each.kind for each in anna.services.store.events(run.id)].count(kind)
 

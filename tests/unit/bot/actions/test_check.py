@@ -1,7 +1,5 @@
 """Buttons of a check's result, of old cards too, and findings that an approver accepts."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from dataclasses import replace
@@ -10,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import render, text
-from bot.chat.context import ChatContext
 from jobs.checks.assessment import summarize
 from jobs.clock import now
 from jobs.engine.engine import Engine
@@ -18,7 +15,7 @@ from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Access, Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs import accepted
 from jobs.runs.accepted import Accepted
-from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runs.run import Event, Kind, RecordedChange
 from jobs.runtime import no_listener
 from jobs.storage import keys
 from tests.fixtures.run_events import noted
@@ -27,7 +24,7 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
 
 
 @pytest.fixture
-def channel(anna) -> ChatContext:
+def channel(anna):
     """Return the context of Anna, in a space with a connected channel."""
     proven(anna)
     return anna
@@ -77,7 +74,7 @@ OFF = Finding("smtp_auth", State.WRONG, Text("seen.off"), cause="smtp_auth_off_f
 
 
 @pytest.fixture
-def check(anna) -> Run:
+def check(anna):
     """Return a finished check that found SMTP AUTH off for a connected mailbox."""
     proven(anna)
     run = anna.services.store.check(Channel(MAILBOX), anna.asker, anna.origin)
@@ -85,7 +82,7 @@ def check(anna) -> Run:
     return anna.services.store.load(run.id)
 
 
-def accept(ctx: ChatContext, run: Run, **more: str) -> None:
+def accept(ctx, run, **more: str) -> None:
     given = {"run": run.id, "cause": OFF.cause, "why": "the migration ends in January", "days": "7"}
     press(ctx, "accept", **(given | more))
 

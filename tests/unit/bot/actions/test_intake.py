@@ -1,7 +1,5 @@
 """Runs that begin with a button: each press starts one run, or begins one again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
@@ -16,12 +14,11 @@ from bot.cards.presenters.card_state import (
     keep_card,
     posted_cards,
 )
-from bot.chat.context import ChatContext
 from bot.commands import changes
 from bot.commands.changes import begin_known
 from jobs.clock import now
 from jobs.model import RunKind
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import person, receive
 from tests.unit.bot.actions.presses import RIGHT, of_bot, other, press
@@ -31,12 +28,12 @@ from tests.unit.bot.commands.typed_commands import pressed
 HELP = "card-9"
 
 
-def runs(ctx: ChatContext) -> tuple[Run, ...]:
+def runs(ctx):
     """Return the runs of the space."""
     return ctx.services.store.runs_in_space("room-1")
 
 
-def press_setup(ctx: ChatContext, name: str, **inputs: str) -> None:
+def press_setup(ctx, name: str, **inputs: str) -> None:
     """Press the setup button on the card of ``/help``."""
     press(replace(ctx, message=HELP, action_id=name), "setup", **inputs)
 
@@ -168,7 +165,7 @@ def test_the_press_is_known_by_its_own_id(anna, webex_script, reply, times):
 
 
 @pytest.fixture
-def fix(anna, begin) -> Run:
+def fix(anna, begin):
     """Return a fix of a connected channel that waits."""
     setup = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(setup, Event(Kind.FINISHED, now()))
@@ -176,7 +173,7 @@ def fix(anna, begin) -> Run:
     return anna.services.store.load(anna.services.channels.running(setup.channel.mailbox))
 
 
-def ask_again(ctx: ChatContext, fix: Run) -> None:
+def ask_again(ctx, fix) -> None:
     """Type the command of the fix once more."""
     begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
 

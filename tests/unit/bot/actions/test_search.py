@@ -1,19 +1,15 @@
 """Search for missing mail, from place to place, to the file for Cisco TAC."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.actions import actions, tac
-from bot.chat.context import ChatContext
 from bot.commands.tac import Case, save
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
@@ -26,13 +22,13 @@ TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "
 
 
 @pytest.fixture
-def channel(anna) -> ChatContext:
+def channel(anna):
     """Return the context of a press on a card in a thread, in a space with a connected channel."""
     proven(anna)
     return replace(anna, thread="thread-1", message="posted-1")
 
 
-def check(ctx: ChatContext, *findings: Finding) -> None:
+def check(ctx, *findings: Finding) -> None:
     """Record a finished check with these findings as the channel's newest one."""
     run = ctx.services.store.check(Channel(MAILBOX), ctx.asker, ctx.origin)
     found = [noted(each) for each in findings]
@@ -40,12 +36,12 @@ def check(ctx: ChatContext, *findings: Finding) -> None:
     ctx.services.channels.set_last_check(MAILBOX, run.id)
 
 
-def shown(webex_script: Any) -> str:
+def shown(webex_script) -> str:
     """Return what the bot has posted or edited last."""
     return next(str(b) for m, _, b in reversed(webex_script.asked) if m in {"POST", "PUT"})
 
 
-def go_on(ctx: ChatContext, place: str, pasted: str = "") -> None:
+def go_on(ctx, place: str, pasted: str = "") -> None:
     actions()["look_on"](ctx, {"place": place, "seen_text": pasted})
 
 

@@ -1,10 +1,7 @@
 """Buttons for a run that cannot go on: another account, app, delegate, secret, rehearsal."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -18,7 +15,7 @@ from jobs.channel.mailbox import delegate_of
 from jobs.clock import now
 from jobs.model import Evidence, Finding, Scope, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps import rehearses
 from tests.fixtures.run_events import answered, found, noted
 from tests.fixtures.webex_script import person
@@ -76,7 +73,7 @@ APP_PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(APP,)
 OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
 
 
-def offers(run: Run) -> bool:
+def offers(run) -> bool:
     """Return whether the plan offers to adopt the app that a person made."""
     return "'app': 'client-9'" in str(plan.plan(run, header(run, 3)).content)
 
@@ -168,7 +165,7 @@ SHARED = found("mailbox_user", State.POSSIBLE, facts={"shared": "blocked"})
 
 
 @pytest.fixture
-def run(begin) -> Run:
+def run(begin):
     """Return a run that waits for the address of the delegate of a shared mailbox."""
     return begin(SIGNED_IN, SHARED, UNKNOWN, PLANNED)
 
@@ -239,7 +236,7 @@ WAITS = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
 NO_LOGIN = answered("check_login", "no")
 
 
-def directory(webex_script: Any, reply: Any, *emails: str) -> None:
+def directory(webex_script, reply, *emails: str) -> None:
     """Script the people whom Webex finds for an address."""
     webex_script.on("GET", "/people", reply(body={"items": [person(e, e) for e in emails]}))
 

@@ -1,28 +1,25 @@
 """Buttons of an incident's card: "I'm on it" and its end, and the repairs of many channels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.cards import incidents as cards
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.actions.presses import of_bot, other
 from tests.unit.bot.commands.typed_commands import begun, pressed
+from tests.unit.bot.watched import incident_card
 
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant", fix="fix.smtp_auth")
 BLOCKED = LookOutcome(Sight.BROKEN, "app_access_withdrawn")
 PERSON = Person("anna", "anna@example.test", "org-1")
 
 
-def connect(ctx: ChatContext, mailbox: str, room: str = "room-1") -> WatchedChannel:
+def connect(ctx, mailbox: str, room: str = "room-1") -> WatchedChannel:
     """Return a watched channel that was set up in the space."""
     store = ctx.services.store
     channel = Channel(mailbox, "https://a.b/callback", "x@y.z", tenant_id="tenant-1")
@@ -34,7 +31,7 @@ def connect(ctx: ChatContext, mailbox: str, room: str = "room-1") -> WatchedChan
     return watched
 
 
-def broken(ctx: ChatContext, *channels: WatchedChannel, by: LookOutcome = POLICY) -> set[str]:
+def broken(ctx, *channels: WatchedChannel, by: LookOutcome = POLICY) -> set[str]:
     """Record two looks that see the break of each channel, and return the ids of the cards."""
     record = ctx.services.watching.incidents.record
     found = [
@@ -43,11 +40,9 @@ def broken(ctx: ChatContext, *channels: WatchedChannel, by: LookOutcome = POLICY
     return {card for incident in found for card in incident.cards}
 
 
-def drawn(ctx: ChatContext, card: str) -> str:
+def drawn(ctx, card: str) -> str:
     """Return the incident's card as text."""
-    found = cards.drawing(ctx.services, card)
-    assert found is not None
-    return str(found.cards[0].card.content)
+    return str(incident_card(ctx.services, card).card.content)
 
 
 def test_on_it_can_be_taken_back(anna):
@@ -140,6 +135,6 @@ def test_an_outsider_in_the_other_space_holds_the_repair_back(anna, webex_script
     assert begun(ctx) == []
 
 
-def _counts(ctx: ChatContext, card: str) -> bool:
+def _counts(ctx, card: str) -> bool:
     known = ctx.services.watching.incidents.card(card)
     return known is not None and known.counts

@@ -1,13 +1,9 @@
 """Fixtures of the tests of cards."""
 
-from __future__ import annotations
-
 import pytest
-
-from jobs.runs.run import Run
 
 
 @pytest.fixture
-def run(begin) -> Run:
+def run(begin):
     """Return an open run whose card is shown."""
     return begin()

@@ -1,7 +1,5 @@
 """The card of ``/cancel`` that offers runs: as soon as a run has ended, its button goes."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,12 +8,11 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw, living
 from bot.cards.living import living_cards
-from bot.cards.presenters.card_state import DesiredCard, posted_cards
+from bot.cards.presenters.card_state import posted_cards
 from bot.commands import commands
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 from practice import cardtext
 from tests.unit.bot.commands.typed_commands import sent
@@ -24,7 +21,7 @@ MESSAGE = "choice-1"
 
 
 @pytest.fixture
-def runs(anna) -> tuple[Run, Run]:
+def runs(anna):
     """Two open runs of the space, the newest first, which one card offers."""
     store = anna.services.store
     for at, mailbox in enumerate(("support@contoso.com", "sales@contoso.com")):
@@ -34,7 +31,7 @@ def runs(anna) -> tuple[Run, Run]:
     return newer, older
 
 
-def shown(services: Services, run: Run) -> list[DesiredCard]:
+def shown(services, run):
     """Return the ``/cancel`` cards that a draw of this run makes now."""
     return living.earlier_cards(services.store.load(run.id), services)
 

@@ -1,14 +1,15 @@
 """Cards of a run in Webex: edited in place if possible, otherwise posted again."""
 
-from __future__ import annotations
-
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, earlier_slot, posted_card
 from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
+from jobs.clock import now
 from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
 from tests.unit.bot.commands.typed_commands import sent
 
@@ -254,3 +255,140 @@ def test_a_bot_that_is_out_of_the_space_learns_nothing_about_edits(
         delivery.sync(services, run, card("b", urgency="x"))
     assert delivery.sync(services, run, card("b", urgency="x")) == 0
     assert methods(said) == ["POST", "PUT", "PUT"]
+
+
+@pytest.mark.parametrize(
+    ("to", "room", "known"),
+    [("anna@example.test", "direct-1", None), ("thread", "room-1", "room-1")],
+)
+def test_posting_and_editing_are_one_call_each(services, run, webex_script, reply, to, room, known):
+    """An edit needs no lookup of its room.
+
+    The thread's room is known, and that of a 1:1 message is in the response to its posting.
+    """
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": room}))
+    for text in "abc":
+        delivery.sync(services, run, card(text, to=to, urgency=text))
+    assert [(method, body and body.get("roomId")) for method, _, body in webex_script.asked] == [
+        ("POST", known),
+        *[("PUT", room)] * 2,
+    ]
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [{"id": "posted-1", "roomId": "direct-1"}, {"id": "posted-1"}],
+    ids=["room known", "room not told"],
+)
+def test_a_direct_card_that_somebody_deleted(services, run, webex_script, reply, posted):
+    """A deleted direct card is posted again, also if only the lookup of its room gives 404."""
+    gone = reply(404, {"message": "gone"})
+    webex_script.on(
+        "POST",
+        "/messages",
+        reply(body=posted),
+        reply(body={"id": "posted-2", "roomId": "direct-1"}),
+    )
+    webex_script.on("PUT", "/messages/posted-1", gone)
+    webex_script.on("GET", "/messages/posted-1", gone)
+    delivery.sync(services, run, card("a", to="anna@example.test"))
+    delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
+    shown = plan_card(services, run)
+    assert (shown.message, shown.room) == ("posted-2", "direct-1")
+
+
+def test_a_room_that_webex_did_not_tell_is_asked_once(services, run, webex_script, reply):
+    """If the room of a direct card is unknown, Webex is asked for it once."""
+    webex_script.on(
+        "GET",
+        "/messages/posted-1",
+        reply(body={"id": "posted-1", "roomId": "direct-1", "roomType": "direct"}),
+    )
+    delivery.sync(services, run, card("a", to="anna@example.test"))
+    delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
+    delivery.sync(services, run, card("c", to="anna@example.test", urgency="y"))
+    assert [(m, p) for m, p, _ in webex_script.asked if m == "GET"] == [
+        ("GET", "/messages/posted-1")
+    ]
+    assert webex_script.asked[-1][2]["roomId"] == "direct-1"
+
+
+def test_small_news_does_not_use_up_the_edits(services, run, said):
+    """After four minor edits, the rest is shown with the next update that asks somebody."""
+    delivery.sync(services, run, card("a"))
+    for number in range(delivery.MINOR_MOST + 2):
+        age(services, run, at=now() - timedelta(hours=1))
+        assert delivery.sync(services, run, card(f"small {number}")) == 0
+    assert methods(said) == ["POST", *["PUT"] * delivery.MINOR_MOST]
+    delivery.sync(services, run, card("b", urgency="approver"))
+    assert methods(said)[-1] == "PUT"
+
+
+def test_what_asks_nobody_waits_for_what_may_follow(services, run, said, monkeypatch):
+    """An update without a request waits two seconds once, and not again for the next one."""
+    delivery.sync(services, run, card("a", urgency="anna", prompt="anna"))
+    assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
+    later(monkeypatch, delivery.CALM_S)
+    assert delivery.sync(services, run, card("c", urgency="", prompt="")) <= 0
+    assert methods(said) == ["POST", "PUT"]
+
+
+def test_the_first_results_of_a_check_do_not_wait(services, run, said):
+    """The first finding and the cause are shown at once, because they count in an incident.
+
+    The findings that follow share an edit.
+    """
+    delivery.sync(services, run, card("a"))
+    found = [replace(card(cause, urgency=cause, prompt=""), at_once=2) for cause in "bcd"]
+    assert [delivery.sync(services, run, each) for each in found[:2]] == [0, 0]
+    assert 0 < delivery.sync(services, run, found[2]) <= delivery.CALM_S
+    assert methods(said) == ["POST", "PUT", "PUT"]
+
+
+def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(services, run, said):
+    """If a new message takes over, the earlier message still has an edit to say so."""
+    delivery.sync(services, run, card("a"))
+    age(services, run, edits=EDITS - 1)
+    delivery.sync(services, run, card("b", urgency="approver"))
+    earlier = posted_card(services, run.id, earlier_slot("thread", "posted-1"))
+    assert (earlier.message, earlier.edits, services.cards.schedule.due(run.id) > 0) == (
+        "posted-1",
+        EDITS - 1,
+        True,
+    )
+
+
+def test_an_edit_that_is_not_confirmed_counts(services, run, monkeypatch):
+    """An edit counts if its process died, because Webex may have made the edit."""
+    delivery.sync(services, run, card("a"))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for edits in (1, 2):
+        with monkeypatch.context() as dying:
+            dying.setattr(type(services.messenger), "edit", die)
+            with pytest.raises(KeyboardInterrupt):
+                delivery.sync(services, run, card("b", urgency="approver"))
+        assert counted(services, run) == (edits, True, "")
+    delivery.sync(services, run, card("b", urgency="approver"))
+    assert counted(services, run) == (3, False, "approver")
+
+
+def counted(services, run) -> tuple[int, bool, str]:
+    """Return the edits of the posted card, whether the last is not confirmed, and its urgency."""
+    shown = plan_card(services, run)
+    return shown.edits, shown.tried, shown.urgency
+
+
+@pytest.mark.parametrize(("status", "edits"), [(429, 0), (503, 0), (502, 1)])
+def test_an_edit_that_webex_has_not_made_does_not_count(
+    services, run, webex_script, reply, status, edits
+):
+    """An edit counts only if Webex may have made it, and only once."""
+    delivery.sync(services, run, card("a"))
+    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
+    for _ in range(2):
+        with pytest.raises(WebexError):
+            delivery.sync(services, run, card("b", urgency="approver"))
+        assert counted(services, run) == (edits, bool(edits), "")

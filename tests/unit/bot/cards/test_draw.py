@@ -1,10 +1,7 @@
 """Drawing a run's cards while Webex is slow or throttles: each card is posted once."""
 
-from __future__ import annotations
-
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,18 +9,15 @@ from structlog.testing import capture_logs
 
 from bot.cards import draw
 from bot.cards.presenters.card_state import LIVING, posted_cards
-from bot.services import Services
 from jobs.clock import now
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 from jobs.storage import keys
 from tests.fixtures.waiting import until
 
-Said = Callable[[], list[tuple[str, str]]]
-
 
 @pytest.fixture
-def run(begin, services, hurried) -> Run:
+def run(begin, services, hurried):
     """Return a run with news for its cards, and install services that draw as a worker does."""
     install(replace(services, webex=hurried))
     return begin()
@@ -35,14 +29,14 @@ def short(monkeypatch) -> None:
     monkeypatch.setattr(draw, "LOCK_S", 1.0)
 
 
-def in_a_thread(run: Run) -> threading.Thread:
+def in_a_thread(run) -> threading.Thread:
     """Start a draw of the run in a thread, and return the thread."""
     drawing = threading.Thread(target=draw.draw, args=(run.id,))
     drawing.start()
     return drawing
 
 
-def due_in(services: Services, run: Run) -> float:
+def due_in(services, run) -> float:
     """Return the seconds until the run is drawn again."""
     return float(services.redis.zscore(keys.due(), f"draw:{run.id}") or 0) - now().timestamp()
 

@@ -1,8 +1,5 @@
 """Times at which a card that Webex did not take is tried again."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,20 +7,18 @@ import pytest
 from bot.cards import draw, notices
 from bot.cards.delivery import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.cards.presenters.card_state import LIVING
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 from jobs.storage import keys
 from tests.fixtures.webex_script import receive
 
-Said = Callable[[], list[tuple[str, str]]]
 NO = (401, 403, 404)
 
 
 @pytest.fixture
-def run(begin, services, hurried, monkeypatch) -> Run:
+def run(begin, services, hurried, monkeypatch):
     """Return a run with news for its cards, and install services that draw as a worker does.
 
     Nobody is told that the space is closed.
@@ -33,12 +28,12 @@ def run(begin, services, hurried, monkeypatch) -> Run:
     return begin()
 
 
-def due_in(services: Services, run: Run) -> float:
+def due_in(services, run) -> float:
     """Return the seconds until the run is drawn again."""
     return services.cards.schedule.due(run.id) - now().timestamp()
 
 
-def other(services: Services, run: Run, room: str = "room-1") -> Run:
+def other(services, run, room: str = "room-1"):
     """Open another run, in this room."""
     channel = Channel(
         "other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io"
@@ -107,7 +102,7 @@ def test_a_refusal_that_ended_begins_at_two_seconds_again(
     assert due_in(services, run) == pytest.approx(2, abs=0.5)
 
 
-def is_due(services: Services, run: Run) -> bool:
+def is_due(services, run) -> bool:
     """Return whether a draw of the run waits in the queue."""
     return bool(services.redis.exists(keys.draw_queued(run.id)))
 

@@ -1,11 +1,7 @@
 """Card of an incident: posted once, edited for news, with reminders until somebody acts."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,23 +10,21 @@ from adaptive_cards.texts import text
 from bot.cards import draw, incidents
 from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, ConnectChange, Person, Station
 from jobs.storage import keys
 from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import sent
+from tests.unit.bot.watched import incident_card, watch
 
 MAILBOX, OTHER = "support@example.test", "sales@example.test"
 BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded", fix="fix.forwarding")
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant")
 GOOD = LookOutcome(Sight.HEALTHY)
-Said = Callable[[], list[tuple[str, str]]]
-Look = Callable[..., str]
 
 
 @pytest.fixture
-def look(services) -> Look:
+def look(services):
     """Return a function that records looks at a channel and draws its card.
 
     The function returns the id of the card.
@@ -63,7 +57,7 @@ def look(services) -> Look:
     return made
 
 
-def show(services: Services, card: str) -> None:
+def show(services, card: str) -> None:
     """Draw the card until nothing is left to show now."""
     mark_members_checked(services, "room-1")
     for _ in range(3):
@@ -90,9 +84,8 @@ def test_one_card_is_posted_and_then_edited(look, said, services):
 def test_the_card_says_who_changed_it(look, services):
     """The looks that begin an incident name the change, which later looks do not read again."""
     change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
-    drawn = incidents.drawing(services, look(BROKEN, replace(BROKEN, changed=change), BROKEN))
-    assert drawn is not None
-    assert "by ada@contoso.com: Delete application" in str(drawn.cards[0].card.content)
+    card = incident_card(services, look(BROKEN, replace(BROKEN, changed=change), BROKEN))
+    assert "by ada@contoso.com: Delete application" in str(card.card.content)
 
 
 def test_more_damage_is_on_the_card_and_much_more_is_news(look, said, pass_time):
@@ -178,11 +171,10 @@ def test_a_reminder_is_over_once_somebody_acts(look, services, pass_time):
     assert over_reminders(services, card) == ["nobody:0"]
 
 
-def over_reminders(services: Services, card: str) -> list[str]:
+def over_reminders(services, card: str) -> list[str]:
     """Return the reminders whose card takes its last edit."""
-    drawn = incidents.drawing(services, card)
-    assert drawn is not None
-    return [each.slot for each in drawn.cards if each.slot.startswith("nobody:") and each.final]
+    every = incidents.drawing(services, card).cards
+    return [each.slot for each in every if each.slot.startswith("nobody:") and each.final]
 
 
 def test_a_shared_cause_is_one_card(look, said, services):
@@ -191,9 +183,8 @@ def test_a_shared_cause_is_one_card(look, said, services):
     assert said()[0][1].startswith(f"{MAILBOX} is broken")
     second = look(POLICY, POLICY, mailbox=OTHER)
     assert first == second
-    drawn = incidents.drawing(services, first)
-    assert drawn is not None
-    assert "2 channels are broken for the same cause" in drawn.cards[0].card.text
+    words = incident_card(services, first).card.text
+    assert "2 channels are broken for the same cause" in words
     assert [method for method, _ in said()].count("POST") == 1
 
 
@@ -202,14 +193,12 @@ def test_the_operators_space_counts(services):
     services = replace(services, bot=replace(services.bot, watch_space="operators"))
     watching, cards = services.watching, set[str]()
     for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
-        channel = Channel(mailbox, tenant_id="tenant-1")
-        watched = WatchedChannel(channel, room, Person("anna", "anna@example.test"), now())
-        watching.channels.save(watched)
+        watched = watch(services, mailbox, room)
         for _ in range(2):
             for incident in watching.incidents.record(watched, POLICY, now()):
                 cards |= set(incident.cards)
     drawn = [incidents.drawing(services, card) for card in cards]
-    texts = {each.run.origin.room: each.cards[0].card.text for each in drawn if each is not None}
+    texts = {each.run.origin.room: each.cards[0].card.text for each in drawn}
     assert set(texts) == {"room-1", "room-2", "operators"}
     assert "2 channels are broken for the same cause, spaces: 2" in texts["operators"]
     assert texts["room-2"].startswith(f"{OTHER} is broken")
@@ -249,12 +238,12 @@ def test_the_end_of_quiet_hours(hours, now_is, end):
     assert preferences.end_of_quiet(hours, now_is) == end
 
 
-def to_ben(webex_script: Any) -> int:
+def to_ben(webex_script) -> int:
     """Return how many messages went to Ben 1:1."""
     return sum(each.get("toPersonEmail") == "ben@example.test" for each in sent(webex_script))
 
 
-def reminders(webex_script: Any) -> int:
+def reminders(webex_script) -> int:
     """Return how many reminders were posted."""
     return sum("Nobody has acted on this" in str(each) for each in sent(webex_script))
 
@@ -268,13 +257,10 @@ def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(look, s
         Sight.BROKEN, "no_task", step="watch_mail", station=Station.CONNECT, since=now()
     )
     card = look(seen, seen)
-    drawn = incidents.drawing(services, card)
-    assert drawn is not None
-    shown = str(drawn.cards[0].card.content)
+    shown = str(incident_card(services, card).card.content)
     assert "Only the bot's test email, sent" in shown
     assert text("watch.stops_connect") in shown
     assert text("watch.row_mails") not in shown
     other = look(*[replace(seen, step="copies")] * 2, mailbox=OTHER)
-    drawn = incidents.drawing(services, other)
-    assert drawn is not None
-    assert "Only the bot's test email" not in str(drawn.cards[0].card.content)
+    shown = str(incident_card(services, other).card.content)
+    assert "Only the bot's test email" not in shown

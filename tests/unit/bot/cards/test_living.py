@@ -1,7 +1,5 @@
 """The one card of a run in each place: its content, and the messages of earlier turns."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 
@@ -9,11 +7,10 @@ import pytest
 
 from adaptive_cards.texts import render, text
 from bot.cards.living import earlier_cards, lines
-from bot.cards.presenters.card_state import LIVING, DesiredCard, earlier_slot, slot_of
-from bot.services import Services
+from bot.cards.presenters.card_state import LIVING, earlier_slot, slot_of
 from jobs.clock import now
 from jobs.model import Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from practice import cardtext
 from tests.unit.bot.cards.presenters import stage_events
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -35,12 +32,12 @@ BEGUN = (SIGNED_IN, PLANNED, APPROVED)
 GRANTED = found("admin_consent")
 
 
-def living(services: Services, run: Run) -> dict[str, DesiredCard]:
+def living(services, run):
     """Return the cards that the run shows, by their slot."""
     return {card.slot: card for card in stage_events.living(services, run)}
 
 
-def content(card: DesiredCard) -> str:
+def content(card) -> str:
     """Return the text and the buttons of the card."""
     buttons = json.dumps(card.card.content["actions"]) if "actions" in card.card.content else ""
     return "\n".join([*cardtext.lines(card.card.content), buttons])

@@ -1,38 +1,33 @@
 """Reminders to the approvers of the end of the bot's own credential."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from bot.cards.notices import remind_of_own
-from bot.services import Services
 from jobs.clock import now
 from tests.unit.bot.commands.typed_commands import sent
 
 END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def with_approvers(services) -> Services:
+def with_approvers(services):
     """Return services with two approvers, and a secret of the bot with a known end."""
     bot = replace(services.bot, approvers=("boss@example.test", "deputy@example.test"))
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
     return replace(services, bot=bot, settings=work)
 
 
-def on(services: Services, *days_before: int) -> None:
+def on(services, *days_before: int) -> None:
     """Look for reminders twice a day, on each of these days before the end."""
     for days in days_before:
         for hour in (8, 9):
             remind_of_own(services, lambda: _at(days, hour))  # noqa: B023  called at once
 
 
-def _at(days: int, hour: int) -> datetime:
+def _at(days: int, hour: int):
     return END - timedelta(days=days) + timedelta(hours=hour)
 
 

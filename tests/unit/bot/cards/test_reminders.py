@@ -3,10 +3,7 @@
 The store is real, and the clock is fixed.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -14,24 +11,24 @@ from adaptive_cards import times
 from bot.cards import notices
 from bot.cards.notices import Ending
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
+from tests.fixtures.parsed import table
 from tests.unit.bot.commands.typed_commands import pressed, sent
+
+JUDGED = table("judged")
 
 MADE = now()
 END = MADE.replace(hour=9) + timedelta(days=365)
 MAILBOX = "support@example.test"
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def proven(services, begin) -> Callable[..., Run]:
+def proven(services, begin):
     """Return a function that finishes a run of the channel with a known end of the secret."""
 
-    def made(end: datetime = END, kind: str = "setup") -> Run:
+    def made(end=END, kind: str = "setup"):
         secret = Finding("client_secret", State.OK, facts={"expires": end.isoformat()})
         run = begin(Event(Kind.FOUND, MADE, step="client_secret", finding=secret), kind=kind)
         services.store.end(run, Event(Kind.FINISHED, MADE))
@@ -40,7 +37,7 @@ def proven(services, begin) -> Callable[..., Run]:
     return made
 
 
-def on(services: Services, *days_before: float) -> None:
+def on(services, *days_before: float) -> None:
     """Look for reminders this many days before the end, and once more, as after a restart."""
     for days in days_before:
         mark_members_checked(services, "room-1")
@@ -48,7 +45,7 @@ def on(services: Services, *days_before: float) -> None:
             notices.remind(services, lambda: END - timedelta(days=days))  # noqa: B023  called at once
 
 
-def ends(said: Said) -> list[str]:
+def ends(said) -> list[str]:
     """Return the end of the secret in the words of each message."""
     return [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
 
@@ -115,21 +112,7 @@ def test_where_webex_is_away_it_is_told_at_the_next_look(
     assert (failed > 0, len(said()) - failed) == (True, 1)
 
 
-@pytest.mark.parametrize(
-    ("life", "left", "due"),
-    [
-        (365, 61, 0),
-        (365, 60, 60),
-        (365, 59, 60),
-        (365, 1, 1),
-        (365, 0, 0),
-        (365, -1, 0),
-        (30, 30, 0),
-        (30, 14, 14),
-        (60, 60, 0),
-        (60, 30, 30),
-    ],
-)
+@pytest.mark.parametrize(("life", "left", "due"), JUDGED["due"])
 def test_when_it_is_due(life, left, due):
     """The reminder that is due is the shortest period reached.
 

@@ -1,30 +1,26 @@
 """Cards that speak of a channel: the newest one lives, and the older ones are one line."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import draw, superseded
-from bot.cards.presenters.card_state import EDITS, DesiredCard, posted_card, protected
+from bot.cards.presenters.card_state import EDITS, posted_card, protected
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind, State
-from jobs.runs.run import Brief, Event, Kind, Origin, Run
+from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.runtime import install
 from jobs.steps import steps_for
 from jobs.storage import keys
-from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import LookOutcome, Sight
 from jobs.watch.store import assessment
 from practice import cardtext
 from practice.client import actions
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
+from tests.unit.bot.watched import incident_card, watch
 
 MAILBOX = "support@example.test"
 CHANNEL = Channel(MAILBOX)
@@ -42,10 +38,10 @@ CHANGES = (
 
 
 @pytest.fixture
-def check(services, pass_time) -> Callable[..., Run]:
+def check(services, pass_time):
     """Return a function that makes a finished check that found SMTP AUTH off."""
 
-    def made(room: str = "room-1", *events: Event) -> Run:
+    def made(room: str = "room-1", *events: Event):
         opened = services.store.check(CHANNEL, WHO, Origin(room, "t"))
         services.store.append(opened.id, *(events or (OFF,)), Event(Kind.CHECKED, now()))
         services.channels.set_last_check(MAILBOX, opened.id)
@@ -56,10 +52,10 @@ def check(services, pass_time) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def start(services, pass_time) -> Callable[..., Run]:
+def start(services, pass_time):
     """Return a function that begins a run of the mailbox, and ends it with ``end`` if given."""
 
-    def made(kind: RunKind, *events: Event, end: Kind | None = None, room: str = "room-1") -> Run:
+    def made(kind: RunKind, *events: Event, end: Kind | None = None, room: str = "room-1"):
         request = f"typed-{now().timestamp()}"
         run = services.store.open(CHANNEL, WHO, Origin(room, "t", message=request), kind)
         services.store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), *events)
@@ -69,21 +65,21 @@ def start(services, pass_time) -> Callable[..., Run]:
     return made
 
 
-def stop(services: Services, run: Run, end: Kind, pass_time: Callable[[float], None]) -> Run:
+def stop(services, run, end: Kind, pass_time):
     """End the run."""
     finish(services, run, end)
     pass_time(60)
     return tell(services, run.id)
 
 
-def finish(services: Services, run: Run, end: Kind = Kind.FINISHED) -> None:
+def finish(services, run, end: Kind = Kind.FINISHED) -> None:
     """End the run, after every step of one that finishes was seen to be right."""
     if end is Kind.FINISHED:
         services.store.append(run.id, *map(found, (*steps_for(CHANNEL.profile), "own_login")))
     services.store.end(services.store.load(run.id), Event(end, now()))
 
 
-def tell(services: Services, run_id: str) -> Run:
+def tell(services, run_id: str):
     """Return the run as it is now, on the list of its mailbox."""
     run = services.store.load(run_id)
     if speaker := superseded.of_run(run):
@@ -91,26 +87,26 @@ def tell(services: Services, run_id: str) -> Run:
     return run
 
 
-def shown(services: Services, run: Run) -> DesiredCard:
+def shown(services, run):
     """Return the run's card in its thread as it is now."""
     current = services.store.load(run.id)
     cards = draw._cards(services, current)  # noqa: SLF001  what a draw shows
     return next(card for card in cards if card.slot in superseded.SPEAKS)
 
 
-def words(card: DesiredCard) -> str:
+def words(card) -> str:
     """Return the text of a card."""
     return "\n".join(cardtext.lines(card.card.content))
 
 
-def verbs(card: DesiredCard) -> set[str]:
+def verbs(card) -> set[str]:
     """Return what the card's buttons do; a link is an empty string."""
-    message: dict[str, Any] = {"card": card.card.content}
+    message = {"card": card.card.content}
     every = (each for each in actions(message) if each["type"] != "Action.ShowCard")
     return {str(each.get("data", {}).get("do", "")) for each in every}
 
 
-def is_history(card: DesiredCard) -> bool:
+def is_history(card) -> bool:
     """Return whether the card has no turn and no buttons, and takes no further edit."""
     turn = any(each in words(card) for each in TURNS)
     return card.retires and card.final and not turn and not verbs(card)
@@ -186,29 +182,21 @@ def test_the_cards_of_an_incident(services, check, start):
     """
     before = check("room-1", *(found(name) for name in ("arrivals", "copies", "answers")))
     watching = services.watching
-    watched = WatchedChannel(CHANNEL, "room-1", WHO, now())
-    watching.channels.save(watched)
+    watched = watch(services, MAILBOX)
     broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", fix="fix.smtp_auth")
     for _ in range(2):
         changed = watching.incidents.record(watched, broken, now())
     (card_id,) = changed[0].cards
     assert is_history(shown(services, before))
-    assert verbs(incident(services, card_id)) == {"fix", "watch_on_it", "check"}
+    assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
     check()
-    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     fix = start(RunKind.FIX, *CHANGES)
-    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
     watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), now())
-    over = incident(services, card_id)
+    over = incident_card(services, card_id)
     assert "fix" not in verbs(over)
-
-
-def incident(services: Services, card_id: str) -> DesiredCard:
-    """Return the card of an incident as it is now."""
-    drawn = draw.incidents.drawing(services, card_id)
-    assert drawn is not None
-    return drawn.cards[0]
 
 
 def test_something_new_draws_the_others_once(services, check, start):

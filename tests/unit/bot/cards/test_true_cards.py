@@ -1,10 +1,6 @@
 """Checker of the journeys, which finds cards with untrue statements about a run."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,7 +10,7 @@ from adaptive_cards.texts import keys, own_text, render
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, State
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import changing
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, messages, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -30,7 +26,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     found,
 )
 
-Begin = Callable[..., Run]
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
 END = Event(Kind.CANCELLED, now())
 GRANTED = found("admin_consent")
@@ -46,7 +41,7 @@ STAGES: dict[str, tuple[Event, ...]] = {
 }
 
 
-def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) -> list[str]:
+def wrong(cards, run, later=()) -> list[str]:
     """Return the untrue statements of these cards about the given run."""
     return untrue([Shown(each, run, later) for each in cards], lambda _: run)
 

@@ -3,28 +3,21 @@
 The store is real, and the clock is the test's.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.living import earlier_cards
 from bot.cards.notices import remind_of_turns
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.commands.typed_commands import sent
 
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 ADMIN = "admin@example.test"
 
 
@@ -45,14 +38,14 @@ def planned(hours: float = 0) -> Event:
     return Event(Kind.PLANNED, at, data={"plan": "plan-1"}, changes=(LINE,))
 
 
-def after(services: Services, *hours: float) -> None:
+def after(services, *hours: float) -> None:
     """Look for reminders this many hours after the turn began, twice each time."""
     for each in hours:
         for _ in range(2):
             remind_of_turns(services, lambda: now() + timedelta(hours=each))  # noqa: B023  called at once
 
 
-def people(webex_script: Any) -> list[str]:
+def people(webex_script) -> list[str]:
     """Return whom each reminder went to: an address, or the id of a person."""
     return [str(each.get("toPersonEmail") or each.get("toPersonId")) for each in sent(webex_script)]
 

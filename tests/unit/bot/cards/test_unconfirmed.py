@@ -1,27 +1,22 @@
 """Card in a 1:1 whose post got no answer: the card is found there, and not posted again."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.cards import delivery
 from bot.cards.living import living_cards
-from bot.cards.presenters.card_state import DesiredCard, posted_card, slot_of, unconfirmed
-from bot.services import Services
+from bot.cards.presenters.card_state import posted_card, slot_of, unconfirmed
 from bot.webex.client import WebexError, attachments
 from jobs.clock import now
-from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import card, methods, plan_card
 
 CARL = "carl@example.test"
 
 
-def message(services: Services, **more: Any) -> dict[str, Any]:
+def message(services, **more):
     """Return the bot's message in the 1:1 with Carl, as Webex lists it."""
     return {
         "id": "found-1",
@@ -33,7 +28,7 @@ def message(services: Services, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def dies(services: Services, run: Run, wanted: DesiredCard) -> None:
+def dies(services, run, wanted) -> None:
     """Post the card in a process that dies before the answer."""
 
     def killed(*_: object, **__: object) -> None:
@@ -44,7 +39,7 @@ def dies(services: Services, run: Run, wanted: DesiredCard) -> None:
         delivery.sync(services, run, wanted)
 
 
-def in_doubt(services: Services, run: Run, slot: str = "plan") -> bool:
+def in_doubt(services, run, slot: str = "plan") -> bool:
     """Return whether a post of the card is not confirmed."""
     return posted_card(services, run.id, unconfirmed(slot)) is not None
 
@@ -100,13 +95,13 @@ def test_another_runs_card_with_the_same_text_is_not_taken_over(
     assert (posted_card(services, run.id, "plan") is not None) is found
 
 
-def shows(webex_script: Any, reply: Any, listed: Any, more: Any | None = None) -> None:
+def shows(webex_script, reply, listed, more=None) -> None:
     """Script a Webex that lists the message, and shows it with these other values."""
     webex_script.on("GET", "/messages/direct", reply(body={"items": [listed]}))
     webex_script.on("GET", "/messages/found-1", reply(body=listed | (more or {})))
 
 
-def with_button(run_id: str) -> DesiredCard:
+def with_button(run_id: str):
     """Return a small card for Carl with a button that names the run."""
     small = card("a", to=CARL)
     button = {"type": "Action.Submit", "title": "Go", "data": {"run": run_id}}

@@ -1,19 +1,13 @@
 """Cards of a channel, which say that the channel is watched, and offer to end the watch."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from bot.actions import actions
 from bot.cards import draw
 from bot.chat.audience import mark_members_checked
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
-from jobs.runs.run import Brief, Event, Kind, Origin, Run
+from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.steps import steps_of
 from jobs.storage import keys
 from jobs.watch.model import WatchedChannel
@@ -23,10 +17,9 @@ CHANNEL = Channel(
     MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1"
 )
 WHO = Person("anna", "anna@example.test", "org-1")
-Pass = Callable[[float], None]
 
 
-def set_up(ctx: ChatContext) -> Run:
+def set_up(ctx):
     """Return a setup that has connected the channel."""
     store = ctx.services.store
     run = store.open(CHANNEL, WHO, Origin("room-1", "thread-1", message="typed-1"))
@@ -37,7 +30,7 @@ def set_up(ctx: ChatContext) -> Run:
     return store.load(run.id)
 
 
-def found(ctx: ChatContext) -> Run:
+def found(ctx):
     """Return a check that has found a channel which somebody made by hand."""
     store, brief = ctx.services.store, Brief(by_hand=True, discover=True)
     origin = Origin("room-1", "thread-1", message="typed-1")
@@ -51,7 +44,7 @@ def found(ctx: ChatContext) -> Run:
     return store.load(run.id)
 
 
-def show(ctx: ChatContext, run: Run) -> None:
+def show(ctx, run) -> None:
     """Draw the cards of the run until nothing is left to show now."""
     mark_members_checked(ctx.services, "room-1")
     for _ in range(3):
@@ -59,7 +52,7 @@ def show(ctx: ChatContext, run: Run) -> None:
         draw.draw(run.id)
 
 
-def posts(webex_script: Any) -> list[tuple[str, str]]:
+def posts(webex_script) -> list[tuple[str, str]]:
     """Return every post and edit of the run's own card: the method, and the card as text."""
     return [
         (method, str(body["attachments"]))
@@ -127,5 +120,5 @@ def test_another_spaces_watch_is_not_on_the_card(anna, webex_script):
     assert ("'do': 'watch', 'channel'" in card, "every 15 minutes" in card) == (True, False)
 
 
-def _watched(ctx: ChatContext, room: str = "room-1") -> WatchedChannel:
+def _watched(ctx, room: str = "room-1") -> WatchedChannel:
     return WatchedChannel(CHANNEL, room, ctx.asker, now())

@@ -1,10 +1,6 @@
 """Cards for a space: who may read them, and in which language and time zone they are drawn."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,8 +12,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import audience, preferences
 from bot.chat.audience import resolve_recipient
 from bot.chat.preferences import THREAD
-from bot.services import Services
-from jobs.runs.run import Origin, Run
+from jobs.runs.run import Origin
 from jobs.runtime import install
 from jobs.storage import keys
 from tests.unit.bot.commands.typed_commands import sent
@@ -26,7 +21,7 @@ CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "Setting up"
 
 
 @pytest.fixture
-def members(webex_script, reply) -> Callable[..., None]:
+def members(webex_script, reply):
     """Return a function that makes Webex list the given addresses as members of the space."""
 
     def script(*emails: str) -> None:
@@ -39,7 +34,7 @@ def members(webex_script, reply) -> Callable[..., None]:
     return script
 
 
-def asked(webex_script: Any) -> int:
+def asked(webex_script) -> int:
     """Return the number of times Webex was asked for the members of a space."""
     return sum("/memberships" in path for _, path, _ in webex_script.asked)
 
@@ -96,13 +91,13 @@ def test_a_space_is_not_asked_about_for_every_card(services, begin, webex_script
 ADMIN = "admin@example.test"
 
 
-def chosen(services: Services, place: str, **choices: str) -> None:
+def chosen(services, place: str, **choices: str) -> None:
     """Save the language or the time zone that a space or a person has chosen."""
     services.redis.hset(keys.locale(place), mapping=dict(choices))
 
 
 @pytest.fixture
-def run(begin) -> Run:
+def run(begin):
     """A run of Anna's in the space room-1."""
     return begin()
 

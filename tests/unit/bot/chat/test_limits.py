@@ -1,18 +1,13 @@
 """Limits per person, and refusals: answers to an outsider, counts, and the end of a loop."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.chat import limits
 from bot.chat.permissions import Denial
-from bot.services import Services
 from jobs.model import Text
 from jobs.runs.audit import read
 from jobs.runtime import install
@@ -24,7 +19,7 @@ MALLORY = "mallory@evil.example"
 
 
 @pytest.fixture
-def write(services, webex_script, reply) -> Callable[..., datetime | None]:
+def write(services, webex_script, reply):
     """Return a function that delivers a 1:1 message, which an outsider writes by default.
 
     Each call delivers another message, unless the call names one.
@@ -42,12 +37,12 @@ def write(services, webex_script, reply) -> Callable[..., datetime | None]:
     return script
 
 
-def trail(services: Services) -> list[dict[str, Any]]:
+def trail(services):
     """Return the entries of the audit trail."""
     return [read(line) for line in services.store.audit.entries()]
 
 
-def limited(services: Services, **settings: int) -> Services:
+def limited(services, **settings: int):
     """Install the services with other limits and return them."""
     made = replace(services, bot=replace(services.bot, **settings))
     install(made)

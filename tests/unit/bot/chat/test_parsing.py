@@ -1,10 +1,7 @@
 """Parsing of typed text: a command, an address, or what else was meant."""
 
-from __future__ import annotations
-
 import sys
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from hypothesis import given as drawn, strategies as st
@@ -21,8 +18,9 @@ from bot.chat.parsing import (
 )
 from bot.commands import commands
 from bot.webex.client import Message, WebexPerson
-from tests.unit.bot.commands.typed_commands import MAILBOX
+from tests.fixtures.parsed import table
 
+TYPED = table("typed_messages")
 ME = WebexPerson("bot-1", "emailbot@webex.bot", "org-1", "bot", "Email Bot", ("second@webex.bot",))
 ANNA = "<spark-mention data-object-type='person' data-object-id='anna'>Anna</spark-mention>"
 MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email</spark-mention>'
@@ -33,66 +31,17 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
     return Message("m1", "room-1", room_type, "anna", text, html, "", (), "")
 
 
-@pytest.mark.parametrize(
-    ("html", "name", "argument"),
-    [
-        (
-            f"<p>{MENTION} /setup-email support@contoso.com</p>",
-            "setup-email",
-            "support@contoso.com",
-        ),
-        (f"{MENTION}<br/>/status", "status", ""),
-        (f"{MENTION}&nbsp;/setup-email&nbsp;&nbsp;a@b.com", "setup-email", "a@b.com"),
-        (f'{MENTION} /setup-email <a href="mailto:a@b.com">a@b.com</a>', "setup-email", "a@b.com"),
-        (f"{MENTION} /check a&amp;b@c.com", "check", "a&b@c.com"),
-        (f"{MENTION} please do not /setup-email yet", "", ""),
-        (f"<p>/check support@contoso.com {MENTION}</p>", "check", "support@contoso.com"),
-        (f"{MENTION} /check support@contoso.com{MENTION}", "check", "support@contoso.com"),
-        (f"/check {MENTION} support@contoso.com", "check", "support@contoso.com"),
-        (f"/check {ANNA} support@contoso.com", "check", "Anna support@contoso.com"),
-        (f"{ANNA} {MENTION} /help {ANNA}", "help", "Anna"),
-        (f"\u200b{MENTION}\u2060 /help", "help", ""),
-        (f"&#8203;{ANNA}&zwnj; /help", "help", ""),
-        ("<p>\u200bEmail\u200e Bot\u200b /help</p>", "help", ""),
-        ("</spark-mention>/help", "help", ""),
-        ("<p>@Email /check a@b.com</p>", "check", "a@b.com"),
-        ("<SPARK-MENTION data-object-type='person'>Email</SPARK-MENTION> \u200b/help", "help", ""),
-        (f"{MENTION} {ANNA} /help", "help", ""),
-        ("<p>emailbot@webex.bot /check a@b.com</p>", "check", "a@b.com"),
-        (f"@{MENTION} /check a@b.com", "check", "a@b.com"),
-        ("<p>Email B. /check a@b.com</p>", "check", "a@b.com"),
-    ],
-)
+@pytest.mark.parametrize(("html", "name", "argument"), TYPED["markup"])
 def test_markup(html, name, argument):
     """Only text that begins with a slash after the mentions is a command.
 
     A mention of the bot is never part of it.
     """
-    typed = parse_command(message("ignored", html), ME)
+    typed = parse_command(message("ignored", html.format(bot=MENTION, anna=ANNA)), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "argument"),
-    [
-        ("Email /setup-email a@b.com", "setup-email", "a@b.com"),
-        ("@Email Bot: /help", "help", ""),
-        ("Email\u00a0Bot /help", "help", ""),
-        ("\u200bEmail\u200b Bot \u200b/help", "help", ""),
-        ("\ufeffemailbot\u2060 /check a@b.com\u200e", "check", "a@b.com"),
-        ("emailbot@webex.bot /check a@b.com", "check", "a@b.com"),
-        ("@EmailBot@Webex.bot: /check a@b.com", "check", "a@b.com"),
-        ("emailbot@webex.bot.evil.test /check a@b.com", "", ""),
-        ("@ Email /check a@b.com", "check", "a@b.com"),
-        ("Email B. /check a@b.com", "check", "a@b.com"),
-        ("Email \u00d6.: /check a@b.com", "check", "a@b.com"),
-        ("Email B /check", "", ""),
-        ("Email B. please do not /setup-email yet", "", ""),
-        ("emailbot@webex.bot please do not /setup-email yet", "", ""),
-        ("Email /prüfen a@b.com", "prüfen", "a@b.com"),
-        ("Email /PRU\u0308FEN a@b.com", "prüfen", "a@b.com"),
-    ],
-)
+@pytest.mark.parametrize(("text", "name", "argument"), TYPED["plain"])
 def test_plain_text_of_a_space(text, name, argument):
     """In plain text, a mention is the bot's name, its first word, or its address.
 
@@ -121,18 +70,7 @@ def test_it_never_raises(text, html, room_type):
     assert "/" in text + html or (typed.name, typed.argument) == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("typed", "near"),
-    [
-        ("setup-emial", "setup-email"),
-        ("setupemail", "setup-email"),
-        ("checkout", "check"),
-        ("hlep", "help"),
-        ("cancle", "cancel"),
-        ("xyzzy", ""),
-        ("", ""),
-    ],
-)
+@pytest.mark.parametrize(("typed", "near"), TYPED["nearest"])
 def test_the_nearest_command(typed, near):
     """A misspelled command is recognized, and an unrelated word is not."""
     assert nearest(typed, commands()) == near
@@ -148,7 +86,7 @@ def characters_looked_at(html: str) -> int:
     """Return how many characters the parser looks at one by one, which is most of its work."""
     count = 0
 
-    def note(_frame: Any, event: str, called: Any) -> None:
+    def note(_frame, event: str, called) -> None:
         nonlocal count
         count += event == "c_call" and called.__name__ == "category"
 
@@ -187,86 +125,18 @@ def test_no_more_is_read_than_webex_takes(piece, monkeypatch):
     assert fed == [HTML_MOST]
 
 
-TROUBLE = Meaning(trouble=True)
-GREETING = Meaning(greeting=True)
-
-
 @pytest.mark.parametrize(
-    "text",
-    [
-        MAILBOX,
-        f"check {MAILBOX.upper()} please",
-        f"Can you check the mailbox {MAILBOX}?",
-        f"Bitte {MAILBOX} prüfen.",
-    ],
+    ("text", "means"), [(text, each["means"]) for each in TYPED["meant"] for text in each["texts"]]
 )
-def test_an_address_to_check(text):
-    """An address alone, or with words that ask for a check, is a request to check the address."""
-    assert meaning_of(text) == Meaning(address=MAILBOX)
-
-
-@pytest.mark.parametrize(
-    "text", [f"no mail for {MAILBOX} since 9", f"Bei {MAILBOX} kommen keine Mails an"]
-)
-def test_an_address_that_gets_no_mail(text):
-    """The address in a complaint about missing mail is checked, whatever else the sentence says."""
-    assert meaning_of(text) == Meaning(address=MAILBOX, trouble=True)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "mail does not arrive",
-        "the mail is not coming to agents since this morning",
-        "E-mail doesn\N{RIGHT SINGLE QUOTATION MARK}t arrive!",
-        "Mail geht nicht",
-        "E-Mails kommen seit heute nicht an",
-        "the mailbox is not working",
-        "E-Mail-Empfang gestört",
-    ],
-)
-def test_mail_that_does_not_arrive(text):
-    """A complaint about missing mail is understood in English and German, even after a greeting."""
-    assert meaning_of(text) == TROUBLE
-
-
-@pytest.mark.parametrize("text", ["hello", "Hi!", "hey Email Bot", "hallo", "Guten Morgen,"])
-def test_a_greeting(text):
-    """A few words that begin with a greeting are understood as a greeting."""
-    assert meaning_of(text) == GREETING
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "help",
-        "hi, how do I connect a mailbox",
-        f"please do not set up {MAILBOX}",
-        f"{MAILBOX} or sales@contoso.com",
-        "support@contoso,com",
-        "the mail team is in the room",
-        "this does not work",
-    ],
-)
-def test_anything_else_is_not_understood(text):
-    """Any other text has no meaning for the bot.
+def test_a_sentence_is_understood(text, means):
+    """A request to check, a complaint and a greeting are understood, in English and German.
 
     Only whole words are compared, and a text may name at most one address.
     """
-    assert meaning_of(text) == Meaning()
+    assert meaning_of(text) == Meaning(**means)
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        (f"please {MAILBOX}", MAILBOX),
-        (f"sup {MAILBOX}", ""),
-        (f"{MAILBOX} sales@contoso.com", ""),
-        ("please", ""),
-        ("please @contoso.com", ""),
-    ],
-)
+@pytest.mark.parametrize(("text", "address"), TYPED["alone"])
 def test_the_only_address(text, address):
     """With unknown words in a text, no address is taken, because the words may be part of it."""
     assert lone_address(text) == address

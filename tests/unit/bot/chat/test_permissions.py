@@ -1,13 +1,10 @@
 """Permissions: people whom the bot serves, people who may approve a run, and its participants."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import replace
 
 import pytest
 
-from bot.chat.context import ChatContext
 from bot.chat.permissions import (
     Denial,
     denial,
@@ -25,7 +22,7 @@ ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
 BEN = replace(ANNA, id="ben", email="ben@example.test")
 
 
-def asks(ctx: ChatContext, person: WebexPerson, **more: tuple[str, ...]) -> ChatContext:
+def asks(ctx, person: WebexPerson, **more: tuple[str, ...]):
     """Return the conversation of a person with a bot that has other settings."""
     return replace(of_bot(ctx, **more), person=person)
 

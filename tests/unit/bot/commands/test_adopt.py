@@ -1,7 +1,5 @@
 """``/adopt`` and ``/check`` of a mailbox whose channel nobody set up here, and their buttons."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,10 +8,9 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards.notices import ending_of
 from bot.cards.presenters import verdict
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import AppCandidate, Brief, Event, Kind, Run, Search
+from jobs.runs.run import AppCandidate, Brief, Event, Kind, Search
 from tests.fixtures.run_events import found
 from tests.unit.bot.actions.presses import press
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, proven, type_
@@ -23,7 +20,7 @@ CHANNEL = Channel(MAILBOX, "https://contoso.us.webexconnect.io/callback", ADDRES
 APPS = (AppCandidate("client-1", "Mail", CHANNEL.callback_url), AppCandidate("client-2", "Other"))
 
 
-def asking(ctx: ChatContext, search: Search) -> Run:
+def asking(ctx, search: Search):
     """Return a check that asks for the values that this search did not find."""
     type_(ctx, "check", MAILBOX)
     (run,) = begun(ctx)
@@ -31,7 +28,7 @@ def asking(ctx: ChatContext, search: Search) -> Run:
     return ctx.services.store.load(run.id)
 
 
-def whole(ctx: ChatContext) -> Run:
+def whole(ctx):
     """Return a check that has found a whole channel."""
     type_(ctx, "check", MAILBOX)
     (run,) = begun(ctx)
@@ -111,7 +108,6 @@ def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna):
     anna.services.store.append(run.id, secret)
     press(anna, "keep", run=run.id)
     ending = ending_of(anna.services.store, MAILBOX)
-    assert ending is not None
     assert (ending.end, ending.made) == (end, run.opened)
     assert [record.run for record in anna.services.channels.connected()] == [run.id]
 

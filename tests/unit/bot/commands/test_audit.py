@@ -1,18 +1,13 @@
 """Command ``/audit``: who may see which entries, and the contents of the file and the card."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
-from bot.chat.context import ChatContext
 from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
@@ -47,9 +42,7 @@ def runs(services) -> dict[str, str]:
     return {"here": mine.id, "other": other.id, "later": later.id}
 
 
-def asked(
-    ctx: ChatContext, webex_script: Any, argument: str = ""
-) -> tuple[list[dict[str, Any]], str]:
+def asked(ctx, webex_script, argument: str = ""):
     """Type ``/audit``, and return the entries of the file without its seal, and the cards' text."""
     webex_script.asked.clear()
     commands()["audit"].run(ctx, argument)
@@ -59,19 +52,19 @@ def asked(
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
 
 
-def taken(ctx: ChatContext, webex_script: Any) -> bytes:
+def taken(ctx, webex_script) -> bytes:
     """Type ``/audit``, and return the content of its file."""
     commands()["audit"].run(ctx, "")
     return next(body["files"] for body in sent(webex_script) if "files" in body)
 
 
-def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
+def seen(entries, runs: dict[str, str]) -> set[str]:
     """Return the names of the runs that the entries belong to."""
     names = {identifier: name for name, identifier in runs.items()}
     return {names[str(entry["run"])] for entry in entries if "run" in entry}
 
 
-def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
+def approving(ctx, *approvers: str):
     """Return the context of a bot whose settings name these approvers."""
     made = of_bot(ctx, approvers=approvers)
     install(made.services)
@@ -226,7 +219,7 @@ def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
     assert file.count("[removed]") == len(secrets)
 
 
-FORGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+FORGED = {
     "an entry changed": lambda lines: [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]],
     "an entry left out": lambda lines: lines[1:],
     "its end cut off": lambda lines: [*lines[:-2], lines[-1]],

@@ -1,9 +1,7 @@
 """Commands /fix and /undo: the plan of each, and what it does not change."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,12 +10,11 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters.card_state import header
-from bot.chat.context import ChatContext
 from bot.commands import commands
 from bot.commands.changes import RECENT
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, RunKind, State, Text
-from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
+from jobs.model import Account, Channel, Finding, RunKind, State, Text
+from jobs.runs.run import Event, Kind, Origin, RecordedChange
 from tests.fixtures.run_events import found
 from tests.unit.bot.actions.presses import other, press
 from tests.unit.bot.cards.presenters.stage_events import LINE
@@ -31,12 +28,7 @@ RULE, DOMAIN = (
 POLICY, TOKEN = ("outbound_policy", "forwarding_blocked"), ("sessions", "session_revoked")
 
 
-def fixed(
-    ctx: ChatContext,
-    *causes: tuple[str, str],
-    age: timedelta = timedelta(0),
-    changes: tuple[Change, ...] = (),
-) -> tuple[Run, datetime]:
+def fixed(ctx, *causes: tuple[str, str], age: timedelta = timedelta(0), changes=()):
     """Return a fix with its plan, after a check with these causes, and the time of the check."""
     store, at = ctx.services.store, now() - age
     channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")
@@ -108,9 +100,7 @@ def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     assert plan_face.cards(anna.services.store.load(run.id), anna.services) == []
 
 
-def changed(
-    ctx: ChatContext, end: Kind = Kind.CANCELLED, kind: RunKind = RunKind.SETUP, line: Change = LINE
-) -> Run:
+def changed(ctx, end: Kind = Kind.CANCELLED, kind: RunKind = RunKind.SETUP, line=LINE):
     """Return a run that has made a change and then ended as given."""
     store, origin = ctx.services.store, replace(ctx.origin, message="typed-0")
     run = store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, origin, kind)
@@ -174,7 +164,7 @@ def test_nothing_recorded_is_said(anna, webex_script):
 
 
 @pytest.fixture
-def fix(anna) -> Run:
+def fix(anna):
     """Return a fix that changed SMTP AUTH, after a setup that changed the forwarding."""
     changed(anna, Kind.FINISHED, line=replace(LINE, step="forwarding", row="M3"))
     return changed(anna, kind=RunKind.FIX)

@@ -3,31 +3,23 @@
 The card stays within the size limits of a card for any number of channels.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from adaptive_cards.texts import render, text
 from bot.cards.presenters import lists
-from bot.chat.context import ChatContext
 from bot.commands import check
 from jobs.checks.assessment import summarize
 from jobs.checks.bulk import mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from tests.fixtures.run_events import noted
 
-Known = Callable[[int], tuple[str, ...]]
-
 
 @pytest.fixture
-def known(anna) -> Known:
+def known(anna):
     """Return a function that makes so many mailboxes channels of Anna's space."""
 
     def make(count: int) -> tuple[str, ...]:
@@ -40,14 +32,14 @@ def known(anna) -> Known:
     return make
 
 
-def the_round(ctx: ChatContext) -> Run:
+def the_round(ctx):
     """Return the space's bulk check."""
     raw = ctx.services.redis.get("space:room-1:bulk_check")
     assert isinstance(raw, bytes)
     return ctx.services.store.load(raw.decode())
 
 
-def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
+def found(ctx, run, *findings: Finding, ended: bool = True):
     """Add these findings to the bulk check, end it unless told otherwise, and return it."""
     events = [noted(f) for f in findings]
     ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
@@ -132,7 +124,7 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna, known):
 MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
 
 
-def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@example.test") -> Run:
+def checked(anna, *findings: Finding, mailbox: str = "support@example.test"):
     """Return a check that ended with these findings."""
     run = anna.services.store.check(
         Channel(mailbox, profile=Profile.LEAST), anna.asker, anna.origin
@@ -140,7 +132,7 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
     return found(anna, run, *findings)
 
 
-def skipped(step: str, **why: Any) -> Finding:
+def skipped(step: str, **why) -> Finding:
     return Finding(step, State.SKIPPED, **why)
 
 

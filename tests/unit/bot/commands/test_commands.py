@@ -1,7 +1,5 @@
 """The commands: the words of each answer, the facts that it leaves out, and their help."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
@@ -14,7 +12,7 @@ from bot.commands import commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import changing
 from tests.unit.bot.actions.presses import of_bot, other, press, queued
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
@@ -75,7 +73,7 @@ def test_the_same_message_opens_one_run(anna):
     assert len(anna.services.store.runs_in_space("room-1")) == 1
 
 
-def refused(ctx, webex_script, reply) -> Run:
+def refused(ctx, webex_script, reply):
     """Return the run of a setup whose first card Webex has refused."""
     answers = reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"})
     webex_script.on("POST", "/messages", *answers)

@@ -1,9 +1,6 @@
 """Command /explain: a typed text, a file, the message replied to, and files that are not read."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,6 @@ from jobs.causes.cause import page_of
 from jobs.causes.reader import read
 from jobs.clock import now
 from jobs.storage import keys
-from jobs.storage.keys import Key
 from tests.fixtures.webex_script import Reply, person, receive
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
@@ -23,7 +19,7 @@ EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 
 
 @pytest.fixture
-def asked(anna, webex_script) -> Any:
+def asked(anna, webex_script):
     """Return a function that types ``/explain`` with a text, files or a parent message.
 
     The rest of the message is scripted, as Webex returns it.
@@ -173,7 +169,7 @@ BOT = {"id": "m", "roomId": "room-1", "personId": "bot", "personEmail": "email@w
 
 def test_explain_in_a_case_for_tac_is_no_screenshot(anna, said, webex_script):
     """A file with /explain is explained once, also in the thread of a case."""
-    case: Key = keys.tac_case("thread-1")
+    case = keys.tac_case("thread-1")
     anna.services.redis.set(case, "{}", ex=60)
     told = {
         "id": "m-1",

@@ -1,8 +1,5 @@
 """Commands ``/language`` and ``/timezone``: choices of a space or a person, and bad values."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,16 +8,18 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat import preferences
-from bot.chat.context import ChatContext
 from bot.commands import by_typed_name, commands
 from jobs.storage import keys
+from tests.fixtures.parsed import table
 from tests.fixtures.webex_script import receive
 from tests.unit.bot.commands.typed_commands import cards, pressed, type_
+
+TYPED = table("typed_messages")
 
 GERMAN = Locale("de", "UTC")
 
 
-def locale(ctx: ChatContext) -> Locale:
+def locale(ctx) -> Locale:
     """Return the choice that holds in this place."""
     return preferences.locale_of(ctx.services, preferences.place_of(ctx))
 
@@ -81,15 +80,7 @@ def test_a_forged_button_changes_nothing(anna, inputs):
     assert anna.services.redis.exists(keys.locale(anna.room)) == 0
 
 
-@pytest.mark.parametrize(
-    ("typed", "zone"),
-    [
-        ("Europe/Berlin", "Europe/Berlin"),
-        ("europe/berlin", "Europe/Berlin"),
-        ("America/New York", "America/New_York"),
-        ("utc", "UTC"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "zone"), TYPED["zones"])
 def test_a_zone_is_chosen_by_its_name(anna, typed, zone):
     """A time zone may be typed in any case, with a space in place of an underscore."""
     type_(anna, "timezone", typed)
@@ -136,11 +127,8 @@ def test_no_name_means_two_commands():
     } == set()
 
 
-Write = Callable[..., None]
-
-
 @pytest.fixture
-def write_first(anna, webex_script, reply) -> Write:
+def write_first(anna, webex_script, reply):
     """Return a function that lets Anna type something in a 1:1 in which nobody has chosen."""
 
     def wrote(words: str) -> None:
@@ -152,7 +140,7 @@ def write_first(anna, webex_script, reply) -> Write:
 
 
 @pytest.fixture
-def write(anna, write_first) -> Write:
+def write(anna, write_first):
     """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
     direct = replace(anna, direct=True, room="direct-1")
     preferences.choose(direct, preferences.Preference.LANGUAGE, "de")

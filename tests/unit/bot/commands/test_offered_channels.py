@@ -1,14 +1,11 @@
 """Commands without an address, or with a mistyped one: the channels known here as buttons."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind
@@ -31,7 +28,7 @@ def typed(command: str, mailbox: str) -> dict[str, str]:
     return {"do": "typed", "command": command, "mailbox_meant": mailbox}
 
 
-def know(ctx: ChatContext, *mailboxes: str) -> None:
+def know(ctx, *mailboxes: str) -> None:
     """Make these mailboxes channels of the space."""
     for mailbox in mailboxes:
         origin = replace(ctx.origin, message=f"typed-{mailbox}")
@@ -39,7 +36,7 @@ def know(ctx: ChatContext, *mailboxes: str) -> None:
         ctx.services.store.end(run, Event(Kind.FINISHED, now()))
 
 
-def kinds(ctx: ChatContext) -> list[RunKind]:
+def kinds(ctx) -> list[RunKind]:
     """Return the kinds of the runs that have not ended."""
     runs = ctx.services.store.runs_in_space(ctx.room)
     return [run.kind for run in runs if not run.ended]

@@ -1,7 +1,5 @@
 """Runs with a gap in their history, and runs that cannot be read, in the answers to commands."""
 
-from __future__ import annotations
-
 import pytest
 
 from adaptive_cards.texts import text
@@ -9,7 +7,7 @@ from bot.cards.presenters.card_state import THREAD
 from bot.doctor import on_runs
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.storage import keys
 from tests.unit.bot.cards.presenters.stage_events import living
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, type_
@@ -20,7 +18,7 @@ UNREADABLE = text("turn_words.unreadable_run", event="1")
 
 
 @pytest.fixture
-def run(anna) -> Run:
+def run(anna):
     """Return an open run of the space that says the end of a change without its beginning."""
     opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(opened.id, Event(Kind.CHANGED, now(), step="forwarding"))

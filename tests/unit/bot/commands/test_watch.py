@@ -1,7 +1,5 @@
 """/watch and /history: a watch begins, changes and ends, and what it has seen."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, date, timedelta
@@ -12,34 +10,35 @@ from adaptive_cards.texts import text
 from adaptive_cards.times import written_date
 from bot.actions import actions
 from bot.chat import preferences
-from bot.chat.context import ChatContext
-from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
-from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import LookOutcome, Sight
+from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.webex_script import person
 from tests.unit.bot.actions.presses import of_bot, other
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 from tests.unit.bot.watched import GOOD, look, watch, with_incident
 
+TYPED = table("typed_messages")
+
 
 @pytest.fixture
-def connected(anna) -> ChatContext:
+def connected(anna):
     """Return the context of Anna, in a space with a connected channel."""
     proven(anna)
     return anna
 
 
-def watched(ctx: ChatContext) -> WatchedChannel:
+def watched(ctx):
     """Return the watched channel."""
     found = ctx.services.watching.channels.load(MAILBOX)
     assert found is not None
     return found
 
 
-def break_it(services: Services) -> str:
+def break_it(services) -> str:
     """Record two looks that find the channel broken, and return the id of the incident."""
     (one,) = services.watching.channels.all()
     for _ in range(2):
@@ -48,15 +47,7 @@ def break_it(services: Services) -> str:
     return incident.id
 
 
-@pytest.mark.parametrize(
-    ("typed", "seconds", "told"),
-    [
-        ("", 900, "every 15 minutes"),
-        ("5min", 300, "every 5 minutes"),
-        ("1h", 3600, "every hour"),
-        ("1 Tag", 86400, "every day"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "seconds", "told"), TYPED["intervals"])
 def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds, told):
     """The first look at a watched channel is due at once, and the answer says how often it is."""
     type_(connected, "watch", f"{MAILBOX} {typed}".strip())
@@ -208,18 +199,7 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected, said):
     assert text("watch.begun", mailbox=MAILBOX, interval="every hour") in said()[1][1]
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("22:00-07:00", "22:00-07:00"),
-        ("22-7", "22-7"),
-        ("off", ""),
-        ("noon", "1-2"),
-        ("25:00-07:00", "1-2"),
-        ("7-7", "1-2"),
-        ("", "1-2"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "kept"), TYPED["quiet_hours"])
 def test_quiet_hours(connected, typed, kept):
     """``/watch quiet`` sets or ends the quiet hours; a text that names no hours changes nothing."""
     type_(connected, "watch", "quiet 1-2")
@@ -250,7 +230,6 @@ def test_who_is_on_it(connected, said):
     incidents.change(incident, lambda each: replace(each, told=("ben@example.test",)))
     on_it(elsewhere, {"card": incident})
     acting = incidents.load(incident)
-    assert acting is not None
     assert acting.acting == "ben@example.test"
     on_it(connected, {"card": incident})
     on_it(connected, {"card": "GONE"})
@@ -314,7 +293,7 @@ def this_month() -> str:
     return f"{now().astimezone(UTC):%Y-%m}"
 
 
-def month_of(watched: WatchedChannel) -> str:
+def month_of(watched) -> str:
     """Return the month in which the incident of the tests began."""
     return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
 
@@ -345,17 +324,7 @@ def test_a_month_without_an_address(anna, webex_script):
     assert meant in pressed(webex_script)
 
 
-@pytest.mark.parametrize(
-    ("typed", "answer"),
-    [
-        ("2026-13", "is not a month"),
-        ("2026-11 2026-12", "is not a month"),
-        ("2026-11-27", "is not a month"),
-        ("9998-12", "has not begun"),
-        ("9999-12", "is not a month"),
-        ("2020-01", "is not kept any more"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "answer"), TYPED["bad_months"])
 def test_a_bad_month_is_answered(anna, webex_script, typed, answer):
     """The answer to a bad month gives the reason, and says which text can be typed."""
     with_incident(anna.services)

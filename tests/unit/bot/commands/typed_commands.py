@@ -1,42 +1,38 @@
 """Typed commands and the bot's answers, for the tests of commands."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
-from bot.chat.context import ChatContext
 from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.unit.adaptive_cards.conftest import walk
 
 MAILBOX = "support@contoso.com"
 
 
-def type_(ctx: ChatContext, name: str, argument: str = "") -> None:
+def type_(ctx, name: str, argument: str = "") -> None:
     """Type a command with this argument."""
     commands()[name].run(ctx, argument)
 
 
-def cards(webex_script: Any) -> str:
+def cards(webex_script) -> str:
     """Return the text of everything that the bot has posted."""
     return str(sent(webex_script))
 
 
-def sent(webex_script: Any, method: str = "POST", path: str = "/messages") -> list[Any]:
+def sent(webex_script, method: str = "POST", path: str = "/messages"):
     """Return the bodies of the bot's requests so far, of messages if no path is given."""
     return [body for verb, where, body in webex_script.asked if (verb, where) == (method, path)]
 
 
-def pressed(webex_script: Any) -> list[dict[str, str]]:
+def pressed(webex_script) -> list[dict[str, str]]:
     """Return the data that the buttons of the bot's last card send."""
     card = sent(webex_script)[-1]
     return [node["data"] for node in walk(card["attachments"]) if "data" in node]
 
 
-def begun(ctx: ChatContext) -> list[Run]:
+def begun(ctx):
     """Return the runs that a worker will work on."""
     runs = {
         job.args[0]
@@ -46,7 +42,7 @@ def begun(ctx: ChatContext) -> list[Run]:
     return [ctx.services.store.load(run) for run in sorted(runs)]
 
 
-def proven(ctx: ChatContext) -> Run:
+def proven(ctx):
     """Connect the mailbox, and return the finished setup."""
     run = ctx.services.store.open(
         Channel(MAILBOX, "https://a.b/callback", "x@y.z"),

@@ -1,22 +1,16 @@
 """Fixtures for the tests of events."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 import pytest
 
-from bot.services import Services
 from jobs.clock import now
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
 
 
 @pytest.fixture
-def busy(services, hurried) -> Services:
+def busy(services, hurried):
     """Installed services with a worker's Webex client, which leaves long waits to its caller."""
     made = replace(services, webex=hurried)
     install(made)
@@ -24,10 +18,10 @@ def busy(services, hurried) -> Services:
 
 
 @pytest.fixture
-def typed(busy, webex_script, reply) -> Callable[..., datetime | None]:
+def typed(busy, webex_script, reply):
     """Return a function that lets Anna type a 1:1 message and delivers its event."""
 
-    def write(words: str, **more: Any) -> datetime | None:
+    def write(words: str, **more):
         body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna"}
         message = body | {"text": words, "created": now().isoformat()} | more
         webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))

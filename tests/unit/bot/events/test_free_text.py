@@ -1,13 +1,10 @@
 """Messages that are not a command: the bot offers buttons and runs nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand
 from bot.commands import commands
 from bot.events.free_text import answer, greet_space
@@ -16,7 +13,7 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, presse
 SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
 
 
-def say(ctx: ChatContext, words: str) -> None:
+def say(ctx, words: str) -> None:
     """Let the bot answer a message that is not a command."""
     answer(ctx, ParsedCommand("", "", words))
 

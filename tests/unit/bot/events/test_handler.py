@@ -1,10 +1,6 @@
 """Handling of events: people who are answered, people who are refused, and ignored events."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -25,7 +21,7 @@ def members_of(members: list[tuple[str, str]], kind: str) -> list[dict[str, str]
 
 
 @pytest.fixture
-def space(services, webex_script, reply) -> Callable[..., None]:
+def space(services, webex_script, reply):
     """Return a function that scripts a message, its author and the members of its space."""
 
     def script(
@@ -34,7 +30,7 @@ def space(services, webex_script, reply) -> Callable[..., None]:
         who: str = "anna",
         kind: str = "group",
         members: list[tuple[str, str]] = MEMBERS,
-        **more: Any,
+        **more,
     ) -> None:
         message = {"id": "m1", "roomId": "room-1", "roomType": kind, "personId": who}
         webex_script.on("GET", "/messages/m1", reply(body=message | {"text": words} | more))
@@ -43,7 +39,7 @@ def space(services, webex_script, reply) -> Callable[..., None]:
     return script
 
 
-def person(webex_script: Any, reply: Any, **more: Any) -> None:
+def person(webex_script, reply, **more) -> None:
     """Make Webex know Eve, a person other than Anna."""
     body = {"id": "eve", "emails": ["eve@example.test"], "orgId": "org-1", "type": "person"}
     webex_script.on("GET", "/people/eve", reply(body=body | more))
@@ -179,9 +175,9 @@ def test_the_events_word_is_not_believed(space, said, webex_script, reply):
 
 
 def press(
-    webex_script: Any,
-    reply: Any,
-    inputs: dict[str, Any],
+    webex_script,
+    reply,
+    inputs,
     card_of: str = "bot-1",
     who: str = "anna",
     *,

@@ -1,14 +1,10 @@
 """Retries of an event that Webex refuses: at Webex's time, with a limit, and with one effect."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from redis import Redis
 from rq import SimpleWorker
 from structlog.testing import capture_logs
 
@@ -17,7 +13,7 @@ from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
 from jobs.clock import now
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind
 from jobs.runtime import install
 from jobs.storage import codec, keys
 from tests.fixtures.webex_script import person, receive
@@ -25,14 +21,12 @@ from tests.fixtures.webex_script import person, receive
 AGAIN, GIVEN_UP = "event is tried again", "event given up"
 
 
-def seconds(when: datetime | None) -> int | None:
+def seconds(when) -> int | None:
     """Return the seconds until ``when``, or None without a time."""
     return when and round((when - now()).total_seconds())
 
 
-def tried(
-    resource: str, identifier: str = "m1", age_s: float = 0
-) -> tuple[int | None, list[dict[str, Any]]]:
+def tried(resource: str, identifier: str = "m1", age_s: float = 0):
     """Deliver an event of so many seconds ago.
 
     Return the seconds until its next try, and the lines of the log about it.
@@ -43,23 +37,23 @@ def tried(
     return seconds(again), [line for line in logged if line["event"].startswith("event")]
 
 
-def work(redis: Redis) -> None:
+def work(redis) -> None:
     """Run all jobs in the queue of events with a real worker in this process."""
     how = {"serializer": "json", "job_class": SafeJob}
     SimpleWorker([make_queue(redis)], connection=redis, **how).work(burst=True)
 
 
-def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
+def kept(redis, arrived: WebhookEvent) -> PendingEvent:
     """Return the event as it is stored in Redis."""
     return codec.load(redis.get(keys.event(arrived.key)), PendingEvent)
 
 
-def change(redis: Redis, event: WebhookEvent, **fields: Any) -> None:
+def change(redis, event: WebhookEvent, **fields) -> None:
     """Change fields of the stored event."""
     redis.set(keys.event(event.key), codec.dump(replace(kept(redis, event), **fields)))
 
 
-def event(**more: Any) -> WebhookEvent:
+def event(**more) -> WebhookEvent:
     """Return the event of a message that was written just now."""
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
@@ -122,7 +116,7 @@ def test_what_may_pass_is_tried_again_in_time(
     assert (again, line["event"]) == (interval, AGAIN if interval else GIVEN_UP)
 
 
-ODD: list[tuple[int, Any]] = [
+ODD = [
     *((status, {"message": "odd"}) for status in (400, 403, 409, 410, 418, 206)),
     (204, None),
     (203, b"null"),
@@ -179,7 +173,7 @@ def test_who_gets_no_answer_is_told_once(
     assert all(each["text"].startswith(told) for each in posts)
 
 
-def missing(webex_script: Any, reply: Any) -> None:
+def missing(webex_script, reply) -> None:
     """Make Webex answer 404 for a message, a press and a membership that it has announced."""
     for path in ("/messages/m1", "/attachment/actions/m1", "/messages/card-9"):
         webex_script.on("GET", path, reply(404, {"message": "not found"}))
@@ -249,7 +243,7 @@ def test_cancel_is_carried_out_once(typed, begin, busy, said, webex_script, repl
 
     The person never reads that there was nothing to cancel.
     """
-    run: Run = begin()
+    run = begin()
     status, headers = how
     webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
     tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
@@ -276,7 +270,7 @@ def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
     assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
 
 
-def first_cards(webex_script: Any) -> int:
+def first_cards(webex_script) -> int:
     """Return the number of times the first card was posted."""
     posts = (body for method, _, body in webex_script.asked if method == "POST")
     return sum('"do": "intake"' in json.dumps(body) for body in posts)
@@ -345,7 +339,7 @@ def test_what_waits_is_sealed(typed, busy, webex_script, reply):
     assert (b"nonsense" in busy.redis.get(key), 0 < busy.redis.ttl(key) <= 1800) == (False, True)
 
 
-def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
+def read_only(webex_script, reply, *more) -> None:
     """Make Webex refuse the bot's post in the space, and then give the further replies."""
     rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
     items = [

@@ -1,8 +1,5 @@
 """Events on a machine whose clock is wrong: their age is judged by Webex's clock."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,7 +13,7 @@ FAST, SLOW = 660.0, -660.0
 
 
 @pytest.fixture
-def write(services, webex_script, reply) -> Callable[..., str]:
+def write(services, webex_script, reply):
     """Return a function that scripts a /help message, written some seconds ago by Webex's clock.
 
     The function returns the time of the message as Webex writes it.

@@ -1,9 +1,6 @@
 """Commands ``look`` and ``rekey``: the exit code, and what the operator reads."""
 
-from __future__ import annotations
-
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,9 +13,8 @@ from structlog.testing import capture_logs
 from bot.doctor import on_runs
 from bot.processes import operator_commands
 from bot.processes.operator_commands import SENTENCES, rekey
-from bot.services import Services
 from jobs.clock import now
-from jobs.runs.rekeying import Rekeying, Result, What
+from jobs.runs.rekeying import Rekeying, What
 from jobs.runs.run_store import RunStore
 from jobs.storage.vault import Vault
 from jobs.watch.model import LookOutcome
@@ -30,7 +26,7 @@ GOOD_RUNS = "ok every entry was made by this bot"
 
 
 @contextmanager
-def worker(services: Services, *outcomes: LookOutcome) -> Iterator[list[LookOutcome]]:
+def worker(services, *outcomes: LookOutcome):
     """Run a worker that makes the next look at the channel as soon as it is due."""
     made, ended = list[LookOutcome](), threading.Event()
 
@@ -102,7 +98,7 @@ def test_no_worker_comes(services, capsys, monkeypatch):
 
 
 @pytest.fixture
-def report(redis, capsys) -> Callable[..., tuple[int, list[str]]]:
+def report(redis, capsys):
     """Return a function that runs ``rekey`` and returns its exit code and its lines."""
 
     def run(*encryption_keys: str) -> tuple[int, list[str]]:
@@ -149,7 +145,7 @@ def test_a_process_that_still_writes_under_the_old_key(redis, report, monkeypatc
     """A value that another process has written under the old key meanwhile is found at the end."""
     whole = Rekeying.renew
 
-    def renew(self: Rekeying) -> Result:
+    def renew(self: Rekeying):
         found = whole(self)
         Vault(redis, (OLD, NEW)).put("secret:R1", "1", 60)
         return found

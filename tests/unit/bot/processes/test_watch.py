@@ -1,7 +1,5 @@
 """RQ entry point of the watch: one worker per group, and no more looks at an undone channel."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -25,7 +23,6 @@ def watched(services, begin) -> WatchedChannel:
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
     record = services.channels.record(MAILBOX)
-    assert record is not None
     made = WatchedChannel(record.channel, "room-1", Person("p", "anna@example.test"), now())
     services.watching.channels.save(made)
     return made
@@ -39,7 +36,7 @@ def answer(monkeypatch) -> None:
         def __init__(self, *_: object) -> None:
             """Accept any arguments and ignore them."""
 
-        async def __call__(self, channels: tuple[WatchedChannel, ...]):  # noqa: ANN204  a generator
+        async def __call__(self, channels: tuple[WatchedChannel, ...]):
             for each in channels:
                 yield each, LookOutcome(Sight.HEALTHY)
 
@@ -115,6 +112,5 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     services.watching.channels.save(replace(watched, channel=old))
     watch.look("before")
     known = services.watching.channels.load(MAILBOX)
-    assert known is not None
     assert known.channel == watched.channel
     assert watched.group in services.watching.channels.schedule.all()

@@ -1,11 +1,8 @@
-from __future__ import annotations
-
 import asyncio
 import contextvars
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -53,7 +50,7 @@ def hang() -> None:
 
 
 @pytest.fixture
-def worker(redis, monkeypatch) -> Iterator[BotWorker]:
+def worker(redis, monkeypatch):
     """Worker of one queue whose jobs are the functions of this module."""
     names = {f"{__name__}.{each.__name__}" for each in (leave_traces, fail, hang)}
     monkeypatch.setattr(queue, "ALLOWED", frozenset(names))

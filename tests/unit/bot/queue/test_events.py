@@ -1,13 +1,9 @@
 """Events that wait for a worker: handled once after any crash, given up if no try succeeds."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from redis import Redis
-from redis.client import Pipeline
 from rq.job import Job
 from structlog.testing import capture_logs
 
@@ -32,10 +28,10 @@ def events(redis) -> EventQueue:
 class Handled:
     """Handler that records the events it is called with, and answers when to try again."""
 
-    def __init__(self, again: datetime | None = None) -> None:
+    def __init__(self, again=None) -> None:
         self.again, self.seen = again, list[PendingEvent]()
 
-    def __call__(self, pending: PendingEvent) -> datetime | None:
+    def __call__(self, pending: PendingEvent):
         """Handle an event by recording it."""
         self.seen.append(pending)
         return self.again
@@ -46,18 +42,18 @@ def failing(_: PendingEvent) -> None:
     raise ZeroDivisionError
 
 
-def due_in(redis: Redis) -> float:
+def due_in(redis) -> float:
     """Return the seconds until the event is handed out."""
     return float(redis.zscore(keys.due(), f"event:{EVENT.key}") or 0) - now().timestamp()
 
 
-def kept(redis: Redis) -> PendingEvent | None:
+def kept(redis) -> PendingEvent | None:
     """Return the event as it is stored in Redis, or None after it was handled."""
     raw = redis.get(keys.event(EVENT.key))
     return codec.load(raw, PendingEvent) if raw else None
 
 
-def change(redis: Redis, **fields: object) -> None:
+def change(redis, **fields: object) -> None:
     """Change fields of the stored event."""
     pending = kept(redis)
     assert pending is not None
@@ -141,13 +137,12 @@ def test_a_retry_that_webex_asked_for_is_no_mistake(events, redis):
     for tries in range(6):
         events.process(EVENT.key, Handled(now() + timedelta(seconds=20)))
         pending = kept(redis)
-        assert pending is not None
         assert (pending.tries, pending.begun) == (tries + 1, 0)
         assert 19 < due_in(redis) <= 20
         change(redis, not_before=None)
 
 
-def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEvent]:
+def early(events: EventQueue, redis, wait: timedelta) -> list[PendingEvent]:
     """Return the events handled by a job that starts ``wait`` before the event is due."""
     events.process(EVENT.key, Handled(now() + wait))
     events.process(EVENT.key, handled := Handled())
@@ -158,7 +153,7 @@ def test_a_job_that_a_worker_has_taken_is_not_deleted(events, monkeypatch):
     """Another delivery deletes its job only from the queue, because RQ would fail a running one."""
     ring, taken = Doorbell.ring, list[Job]()
 
-    def ring_and_take(bell: Doorbell, member: str, pipe: Pipeline) -> Job:
+    def ring_and_take(bell: Doorbell, member: str, pipe) -> Job:
         taken.append(ring(bell, member, pipe))
         pipe.lrem(bell.queue.key, 1, taken[-1].id)  # as a worker does that waits for a job
         return taken[-1]

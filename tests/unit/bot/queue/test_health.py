@@ -1,7 +1,5 @@
 """Health of Redis, the workers and the events."""
 
-from __future__ import annotations
-
 import socket
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Numbers for Prometheus, as the metrics page shows them."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest
@@ -17,10 +15,8 @@ from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, WatchStore
 from tests.fixtures.queue_state import alive, wait
 
-Labels = tuple[tuple[str, str], ...]
 
-
-def shown(redis: Redis) -> dict[tuple[str, Labels], float]:
+def shown(redis: Redis):
     """Return each number by its name without the prefix, and by its labels."""
     content, kind = exposition(redis)
     assert kind.startswith("text/plain")

@@ -1,21 +1,16 @@
 """Fixtures for the pages: a browser, and a Microsoft on loopback to sign in at."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
-from bot.services import Services
 from bot.web import history_page, secret_page, sign_in
 from bot.web.pages import assets, use_browsers_language
 from tests.fixtures.site import create_app
 
 
 @pytest.fixture
-def services(services, provider) -> Services:
+def services(services, provider):
     """Services whose Microsoft is the small provider on loopback."""
     work = replace(
         services.settings,
@@ -28,7 +23,7 @@ def services(services, provider) -> Services:
 
 
 @pytest.fixture
-def browser(services) -> FlaskClient:
+def browser(services):
     """Browser of any person at the bot's pages."""
     blueprints = [sign_in.pages, secret_page.pages, history_page.pages, assets]
     app = create_app(services.bot, services.redis, blueprints)
@@ -38,7 +33,7 @@ def browser(services) -> FlaskClient:
 
 
 @pytest.fixture
-def another(browser) -> FlaskClient:
+def another(browser):
     """The browser of another person, at the same pages."""
-    app: Flask = browser.application
+    app = browser.application
     return app.test_client()

@@ -1,19 +1,13 @@
 """The way of a browser from the bot's page to Microsoft and back, for the tests of this folder."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from flask.testing import FlaskClient
-
 from bot import links
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from tests.fixtures.bot_pages import hidden_fields
 
@@ -22,12 +16,12 @@ BACK = "/microsoft/callback"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 
 
-def path(services: Services, run: Run, kind: str = "signin") -> str:
+def path(services, run, kind: str = "signin") -> str:
     """Return the path of the run's link of that kind."""
     return urlsplit(links.link(services, kind, run.id).url).path
 
 
-def end_link(services: Services) -> None:
+def end_link(services) -> None:
     """Let the time of the only link be over."""
     (key,) = services.redis.scan_iter("sealed:page:*")
     name = key.decode().removeprefix("sealed:")
@@ -36,12 +30,12 @@ def end_link(services: Services) -> None:
     services.vault.put(name, codec.dump(over).decode(), 60)
 
 
-def form_of(page: Any) -> dict[str, str]:
+def form_of(page) -> dict[str, str]:
     """Return the hidden fields of the page's form; none if it has no form."""
     return hidden_fields(page.text)
 
 
-def press(services: Services, browser: FlaskClient, run: Run, kind: str = "signin") -> Any:
+def press(services, browser, run, kind: str = "signin"):
     """Open the link and press the button of its page."""
     address = path(services, run, kind)
     page = browser.get(address)
@@ -49,9 +43,7 @@ def press(services: Services, browser: FlaskClient, run: Run, kind: str = "signi
     return browser.post(address, data=form_of(page))
 
 
-def depart(
-    services: Services, browser: FlaskClient, run: Run, kind: str = "signin"
-) -> dict[str, str]:
+def depart(services, browser, run, kind: str = "signin") -> dict[str, str]:
     """Open the link, press its button, and return the parameters that Microsoft gets.
 
     The path of Microsoft's page is under ``path``.
@@ -65,13 +57,13 @@ def depart(
     }
 
 
-def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:
+def signed(services, browser, provider, run) -> dict[str, str]:
     """Open the link, sign in, and return the query with which Microsoft sends the browser back."""
     asked = depart(services, browser, run)
     return come_back(provider, asked)
 
 
-def come_back(provider: Any, asked: dict[str, str]) -> dict[str, str]:
+def come_back(provider, asked: dict[str, str]) -> dict[str, str]:
     """Sign in at Microsoft with the bot's parameters, and return the query of the way back."""
     query: dict[str, str] = provider.sign_in(
         f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())
@@ -79,6 +71,6 @@ def come_back(provider: Any, asked: dict[str, str]) -> dict[str, str]:
     return query
 
 
-def last(services: Services, run: Run) -> Event:
+def last(services, run) -> Event:
     """Return the newest event of the run."""
     return services.store.events(run.id)[-1]

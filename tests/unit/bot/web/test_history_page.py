@@ -1,13 +1,10 @@
 """The page of a channel's history behind its one-time link, and the file to download."""
 
-from __future__ import annotations
-
 import csv
 import io
 from urllib.parse import urlsplit
 
 import pytest
-from flask.testing import FlaskClient
 
 from bot import links
 from tests.unit.bot.watched import MAILBOX, watch, with_incident
@@ -23,7 +20,7 @@ def address(services) -> str:
     return urlsplit(links.one_time(services, "history", MAILBOX).url).path
 
 
-def press(browser: FlaskClient, address: str) -> int:
+def press(browser, address: str) -> int:
     """Open the link's first page and press its button; return the status."""
     return browser.post(address, data=form_of(browser.get(address))).status_code
 

@@ -3,17 +3,12 @@
 Only the roles in the tenant's tokens count.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import verdict
-from bot.services import Services
 from bot.web import oauth
 from bot.web.oauth import AppAccessConsent, Flow
 from jobs.access import app_access
@@ -21,14 +16,14 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, Reason, State
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import noted
 from tests.unit.bot.web import journey
 from tests.unit.bot.web.journey import BACK, TENANT, path
 
 
 @pytest.fixture
-def services(services, provider) -> Services:
+def services(services, provider):
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
@@ -37,7 +32,7 @@ def services(services, provider) -> Services:
 
 
 @pytest.fixture
-def run(services) -> Run:
+def run(services):
     """Check of Anna's that had to skip a step."""
     channel = Channel("support@example.test", tenant_id=TENANT)
     begun = services.store.check(
@@ -48,14 +43,14 @@ def run(services) -> Run:
     return services.store.load(begun.id)
 
 
-def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]:
+def depart(services, browser, run) -> dict[str, str]:
     """Open the card's link, press its button, and return the request that Microsoft gets."""
     page = browser.get(path(services, run, "access")).text
     assert ("support@example.test" in page, "anna@example.test" in page) == (True, True)
     return journey.depart(services, browser, run, "access")
 
 
-def come_back(browser: FlaskClient, state: str, **query: str) -> TestResponse:
+def come_back(browser, state: str, **query: str):
     """Return the page after the way back from Microsoft, by default with a consent."""
     granted = {"admin_consent": "True", "tenant": TENANT, "state": state}
     return browser.get(BACK, query_string=query | {"state": state} if query else granted)
@@ -80,7 +75,6 @@ def test_granted(services, browser, run):
     page = come_back(browser, state)
     after, known = services.store.load(run.id), app_access.grant_for(services.redis, TENANT)
     assert (page.status_code, text("page.readable_title") in page.text) == (200, True)
-    assert known is not None
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
     assert (data["tenant"], data["roles"]) == (TENANT, ", ".join(known.roles))

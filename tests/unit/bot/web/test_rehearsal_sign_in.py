@@ -1,7 +1,5 @@
 """Sign-in of the mailbox user for the rehearsal: for whom it counts, and for what it waits."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

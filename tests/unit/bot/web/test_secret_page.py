@@ -1,7 +1,5 @@
 """The one-time page for the client secret."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -12,7 +10,7 @@ from bot import links
 from bot.cards.presenters.card_state import PostedCard, posted_card, protected, slot_of
 from jobs.clock import now
 from jobs.model import Account
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import answered, found
 from tests.unit.bot.web.journey import end_link
 
@@ -22,7 +20,7 @@ MADE = found("client_secret", facts={"key_id": "key-1", "client_id": "client-1"}
 
 
 @pytest.fixture
-def run(services, begin) -> Run:
+def run(services, begin):
     """Run with a client secret to show."""
     made = begin(SIGNED_IN, MADE)
     services.vault.put(f"secret:{made.id}", SECRET, 60)

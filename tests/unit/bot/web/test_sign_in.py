@@ -1,7 +1,5 @@
 """The pages that lead to Microsoft, the way back, and the browser that a flow belongs to."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +8,6 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Services
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
 from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets, form_token, is_browser_of
@@ -246,7 +243,6 @@ def test_a_state_is_sealed_and_ends(services, redis):
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
     flow = oauth.read(services, "state-1", once=True)
-    assert flow is not None
     assert json.loads(flow.flow) == {"code_verifier": "verifier-1"}
     assert "verifier-1" not in repr(flow)
     assert oauth.read(services, "state-1", once=True) is None
@@ -256,7 +252,7 @@ FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-
 KNOWN = found("mailbox_user", facts=FACTS)
 
 
-def kept(services: Services) -> dict[bytes, bytes]:
+def kept(services) -> dict[bytes, bytes]:
     """Return everything in Redis without its times of expiry."""
     return {key: services.redis.dump(key) for key in services.redis.scan_iter()}
 

@@ -1,15 +1,10 @@
 """Sign-ins that end otherwise: refused, too late, on one page, in another language."""
 
-from __future__ import annotations
-
 import html
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask.testing import FlaskClient
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
@@ -26,12 +21,12 @@ from tests.unit.bot.web.journey import BACK, SIGNED_IN, come_back, depart, last,
 FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
 
 
-def meanwhile(monkeypatch: Any, kind: str, act: Callable[[], None], *, first: bool = False) -> None:
+def meanwhile(monkeypatch, kind: str, act, *, first: bool = False) -> None:
     """Let something happen while Microsoft answers a callback, or just before if ``first``."""
     journey = FLOWS[kind]
     finish = journey.finish
 
-    def slow(_: object, *answer: Any) -> Any:
+    def slow(_: object, *answer):
         if first:
             act()
         arrival = finish(*answer)
@@ -304,10 +299,10 @@ def test_a_bot_whose_account_was_never_read_has_no_link(browser):
 
 
 @pytest.fixture
-def open_site(services) -> Callable[..., FlaskClient]:
+def open_site(services):
     """Return a function that opens a browser at the bot's pages, as the whole site serves them."""
 
-    def opened(language: str = "en", zone: str = "UTC") -> FlaskClient:
+    def opened(language: str = "en", zone: str = "UTC"):
         bot = replace(services.bot, default_language=language, default_timezone=zone)
         app = create_app(bot, services.redis, [sign_in.pages, pages.assets])
         app.config["SERVICES"] = replace(services, bot=bot)

@@ -1,18 +1,12 @@
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
-from redis import Redis
-from werkzeug.test import TestResponse
 
 from bot.queue import WEB_TIMEOUT_S, connect_for_web, make_queue
 from bot.queue.events import RUNG_S, EventQueue, PendingEvent
@@ -25,12 +19,12 @@ NEW, OLD = "new-secret-0123456789", "old-secret-0123456789"
 
 
 @pytest.fixture
-def app(settings, redis) -> Flask:
+def app(settings, redis):
     """The web application."""
     return create_app(settings, redis)
 
 
-def envelope(resource: str = "messages", event: str = "created", **data: Any) -> dict[str, Any]:
+def envelope(resource: str = "messages", event: str = "created", **data):
     """Return a webhook event as Webex sends it (platforms/webex.md 1)."""
     who = {"personId": "a-person", "personEmail": "ann@example.test"}
     about = {"id": "event-1", "roomId": "room-1", "created": "2026-11-25T08:00:00.000Z"}
@@ -43,9 +37,7 @@ def sign(body: bytes, secret: str = NEW) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
-def post(
-    app: Flask, body: bytes, signature: str | None = None, content_type: str = "application/json"
-) -> TestResponse:
+def post(app, body: bytes, signature: str | None = None, content_type: str = "application/json"):
     """Post one delivery of a webhook and return the answer."""
     headers = {} if signature is None else {"X-Spark-Signature": signature}
     return app.test_client().post(
@@ -53,13 +45,13 @@ def post(
     )
 
 
-def deliver(app: Flask, event: dict[str, Any]) -> int:
+def deliver(app, event) -> int:
     """Post a well-signed event and return the status of the answer."""
     body = json.dumps(event).encode()
     return post(app, body, sign(body)).status_code
 
 
-def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
+def queued(redis):
     """Return the queued jobs: the function that is called and the saved event."""
     jobs = make_queue(redis).get_jobs()
     kept = [(job.func_name, redis.get(keys.event(job.args[0]))) for job in jobs]

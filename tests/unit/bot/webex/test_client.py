@@ -1,7 +1,5 @@
 """Webex client: requests, the data of the answers, and files."""
 
-from __future__ import annotations
-
 import dataclasses
 from urllib.parse import urlsplit
 
@@ -19,6 +17,9 @@ from bot.webex.client import (
     WebexPerson,
     Webhook,
 )
+from tests.fixtures.parsed import table
+
+PLACES = table("addresses")
 
 MEMBER = {"id": "member-1", "personId": "ann", "personEmail": "Ann@Example.test", "new": False}
 MEMBER |= {"roomId": "room-1", "personOrgId": "org-1"}
@@ -165,11 +166,7 @@ def test_a_large_file_is_not_held(webex, webex_script, reply):
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "http://localhost:{at.port}{at.path}contents/1",
-        "{at.path}contents/1",
-    ],
+    "elsewhere", ["http://localhost:{at.port}{at.path}contents/1", "{at.path}contents/1"]
 )
 def test_a_file_at_another_name_of_this_machine(webex, webex_script, reply, elsewhere):
     """A file of a Webex on this machine is requested at the configured address.
@@ -181,16 +178,7 @@ def test_a_file_at_another_name_of_this_machine(webex, webex_script, reply, else
     assert webex.download(elsewhere.format(at=at)).content == b"Received: from"
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "http://files.example.test/v1/contents/1",
-        "http://localhost:{at.port}/v2/x",
-        "http://localhost:{at.port}{at.path}../secret",
-        "http://localhost:{at.port}{at.path}contents/%2e%2E/%2e./secret",
-        "http://[{at.path}",
-    ],
-)
+@pytest.mark.parametrize("elsewhere", PLACES["file"])
 def test_another_port_or_path_is_another_place(webex, webex_script, elsewhere):
     """A file at another host, port or path is refused, and nothing is sent."""
     with pytest.raises(ValueError, match="does not lie at the Webex API"):

@@ -1,16 +1,12 @@
 """Session of the SDK: one origin, its deadline, and whom it trusts."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ssl import SSLContext
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,8 +15,10 @@ from bot.webex import session
 from bot.webex.client import Webex, WebexError, WebexUnreachableError
 from bot.webex.session import own_url
 from jobs.clouds.retry import RetryPolicy
+from tests.fixtures.parsed import table
 
-API = "https://webexapis.com/v1/"
+PLACES = table("addresses")
+
 ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
 
 
@@ -60,22 +58,7 @@ def test_a_next_page_by_another_name(webex, webex_script, reply, following):
     assert [member.person_id for member in webex.members("room-1")] == ["ann"]
 
 
-@pytest.mark.parametrize(
-    ("url", "api", "home"),
-    [
-        ("https://webexapis.com:443/v1/x?a=1&b=2#c", API, f"{API}x?a=1&b=2"),
-        ("https://WebexAPIs.com/v1/x", API, f"{API}x"),
-        ("https://eve@webexapis.com/v1/x", API, f"{API}x"),
-        ("http://[::1]:8801/v1/x", "http://localhost:8801/v1/", "http://localhost:8801/v1/x"),
-        ("http://webexapis.com/v1/x", API, ""),
-        ("https://webexapis.com:444/v1/x", API, ""),
-        ("https://webexapis.com.eve.test/v1/x", API, ""),
-        ("http://127.0.0.2:8801/v1/x", "http://127.0.0.1:8801/v1/", ""),
-        ("http://localhost:99999/v1/x", "http://localhost:8801/v1/", ""),
-        ("http://[", "http://localhost:8801/v1/", ""),
-        ("contents/1", "http://localhost:8801/v1/", "http://localhost:8801/v1/contents/1"),
-    ],
-)
+@pytest.mark.parametrize(("url", "api", "home"), PLACES["same_place"])
 def test_what_counts_as_the_same_place(url, api, home):
     """The same host by name, loopback or default port is the same place, but others are not."""
     assert own_url(url, api) == home
@@ -94,7 +77,7 @@ class _Me(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def address(certificate, monkeypatch) -> Iterator[str]:
+def address(certificate, monkeypatch):
     """Address of a Webex over TLS, with a certificate that nobody trusts yet."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -134,11 +117,11 @@ def test_the_public_authorities_are_read_once(address, certificate, monkeypatch)
     assert len(read) == 1
 
 
-def _noting(read: list[object]) -> Callable[..., None]:
+def _noting(read: list[object]):
     """Return a method that loads authorities into a context and notes them in the list."""
     original = SSLContext.load_verify_locations
 
-    def load(context: SSLContext, *places: Any, **named: Any) -> None:
+    def load(context: SSLContext, *places, **named) -> None:
         read.append(named or places)
         original(context, *places, **named)
 
@@ -161,7 +144,7 @@ DRIPS = {
     "a body": LENGTH,
     "a body that looks whole": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME,
 }
-CALLS: dict[str, Callable[[Webex, str], Any]] = {
+CALLS = {
     "a call": lambda webex, _: webex.me(),
     "a download": lambda webex, url: webex.download(f"{url}contents/1"),
     "a post": lambda webex, _: webex.send(room_id="r", text="t"),
@@ -171,7 +154,7 @@ CALLS: dict[str, Callable[[Webex, str], Any]] = {
 class Dripping:
     """Server that answers with some bytes at once, and then with a byte every 20 milliseconds."""
 
-    def __init__(self, wrap: Callable[[socket.socket], socket.socket]) -> None:
+    def __init__(self, wrap) -> None:
         self.at_once, self.drips = b"", b""
         self.connections = 0
         self._wrap = wrap
@@ -208,9 +191,7 @@ class Dripping:
 
 
 @pytest.fixture(params=["http", "https"])
-def dripping(
-    request, certificate, monkeypatch, real_pauses
-) -> Iterator[tuple[Dripping, Webex, str]]:
+def dripping(request, certificate, monkeypatch, real_pauses):
     """Dripping server, over http and over TLS, and a client whose calls have 0.4 seconds."""
     monkeypatch.setattr(session, "TOTAL_S", 0.4)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):

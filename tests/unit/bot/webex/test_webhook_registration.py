@@ -1,14 +1,10 @@
-from __future__ import annotations
-
 import hashlib
 import itertools
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis import Redis
 
-from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexBadRequestError, Webhook
 from bot.webex.webhook_registration import Outcome, WebhookRegistrar
 
@@ -51,7 +47,7 @@ class WebhookShelf(Webex):
         self.writes += 1
 
 
-def hook(resource: str = "messages", **changes: Any) -> Webhook:
+def hook(resource: str = "messages", **changes) -> Webhook:
     """Return a good webhook of this bot, with some fields changed."""
     return replace(
         Webhook(f"old-{resource}", PREFIX + resource, TARGET, resource, "created", "", "active"),
@@ -139,7 +135,7 @@ def test_other_webhooks_are_left_alone(settings, redis):
     assert [shelf.hooks[each.id] for each in others] == others
 
 
-def moved(settings: BotSettings) -> BotSettings:
+def moved(settings):
     """Return the settings of the same installation at another address."""
     return replace(settings, public_url="https://moved.example.test")
 

@@ -3,12 +3,9 @@
 The grant is proven by tokens, kept without a secret, and never used for a write.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +22,6 @@ from jobs.microsoft import scopes, tokens
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access
-from jobs.settings import Settings
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 SECRET = "s3cr~t.Value"
@@ -35,7 +31,7 @@ KEY = "a key of thirty-two bytes at least"
 
 
 @pytest.fixture
-def here(provider, work_settings) -> Settings:
+def here(provider, work_settings):
     """Settings whose Entra is the small provider on loopback, where all roles are granted."""
     provider.app_roles.update(ALL)
     app = {"microsoft_client_id": "client-1", "microsoft_client_secret": SECRET}
@@ -108,7 +104,7 @@ def test_one_that_was_granted_anew_is_not_forgotten(redis):
     assert app_access.grant_for(redis, TENANT) is None
 
 
-def asking(*answers: str | errors.CloudError) -> tuple[Callable[[str], str], list[str]]:
+def asking(*answers: str | errors.CloudError):
     """Return a function that gives these answers in order, and the list of the scopes asked for."""
     left, asked = list(answers), list[str]()
 

@@ -1,7 +1,5 @@
 """End of the bot's own credential, and the doctor command's words about it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,12 +7,11 @@ import pytest
 
 from jobs.access.app_access import own_credential
 from jobs.clock import now
-from jobs.settings import Settings
 from tests.fixtures.client_certificate import make_pem
 
 
 @pytest.fixture
-def settings(make_settings) -> Settings:
+def settings(make_settings):
     """Settings with a client secret."""
     return make_settings(microsoft_client_secret="abc8Q~made-up")
 

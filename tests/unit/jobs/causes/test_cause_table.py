@@ -1,14 +1,10 @@
 """Tests of the table of causes: no misspelled name gets in, and its pages are known."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re
-import tomllib
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,6 +17,9 @@ from jobs.causes.cause import CAUSES, ENTRA_CODE_PAGE, load, page_of
 from jobs.engine.step import rows_of
 from jobs.probes import all_probes
 from jobs.steps import all_steps
+from tests.fixtures.parsed import table
+
+REPORTS = table("error_texts")
 
 ROOT = Path(__file__).parents[4]
 TABLE = (ROOT / "jobs" / "causes" / "causes.toml").read_text(encoding="utf-8")
@@ -64,7 +63,7 @@ def named_in(source: str) -> set[str]:
 
 
 @cache
-def named_by(each: ModuleType) -> set[str]:
+def named_by(each) -> set[str]:
     """Return the causes that a module names. Each module is read once."""
     return named_in(inspect.getsource(each))
 
@@ -124,9 +123,7 @@ def test_a_finding_names_its_cause_by_the_member():
     assert spelled == []
 
 
-LISTED = tomllib.loads(
-    (Path(__file__).parents[3] / "data" / "learn_more_pages.toml").read_text(encoding="utf-8")
-)["page"]
+LISTED = table("learn_more_pages")["page"]
 
 
 def test_every_page_is_in_the_list_of_the_facts():
@@ -168,16 +165,7 @@ def test_a_number_means_one_cause():
     assert sorted(numbers) == sorted(set(numbers))
 
 
-@pytest.mark.parametrize(
-    ("cause", "page"),
-    [
-        ("client_secret_expired", "https://login.microsoftonline.com/error?code=7000222"),
-        ("smtp_auth_off_for_tenant", "https://aka.ms/smtp_auth_disabled"),
-        ("no_task", "https://help.webexconnect.io/docs/wxcc-create-task"),
-        ("mailbox_full", ""),
-        ("no_such_cause", ""),
-    ],
-)
+@pytest.mark.parametrize(("cause", "page"), REPORTS["pages"])
 def test_the_page_of_a_cause(cause, page):
     """A cause has the page that explains it; a cause without a known page has none."""
     assert page_of(cause) == page

@@ -1,7 +1,5 @@
 """Files of error texts: text, mails and Outlook messages are read, and other kinds are refused."""
 
-from __future__ import annotations
-
 import pickle
 import resource
 import subprocess
@@ -14,6 +12,9 @@ import pytest
 from jobs.causes import files, mail_file
 from jobs.causes.files import NoTextError, text_of
 from jobs.causes.reader import read
+from tests.fixtures.parsed import table
+
+REPORTS = table("error_texts")
 
 SECRET_GONE = "AADSTS7000222: Die angegebenen Schlüssel sind abgelaufen"
 NDR = "Remote Server returned '550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)'"
@@ -183,15 +184,7 @@ def test_the_beginning_of_a_long_mail_is_read():
     assert read(told.text, cut=told.cut).cut
 
 
-@pytest.mark.parametrize(
-    ("subject", "told"),
-    [
-        ("=?utf-8?b?VW56dXN0ZWxsYmFy?=: =?iso-8859-1?q?f=FCr?= b", "Unzustellbar: für b"),
-        ("=?utf-8?b?a?=", "=?utf-8?b?a?="),
-        ("=?nothing?q?a=20b?=", "a b"),
-        ("Unzustellbar für b", "Unzustellbar für b"),
-    ],
-)
+@pytest.mark.parametrize(("subject", "told"), REPORTS["subjects"])
 def test_the_subject_of_a_mail(subject, told):
     """A subject is decoded, also a damaged one, as far as it can be."""
     content = HEAD.replace(b"Undeliverable", subject.encode()) + b"\nx"

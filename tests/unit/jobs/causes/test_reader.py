@@ -1,7 +1,5 @@
 """Reader of error texts: its words, the speaker, the place, the form of a text, and its work."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -10,18 +8,15 @@ import subprocess
 import sys
 import textwrap
 import time
-import tomllib
-from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bench.error_reports import RIGHT_FEWEST, Judged, figures, judged, reports, share_right
+from bench.error_reports import RIGHT_FEWEST, figures, judged, reports, share_right
 from bot.__main__ import main
 from bot.chat.explanation import as_json, as_lines, explanation, headline
 from jobs.causes.cause import CAUSES
@@ -34,6 +29,9 @@ from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.mail.message_trace import cause_at
 from jobs.model import Station, Turn
+from tests.fixtures.parsed import table
+
+REPORTS = table("error_texts")
 
 OPEN_573 = ["wrong_mailbox_user", "scope_wrong", "exchange_incident"]
 
@@ -116,15 +114,7 @@ def test_why_a_mail_was_given_up(lines, cause):
     assert cause_at(Station.ANSWER, lines) == cause
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Office 365\nYour message to a@b.com couldn't be delivered.\na wasn't found at b.com.",
-        "Office 365\nIhre Nachricht an a@b.de konnte nicht zugestellt werden.\na wurde bei b.de nicht gefunden.",
-        "Office 365\nVotre message à a@b.fr n'a pas pu être remis.\na est introuvable sur b.fr.",
-        "Office 365\nNo se pudo entregar el mensaje a a@b.es.\nNo se encontró a en b.es.",
-    ],
-)
+@pytest.mark.parametrize("text", REPORTS["outlook"])
 def test_outlooks_newer_reports(text):
     """Outlook's newer reports name the cause in the language of the organization.
 
@@ -153,8 +143,7 @@ def test_a_mailbox_login_counts_where_a_person_names_microsoft():
     assert {(each.cause, each.certainty) for each in causes} > {("scope_wrong", "conditional")}
 
 
-DATA = Path(__file__).parents[3] / "data" / "error_texts.toml"
-GROUPS = tomllib.loads(DATA.read_text("utf-8"))["texts"]
+GROUPS = table("error_texts")["texts"]
 ROWS = [(group, text, named) for group in GROUPS for text, *named in group["rows"]]
 
 
@@ -183,7 +172,7 @@ PLACES = (Place.CHANNEL, Place.FORM, Place.EXCHANGE)
 
 
 @pytest.fixture(scope="module")
-def results() -> list[Judged]:
+def results():
     """All error reports with the reader's results."""
     return [judged(each) for each in reports()]
 
@@ -277,15 +266,7 @@ def in_base64(text: str) -> str:
     )
 
 
-FORMS: list[Callable[[str], str]] = [
-    wrapped,
-    quoted,
-    paragraphs,
-    line_breaks,
-    in_german,
-    quoted_printable,
-    in_base64,
-]
+FORMS = [wrapped, quoted, paragraphs, line_breaks, in_german, quoted_printable, in_base64]
 
 
 def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:

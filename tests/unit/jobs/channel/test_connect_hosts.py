@@ -1,28 +1,20 @@
 """Hosts and addresses of Webex Connect."""
 
-from __future__ import annotations
-
-import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from jobs.channel.connect_hosts import (
-    PATTERNS,
-    ConnectHosts,
-    foreign_hosts,
-    unconfirmed_hosts,
-)
+from jobs.channel.connect_hosts import PATTERNS, ConnectHosts, foreign_hosts, unconfirmed_hosts
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import FOREIGN_HOSTS, Reply, Run
+from tests.fixtures.parsed import table
+
+HOSTS_OF = table("addresses")
 
 HOSTS = ConnectHosts()
 CALLBACK = "https://contoso.us.webexconnect.io/callback"
-FORWARDING = "4475e4a8@mail-us.imiconnect.io"
-DATA = Path(__file__).parents[3] / "data"
-TYPED = tomllib.loads((DATA / "typed_values.toml").read_text("utf-8"))["connect"]
+TYPED = table("typed_values")["connect"]
 
 
 def of_connect(kind: str) -> list[tuple[str, bool]]:
@@ -69,20 +61,11 @@ def test_the_setting_adds_hosts():
     assert hosts.addresses_in("to <x1@mail.example.com>") == ["x1@mail.example.com"]
 
 
-@pytest.mark.parametrize(
-    ("callback", "forwarding", "foreign"),
-    [
-        (CALLBACK, FORWARDING, ()),
-        ("", "", ()),
-        ("https://A.imiconnect.io.evil/callback", FORWARDING, ("a.imiconnect.io.evil",)),
-        (CALLBACK, "x@Evil.example", ("evil.example",)),
-        ("https://evil.example/callback", "x@evil.example", ("evil.example",)),
-        ("https://a.example/callback", "x@b.example", ("a.example", "b.example")),
-    ],
-)
+@pytest.mark.parametrize(("callback", "forwarding", "foreign"), HOSTS_OF["foreign"])
 def test_foreign_hosts_of_a_channel(callback, forwarding, foreign):
     """Each foreign host of a channel is named once, and an empty address has no host."""
-    assert HOSTS.foreign(Channel("support@contoso.com", callback, forwarding)) == foreign
+    found = HOSTS.foreign(Channel("support@contoso.com", callback, forwarding))
+    assert list(found) == foreign
 
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -96,15 +79,7 @@ def test_an_undo_names_no_hosts():
     assert foreign_hosts(replace(RUN, kind=RunKind.UNDO), ()) == ()
 
 
-@pytest.mark.parametrize(
-    ("confirmed", "left"),
-    [
-        ("", ("a.example", "b.example")),
-        ("a.example b.example", ()),
-        ("b.example", ("a.example",)),
-        ("a.example.b.example", ("a.example", "b.example")),
-    ],
-)
+@pytest.mark.parametrize(("confirmed", "left"), HOSTS_OF["confirmed"])
 def test_a_confirmation_counts_for_its_hosts(confirmed, left):
     """A confirmation counts only for the hosts that it names.
 
@@ -112,4 +87,4 @@ def test_a_confirmation_counts_for_its_hosts(confirmed, left):
     """
     reply = Reply(confirmed, "boss@contoso.com", AT)
     run = replace(RUN, answers={FOREIGN_HOSTS: reply} if confirmed else {})
-    assert unconfirmed_hosts(run, ()) == left
+    assert list(unconfirmed_hosts(run, ())) == left

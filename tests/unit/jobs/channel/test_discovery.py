@@ -1,16 +1,11 @@
 """Discovery of a channel that was not set up with this bot, against a scripted Microsoft."""
 
-from __future__ import annotations
-
 import tomllib
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from jobs.channel import discovery
 from jobs.clouds.errors import SignInNeeded
-from jobs.engine.step import StepContext
 from jobs.model import Channel, Profile
 from jobs.runs.run import AppCandidate, Brief
 from practice.environment import ROOT
@@ -25,28 +20,27 @@ DECLARED = {
     "resourceAccess": [{"id": "role-1", "type": "Role"}],
 }
 GRANT = {"clientId": "sp-1", "resourceId": "sp-exo", "scope": "SMTP.Send", "principalId": "user-1"}
-BOX: dict[str, Any] = {
+BOX = {
     "RecipientTypeDetails": "UserMailbox",
     "ForwardingSmtpAddress": f"smtp:{ADDRESS}",
     "DeliverToMailboxAndForward": True,
 }
 RULE = {"SentTo": [MAILBOX], "RedirectMessageTo": [ADDRESS]}
 CONTACT = {"Name": "Webex", "ExternalEmailAddress": f"SMTP:{ADDRESS}"}
-Given = Callable[..., StepContext]
 
 
-def app(number: int = 1, callback: str = CALLBACK, **more: Any) -> dict[str, Any]:
+def app(number: int = 1, callback: str = CALLBACK, **more):
     """Return an app registration as people make one by hand."""
     known = {"id": f"object-{number}", "appId": f"client-{number}", "displayName": f"Mail {number}"}
     return known | {"web": {"redirectUris": [callback]}} | more
 
 
-def principal(number: int = 1, *urls: str) -> dict[str, Any]:
+def principal(number: int = 1, *urls: str):
     return {"id": f"sp-{number}", "appId": f"client-{number}", "replyUrls": list(urls)}
 
 
 @pytest.fixture
-def ctx(given, cloud) -> StepContext:
+def ctx(given, cloud):
     """A check of a mailbox that forwards, whose user has consented to one app."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.on(f"GET /users/{MAILBOX}", {"id": "user-1", "userPrincipalName": MAILBOX})

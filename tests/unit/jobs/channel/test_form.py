@@ -1,10 +1,6 @@
 """Values that a person types about a channel."""
 
-from __future__ import annotations
-
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given as drawn, strategies as st
@@ -22,9 +18,9 @@ from jobs.channel.form import (
     read_details,
 )
 from jobs.model import Channel, Profile, Text
+from tests.fixtures.parsed import table
 
-DATA = Path(__file__).parents[3] / "data"
-TYPED = tomllib.loads((DATA / "typed_values.toml").read_text("utf-8"))
+TYPED = table("typed_values")
 MAILBOX = "support@contoso.com"
 RIGHT = {
     "callback_url": "https://uk.webexconnect.io/callback",
@@ -32,10 +28,7 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("typed", "read"),
-    TYPED["spellings"],
-)
+@pytest.mark.parametrize(("typed", "read"), TYPED["spellings"])
 def test_an_address_has_one_spelling(typed, read):
     """The domain is kept in Punycode. Domains of closed networks are allowed."""
     assert read_address(typed) == read
@@ -45,8 +38,7 @@ LETTER = "\u043e (Cyrillic U+043E)"
 
 
 @pytest.mark.parametrize(
-    ("typed", "why", "meant"),
-    [*TYPED["slips"], ("x" * LONGEST + "@contoso.com", "too_long", "")],
+    ("typed", "why", "meant"), [*TYPED["slips"], ("x" * LONGEST + "@contoso.com", "too_long", "")]
 )
 def test_a_slip_is_named_and_corrected(typed, why, meant):
     """The error says why an address is wrong, and suggests the address that was probably meant.
@@ -136,10 +128,7 @@ def test_any_inputs_are_details_or_errors(values):
 CYRILLIC_O = "\u043e"
 
 
-@pytest.mark.parametrize(
-    ("text", "mixed"),
-    TYPED["scripts"],
-)
+@pytest.mark.parametrize(("text", "mixed"), TYPED["scripts"])
 def test_mixed_scripts_of_one_label(text, mixed):
     """One label has one script, or those that Japanese, Chinese and Korean write together.
 
@@ -148,10 +137,7 @@ def test_mixed_scripts_of_one_label(text, mixed):
     assert form.mixed_label(text) == mixed
 
 
-@pytest.mark.parametrize(
-    ("host", "ascii_host", "displayed"),
-    TYPED["hosts"],
-)
+@pytest.mark.parametrize(("host", "ascii_host", "displayed"), TYPED["hosts"])
 def test_both_spellings_of_a_host(host, ascii_host, displayed):
     """A host has one spelling in ASCII and one for display.
 
@@ -161,10 +147,7 @@ def test_both_spellings_of_a_host(host, ascii_host, displayed):
     assert (form.letters_beyond_ascii(displayed) == "") is displayed.isascii()
 
 
-@pytest.mark.parametrize(
-    "url",
-    TYPED["callbacks"],
-)
+@pytest.mark.parametrize("url", TYPED["callbacks"])
 def test_what_can_be_a_callback(url):
     """A valid Call Back URL is kept exactly as typed, because Entra compares it byte by byte."""
     assert (fault_in(url), read_callback(f" {url} ")) == (None, url)

@@ -1,11 +1,8 @@
 """Permissions of the email app: one request for many channels, and the same answer as for one."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.channel.email_app import grants_of_app, role_assignments
-from jobs.engine.step import StepContext
 
 GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"
 PRINCIPAL = "GET /servicePrincipals(appId='client-1')"
@@ -14,7 +11,7 @@ ROLE = {"appRoleId": "role-1"}
 
 
 @pytest.fixture
-def ctx(given) -> StepContext:
+def ctx(given):
     """A check of many channels that has found the service principal of this one."""
     made = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
     made.many = True

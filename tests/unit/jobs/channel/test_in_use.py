@@ -1,10 +1,6 @@
 """Other channels that have an address or the app of the channel that a plan is made for."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,19 +11,16 @@ from jobs.channel.mailbox import (
     channels_with_app,
 )
 from jobs.clock import now
-from jobs.engine.step import StepContext
-from jobs.model import Channel, Evidence, Finding, State
+from jobs.model import Evidence, Finding, State
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
-from jobs.runs.run_store import RunStore
 from jobs.steps.connect_form import Addresses
 from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, STEP
 
-Given = Callable[..., StepContext]
 SALES = "sales@contoso.com"
 
 
-def connected(given: Given, store: RunStore, channel: Channel, client_id: str = "") -> None:
+def connected(given, store, channel, client_id: str = "") -> None:
     """Record a proven channel whose run has worked on this app."""
     run = given(channel=channel).run
     found = Finding("application", State.OK, facts={"client_id": client_id})
@@ -38,7 +31,7 @@ def connected(given: Given, store: RunStore, channel: Channel, client_id: str = 
     store.end(store.load(run.id), Event(Kind.CANCELLED, now()))
 
 
-def planning(given: Given, **more: Any) -> StepContext:
+def planning(given, **more):
     ctx = given(**more)
     ctx.looking = True
     return ctx

@@ -1,7 +1,5 @@
 """Assessment of a channel, from its runs and from what checks and the watch saw."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,5 +49,4 @@ def test_an_undo_of_one_run_is_no_end_of_the_channel():
     """An undo that restored nothing is no fact, and the undo of one run does not disconnect."""
     assert fact_of(run(RunKind.UNDO, 9)) is None
     undone = fact_of(run(RunKind.UNDO, 9, only="F"))
-    assert undone is not None
     assert (undone.kind, undone.by) == (FactKind.UNDONE, WHO.email)

@@ -1,7 +1,5 @@
 """Bulk check: every channel gets one verdict, whatever happens to the worker."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import replace
@@ -14,14 +12,13 @@ from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin, Run
-from jobs.runtime import Runtime
+from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin
 
 BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 
 
 @pytest.fixture
-def runtime(provider, work_settings, runtime_of) -> Runtime:
+def runtime(provider, work_settings, runtime_of):
     """Runtime of a worker whose clouds are on loopback or cannot be reached."""
     closed = {
         "smtp_server": "127.0.0.1:1",
@@ -33,7 +30,7 @@ def runtime(provider, work_settings, runtime_of) -> Runtime:
 
 
 @pytest.fixture
-def begun(store, asker) -> Run:
+def begun(store, asker):
     """A bulk check of three channels, one of which is in a known tenant."""
     store.channels.keep(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2")))
     return store.check(

@@ -1,17 +1,12 @@
 """Who changed what a check found wrong in Entra, from the directory's audit log."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs.checks.changers import name_changers, set_back
 from jobs.clock import now
-from jobs.engine.step import StepContext
 from jobs.model import Access, Change, Finding, Scope, State, Text
 from jobs.probes import all_probes
 from jobs.runs.run import Event, Kind
@@ -21,7 +16,7 @@ AUDITS = "GET /auditLogs/directoryAudits"
 STEPS = {**all_steps(), **all_probes()}
 
 
-def row(activity: str, minutes: int, by: dict[str, Any], result: str = "success") -> dict[str, Any]:
+def row(activity: str, minutes: int, by, result: str = "success"):
     at = now() - timedelta(minutes=minutes)
     return {
         "activityDateTime": at.isoformat(),
@@ -35,7 +30,7 @@ ADA = {"user": {"userPrincipalName": "ada@contoso.com"}, "app": None}
 TOOL = {"user": None, "app": {"displayName": "CIPP"}}
 
 
-def named(ctx: StepContext, allowed: set[Access]) -> list[tuple[str, str]]:
+def named(ctx, allowed: set[Access]) -> list[tuple[str, str]]:
     """Return who changed the grant and how, as the check's run has it afterwards."""
     asyncio.run(name_changers(ctx, STEPS, allowed))
     found = ctx.store.load(ctx.run.id).findings["smtp_grant"]
@@ -43,7 +38,7 @@ def named(ctx: StepContext, allowed: set[Access]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def broken(given) -> StepContext:
+def broken(given):
     """Return the context of a check that found the grant of the app gone."""
     gone = Finding("smtp_grant", State.WRONG, cause="consent_missing")
     found = Event(Kind.FOUND, now(), step="smtp_grant", finding=gone)
@@ -85,9 +80,7 @@ def test_a_healthy_channel_reads_no_log(given, cloud):
     assert cloud.asked == []
 
 
-def fixed(
-    given: Callable[..., StepContext], kind: str = "fix", scope: Scope = Scope.MAILBOX
-) -> StepContext:
+def fixed(given, kind: str = "fix", scope: Scope = Scope.MAILBOX):
     """Record a run that has set SMTP AUTH right."""
     line = Change("smtp_auth", "M2", Text("a"), Text("seen.off"), Text("seen.on"), scope, "x")
     wrong = Finding("smtp_auth", State.WRONG)

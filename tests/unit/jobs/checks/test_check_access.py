@@ -1,9 +1,6 @@
 """Access that each part of a check uses, and the texts about the parts that cannot be read."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,9 +12,9 @@ from jobs.checks import more_access
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
-from jobs.engine.step import Diagnosis, Probe, StepContext
+from jobs.engine.step import Diagnosis, Probe
 from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
 from jobs.steps.mailbox_user import MailboxUser
 
@@ -48,7 +45,7 @@ class Look(Probe):
         self.name, self.reads, self.diagnosis = name, reads, Diagnosis(access=access)
         self.error = error
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx) -> Finding:
         """Raise the error, or return that all is well."""
         if self.error is not None:
             raise self.error
@@ -56,7 +53,7 @@ class Look(Probe):
 
 
 def looked(
-    ctx: StepContext, allowed: set[Access], *steps: Look
+    ctx, allowed: set[Access], *steps: Look
 ) -> dict[str, tuple[State, Reason | None, Access | None]]:
     """Return what a check finds, by step."""
     asyncio.run(
@@ -188,7 +185,7 @@ async def _found(finding: Finding) -> Finding:
     return finding
 
 
-def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
+def run_with(given, *findings: Finding):
     """Return a check that nobody has signed in for, with these findings."""
     events = [
         Event(Kind.SIGNED_OUT, now()),
@@ -199,11 +196,7 @@ def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
 
 @pytest.mark.parametrize(
     ("reason", "more"),
-    [
-        (Reason.NEEDS_SIGN_IN, True),
-        (Reason.NOT_AT_EXCHANGE, True),
-        (Reason.NO_SIGN_IN, False),
-    ],
+    [(Reason.NEEDS_SIGN_IN, True), (Reason.NOT_AT_EXCHANGE, True), (Reason.NO_SIGN_IN, False)],
 )
 def test_when_a_sign_in_shows_more(given, reason, more):
     """A check offers a sign-in only if something was left out for lack of access."""

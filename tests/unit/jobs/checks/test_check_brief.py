@@ -1,22 +1,17 @@
 """Facts from a channel's runs that a check knows before any sign-in."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jobs.checks.check import brief_for
-from jobs.model import Channel, Finding, Person, State
+from jobs.model import Finding, State
 from jobs.runs.run import Brief, Event, Kind, Origin
-from jobs.runs.run_store import RunStore
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def ran(
-    store: RunStore, channel: Channel, asker: Person, hours: int, client_id: str, *steps: str
-) -> None:
+def ran(store, channel, asker, hours: int, client_id: str, *steps: str) -> None:
     """Record a run that found this app, changed these steps and had its token saved.
 
     ``hours`` is the time after MOMENT.

@@ -1,8 +1,5 @@
 """A check of an unknown channel: its questions, the found channel, and its adoption."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -20,9 +17,8 @@ from jobs.checks.discovering import (
 )
 from jobs.clock import now
 from jobs.engine.inspector import Recorder
-from jobs.engine.step import StepContext
 from jobs.model import Channel, Finding, Profile, State
-from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
+from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Search
 from jobs.runtime import no_listener
 
 MAILBOX = "support@contoso.com"
@@ -32,10 +28,9 @@ APP_1 = AppCandidate("client-1", "Mail", CALLBACK, Profile.ARTICLE)
 WHOLE = Search((APP_1,), certain=True, forwarding_address=ADDRESS, upn=MAILBOX)
 TYPED = "0f0f0f0f-1111-4222-8333-444455556666"
 BRIEF = Brief(by_hand=True, discover=True)
-Given = Callable[..., StepContext]
 
 
-def found(given: Given, search: Search, **answers: str) -> StepContext:
+def found(given, search: Search, **answers: str):
     """Return the context of a check with this result of its search and these answers."""
     searched = Event(Kind.SEARCHED, now(), search=search)
     return given(
@@ -43,7 +38,7 @@ def found(given: Given, search: Search, **answers: str) -> StepContext:
     )
 
 
-async def go_on(ctx: StepContext) -> Run:
+async def go_on(ctx):
     """Carry the discovery on, as a worker does."""
     await discover(Recorder(ctx, {}, no_listener, lambda: True))
     return ctx.run
@@ -116,7 +111,7 @@ def test_client_ids(text, right):
 
 
 @pytest.fixture
-def checked(given, store) -> Run:
+def checked(given, store):
     """A check that has found a whole channel, with the end of its secret."""
     ctx = found(given, WHOLE)
     data = {"client_id": "client-1", "upn": MAILBOX}
@@ -138,7 +133,6 @@ def test_a_kept_channel_is_one_of_its_space(checked, store):
     """
     assert discovering.keep(store, checked, "anna@contoso.com")
     record = store.channels.record(MAILBOX)
-    assert record is not None
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
     last = store.last_check(MAILBOX)
     assert (store.channels.of_space("room-1"), last and last.id) == ((MAILBOX,), checked.id)

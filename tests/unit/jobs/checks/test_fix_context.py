@@ -1,7 +1,5 @@
 """A fix asks for a new token if the newest check names a cause that only a new token fixes."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +8,8 @@ import pytest
 from jobs.causes.cause import NEW_TOKEN
 from jobs.checks import remedies
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
-from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan, Run
-from jobs.runs.run_store import RunStore
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan
 from jobs.steps import CONSENT, FORM, steps_of
 
 OFF, DEAD = (
@@ -22,7 +19,7 @@ OFF, DEAD = (
 PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 
 
-def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding) -> Run:
+def checked(store, channel, asker, *findings: Finding):
     """Return a finished check with these findings, which is the channel's newest."""
     run = store.check(channel, asker, Origin())
     store.append(

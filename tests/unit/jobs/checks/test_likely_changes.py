@@ -1,7 +1,5 @@
 """Steps that a fix will probably change after a check, for whose permissions its sign-in asks."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.checks.remedies import likely_changes

@@ -1,7 +1,5 @@
 """Verdict of a check, on small graphs of facts."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,51 +25,43 @@ LATE, EARLY = time(9), time(8)
 UNCLEAR = (State.SKIPPED, State.UNKNOWN, State.POSSIBLE)
 
 
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        pytest.param(
-            (BLOCKED, COPIES, ok("auth")),
-            {"causes": ("policy",), "symptoms": {"copies": "policy"}, "stops": Station.FORWARD},
-            id="a wrong finding that another one brings about is its symptom, and no cause",
-        ),
-        pytest.param(
-            (AUTH_OFF, wrong("login", "mfa_needed")),
-            {"causes": ("auth", "login")},
-            id="a code that another finding cannot cause is a cause of its own",
-        ),
-        pytest.param(
-            (AUTH_OFF, BLOCKED),
-            {"causes": ("policy", "auth")},
-            id="the cause earliest on the mail's way comes first",
-        ),
-        pytest.param(
-            (wrong("policy", "same"), AUTH_OFF, wrong("copies", "same"), wrong("login", "same")),
-            {"causes": ("policy", "auth")},
-            id="one cause seen twice is one, at its first place",
-        ),
-        pytest.param(
-            (wrong("log", "x", since=time(10)), ok("answers", at=time(11))),
-            {"causes": (), "warnings": ()},
-            id="a failure is left out if a later success shows that it is over",
-        ),
-        pytest.param(
-            (wrong("extra", "x"),),
-            {"causes": (), "warnings": ("extra",)},
-            id="a fact that the mail flow does not need only warns",
-        ),
-        pytest.param(
-            tuple(map(Finding, ("auth", "copies", "login"), UNCLEAR)),
-            {"skipped": ("auth", "copies"), "possible": ("login",), "causes": ()},
-            id="what could not be read is listed apart, and a possible cause stays possible",
-        ),
-        pytest.param(
-            (BLOCKED, wrong("copies", "blocked", since=LATE), wrong("auth", "x", since=EARLY)),
-            {"since": LATE},
-            id="the start is that of the first cause or its symptoms, and of no other cause",
-        ),
-    ],
-)
+JUDGED = {
+    "a wrong finding that another one brings about is its symptom, and no cause": (
+        (BLOCKED, COPIES, ok("auth")),
+        {"causes": ("policy",), "symptoms": {"copies": "policy"}, "stops": Station.FORWARD},
+    ),
+    "a code that another finding cannot cause is a cause of its own": (
+        (AUTH_OFF, wrong("login", "mfa_needed")),
+        {"causes": ("auth", "login")},
+    ),
+    "the cause earliest on the mail's way comes first": (
+        (AUTH_OFF, BLOCKED),
+        {"causes": ("policy", "auth")},
+    ),
+    "one cause seen twice is one, at its first place": (
+        (wrong("policy", "same"), AUTH_OFF, wrong("copies", "same"), wrong("login", "same")),
+        {"causes": ("policy", "auth")},
+    ),
+    "a failure is left out if a later success shows that it is over": (
+        (wrong("log", "x", since=time(10)), ok("answers", at=time(11))),
+        {"causes": (), "warnings": ()},
+    ),
+    "a fact that the mail flow does not need only warns": (
+        (wrong("extra", "x"),),
+        {"causes": (), "warnings": ("extra",)},
+    ),
+    "what could not be read is listed apart, and a possible cause stays possible": (
+        tuple(map(Finding, ("auth", "copies", "login"), UNCLEAR)),
+        {"skipped": ("auth", "copies"), "possible": ("login",), "causes": ()},
+    ),
+    "the start is that of the first cause or its symptoms, and of no other cause": (
+        (BLOCKED, wrong("copies", "blocked", since=LATE), wrong("auth", "x", since=EARLY)),
+        {"since": LATE},
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), JUDGED.values(), ids=JUDGED)
 def test_the_verdict(found, expected):
     verdict = judge(STEPS, {each.step: each for each in found})
     assert {name: getattr(verdict, name) for name in expected} == expected
@@ -86,34 +76,28 @@ OUTSIDE = graph(
 MAYBE = possible("health", "incident", since=time(10))
 
 
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        pytest.param(
-            (MAYBE, wrong("login", "busy")),
-            (("health",), {"login": "health"}, (), Station.ANSWER, time(10)),
-            id="an incident is the cause of a failure that it explains, and its start counts",
-        ),
-        pytest.param(
-            (MAYBE,), ((), {}, ("health",), None, None), id="an incident alone stays possible"
-        ),
-        pytest.param(
-            (MAYBE, wrong("login", "secret_gone")),
-            (("login",), {}, ("health",), Station.ANSWER, None),
-            id="so does an incident if something else is wrong",
-        ),
-        pytest.param(
-            (possible("defaults", "x"), wrong("login", "busy")),
-            (("login",), {}, ("defaults",), Station.ANSWER, None),
-            id="a policy that may match is no cause of a failure whose code it does not name",
-        ),
-        pytest.param(
-            (possible("user", "disabled"), wrong("login", "disabled")),
-            (("user",), {"login": "user"}, (), Station.ANSWER, None),
-            id="a possibly blocked account causes a sign-in that says so",
-        ),
-    ],
-)
+POSSIBLE_CAUSES = {
+    "an incident is the cause of a failure that it explains, and its start counts": (
+        (MAYBE, wrong("login", "busy")),
+        (("health",), {"login": "health"}, (), Station.ANSWER, time(10)),
+    ),
+    "an incident alone stays possible": ((MAYBE,), ((), {}, ("health",), None, None)),
+    "so does an incident if something else is wrong": (
+        (MAYBE, wrong("login", "secret_gone")),
+        (("login",), {}, ("health",), Station.ANSWER, None),
+    ),
+    "a policy that may match is no cause of a failure whose code it does not name": (
+        (possible("defaults", "x"), wrong("login", "busy")),
+        (("login",), {}, ("defaults",), Station.ANSWER, None),
+    ),
+    "a possibly blocked account causes a sign-in that says so": (
+        (possible("user", "disabled"), wrong("login", "disabled")),
+        (("user",), {"login": "user"}, (), Station.ANSWER, None),
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), POSSIBLE_CAUSES.values(), ids=POSSIBLE_CAUSES)
 def test_when_what_is_possible_is_the_cause(found, expected):
     told = judge(OUTSIDE, {each.step: each for each in found})
     assert (told.causes, told.symptoms, told.possible, told.stops, told.since) == expected

@@ -1,7 +1,5 @@
 """The verdict on mail that is lost on its way, also if its failure has no code."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.checks.verdict import judge, mail_flows

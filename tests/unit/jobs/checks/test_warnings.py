@@ -1,13 +1,11 @@
 """Problems that do not stop mail: warnings in a check, and changes in the plan of a fix."""
 
-from __future__ import annotations
-
 import asyncio
 
 from jobs.checks.verdict import judge
 from jobs.engine.engine import Engine, planned_changes
-from jobs.engine.step import Diagnosis, Probe, Step, StepContext
-from jobs.model import Access, Finding, State, Station, Text
+from jobs.engine.step import Diagnosis, Probe
+from jobs.model import Access, State, Station, Text
 from jobs.runtime import no_listener
 from jobs.steps.application import ImplicitGrant
 from jobs.steps.forwarding import Forwarding
@@ -26,12 +24,12 @@ class Copies(Probe):
     article_row = "X"
     diagnosis = Diagnosis(station=Station.FORWARD, caused_by=("forwarding",))
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx):
         """Return the finding that the trace shows."""
         return self.wrong(Text("seen.copies_failed"), cause="mail_not_delivered")
 
 
-def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
+def checked(ctx, *steps):
     """Return the findings of a check with an administrator's sign-in."""
     engine = Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True)
     asyncio.run(engine.check({Access.NONE, Access.ADMIN}))

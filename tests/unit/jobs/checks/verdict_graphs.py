@@ -1,10 +1,8 @@
 """Small graphs of findings for the tests of the verdict."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
-from jobs.engine.step import Diagnosis, Probe, StepContext
+from jobs.engine.step import Diagnosis, Probe
 from jobs.model import Finding, Signals, State, Station
 
 
@@ -17,7 +15,7 @@ def fact(
 ) -> Probe:
     """Return a fact of that name for a graph."""
 
-    async def inspect(self: Probe, ctx: StepContext) -> Finding:
+    async def inspect(self: Probe, ctx) -> Finding:
         raise NotImplementedError
 
     diagnosis = Diagnosis(

@@ -1,10 +1,6 @@
 """Fixture that sends a request to a scripted cloud."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -12,6 +8,6 @@ from tests.unit.jobs.clouds import scripted_cloud
 
 
 @pytest.fixture
-def ask(make_settings) -> Callable[..., Any]:
+def ask(make_settings):
     """Return a function that sends one request to a cloud (:func:`scripted_cloud.ask`)."""
     return partial(scripted_cloud.ask, make_settings())

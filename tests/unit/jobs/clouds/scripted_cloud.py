@@ -1,15 +1,10 @@
 """A cloud whose answers a test gives, and requests to it."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import httpx
 
-from jobs.clouds.http import Call, Response, async_client, request
+from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.responses import judge_graph
-from jobs.settings import Settings
 
 URL = "https://graph.microsoft.com/v1.0/organization"
 OK = httpx.Response(200, json={"value": []})
@@ -35,13 +30,7 @@ class Cloud:
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
 
-async def ask(
-    settings: Settings,
-    cloud: Any,
-    method: str = "GET",
-    patience: RetryPolicy | None = None,
-    **options: Any,
-) -> Response:
+async def ask(settings, cloud, method: str = "GET", patience: RetryPolicy | None = None, **options):
     """Send one request to a cloud."""
     async with async_client(settings, httpx.MockTransport(cloud)) as client:
         return await request(

@@ -1,7 +1,5 @@
 """Variables that name certificate authorities are looked at before a process starts."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.clouds.tls import AUTHORITIES, problems

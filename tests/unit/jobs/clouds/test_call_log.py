@@ -1,7 +1,5 @@
 """Log of the changing calls in a piece of work, with the ids that Microsoft's support asks for."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from types import SimpleNamespace
@@ -9,7 +7,6 @@ from types import SimpleNamespace
 import httpx
 import pytest
 import stamina
-from redis import Redis
 
 from jobs.clouds import calls
 from jobs.clouds.calls import measured, outcome
@@ -54,7 +51,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings):
 ONCE = RetryPolicy(attempts=1)
 
 
-def counted(redis: Redis) -> dict[str, int]:
+def counted(redis) -> dict[str, int]:
     """Return the counts since the last reset, without the latencies."""
     COUNTERS.flush(redis)
     found: dict[str, int] = {}

@@ -1,7 +1,5 @@
 """Skew of the clock, measured by Date headers, shared in Redis, and logged once an hour."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from email.utils import formatdate

@@ -1,11 +1,5 @@
 """Every code that Microsoft's services refuse with has a cause, and so a remedy (codes.toml)."""
 
-from __future__ import annotations
-
-import tomllib
-from pathlib import Path
-from typing import Any
-
 import httpx
 import pytest
 
@@ -14,21 +8,20 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clouds import errors
 from jobs.microsoft.responses import judge_exchange, judge_graph
+from tests.fixtures.parsed import table
 
-CODES: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
-)
+CODES = table("codes")
 
 
-def rows(service: str) -> list[Any]:
+def rows(service: str):
     """Return the rows of one service as parameters, each with its words as id."""
     return [pytest.param(row, id=row["facts"][:40]) for row in CODES[service]]
 
 
-def exchange_body(row: dict[str, Any]) -> bytes:
+def exchange_body(row) -> bytes:
     """Return InvokeCommand's answer as captured, with the words in the part that the row names."""
     kind, message = row.get("type", ""), row["message"]
-    parts: dict[str, dict[str, Any]] = {
+    parts = {
         "details": {
             "message": "Error executing cmdlet",
             "details": [

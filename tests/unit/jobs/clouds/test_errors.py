@@ -1,14 +1,11 @@
 """Causes of errors of the clouds, their texts, and the words that an error carries."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import socket
 import ssl
 import threading
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -101,7 +98,7 @@ NOWHERE = "https://nothing.invalid/v1/"
 
 
 @pytest.fixture
-def expired(certificates) -> Iterator[str]:
+def expired(certificates):
     """The address of a server whose certificate has expired."""
     context = certificates.server_context()
     certificates.expired.add("https")

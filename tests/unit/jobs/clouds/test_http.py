@@ -1,16 +1,13 @@
 """Fault matrix of a request: every outcome is defined, and the number of tries is bounded."""
 
-from __future__ import annotations
-
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
 
 import httpx
 import pytest
 import stamina
-from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+from stamina.instrumentation import set_on_retry_hooks
 
 from jobs.clouds import errors
 from jobs.clouds.http import Call, async_client, request, sync_client
@@ -20,23 +17,23 @@ from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 
 
 @pytest.fixture
-def no_waiting() -> Iterator[None]:
+def no_waiting():
     """Stamina's own test mode: the waits are asked for, but not slept."""
     with stamina.set_testing(True, attempts=5, cap=True):
         yield
 
 
 @pytest.fixture
-def waits() -> Iterator[list[RetryDetails]]:
+def waits():
     """Retries that stamina scheduled, with their waits."""
-    seen: list[RetryDetails] = []
+    seen = []
     set_on_retry_hooks([seen.append])
     yield seen
     set_on_retry_hooks(None)
 
 
 @asynccontextmanager
-async def answering(answers: list[bytes], seen: list[bytes]) -> AsyncIterator[str]:
+async def answering(answers: list[bytes], seen: list[bytes]):
     """Yield the address of a real server that sends these bytes, and repeats the last ones."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,8 +4,6 @@ It stays within Microsoft's limits for all callers, and no call is made while Mi
 calls.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 

@@ -1,7 +1,5 @@
 """Retry policy: how often a request is sent, and how long the pauses between the tries are."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime

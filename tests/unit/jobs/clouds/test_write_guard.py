@@ -1,10 +1,7 @@
 """Guard of changing calls, which is asked before each call is sent, over a real connection."""
 
-from __future__ import annotations
-
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,7 +10,6 @@ import pytest
 from jobs.clouds import calls
 from jobs.clouds.http import Call, async_client, request
 from jobs.microsoft.responses import judge_graph
-from jobs.settings import Settings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -36,7 +32,7 @@ class Guard:
 
 
 @asynccontextmanager
-async def server(seen: list[str]) -> AsyncIterator[str]:
+async def server(seen: list[str]):
     """Yield the address of a real server that notes the method of each whole request.
 
     A connection that ends is noted as closed.
@@ -60,7 +56,7 @@ async def server(seen: list[str]) -> AsyncIterator[str]:
 
 
 async def send(
-    settings: Settings, guard: Guard, *methods: str, body: dict[str, str] | None = None
+    settings, guard: Guard, *methods: str, body: dict[str, str] | None = None
 ) -> list[str]:
     """Send requests one after another under the guard; return the methods that the server got."""
     seen: list[str] = []

@@ -1,12 +1,9 @@
 """Scripted steps for the tests of the engine."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply
+from jobs.clouds.errors import CloudReply
 from jobs.engine.engine import Engine
 from jobs.engine.step import Step, StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
@@ -28,7 +25,7 @@ class Fact(Step):
     scope = Scope.MAILBOX
     mends = False
 
-    def __init__(self, name: str, *shows: State, changes: bool = True, **more: Any) -> None:
+    def __init__(self, name: str, *shows: State, changes: bool = True, **more) -> None:
         self.name, self.shows, self.changes = name, list(shows or (State.OK,)), changes
         self.log: list[str] = []
         self.hooks: dict[str, Callable[[StepContext], Awaitable[None]]] = {}
@@ -63,7 +60,7 @@ class Fact(Step):
             self.shows = [State.OK]
 
 
-def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
+def raising(*errors) -> Callable[[StepContext], Awaitable[None]]:
     """Return a hook that raises these errors one after another, and then none."""
     left = list(errors)
 
@@ -104,7 +101,7 @@ def approve(ctx: StepContext, *steps: Fact) -> None:
     )
 
 
-def prepared(given: Any, *shows: State, **more: Any) -> tuple[Fact, StepContext]:
+def prepared(given, *shows: State, **more) -> tuple[Fact, StepContext]:
     """Return a step with these scripted states, and a run in which its change is approved."""
     step, ctx = Fact("a", *shows, **more), given()
     approve(ctx, step)

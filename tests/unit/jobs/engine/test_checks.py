@@ -1,12 +1,9 @@
 """Check of a channel: what it saves, silent clouds, and reads that may be stale."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -14,10 +11,9 @@ from jobs.clock import now
 from jobs.clouds import calls
 from jobs.engine.engine import STALE_S, Engine
 from jobs.engine.step import Diagnosis, Probe, Step, StepContext
-from jobs.model import Access, Finding, State, Text
+from jobs.model import Access, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runtime import Listener, no_listener
-from tests.unit.jobs.conftest import Given
+from jobs.runtime import no_listener
 
 
 @dataclass
@@ -40,14 +36,14 @@ class Look(Probe):
     def __init__(self, name: str, seconds: float = 0.0, access: Access = Access.NONE) -> None:
         self.name, self.diagnosis, self.seconds = name, Diagnosis(access=access), seconds
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx: StepContext):
         """Return that all is well, after the pause."""
         with calls.request_to("exchange"):
             await asyncio.sleep(self.seconds)
         return self.ok()
 
 
-def checked(ctx: StepContext, *steps: Step, listener: Listener = no_listener) -> Any:
+def checked(ctx: StepContext, *steps: Step, listener=no_listener):
     """Return a check of these steps without any access, to be carried out."""
     named = {step.name: step for step in steps}
     return Engine(ctx, named, listener, lambda: True).check({Access.NONE})
@@ -122,14 +118,14 @@ class Grant(Step):
     def __init__(self, row: str, *looks: State, replicates: bool = False) -> None:
         self.article_row, self.replicates, self.looks = row, replicates, list(looks)
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx: StepContext):
         """Return the next scripted state; the last one is repeated."""
         state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         wrong = self.wrong(Text("seen.none"), cause="consent_missing")
         return self.ok() if state is State.OK else wrong
 
 
-def written(given: Given, minutes: float) -> None:
+def written(given, minutes: float) -> None:
     """Record a setup of the channel that wrote so many minutes ago and has ended."""
     ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
     ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))

@@ -1,7 +1,5 @@
 """The finding that a step gets from an error of a cloud."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,17 +1,15 @@
 """Tests of the engine with small scripted steps, on a loop whose clock skips every pause."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
+from jobs.clouds.errors import AlreadyExists, Forbidden, NotFound, SignInNeeded
 from jobs.engine.engine import digest
-from jobs.engine.step import Diagnosis, StepContext
-from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
+from jobs.engine.step import Diagnosis
+from jobs.model import Access, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
@@ -82,7 +80,7 @@ def test_needs_come_first(carry_out, given):
     order: list[str] = []
 
     class Noting(Fact):
-        async def inspect(self, ctx: StepContext) -> Finding:
+        async def inspect(self, ctx):
             order.append(self.name)
             return await super().inspect(ctx)
 
@@ -166,7 +164,7 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out, given):
         Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     )
 
-    async def later(ctx: StepContext) -> None:
+    async def later(ctx) -> None:
         await asyncio.sleep(5)
         await said(ctx)
 
@@ -254,7 +252,7 @@ def test_a_step_may_know_better(carry_out, given):
     """A step's own explanation of an error of its change replaces the general one."""
 
     class Knowing(Fact):
-        def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        def explain_error(self, ctx, error):
             return self.skipped(scripted_steps.SEEN)
 
     a, ctx = Knowing("a", State.WRONG), given()

@@ -3,11 +3,7 @@
 At a shutdown, current work is finished and saved, and no other work begins.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -17,7 +13,6 @@ from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
 from jobs.engine.engine import IN_FLIGHT_S, Engine
 from jobs.engine.inspector import StoppingError
-from jobs.engine.step import StepContext
 from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
@@ -26,7 +21,7 @@ from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
 
-def raising_first(lost: list[Exception]) -> Callable[[], None]:
+def raising_first(lost: list[Exception]):
     """Return a guard that raises the first of these errors as soon as there is one."""
 
     def guard() -> None:
@@ -68,7 +63,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out, given):
     a, ctx = prepared(given, State.WRONG)
     held = [True]
 
-    async def lose(_: StepContext) -> None:
+    async def lose(_) -> None:
         held[0] = False
 
     a.hooks["inspect"] = lose
@@ -84,7 +79,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out, given)
     """
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
 
-    async def cancelled_during_a_call(_: StepContext) -> None:
+    async def cancelled_during_a_call(_) -> None:
         calls.record("exchange", "Set-CASMailbox", 200, RequestIds())
         ctx.store.append(ctx.run.id, Event(Kind.CANCELLED, now()))
 
@@ -147,11 +142,11 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
     approve(ctx, a, b)
     lost: list[Exception] = []
 
-    async def long(_: StepContext) -> None:
+    async def long(_) -> None:
         calls.record("graph", "PATCH /applications", 0, RequestIds())
         await asyncio.sleep(3600)
 
-    async def ends(_: StepContext) -> None:
+    async def ends(_) -> None:
         await asyncio.sleep(1)
         if over:
             lost.append(LeaseLostError())
@@ -175,7 +170,7 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
     a, ctx = prepared(given, State.WRONG)
     lost: list[Exception] = []
 
-    async def late(_: StepContext) -> None:
+    async def late(_) -> None:
         calls.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
         raise Transient("timed_out", scripted_steps.SAID)
@@ -206,13 +201,11 @@ async def test_an_answer_after_a_steps_inspection_is_not_seen(given):
 MADE = ["inspect", "apply", "inspect"]
 
 
-def made(
-    name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any
-) -> Fact:
+def made(name: str, seconds: float = 0, meanwhile=lambda: None, **more) -> Fact:
     """Return a step whose change takes so long; ``meanwhile`` is called when it begins."""
     step = Fact(name, State.WRONG, mends=True, **more)
 
-    async def take(_: StepContext) -> None:
+    async def take(_) -> None:
         meanwhile()
         await asyncio.sleep(seconds)
 
@@ -226,13 +219,13 @@ def shutdown() -> Shutdown:
     return Shutdown()
 
 
-def approved(ctx: StepContext, shutdown: Shutdown, *steps: Fact) -> Engine:
+def approved(ctx, shutdown: Shutdown, *steps: Fact) -> Engine:
     """Return an engine of these steps, with all their changes approved."""
     approve(ctx, *steps)
     return engine(ctx, *steps, shutdown=shutdown)
 
 
-def kinds(ctx: StepContext, step: str) -> list[str]:
+def kinds(ctx, step: str) -> list[str]:
     """Return the recorded event kinds of a step."""
     return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
 
@@ -281,5 +274,5 @@ def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeyp
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
-        due: Any = store.redis.zscore("due", f"run:{run.id}")
+        due = store.redis.zscore("due", f"run:{run.id}")
         assert (float(due or 0) <= now().timestamp(), lease is not None) == (True, True)

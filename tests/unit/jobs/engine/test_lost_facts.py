@@ -1,18 +1,13 @@
 """A fact that ceases to hold in the middle of a run is named, and an administrator acts."""
 
-from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, NotFound
-from jobs.engine.step import StepContext
-from jobs.model import Finding, Scope, State, Turn
+from jobs.model import Scope, State, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
@@ -24,7 +19,7 @@ class Mailbox(Fact):
 
     doubted_by = frozenset({Cause.NOT_FOUND})
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx):
         """Return the next state; a wrong one has a cause, and does not contain the IDs."""
         found = await super().inspect(ctx)
         if found.state is State.WRONG:
@@ -81,7 +76,7 @@ async def test_a_fact_that_holds_is_not_blamed(given):
     mailbox, switch = setting(State.OK)
     approve(ctx, switch)
     await engine(ctx, mailbox, switch).apply_plan()
-    found: Any = ctx.run.findings["b"]
+    found = ctx.run.findings["b"]
     told = found.state, found.cause, mailbox.log
     assert told == (State.UNKNOWN, "not_found", ["inspect", "inspect"])
 
@@ -112,10 +107,10 @@ async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(given, waits)
     assert (ctx.run.state_of("way"), list(ctx.run.approvals)) == (State.OK, [Scope.MAILBOX])
 
 
-def mended(fact: Fact) -> Callable[[StepContext], Awaitable[None]]:
+def mended(fact: Fact):
     """Return a hook after which the fact holds."""
 
-    async def hook(_: StepContext) -> None:
+    async def hook(_) -> None:
         fact.shows = [State.OK]
 
     return hook

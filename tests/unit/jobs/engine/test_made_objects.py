@@ -1,23 +1,17 @@
 """Objects that a run has made are looked at again after a person's answer."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded, Transient
 from jobs.engine import inspector
-from jobs.engine.step import StepContext
-from jobs.model import Finding, State, Turn
+from jobs.model import State, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
-Move = Callable[[float], None]
 
 
 @pytest.fixture(autouse=True)
@@ -32,20 +26,20 @@ class Waiting(Fact):
 
     automatic = False
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx):
         """Return that the step still waits for the requester."""
         self.log.append("inspect")
         return self.waits_for(Turn.REQUESTER)
 
 
 @pytest.fixture
-def made(given, pass_time) -> Callable[..., Any]:
+def made(given, pass_time):
     """Return a function that makes an app with a grant, and gets an answer a minute later.
 
     The states in ``later`` are the results of the looks after that.
     """
 
-    async def make(*later: State) -> tuple[StepContext, tuple[Fact, ...]]:
+    async def make(*later: State):
         ctx = given()
         app = Fact("application", State.WRONG, State.OK, *later, deleted_cause=CAUSE)
         grant = Fact("grant", State.WRONG, State.OK, needs=("application",))
@@ -142,14 +136,14 @@ async def test_a_look_that_fails_says_nothing(made, error):
     assert steps[0].log == ["inspect"] * 2
 
 
-async def gone(made: Callable[..., Any], *later: State) -> tuple[StepContext, tuple[Fact, ...]]:
+async def gone(made, *later: State):
     """Return the context and the steps of a run after a look has found that its app was deleted."""
     ctx, steps = await made(State.WRONG, State.WRONG, *later)
     await engine(ctx, *steps).look_at_made()
     return ctx, steps
 
 
-def press(ctx: StepContext, question: str) -> None:
+def press(ctx, question: str) -> None:
     """Record that a person answers this question with yes."""
     data = {"question": question, "value": "yes"}
     ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now() + timedelta(seconds=1), data=data))

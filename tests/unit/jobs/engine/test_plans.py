@@ -1,9 +1,6 @@
 """Plans with steps that could not be inspected, and approvals that do not cover the real change."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -11,8 +8,7 @@ from jobs.advance import plan_and_apply
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.engine.engine import REAPPROVAL_NOTE, digest
-from jobs.engine.step import StepContext
-from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
+from jobs.model import Change, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import engine
@@ -28,12 +24,12 @@ class Fact(scripted_steps.Fact):
     scope = Scope.APP
 
     def __init__(
-        self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any
+        self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more
     ) -> None:
         super().__init__(name, **more)
         self.seen, self.error, self.known = seen, error, dict[str, str]()
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx):
         """Return the scripted state, or raise the scripted error."""
         self.log.append("inspect")
         if self.error:
@@ -42,7 +38,7 @@ class Fact(scripted_steps.Fact):
             return self.ok(ON)
         return self.wrong(Reason.ABSENT if self.seen == NONE else self.seen, facts=self.known)
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+    def plan(self, ctx, finding) -> tuple[Change, ...]:
         """Return one change, which either opens a closed object or makes a missing one."""
         after = OPEN if finding.seen == SHUT else ON
         return (self.line_of(finding.seen, after, self.scope),)
@@ -51,19 +47,19 @@ class Fact(scripted_steps.Fact):
         what = Text(f"step.{self.name}")
         return Change(self.name, self.article_row, what, before or NONE, after, scope, "x")
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+    async def apply(self, ctx, finding) -> None:
         """Make the change, so that the step is correct."""
         self.log.append("apply")
         self.seen = None
 
 
-def approve(ctx: StepContext, *scopes: str) -> None:
+def approve(ctx, *scopes: str) -> None:
     """Approve the plan in force for these scopes."""
     words = [{"plan": ctx.run.plan.id, "scope": scope} for scope in scopes]
     ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data=each) for each in words))
 
 
-def kinds(ctx: StepContext, kind: Kind) -> list[str]:
+def kinds(ctx, kind: Kind) -> list[str]:
     """Return the steps of all events of this kind."""
     return [event.step for event in ctx.store.events(ctx.run.id) if event.kind is kind]
 

@@ -1,7 +1,5 @@
 """The changes that an undo remembers, their order, and late calls of an interrupted worker."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +9,13 @@ from jobs.clock import now
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import SETTLES_FOR
-from jobs.engine.step import StepContext, Undoable
+from jobs.engine.step import Undoable
 from jobs.engine.undo import CALL_LASTS, Reversal, known, recall
 from jobs.model import Change, Channel, Finding, Person, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
 from jobs.runs.run import UNDOES, Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
-from tests.unit.jobs.conftest import Given
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 OFF, ON, UNSET = ({"disabled": value} for value in ("true", "false", ""))
@@ -133,7 +130,7 @@ def test_ids_come_from_the_newest_run_that_knew_them(given):
     assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
-def undo(given: Given, *names: str, **found: State) -> Run:
+def undo(given, *names: str, **found: State) -> Run:
     """Return an undo of these steps, with the states that it has found."""
     pasts = tuple(
         RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names
@@ -195,20 +192,20 @@ class Switch(Undoable):
     def __init__(self, *shows: State) -> None:
         self.shows, self.undone = list(shows), 0
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def inspect(self, ctx) -> Finding:
         """Fail, because an undo does not use this method."""
         raise NotImplementedError
 
-    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+    async def inspect_undo(self, ctx, past: RecordedChange) -> Finding:
         """Return the finding for the next scripted state."""
         state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
         return Finding(self.name, state, seen=Text("seen.ok"))
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+    def undo_command(self, ctx, past: RecordedChange) -> str:
         """Return a placeholder instead of a command."""
         return "x"
 
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+    async def undo(self, ctx, past: RecordedChange) -> None:
         """Count the calls."""
         self.undone += 1
 

@@ -1,21 +1,17 @@
 """The engine's waits: their reasons and length, and the changes that it requests during a run."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.clouds.errors import CloudError, CloudReply
+from jobs.clouds.errors import CloudReply
 from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.inspector import LET_IN
-from jobs.engine.step import StepContext
-from jobs.model import Access, Account, Finding, Reason, Scope, State, Text, Turn, verbatim
+from jobs.model import Access, Account, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
@@ -34,16 +30,14 @@ def at_once(monkeypatch) -> None:
     monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
 
-def fact(
-    name: str, *refusals: CloudError, where: str = "apply", holds: bool = False, **more: Any
-) -> Fact:
+def fact(name: str, *refusals, where: str = "apply", holds: bool = False, **more) -> Fact:
     """Return a step that holds once it was changed; ``refusals`` are the first errors it meets."""
     made = Fact(name, State.OK if holds else State.WRONG, mends=True, **more)
     made.hooks[where] = raising(*refusals)
     return made
 
 
-def seconds_ago(seconds: float) -> datetime:
+def seconds_ago(seconds: float):
     """Return the time that many seconds ago."""
     return now() - timedelta(seconds=seconds)
 
@@ -157,7 +151,7 @@ class Wanting(Fact):
 
     prerequisites = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
 
-    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+    def explain_error(self, ctx, error):
         """Return a finding that waits for five seconds."""
         return self.waits_for(Turn.TIME, THERE, again_s=5)
 

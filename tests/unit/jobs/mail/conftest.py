@@ -1,26 +1,22 @@
 """SMTP server of the tests, with STARTTLS and XOAUTH2. It misbehaves on demand."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 GOOD_TOKEN = "token-that-is-good"
 
 
 @pytest.fixture(autouse=True)
-async def goodbye() -> AsyncIterator[None]:
+async def goodbye():
     """Keep the loop alive briefly after the test.
 
     aiosmtplib does not wait until its connection is closed.
@@ -47,7 +43,7 @@ class _Server(SMTP):
     line_length_limit = 8192
 
     async def auth_XOAUTH2(self, _: SMTP, args: list[str]) -> AuthResult | str:  # noqa: N802  aiosmtpd's name
-        blob: Any = await self.challenge_auth("", encode_to_b64=False) if len(args) < 2 else b""
+        blob = await self.challenge_auth("", encode_to_b64=False) if len(args) < 2 else b""
         blob = blob or base64.b64decode(args[1])
         user, _, bearer = bytes(blob).decode().partition("\x01auth=Bearer ")
         self.mailbox.logins.append(user.removeprefix("user="))
@@ -69,7 +65,7 @@ class _Handler(MessageHandler):
         self.mailbox.received.append(message)
 
     async def handle_RCPT(  # noqa: N802  aiosmtpd's name
-        self, _s: SMTP, _se: Session, envelope: Envelope, address: str, _o: list[str]
+        self, _s: SMTP, _se, envelope, address: str, _o: list[str]
     ) -> str:
         if self.mailbox.refuse_recipient:
             return self.mailbox.refuse_recipient
@@ -77,16 +73,14 @@ class _Handler(MessageHandler):
         return "250 OK"
 
 
-def _password(
-    server: Any, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
-) -> AuthResult:
+def _password(server, _session, _envelope, _mechanism: str, data) -> AuthResult:
     good = data == LoginPassword(b"bot@contoso.com", b"p@ss word")
     message = None if good else server.mailbox.password_refusal
     return AuthResult(success=good, handled=False, message=message)
 
 
 @pytest.fixture
-def start(certificates, monkeypatch) -> Iterator[Callable[..., Mailbox]]:
+def start(certificates, monkeypatch):
     """Return a function that starts a server.
 
     ``tls`` offers STARTTLS, ``secure`` speaks TLS from the start, ``oauth`` offers XOAUTH2, and

@@ -1,8 +1,5 @@
 """Message trace by Graph or by a cmdlet, which give the same rows, and the causes of bounces in it."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +15,10 @@ from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, caus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 from jobs.model import Station
+from tests.fixtures.parsed import table
 from tests.unit.jobs.clouds.scripted_cloud import Cloud as Answers
-from tests.unit.jobs.mail.bounces import ROWS
+
+ROWS = table("bounces")
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 SENDER, TO, ID = "a@fabrikam.com", "support@contoso.com", "<1@fabrikam.com>"
@@ -46,7 +45,7 @@ class Exchange:
         self.rows = rows
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters) -> list[ExchangeRow]:
         """Return the rows of the test, or raise its error."""
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
@@ -108,7 +107,7 @@ class Many(Exchange):
         super().__init__(list(map(ExchangeRow, rows)))
         self.most, self.warns = most, warns
 
-    async def run(self, cmdlet: str, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters) -> list[ExchangeRow]:
         """Return the newest rows of the interval, at most ``most`` of them."""
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
         rows = await super().run(cmdlet, parameters)

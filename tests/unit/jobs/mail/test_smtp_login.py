@@ -1,39 +1,38 @@
 """Tests of the SMTP login probe against a real server: its phases, causes and transcript."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import re
 import ssl
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, login_probe, meaning_of, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, login_probe, meaning_of, send_test_mail
 from jobs.runs.run import LeaseLostError
-from tests.unit.jobs.mail.bounces import ROWS
+from tests.fixtures.parsed import table
+
+ROWS = table("bounces")
 
 USER = "support@contoso.com"
 GOOD = "token-that-is-good"
 
 
-async def login(mailbox: Any, token: str) -> SmtpProbe:
+async def login(mailbox, token: str):
     """Return the result of a login to this server."""
     return await login_probe(f"127.0.0.1:{mailbox.port}", USER, token)
 
 
-async def probed(serve: Any, seconds: float = 15.0) -> SmtpProbe:
+async def probed(serve, seconds: float = 15.0):
     """Return the result of a login to a server that serves each connection with this function."""
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return await login_probe(address, USER, GOOD, seconds)
 
 
-async def greeted(*greetings: bytes) -> SmtpProbe:
+async def greeted(*greetings: bytes):
     """Return the result of a login to a server that sends these greetings and hangs up."""
     left = list(greetings)
 
@@ -45,7 +44,7 @@ async def greeted(*greetings: bytes) -> SmtpProbe:
     return await probed(serve)
 
 
-async def served(*replies: bytes | ssl.SSLContext, seconds: float = 3) -> SmtpProbe:
+async def served(*replies: bytes | ssl.SSLContext, seconds: float = 3):
     """Return the result of a login to a server with these replies, and with TLS at a context."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

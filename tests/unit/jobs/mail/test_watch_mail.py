@@ -1,7 +1,5 @@
 """Test mails of the watch on a mailbox: how they are recognized, and that none is sent twice."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta

@@ -1,10 +1,6 @@
 """Fixtures with Graph and Identity clients for the tests of this folder."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +21,7 @@ def directory() -> Directory:
 
 
 @pytest.fixture
-async def graph(directory, make_settings) -> AsyncIterator[Graph]:
+async def graph(directory, make_settings):
     """Graph client that sends its requests to the scripted directory."""
 
     async def token() -> str:
@@ -36,13 +32,13 @@ async def graph(directory, make_settings) -> AsyncIterator[Graph]:
 
 
 @pytest.fixture
-def run(make_settings) -> Callable[..., Any]:
+def run(make_settings):
     """Return a function that runs a cmdlet against a handler or its only answer."""
 
     async def token() -> str:
         return "token-1"
 
-    async def made(answer: Any, cmdlet: str, *others: Any, times: int = 1, **options: Any) -> Any:
+    async def made(answer, cmdlet: str, *others, times: int = 1, **options):
         if isinstance(answer, httpx.Response):
             answer = Cloud(answer)
         url, upn = "https://outlook.office365.com", "admin@contoso.com"
@@ -58,7 +54,7 @@ def run(make_settings) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def http(provider, make_settings) -> Iterator[httpx.Client]:
+def http(provider, make_settings):
     """HTTP client that may send requests to the OpenID provider."""
     with sync_client(make_settings(login_url=provider.base)) as client:
         yield client

@@ -1,7 +1,5 @@
 """Scripted directory that answers the requests of the tests."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

@@ -1,9 +1,6 @@
 """Tests of the functions that read and write the email app's registration as plain data."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given as drawn, strategies as st
@@ -60,7 +57,7 @@ def test_names_are_safe_and_told_apart(mailbox):
     assert name != manifest.unique_name("x" + mailbox)
 
 
-def app(*entries: dict[str, Any]) -> dict[str, Any]:
+def app(*entries):
     """Return a registration with these permissions."""
     return {"requiredResourceAccess": list(entries)}
 
@@ -114,7 +111,7 @@ LIFETIME = {"restrictionType": "passwordLifetime"}
 ADDITION = {"restrictionType": "passwordAddition"}
 
 
-def lasting(most: str | None) -> dict[str, Any]:
+def lasting(most: str | None):
     """Return a restriction with that longest lifetime."""
     return LIFETIME | {"maxLifetime": most}
 
@@ -122,7 +119,7 @@ def lasting(most: str | None) -> dict[str, Any]:
 NINETY, HUGE = lasting("P90D"), ((30, "Y"), (5000, "Y"), (30, "D"))
 
 
-def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
+def policy(*rules, **more):
     """Return a policy as Graph shows it."""
     restrictions = {"passwordCredentials": list(rules)}
     return {"isEnabled": True, "applicationRestrictions": restrictions} | more

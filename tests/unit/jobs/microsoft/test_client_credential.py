@@ -1,10 +1,7 @@
 """The bot's own credential: a secret, a certificate's file, or a federated token's file."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jobs.clock import now
 from jobs.clouds.errors import Rejected
 from jobs.microsoft import client_credential as own
-from jobs.settings import Settings
 from tests.fixtures.client_certificate import make_pem, rsa_key
 
 SECRET, CERTIFICATE = "MICROSOFT_CLIENT_SECRET", "MICROSOFT_CLIENT_CERTIFICATE"
@@ -20,7 +16,7 @@ TOKEN_FILE, EXPIRES = "MICROSOFT_FEDERATED_TOKEN_FILE", "MICROSOFT_CLIENT_SECRET
 
 
 @pytest.fixture
-def settings(make_settings) -> Settings:
+def settings(make_settings):
     """Settings without any credential of the bot."""
     return make_settings(microsoft_client_secret="")
 
@@ -33,9 +29,9 @@ def test_a_certificate_is_read_at_each_use(settings, tmp_path):
     assert own.credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
     path = make_pem().write(tmp_path / "bot.pem")
     with_file = replace(settings, microsoft_client_certificate=str(path))
-    first: Any = own.credential_of(with_file)
+    first = own.credential_of(with_file)
     make_pem(rsa_key(1)).write(path)
-    second: Any = own.credential_of(with_file)
+    second = own.credential_of(with_file)
     assert set(first) == {"private_key", "public_certificate"}
     assert first["private_key"] != second["private_key"]
     assert "PRIVATE" not in repr(own.read_key_pair(path))
@@ -47,7 +43,7 @@ def test_a_federated_token_is_read_at_each_use(settings, tmp_path):
     If the token file is gone, the credential is refused with the name of the file.
     """
     path = tmp_path / "token"
-    credential: Any = own.credential_of(replace(settings, microsoft_federated_token_file=str(path)))
+    credential = own.credential_of(replace(settings, microsoft_federated_token_file=str(path)))
     ask = credential["client_assertion"]
     path.write_text("first\n")
     assert ask() == "first"
@@ -84,7 +80,7 @@ def test_what_is_wrong_with_a_file(tmp_path, content, told):
     assert ("BEGIN" in sentence, ": " in sentence.partition(str(path))[2]) == (False, True)
 
 
-def _both(pem: Any) -> str:
+def _both(pem) -> str:
     return f"{pem.key}{pem.certificate}"
 
 

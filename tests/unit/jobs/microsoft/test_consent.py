@@ -1,12 +1,15 @@
 """Admin consent in a browser, and the scopes that are asked for."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.clouds.errors import CloudError
 from jobs.microsoft import scopes
 from jobs.microsoft.identity import admin_consent_url, read_consent_answer
+from tests.fixtures.parsed import table
+
+ERRORS = table("sign_in_errors")
+
+CLOUDS = table("addresses")
 
 
 def test_the_consent_address_has_everything_the_endpoint_requires():
@@ -37,24 +40,7 @@ def test_a_granted_consent_says_where(more):
     assert read_consent_answer(query | more) == "t-1"
 
 
-DENIED, CANCEL = {"error": "access_denied"}, {"error_subcode": "cancel"}
-DECLINED = {"error_description": "AADSTS65004: declined"}
-ADMIN = {"error": "x", "error_description": "AADSTS90094: no"}
-
-
-@pytest.mark.parametrize(
-    ("query", "cause"),
-    [
-        ({"admin_consent": "True", "error": "consent_required"} | DECLINED, "consent_declined"),
-        (DENIED, "consent_declined"),
-        (DENIED | CANCEL, "consent_cancelled"),
-        (DENIED | {"error_description": "User cancelled"}, "consent_cancelled"),
-        (DENIED | CANCEL | DECLINED, "consent_declined"),
-        ({"admin_consent": "True"} | ADMIN, "admin_consent_required"),
-        ({}, "consent_declined"),
-        ({"admin_consent": "False"}, "consent_declined"),
-    ],
-)
+@pytest.mark.parametrize(("query", "cause"), ERRORS["consent"])
 def test_an_error_counts_whatever_admin_consent_says(query, cause):
     """An error in a consent answer counts, whatever ``admin_consent`` says.
 
@@ -65,19 +51,7 @@ def test_an_error_counts_whatever_admin_consent_says(query, cause):
     assert refused.value.cause == cause
 
 
-PUBLIC = "https://outlook.office.com/SMTP.Send"
-WRITES, CHINA = "Application.ReadWrite.All", "https://microsoftgraph.chinacloudapi.cn"
-
-
-@pytest.mark.parametrize(
-    ("url", "first"),
-    [
-        ("https://graph.microsoft.com", WRITES),
-        ("http://127.0.0.1:9000", WRITES),
-        ("https://graph.microsoft.us", f"https://graph.microsoft.us/{WRITES}"),
-        (CHINA, f"{CHINA}/{WRITES}"),
-    ],
-)
+@pytest.mark.parametrize(("url", "first"), CLOUDS["graph"])
 def test_graph_scopes_name_their_cloud_only_where_they_must(url, first):
     """Graph scopes have their short names only in the public cloud.
 
@@ -89,15 +63,7 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url, first):
     assert counted == ((first, 0, 1) if "//" in first else (first, 1, 0))
 
 
-@pytest.mark.parametrize(
-    ("url", "scope", "of_channel"),
-    [
-        ("https://outlook.office365.com", scopes.EXCHANGE_SCOPE, PUBLIC),
-        ("https://outlook.office365.us", "https://outlook.office365.us/.default", ""),
-        ("https://outlook.office365.cn", "https://outlook.office365.cn/.default", ""),
-        ("https://practice.test", scopes.EXCHANGE_SCOPE, PUBLIC),
-    ],
-)
+@pytest.mark.parametrize(("url", "scope", "of_channel"), CLOUDS["exchange"])
 def test_the_exchange_scope_follows_the_cloud(url, scope, of_channel):
     """The scopes for Exchange and for the channel follow the host of the cloud.
 

@@ -1,7 +1,5 @@
 """Tests of the exact requests to Graph, and of the handling of its answers."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from urllib.parse import unquote
 

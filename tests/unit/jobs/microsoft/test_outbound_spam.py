@@ -1,7 +1,5 @@
 """Tests of the choice of the outbound spam policy that applies to a sender."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given as drawn, strategies as st
 

@@ -1,7 +1,5 @@
 """Answers of the token endpoint: tokens, refusals, and answers that cannot be read."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,25 +1,20 @@
 """Fixtures with settings of Webex's services, and with a mailbox that the bot can sign in to."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from jobs.clouds.http import sync_client
-from jobs.engine.step import StepContext
 from jobs.microsoft.identity import Identity
 from jobs.runs.run import Brief
-from jobs.settings import Settings
 from tests.unit.jobs.conftest import MAILBOX
 
 
 @pytest.fixture
-def configured(work_settings, outside) -> Callable[..., Settings]:
+def configured(work_settings, outside):
     """Return a function that makes settings for the loopback server, with the test's changes."""
 
-    def make(**changes: str) -> Settings:
+    def make(**changes: str):
         values = {"contact_center_token": "token-1", "contact_center_org": "org-1"}
         values |= {"connect_audit_token": "token-2", "status_url": f"{outside.base}/status"}
         values["contact_center_url"] = f"{outside.base}/cc"
@@ -30,7 +25,7 @@ def configured(work_settings, outside) -> Callable[..., Settings]:
 
 
 @pytest.fixture
-def ctx(given, vault, work_settings, provider) -> StepContext:
+def ctx(given, vault, work_settings, provider):
     """Return the context of a check of a mailbox whose user has signed in for the bot."""
     settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
     with sync_client(settings) as http:

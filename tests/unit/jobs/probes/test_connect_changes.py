@@ -1,11 +1,8 @@
 """Tests of the changes in Webex Connect: the suspects, and the reasons why the log is not read."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,9 @@ from jobs.probes import all_probes
 from jobs.probes.contact_center import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.runs.run import Brief
+from tests.fixtures.parsed import table
+
+ANSWERS = table("outside")
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PROBES = all_probes()
@@ -32,7 +32,7 @@ def change(minutes: float, event: str = "updateApp") -> ConnectChange:
     return ConnectChange(at=ago(minutes), by="kim@contoso.com", event=event)
 
 
-def good(step: str, minutes: float, **more: Any) -> Finding:
+def good(step: str, minutes: float, **more) -> Finding:
     """Return the finding that mail passed so many minutes before ``AT``."""
     return Finding(step, State.OK, signals=Signals(at=ago(minutes), **more))
 
@@ -110,11 +110,11 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing):
     assert suspects(*others, changes=(change(20),)) == []
 
 
-def look(ctx: Any) -> Finding:
+def look(ctx) -> Finding:
     return asyncio.run(PROBE.inspect(ctx))
 
 
-def row(minutes: float, event: str = "updateApp") -> dict[str, Any]:
+def row(minutes: float, event: str = "updateApp"):
     """Return a log entry of so many minutes ago."""
     created = (now() - timedelta(minutes=minutes)).isoformat()
     return {"created": created, "eventDescription": event, "actorEmail": "kim@contoso.com"}
@@ -162,17 +162,7 @@ def test_the_proof_ends_the_setup(given, configured, outside, monkeypatch):
     assert len(look(ctx).signals.changes) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        (400, "audit_request"),
-        (401, "audit_token"),
-        (403, "audit_forbidden"),
-        (404, "audit_not_found"),
-        (500, "audit_away"),
-        (429, "audit_away"),
-    ],
-)
+@pytest.mark.parametrize(("status", "reason"), ANSWERS["audit_log"])
 def test_what_is_not_read_breaks_nothing(given, configured, outside, status, reason):
     """If the log cannot be read, the probe is skipped with its reason.
 

@@ -1,21 +1,16 @@
 """Tests of Entra's policies and sign-in log, revoked sessions and superfluous permissions."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Evidence, Finding, Profile, Signals, State, Text
@@ -23,6 +18,7 @@ from jobs.probes import all_probes
 from jobs.probes.sign_ins import Sessions, SignIns, Surplus, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, ago, look
 
 DATA = Path(__file__).parents[3] / "data"
@@ -31,9 +27,7 @@ LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"
 FACTS = {"client_id": "client-1", "user_id": USER}
 
 
-def row(
-    minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any
-) -> dict[str, Any]:
+def row(minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more):
     """Return a row of the log from so many minutes ago."""
     who = {"userId": user, "userPrincipalName": f"{user[:4]}@contoso.com", "appId": "client-1"}
     ids = {"id": f"r{minutes}", "correlationId": f"c{minutes}", "isInteractive": interactive}
@@ -41,12 +35,12 @@ def row(
     return who | ids | {"createdDateTime": ago(minutes), "status": status} | more
 
 
-def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict[str, Any]:
+def person(minutes: float, code: int = 0, user: str = USER, **more):
     """Return a row of a person who has signed in interactively."""
     return row(minutes, code, user, interactive=True, **more)
 
 
-async def logged(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
+async def logged(cloud, ctx, *rows) -> Finding:
     """Return the finding for a log that lists these rows oldest first.
 
     The tests give the rows newest first. Microsoft's log promises no order.
@@ -57,13 +51,13 @@ async def logged(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding
 
 
 @pytest.fixture
-def ctx(given) -> StepContext:
+def ctx(given):
     """Return the context of a check that has found the app and its user."""
     return given(facts=FACTS)
 
 
 ENDED = "refresh_token_expired"
-LOGS = tomllib.loads((DATA / "sign_in_logs.toml").read_text("utf-8"))["logs"]
+LOGS = table("sign_in_logs")["logs"]
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -184,7 +178,7 @@ async def test_what_beta_lists_nobody_made_in_person(cloud, ctx):
     assert (await SignIns().inspect(ctx)).cause == "mfa_needed"
 
 
-def typed(row: dict[str, Any]) -> dict[str, Any]:
+def typed(row):
     """Return the row in the form of Graph beta, with the kind of its sign-in."""
     kind = "interactiveUser" if row["isInteractive"] else "nonInteractiveUser"
     return row | {"signInEventTypes": [kind]}
@@ -352,7 +346,7 @@ PLACES = CHANGED | {"conditions": CONDITIONS | {"locations": {"includeLocations"
 LOGGED_IN = Finding("smtp_login", OK)
 
 
-def answered(at: datetime, **more: Any) -> Finding:
+def answered(at: datetime, **more) -> Finding:
     return Finding("answers", OK, signals=Signals(at=at, **more))
 
 
@@ -361,7 +355,7 @@ def at(hour: int) -> Finding:
     return answered(datetime(2026, 11, 25, hour, tzinfo=UTC))
 
 
-def left(minutes: float, **more: Any) -> Finding:
+def left(minutes: float, **more) -> Finding:
     """Return the finding of an answer that was sent so many minutes ago."""
     return answered(now() - timedelta(minutes=minutes), **more)
 

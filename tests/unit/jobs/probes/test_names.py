@@ -1,10 +1,7 @@
 """Tests of public facts: DNS records, from a real name server on loopback, and services' reports."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, UDPServer
 
@@ -23,7 +20,6 @@ from jobs.probes import all_probes
 from jobs.probes.dns_records import MailExchanger, SenderDomain
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
-Zone = dict[tuple[str, str], str]
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}
 GATEWAY = {("contoso.com.", "MX"): "10 mx.gateway.example."}
 CNAME = {("autodiscover.contoso.com.", "A"): "127.0.0.1"}
@@ -34,12 +30,12 @@ MICROSOFT = {("microsoft.com.", "MX"): "10 microsoft-com.mail.protection.outlook
 
 
 @pytest.fixture
-def zone(monkeypatch) -> Iterator[Zone]:
+def zone(monkeypatch):
     """Run a name server with these records and point this machine's resolver at it.
 
     Any other name does not exist.
     """
-    known: Zone = {}
+    known = {}
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
@@ -55,7 +51,7 @@ def zone(monkeypatch) -> Iterator[Zone]:
         server.shutdown()
 
 
-def _answer(known: Zone, data: bytes) -> bytes:
+def _answer(known, data: bytes) -> bytes:
     question = dns.message.from_wire(data)
     response = dns.message.make_response(question)
     response.flags |= dns.flags.RA
@@ -113,7 +109,7 @@ def test_mail_that_arrives_disproves_it(zone, given, records, hours, possible):
     assert judge(all_probes(), found).possible == possible
 
 
-def _txt(text: str, domain: str = "contoso.com.") -> Zone:
+def _txt(text: str, domain: str = "contoso.com."):
     return {(domain, "TXT"): text}
 
 

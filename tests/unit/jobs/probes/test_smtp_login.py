@@ -3,33 +3,30 @@
 The login may show a fault of the channel or of the bot.
 """
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
-from jobs.checks.verdict import Verdict, judge
+from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin, login_of
 from jobs.runs.run import Brief
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
+
+ERRORS = table("sign_in_errors")
 
 MAILBOX = "support@contoso.com"
 
 
-def begun(
-    ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None
-) -> Finding:
+def begun(ctx, provider, number: int, good: float | None, token: float | None) -> Finding:
     """Return the finding of a refused login.
 
     ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
@@ -53,11 +50,11 @@ def ok(step: str, hours: float | None = None, generated: float | None = None) ->
     return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
 
-def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
+def verdict_on(ctx, *findings: Finding):
     return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
 
 
-def judged(ctx: StepContext, *findings: Finding) -> tuple[tuple[str, ...], ...]:
+def judged(ctx, *findings: Finding) -> tuple[tuple[str, ...], ...]:
     """Return the causes, possible causes and skipped steps of a verdict on these findings."""
     verdict = verdict_on(ctx, *findings)
     return verdict.causes, verdict.possible, verdict.skipped
@@ -73,21 +70,7 @@ async def test_nobody_rehearsed(given):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "state", "cause"),
-    [
-        (7000215, POSSIBLE, "client_secret_wrong"),
-        (7000222, POSSIBLE, "client_secret_expired"),
-        (50173, POSSIBLE, "session_revoked"),
-        (70000, POSSIBLE, "grant_invalid"),
-        (50057, WRONG, "account_disabled"),
-        (53011, WRONG, "account_at_risk"),
-        (50053, WRONG, "account_locked"),
-        (50058, POSSIBLE, "sign_in_missing"),
-        (53003, WRONG, "blocked_by_conditional_access"),
-        (700016, WRONG, "app_not_found"),
-    ],
-)
+@pytest.mark.parametrize(("number", "state", "cause"), ERRORS["own_login"])
 async def test_what_is_the_bots_own_only_may_be_the_channels(ctx, provider, number, state, cause):
     """An error of the bot's own secret or token is only a possible cause.
 

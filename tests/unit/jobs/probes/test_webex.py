@@ -1,13 +1,10 @@
 """Tests of the probes of the contact center: tasks, entry points, the queue and its agents."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +14,7 @@ from jobs.clouds.errors import CloudError, MalformedAnswer
 from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
 from jobs.probes import all_probes
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import (
     OK,
     POSSIBLE,
@@ -28,6 +26,8 @@ from tests.unit.jobs.probes.trace_rows import (
     task,
     told,
 )
+
+ANSWERS = table("outside")
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -42,26 +42,13 @@ POINT_OFF = (WRONG, "seen.entry_points_off", "entry_point_inactive")
 POINTS_SEEN = (OK, "seen.entry_points", "")
 
 
-def script(cloud: Any, outside: Any, case: dict[str, Any]) -> None:
+def script(cloud, outside, case) -> None:
     """Script the mails and the tasks of a case."""
     cloud.on(TRACES, [copy(**each) for each in case["copies"]])
     outside.on("GET /cc/v1/tasks", {"data": [task(**each) for each in case["tasks"]]})
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("agent_tasks", "skipped.no_contact_center"),
-        ("mail_to_task", "skipped.no_contact_center"),
-        ("asset_workload", "skipped.no_contact_center"),
-        ("flow_template", "skipped.no_contact_center"),
-        ("entry_point", "skipped.no_contact_center_org"),
-        ("contact_queue", "skipped.no_contact_center_org"),
-        ("queue_agents", "skipped.no_contact_center_org"),
-        ("waiting_tasks", "skipped.no_contact_center_org"),
-        ("connect_changes", "skipped.no_audit_log"),
-    ],
-)
+@pytest.mark.parametrize(("name", "why"), ANSWERS["without_key"])
 def test_nothing_is_asked_without_a_key(given, name, why):
     """Without a key in the settings, each probe is skipped with a reason of its own."""
     assert told(look(name, given())) == (SKIPPED, why, "")
@@ -191,7 +178,7 @@ def test_a_refused_token_is_no_finding_about_the_channel(given, configured, outs
 
 
 ORG = "/cc/organization/org-1"
-QUEUE: dict[str, Any] = {
+QUEUE = {
     "id": "q-1",
     "name": "Email",
     "channelType": "EMAIL",
@@ -212,24 +199,24 @@ USER = {
 }
 SKILL = {"skillId": "k-1", "condition": "IS", "skillValue": "true"}
 TWO = [{"agentGroups": [{"teamId": "t-1"}, {"teamId": "t-2"}]}]
-SKILLED: dict[str, Any] = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
+SKILLED = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
 ROUTED = {"queue": {"id": "q-1", "name": "Email"}}
 LOGIN = {"active": True, "agentLogin": "agent@contoso.com", "currentState": "available"}
 
 
 @pytest.fixture
-def center(outside, given, configured) -> Any:
+def center(outside, given, configured):
     """Return a function that scripts a contact center, and returns a context that asks it.
 
     Its rows are healthy, with the changes of the test; None deletes a row.
     """
 
-    def make(tasks: list[Any] | None = None, **changed: Any) -> Any:
-        def row(name: str, healthy: dict[str, Any]) -> list[Any]:
+    def make(tasks=None, **changed):
+        def row(name: str, healthy):
             change = changed.get(name, {})
             return [] if change is None else [healthy | change]
 
-        def listed(query: dict[str, list[str]]) -> tuple[int, Any]:
+        def listed(query: dict[str, list[str]]):
             plain = [{k: v for k, v in each.items() if not isinstance(v, list)} for each in queue]
             return 200, {"data": plain}
 

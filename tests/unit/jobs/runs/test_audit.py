@@ -1,14 +1,10 @@
 """Hash chain of the audit trail: its contents, and how changes without the key are detected."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -38,18 +34,18 @@ def trail(redis) -> Trail:
     return made
 
 
-def lines(redis: Redis) -> list[dict[str, Any]]:
+def lines(redis: Redis):
     """Return the entries of the audit trail as Redis holds them."""
     return [read(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
-def write(redis: Redis, entries: list[dict[str, Any]]) -> None:
+def write(redis: Redis, entries) -> None:
     """Replace the entries, as an attacker with write access to Redis would."""
     redis.delete("audit:entries")
     redis.rpush("audit:entries", *map(canonical, entries))
 
 
-def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def recomputed(entries):
     """Return the entries with new numbers and hashes, which anybody can compute without the key."""
     facts = [{n: v for n, v in each.items() if n not in {"prev", "hash"}} for each in entries]
     return list(chained(START, facts))
@@ -64,12 +60,12 @@ def test_each_entry_holds_the_hash_before_it(trail, redis):
     assert (first["prev"], trail.verify()) == (audit.BEGINNING, Verified(5, AT))
 
 
-def changed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def changed(entries):
     """Return the entries with another value in the third one."""
     return [*entries[:2], entries[2] | {"value": "3"}, *entries[3:]]
 
 
-TAMPERING: dict[str, tuple[Callable[[list[dict[str, Any]]], list[dict[str, Any]]], int]] = {
+TAMPERING = {
     "changed": (changed, 3),
     "changed, and its own hash with it": (lambda e: [*e[:2], recomputed(changed(e))[2], *e[3:]], 4),
     "changed, and every hash after it": (lambda e: recomputed(changed(e)), 5),
@@ -153,7 +149,7 @@ def test_many_writers_make_one_chain(redis, redis_url):
 def test_all_or_nothing(trail, redis):
     """If the commands ``along`` fail, no audit entry is written."""
 
-    def fails(pipe: Any) -> None:
+    def fails(pipe) -> None:
         pipe.set("half", "1")
         raise ValueError("no")
 
@@ -194,7 +190,7 @@ def day(number: int) -> str:
     return (BEGAN + timedelta(days=number)).isoformat()
 
 
-def said(numbers: Iterable[int]) -> list[dict[str, Any]]:
+def said(numbers):
     """Return entries that are one day apart."""
     return [{"at": day(n), "what": "said", "value": n} for n in numbers]
 
@@ -207,13 +203,12 @@ def long_trail(redis) -> Trail:
     return made
 
 
-def head(redis: Redis) -> dict[str, Any]:
+def head(redis: Redis):
     """Return the sealed head of the audit long_trail."""
-    found: dict[str, Any] = json.loads(redis.get("audit:head") or b"")
-    return found
+    return json.loads(redis.get("audit:head") or b"")
 
 
-FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+FORGED = {
     "omitted": lambda e: {n: v for n, v in e.items() if n != "cleared"},
     "moved": lambda e: e | {"cleared": {"n": 5, "hash": e["end"]["hash"]}},
     "of another chain": lambda e: e | {"cleared": {"n": 4, "hash": "f" * 64}},
@@ -311,7 +306,7 @@ def test_a_removal_while_everything_is_read(long_trail, redis, monkeypatch):
     monkeypatch.setattr("jobs.runs.audit.SLICE", 3)
     read_lines, done = redis.lrange, []
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile(*arguments):
         if len(done) == 1:
             Trail(redis, KEYS).clear(BEGAN + timedelta(days=5), most=4)
         done.append(arguments)
@@ -350,7 +345,6 @@ def test_no_other_byte_follows(facts, data):
 
 
 LATER_S = audit.SETTLES.total_seconds() + 1
-PassTime = Callable[[float], None]
 
 
 def test_a_run_that_was_set_back_is_stopped(runtime_of, work_settings, store, asker, channel):
@@ -376,7 +370,7 @@ def whats(redis: Redis) -> list[str]:
     return [entry["what"] for entry in lines(redis)]
 
 
-def copied(redis: Redis) -> Callable[[], None]:
+def copied(redis: Redis):
     """Return a function that brings back the present state of the audit trail."""
     names = (keys.audit_entries(), keys.audit_head())
     kept = [(name, redis.dump(name)) for name in names]
@@ -396,7 +390,7 @@ def own(redis) -> Trail:
     return Trail(redis, KEYS)
 
 
-def filled(own: Trail, pass_time: PassTime, *names: str) -> None:
+def filled(own: Trail, pass_time, *names: str) -> None:
     """Add entries that are seen again when they have settled."""
     own.add(*({"what": name} for name in names))
     for _ in range(2):
@@ -404,10 +398,7 @@ def filled(own: Trail, pass_time: PassTime, *names: str) -> None:
         own.look()
 
 
-LOOKS: dict[str, Callable[[Trail], object]] = {
-    "add": lambda own: own.add({"what": "next"}),
-    "look": Trail.look,
-}
+LOOKS = {"add": lambda own: own.add({"what": "next"}), "look": Trail.look}
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -1,10 +1,7 @@
 """Audit entries of a run: who asked, approved and signed in, and each change, without secrets."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -14,7 +11,6 @@ from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.fold import fold
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, opening
-from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -30,7 +26,7 @@ SHOWN = {
 } | {"scope": "mailbox", "command": "Set-X", "reversible": True}
 
 
-def recorded(store: RunStore) -> list[dict[str, Any]]:
+def recorded(store):
     """Return the entries of the audit trail without their numbers and hashes."""
     return [
         {name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}}

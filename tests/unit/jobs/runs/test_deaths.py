@@ -1,26 +1,23 @@
 """Count of how often in a row the process that works on a run was killed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from jobs import advance
 from jobs.advance import DEATH_PAUSES_S, GIVEN_UP, MOST_DEATHS
 from jobs.model import Finding, State
-from jobs.runs.run import Origin, Run
+from jobs.runs.run import Origin
 from jobs.storage import keys
 
 
 @pytest.fixture
-def run(store, channel, asker) -> Run:
+def run(store, channel, asker):
     """Return a new run without any settled step."""
     return store.open(channel, asker, Origin("room-1", message="m-1"))
 
 
-def die(redis: Redis, run: Run, times: int) -> None:
+def die(redis, run, times: int) -> None:
     """Begin attempts that never end; each one first waits for the pause that it needs."""
     for _ in range(times):
         if advance.begin_attempt(redis, run):

@@ -1,8 +1,5 @@
 """MACs in the history of a run: a foreign event stops the run, and the events before it count."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -310,7 +307,7 @@ class Worker:
 
 
 @pytest.fixture
-def worker(store) -> Iterator[Worker]:
+def worker(store):
     """Return a worker that has read an approved run."""
     run = store.open(Channel(MAILBOX), ASKER, Origin("room-1", message="message-1"))
     store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))

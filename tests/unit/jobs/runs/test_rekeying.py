@@ -1,15 +1,10 @@
 """Writing of everything under an older key again under the newest one, and of nothing else."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -19,7 +14,7 @@ from jobs.runs import accepted, rekeying, trust
 from jobs.runs.accepted import Accepted
 from jobs.runs.channel_index import Record
 from jobs.runs.event_log import foreign_event
-from jobs.runs.rekeying import Rekeying, Result, What, doubts
+from jobs.runs.rekeying import Rekeying, What, doubts
 from jobs.runs.run import Event, ForeignRunError, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -60,7 +55,7 @@ def run(redis) -> str:
     return run_id
 
 
-def without_counts(found: Result) -> dict[What, tuple[int, int]]:
+def without_counts(found) -> dict[What, tuple[int, int]]:
     """Return for each kind the number of values under an older key and under the first key."""
     return {what: (found.older[what], found.newest[what]) for what in What}
 
@@ -89,7 +84,6 @@ def test_of_every_kind_the_value_is_written_again(redis, run):
     assert (again.version, again.approvals) == (before.version, before.approvals)
     trust.require_audited(store, again)
     assert list(again.approvals) == [Scope.MAILBOX]
-    assert record is not None
     assert (record.run, vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
     assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")
@@ -103,23 +97,20 @@ def test_of_every_kind_the_value_is_written_again(redis, run):
         RunStore(redis, (OLD,)).load(run)
 
 
-def trail(redis: Redis) -> list[dict[str, Any]]:
+def trail(redis):
     """Return the entries of the audit trail."""
     return [codec.load(raw, dict) for raw in redis.lrange(keys.audit_entries(), 0, -1)]
 
 
-Forge = Callable[[Redis, str], object]
-
-
-def copied(name: str, to: str, place: str = "") -> tuple[Forge, str]:
+def copied(name: str, to: str, place: str = ""):
     """Return the copy of the value of a key to another key, and the words for its place."""
     return lambda redis, run: redis.copy(name.format(run=run), to), f"{to}{place}"
 
 
-def rewritten(change: Callable[[list[bytes]], list[bytes]], place: int) -> tuple[Forge, str]:
+def rewritten(change, place: int):
     """Return the change of a run's history, and the words for its place."""
 
-    def forge(redis: Redis, run: str) -> None:
+    def forge(redis, run: str) -> None:
         lines = [codec.as_bytes(each) for each in redis.lrange(keys.run_events(run), 0, -1)]
         redis.delete(keys.run_events(run))
         redis.rpush(keys.run_events(run), *change(lines))
@@ -127,18 +118,18 @@ def rewritten(change: Callable[[list[bytes]], list[bytes]], place: int) -> tuple
     return forge, f"run:{{run}}:events, entry {place}"
 
 
-def no_list(redis: Redis, run: str) -> None:
+def no_list(redis, run: str) -> None:
     """Put a text in the place of a run's history."""
     redis.delete(keys.run_events(run))
     redis.set(keys.run_events(run), "x")
 
 
-def misplaced(redis: Redis, run: str) -> None:
+def misplaced(redis, run: str) -> None:
     """Copy a card to another place of its run."""
     redis.hset(keys.cards(run), "progress", redis.hget(keys.cards(run), "plan") or "")
 
 
-FORGED: dict[str, tuple[Forge, str]] = {
+FORGED = {
     "an event without a MAC": rewritten(lambda lines: [*lines, codec.dump(APPROVED)], 4),
     "a changed event": rewritten(lambda lines: [x.replace(b"0123", b"9999") for x in lines], 2),
     "an event that was repeated": rewritten(lambda lines: [*lines, lines[-1]], 4),
@@ -160,7 +151,7 @@ FORGED: dict[str, tuple[Forge, str]] = {
 }
 
 
-def stored(redis: Redis, key: str) -> object:
+def stored(redis, key: str) -> object:
     """Return the value of a key, or the card in the place of progress."""
     return redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
 
@@ -201,7 +192,7 @@ def test_it_may_be_interrupted_and_start_again(redis, run, monkeypatch, after):
     done: list[int] = []
     whole = Rekeying._renewed  # noqa: SLF001  the place of the interruption
 
-    def cut(self: Rekeying, what: What, key: str) -> Any:
+    def cut(self: Rekeying, what: What, key: str):
         if sum(done) == after:
             raise CutOffError
         done.append((found := whole(self, what, key)).older)
@@ -218,11 +209,11 @@ def test_it_may_be_interrupted_and_start_again(redis, run, monkeypatch, after):
     assert RunStore(redis, (NEW,)).load(run).approvals
 
 
-def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object]) -> None:
+def between(monkeypatch: pytest.MonkeyPatch, key: str, once) -> None:
     """Have another client act once between the read and the write of the values of a key."""
     whole, did = Rekeying._look, []  # noqa: SLF001  between WATCH and MULTI
 
-    def look(self: Rekeying, what: What, reader: Any, name: str) -> Any:
+    def look(self: Rekeying, what: What, reader, name: str):
         found = whole(self, what, reader, name)
         if name == key and isinstance(reader, Pipeline) and not did:
             did.append(once())

@@ -1,32 +1,23 @@
 """Retention of runs, cards and audit entries: which of them are removed, and which never are."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
-from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Change, Channel, RunKind, Scope, Text
 from jobs.runs.audit import read
 from jobs.runs.retention import Retention
-from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
+from jobs.runs.run import Event, Kind, Origin, RecordedChange
 from jobs.storage import codec
 from tests.fixtures.run_events import changing, found
 
 MAILBOX = "support@contoso.com"
 DAY_S = 24 * 3600
 RUN_DAYS, AUDIT_DAYS = 180, 730
-Clear = Callable[..., None]
 CHANGE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
 
 
-Pass = Callable[[float], None]
-
-
 @pytest.fixture
-def clear(store, pass_time) -> Clear:
+def clear(store, pass_time):
     """Return a function that lets days pass, and does a whole pass as a new worker does it."""
 
     def one_pass(days: float = 0) -> None:
@@ -39,7 +30,7 @@ def clear(store, pass_time) -> Clear:
 
 
 @pytest.fixture
-def run_of(store, asker) -> Callable[..., Run]:
+def run_of(store, asker):
     """Return a function that opens a run with the given events, each from a message of its own."""
     count = iter(range(1_000))
 
@@ -48,7 +39,7 @@ def run_of(store, asker) -> Callable[..., Run]:
         mailbox: str = MAILBOX,
         kind: RunKind = RunKind.SETUP,
         end: Kind | None = Kind.CANCELLED,
-    ) -> Run:
+    ):
         origin = Origin("room-1", message=f"message-{next(count)}")
         run = store.open(Channel(mailbox), asker, origin, kind)
         if events:
@@ -72,7 +63,7 @@ def undone() -> tuple[Event, ...]:
     return Event(Kind.RECALLED, now(), past=(past,)), found("smtp_auth")
 
 
-def there(redis: Redis, *runs: Run) -> tuple[bool, ...]:
+def there(redis, *runs) -> tuple[bool, ...]:
     """Return for each run whether its history exists in Redis."""
     return tuple(bool(redis.exists(f"run:{run.id}:events")) for run in runs)
 
@@ -180,7 +171,7 @@ def test_a_run_that_gets_an_event_at_that_moment(redis, store, run_of, pass_time
     retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
     judged = retention._unneeded  # noqa: SLF001  the moment between judging and removing
 
-    def meanwhile(mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
+    def meanwhile(mailbox: str, runs):
         redis.rpush(f"run:{old.id}:events", codec.dump(Event(Kind.LOOK_AGAIN, now())))
         return judged(mailbox, runs)
 

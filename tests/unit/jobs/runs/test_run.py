@@ -1,10 +1,7 @@
 """State of a run, as it follows from every kind of event."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -82,9 +79,9 @@ ELSEWHERE_APPROVED = APPROVED.data | {"callback_url": "https://evil.example/call
 WIDELY_APPROVED = replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"})
 IN_PLAN = [SIGNED_IN, found(OK), PLANNED, APPROVED]
 SIGNED = replace(BASE, account=ACCOUNT, signed_in=T2)
-SEEN: dict[str, Any] = {"found_at": {"forwarding": T1}}
+SEEN = {"found_at": {"forwarding": T1}}
 SEEN_OK = SEEN | {"findings": {"forwarding": OK}, "waits": {"forwarding": 0}}
-ONCE: dict[str, Any] = {"approvals": {Scope.MAILBOX: APPROVAL}}
+ONCE = {"approvals": {Scope.MAILBOX: APPROVAL}}
 JOINED = Plan("plan-2", (CHANGE, TENANT_WIDE), T0)
 GAP = replace(BASE, problems={"history": Problem("history_gap", "2", T1)})
 DONE_SO = replace(BASE, channel=FOUND_CHANNEL, brief=Brief(*KNOWN.values()), known=KNOWN)
@@ -92,7 +89,7 @@ ASKED = Problem("wrong_tenant", "AADSTS1", T1)
 GRANTED = {"question": "consent", "value": "granted"}
 
 
-def begun(*more: Any, run: Run = BASE, **options: Any) -> Run:
+def begun(*more, run: Run = BASE, **options) -> Run:
     """Return a run with a change that was begun, and what else is known of it."""
     made = {"forwarding": Changed((), WRONG, *(more or (T1,)), **options)}
     return replace(run, changed=made, running=FORWARDING)
@@ -103,7 +100,7 @@ def silent(*clouds: str) -> list[Event]:
     return [Event(Kind.SILENT, T1, data={"services": each}) for each in clouds]
 
 
-ONCE_SILENT: dict[str, Any] = {"once_silent": frozenset({"exchange", "graph"})}
+ONCE_SILENT = {"once_silent": frozenset({"exchange", "graph"})}
 ENDS_IN_ORDER = (Kind.CANCELLED, Kind.FINISHED, Kind.FAILED)
 TABLE: list[tuple[str, list[Event], Run]] = [
     ("opened", [], BASE),

@@ -1,16 +1,12 @@
 """Runs in Redis: which run holds a channel, who works on it, when it is due, and how it ends."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
@@ -22,7 +18,6 @@ from jobs.runs.run import (
     LeaseLostError,
     Origin,
     RecordedChange,
-    Run,
     RunEndedError,
     RunGoneError,
     new_id,
@@ -31,7 +26,6 @@ from jobs.runs.run import (
 from jobs.runs.run_store import ASKED_S, RunStore
 from jobs.storage import locks
 from jobs.storage.due_queue import LEASE_S
-from jobs.storage.locks import RenewedLock
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.run_events import found
 
@@ -40,7 +34,7 @@ ORIGIN = Origin("room-1", message="message-1")
 
 
 @pytest.fixture
-def opened(store, asker) -> Run:
+def opened(store, asker):
     """Return a new run of the mailbox."""
     return store.open(Channel(MAILBOX), asker, ORIGIN)
 
@@ -132,7 +126,6 @@ def test_renewing_puts_the_run_on_the_due_list(store, opened):
     So another worker continues the run if this worker dies.
     """
     with store.lease(opened.id) as lease:
-        assert lease is not None
         assert lease.renew()
     due = float(store.redis.zscore("due", f"run:{opened.id}") or 0) - now().timestamp()
     assert LEASE_S < due <= LEASE_S + 1
@@ -170,7 +163,7 @@ def test_a_check_holds_nothing(store, asker, opened):
 
 
 @pytest.fixture
-def twelve(store, asker) -> list[Run]:
+def twelve(store, asker):
     """Return twelve runs of one space, oldest first."""
     return [store.open(Channel(f"m{each}@contoso.com"), asker, ORIGIN) for each in range(12)]
 
@@ -249,21 +242,21 @@ of_both_ways = pytest.mark.parametrize("event", [FOUND, RESUMED], ids=["inspecte
 
 
 @contextmanager
-def held(store: RunStore, run: Run) -> Iterator[RenewedLock]:
+def held(store: RunStore, run):
     """Yield the lease of a run that no worker has."""
     with store.lease(run.id) as lease:
         assert lease is not None
         yield lease
 
 
-def take_over(store: RunStore, run: Run) -> None:
+def take_over(store: RunStore, run) -> None:
     """Let the lease expire and have another worker take the run and give it back."""
     store.redis.delete(f"run:{run.id}:lease")
     with held(store, run):
         pass
 
 
-def kinds(store: RunStore, run: Run) -> list[str]:
+def kinds(store: RunStore, run) -> list[str]:
     """Return the kinds of the run's events, and the number of entries in the audit trail."""
     entries = [entry.decode() for entry in store.audit.entries()]
     return [*(str(event.kind) for event in store.events(run.id)), str(len(entries))]
@@ -327,7 +320,7 @@ def test_nothing_follows_an_end(store, opened, event):
     assert kinds(store, opened) == before
 
 
-MEANWHILE: dict[str, tuple[Callable[[RunStore, Run], object], type[Exception]]] = {
+MEANWHILE = {
     "the lease goes": (take_over, LeaseLostError),
     "the run ends": (lambda store, run: store.end(run, CANCELLED), RunEndedError),
 }
@@ -336,11 +329,11 @@ MEANWHILE: dict[str, tuple[Callable[[RunStore, Run], object], type[Exception]]] 
 class Late(RunStore):
     """Store that lets something happen once, after the check of a write and before the write."""
 
-    def __init__(self, store: RunStore, meanwhile: Callable[[], object]) -> None:
+    def __init__(self, store: RunStore, meanwhile) -> None:
         super().__init__(store.redis)
         self._meanwhile = [meanwhile]
 
-    def _check(self, pipe: Pipeline, run_id: str, seen: list[bytes], *, opens: bool) -> list[bytes]:
+    def _check(self, pipe, run_id: str, seen: list[bytes], *, opens: bool) -> list[bytes]:
         last = super()._check(pipe, run_id, seen, opens=opens)
         while self._meanwhile:
             self._meanwhile.pop()()

@@ -5,13 +5,11 @@ and with what is special about the run (see the fixture ``given``). The whole fi
 what it writes are in ``__snapshots__``.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from jobs.clock import now
-from jobs.model import Finding, State
+from jobs.model import Finding
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import MAILBOX
 
@@ -52,7 +50,7 @@ def answered(question: str, minutes: float = 0) -> dict[str, Any]:
     return {"answered": (question, minutes)}
 
 
-def found(step: str, state: State, **more: Any) -> dict[str, Any]:
+def found(step: str, state, **more: Any) -> dict[str, Any]:
     """Return a run with a finding of another step."""
     finding = Finding(step, state, **more)
     return {"events": (Event(Kind.FOUND, now(), step=step, finding=finding),)}

@@ -1,9 +1,6 @@
 """Looks of the steps at Entra, and an app in the states that its tests need."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import Any
 
 from jobs.clock import now
 from jobs.microsoft.app_manifest import unique_name
@@ -21,7 +18,7 @@ CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
 
 
-def resource(app_id: str, **access: str) -> dict[str, Any]:
+def resource(app_id: str, **access: str):
     """Return what an app declares of a resource: its permissions by ID, with their kinds."""
     ids = {name.replace("_", "-"): kind for name, kind in access.items()}
     listed = [{"id": name, "type": kind} for name, kind in ids.items()]
@@ -49,22 +46,22 @@ A_GROUP = {"principalId": "group-1", "principalType": "Group"}
 BANNED = {"disabledByMicrosoftStatus": "DisabledDueToViolationOfServicesAgreement"}
 
 
-def service(*assigned: Any, mailbox: str = "UserMailbox", **properties: Any) -> dict[str, Any]:
+def service(*assigned, mailbox: str = "UserMailbox", **properties):
     """Return the answers about an enterprise application and who is assigned to it."""
     mailboxes = [{"RecipientTypeDetails": mailbox}]
     there = {"id": "sp-1", **properties}
     return {ENTERPRISE: there, ASSIGNED: list(assigned), "Get-Mailbox": mailboxes}
 
 
-SHUT: dict[str, Any] = {"appRoleAssignmentRequired": True}
-CLOSED: dict[str, Any] = {"accountEnabled": False}
+SHUT = {"appRoleAssignmentRequired": True}
+CLOSED = {"accountEnabled": False}
 EXCHANGE = f"GET /servicePrincipals(appId='{EXCHANGE_APP_ID}')"
 GRAPH = f"GET /servicePrincipals(appId='{GRAPH_APP_ID}')"
 SCOPE = {"value": "SMTP.Send", "id": "smtp-id"}
 ROLE = {"value": "Mail.Send", "id": "mail-id"}
 
 
-def exposes(name: str, *scopes: Any, roles: Any = ()) -> dict[str, Any]:
+def exposes(name: str, *scopes, roles=()):
     """Return a service principal with the permissions that it exposes."""
     return {"id": name, "oauth2PermissionScopes": list(scopes), "appRoles": list(roles)}
 
@@ -80,17 +77,17 @@ DELEGATE = GRANTED | {"shared": "blocked", "delegate": AGENT, "delegate_id": "us
 CONSENT_POLICY = "GET /policies/authorizationPolicy"
 
 
-def grants(*there: Any) -> dict[str, Any]:
+def grants(*there):
     """Return the delegated permissions."""
     return {GRANTS: list(there)}
 
 
-def shared(how: str) -> dict[str, Any]:
+def shared(how: str):
     """Return a run that knows that the mailbox is shared, but not its delegate."""
     return {"facts": GRANTED | {"shared": how}}
 
 
-def consents(*names: str | None) -> dict[str, Any]:
+def consents(*names: str | None):
     """Return the tenant's policies for the consent of users."""
     assigned = {"permissionGrantPoliciesAssigned": list(names)}
     return {CONSENT_POLICY: {"defaultUserRolePermissions": assigned}}
@@ -100,7 +97,7 @@ OWN = "ManagePermissionGrantsForSelf.microsoft-user-default-"
 BOX = {"web": {"redirectUris": ["https://a.test/callback"]}}
 
 
-def ticked(*, on: bool | None) -> dict[str, Any]:
+def ticked(*, on: bool | None):
     """Return an app whose box for access tokens is ticked, empty or not set."""
     return {READ: {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}}}
 
@@ -217,33 +214,33 @@ BY_HAND = {"channel": {"callback_url": URIS[0]}, "brief": Brief("client-1", by_h
 FIX, ADOPTED = {"kind": "fix"}, {"answers": {"adopt": "theirs"}}
 
 
-def app(**parts: Any) -> dict[str, Any]:
+def app(**parts):
     """Return the mailbox's app, with these parts."""
     return {READ: APP | parts}
 
 
-def uris(*those: str, **platforms: Any) -> dict[str, Any]:
+def uris(*those: str, **platforms):
     """Return the mailbox's app with these redirect URIs, and with those of other platforms."""
     others = {name: {"redirectUris": list(there)} for name, there in platforms.items()}
     return app(web={"redirectUris": list(those)}, **others)
 
 
-def by_hand(**parts: Any) -> dict[str, Any]:
+def by_hand(**parts):
     """Return an app that was made by hand, with these parts."""
     return {BY_ID: APP | {"web": {"redirectUris": URIS[:1]}, "requiredResourceAccess": []} | parts}
 
 
-def knows(number: int, **more: Any) -> dict[str, Any]:
+def knows(number: int, **more):
     """Return a run that knows the client ID that Webex Connect was given."""
     return {"brief": Brief(client_id=f"client-{number}"), **more}
 
 
-def offers(*apps: Any) -> dict[str, Any]:
+def offers(*apps):
     """Return a setup that finds these apps in the tenant's list."""
     return {"GET /applications": list(apps), "looking": True, **NEW}
 
 
-def declares(*access: Any) -> dict[str, Any]:
+def declares(*access):
     """Return the mailbox's app, which declares these permissions."""
     return app(requiredResourceAccess=list(access))
 
@@ -346,19 +343,19 @@ ADD = "POST /applications/object-1/addPassword"
 EARLIER, OWN_SECRET = "Webex Connect EARLIER", "Webex email bot, rehearsal and check"
 
 
-def secret(name: str, days: float, key_id: str = "k1") -> dict[str, Any]:
+def secret(name: str, days: float, key_id: str = "k1"):
     """Return a client secret that ends in so many days."""
     end = (now() + timedelta(days=days)).isoformat()
     return {"keyId": key_id, "displayName": name, "hint": "abc", "endDateTime": end}
 
 
-def secrets(*those: Any, read: str = READ, **parts: Any) -> dict[str, Any]:
+def secrets(*those, read: str = READ, **parts):
     """Return an app with these client secrets, to which one more can be added."""
     new = {"keyId": "k9", "secretText": "value", "endDateTime": "2027-11-25T00:00:00Z"}
     return {read: {"id": "object-1", "passwordCredentials": list(those), **parts}, ADD: new}
 
 
-def limited(**rule: str) -> dict[str, Any]:
+def limited(**rule: str):
     """Return the tenant's policy with one rule for client secrets."""
     rules = {"passwordCredentials": [rule]}
     return {SECRET_RULES: {"isEnabled": True, "applicationRestrictions": rules}}
@@ -379,17 +376,17 @@ KEPT, REHEARSED = {f"check-secret:{MAILBOX}": "value"}, {"rehearsal-secret:RUN":
 THERE = {"object_id": "object-1", "own_secret": "yes"}
 
 
-def sealed(key_id: str) -> dict[str, Any]:
+def sealed(key_id: str):
     """Return a run that has sealed its client secret."""
     return {"sealed": {"secret:RUN": "value", "secret-key:RUN": key_id}}
 
 
-def earlier(days: float, *others: Any, **parts: Any) -> dict[str, Any]:
+def earlier(days: float, *others, **parts):
     """Return an app with a secret of an earlier run that ends in so many days, and with others."""
     return secrets(secret(EARLIER, days), *others, **parts)
 
 
-def theirs(*those: Any) -> dict[str, Any]:
+def theirs(*those):
     """Return an app that was made by hand, with these client secrets."""
     return secrets(*those, read=BY_ID)
 

@@ -1,9 +1,5 @@
 """Looks of the steps of the mailbox user, at Exchange and at Webex Connect."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from jobs.channel.mailbox import SIGNED_IN
 from jobs.clock import now
 from jobs.microsoft.graph import GRAPH_APP_ID
@@ -17,7 +13,7 @@ from tests.unit.jobs.steps import looks as table
 from tests.unit.jobs.steps.looks import AGENT, CHECK, MADE, REFUSED, TARGET, USER, rows, sign_in
 
 PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
-PERSON: dict[str, Any] = {"id": "user-1", "userPrincipalName": MAILBOX}
+PERSON = {"id": "user-1", "userPrincipalName": MAILBOX}
 PERSON |= {"accountEnabled": True, "assignedPlans": [PLAN]}
 NO_LOGIN = PERSON | {"accountEnabled": False, "assignedPlans": []}
 BLOCKED, UNLICENSED = (PERSON | {"accountEnabled": False}, PERSON | {"assignedPlans": []})
@@ -25,27 +21,27 @@ GROUP = "MailUniversalDistributionGroup"
 OWNER = PERSON | {"userPrincipalName": "svc@contoso.com"}
 
 
-def user(person: Any = PERSON, mailbox: Any = (), **more: Any) -> dict[str, Any]:
+def user(person=PERSON, mailbox=(), **more):
     """Return the answers about the mailbox user and the mailbox."""
     return {USER: person, "Get-Mailbox": list(mailbox) or [{}], **more}
 
 
-def licensed(service: str, status: str) -> dict[str, Any]:
+def licensed(service: str, status: str):
     """Return a user with a mailbox, and with this license in this state."""
     return user(PERSON | {"assignedPlans": [{"service": service, "capabilityStatus": status}]})
 
 
-def box(**properties: Any) -> dict[str, Any]:
+def box(**properties):
     """Return the answers about a licensed user with this mailbox."""
     return user(mailbox=[{"PrimarySmtpAddress": MAILBOX, **properties}])
 
 
-def kind_of(kind: str) -> dict[str, Any]:
+def kind_of(kind: str):
     """Return the answers about an address without a user, which Exchange knows as this kind."""
     return {"GET /users": [], "Get-Recipient": [{"RecipientTypeDetails": kind}]}
 
 
-def domains(*names: str) -> dict[str, Any]:
+def domains(*names: str):
     """Return the tenant's verified domains."""
     return {"GET /organization": [{"verifiedDomains": [{"name": name} for name in names]}]}
 
@@ -134,26 +130,23 @@ looks = {
 }
 OF_MAIL += rows("delegate", looks, facts={"shared": "blocked"}, channel={"delegate": AGENT})
 NOWHERE = {"ForwardingSmtpAddress": None, "DeliverToMailboxAndForward": True}
-ON: dict[str, Any] = NOWHERE | {
-    "ForwardingSmtpAddress": f"smtp:{TARGET}",
-    "ForwardingAddress": None,
-}
+ON = NOWHERE | {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None}
 ELSEWHERE = {"ForwardingSmtpAddress": "smtp:x@y.example"}
 HAND = CHECK | {"brief": Brief("client-1", by_hand=True)}
 UNKNOWN = HAND | {"channel": {"forwarding_address": ""}}
 
 
-def forwards(**properties: Any) -> dict[str, Any]:
+def forwards(**properties):
     """Return a mailbox that forwards, with these properties."""
     return {"Get-Mailbox": [ON | properties]}
 
 
-def nowhere(**properties: Any) -> dict[str, Any]:
+def nowhere(**properties):
     """Return a mailbox that does not forward as a setup would, with these properties."""
     return {"Get-Mailbox": [NOWHERE | properties]}
 
 
-def switches(own: Any, everybody: Any) -> dict[str, Any]:
+def switches(own, everybody):
     """Return the switches of SMTP AUTH of the mailbox and of the organization."""
     of_all = everybody if everybody is REFUSED else [{PROPERTY: everybody}]
     return {"Get-CASMailbox": [{PROPERTY: own}], "Get-TransportConfig": of_all}
@@ -164,10 +157,10 @@ RULED = policy_name(MAILBOX)
 DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}
 DEFAULT |= {"RecipientLimitPerDay": 500, "NotifyOutboundSpam": False}
 OURS = {"Name": RULED, "AutoForwardingMode": "On"}
-RULE_OF_OURS: dict[str, Any] = {"Name": RULED, POLICY: RULED, "From": [MAILBOX]}
+RULE_OF_OURS = {"Name": RULED, POLICY: RULED, "From": [MAILBOX]}
 RULE_OF_OURS |= {"Priority": 0, "State": "Enabled"}
 ABOVE_OURS = RULE_OF_OURS | {"Name": "Baseline", POLICY: "Default"}
-OTHERS: list[dict[str, Any]] = [
+OTHERS = [
     {"From": [MAILBOX, "sales@contoso.com"]},
     {"From": ["sales@contoso.com"]},
     {"From": [MAILBOX, "sales@contoso.com"], "ExceptIfFrom": ["b@x.io", "SVC@CONTOSO.COM"]},
@@ -183,7 +176,7 @@ TRUSTED |= {"delegate": "Agent@contoso.com", "delegate_id": "user-2"}
 MODE = "AutoForwardingMode"
 
 
-def policies(*rules: Any, default: Any = "Automatic", ours: Any = None) -> dict[str, Any]:
+def policies(*rules, default="Automatic", ours=None):
     """Return the outbound policies and their rules; ``ours`` is the mode of the channel's."""
     there = [DEFAULT | {MODE: default}, *([OURS | {MODE: ours}] if ours else [])]
     return {f"Get-{POLICY}": there, f"Get-{RULE}": list(rules)}
@@ -204,7 +197,7 @@ DEHYDRATED = "Get-OrganizationConfig"
 DEMANDED = {"events": (Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"}),)}
 
 
-def customized(flag: Any, default: str = "Automatic") -> dict[str, Any]:
+def customized(flag, default: str = "Automatic"):
     """Return the organization's flag, and the mode of the default policy."""
     organization = flag if flag is REFUSED else [{"IsDehydrated": flag}]
     return {DEHYDRATED: organization, **policies(default=default)}

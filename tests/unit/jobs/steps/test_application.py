@@ -1,7 +1,5 @@
 """Row E1: the app registration."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound

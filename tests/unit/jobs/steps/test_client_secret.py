@@ -1,10 +1,7 @@
 """Rows E3 and C6: the client secrets, and their removal if they are lost, replaced or unused."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -12,10 +9,9 @@ from adaptive_cards.texts import render
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, Transient
 from jobs.engine.engine import Engine
-from jobs.model import Change, Channel, Finding, Person, Scope, State, Text, Turn
+from jobs.model import Change, Channel, Finding, Scope, State, Text, Turn
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin, Plan
-from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL
@@ -41,7 +37,7 @@ def made(key_id: str, run_id: str, days: float = 300) -> dict[str, str]:
     return listed(key_id, f"Webex Connect {run_id}", days)
 
 
-def app(*secrets: dict[str, str]) -> dict[str, Any]:
+def app(*secrets: dict[str, str]):
     """Return the app with these client secrets."""
     return {"passwordCredentials": list(secrets)}
 
@@ -150,7 +146,7 @@ TEXTS = Text("step.old_secret"), ONE, Text("after.old_secret")
 LINE = Change("old_secret", "E3", *TEXTS, Scope.APP, COMMAND, reversible=False)
 
 
-def before(store: RunStore, channel: Any, asker: Person) -> str:
+def before(store, channel, asker) -> str:
     """Return the ID of an earlier run of the mailbox, which has ended."""
     run = store.open(channel, asker, Origin("room-1"))
     store.end(run, Event(Kind.FINISHED, now()))

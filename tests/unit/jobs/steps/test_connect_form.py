@@ -1,10 +1,7 @@
 """Rows C3 to C7: the form of Webex Connect, its token and the registration."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -12,12 +9,10 @@ import pytest
 from jobs.access.mailbox_login import record_beginning
 from jobs.clouds.http import async_client
 from jobs.contact_center import services
-from jobs.engine.step import StepContext
 from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.steps import rehearses, steps_of
 from jobs.steps.connect_form import MailboxFields, Registered, Token, token_at
-from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.steps.looks import MADE, sign_in
 from tests.unit.jobs.steps.looks_of_mail import LOG, OF_TOKEN
 
@@ -54,10 +49,10 @@ def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> 
 
 
 @pytest.fixture
-def logged(given, work_settings, monkeypatch) -> Given:
+def logged(given, work_settings, monkeypatch):
     """Return a function that creates a run with these entries in Webex Connect's audit log."""
 
-    def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
+    def make(*entries: dict[str, str], status: int = 200, **more):
         body = {"auditLogs": list(entries), "totalRecords": len(entries)}
         transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
         monkeypatch.setattr(services, "async_client", lambda given: async_client(given, transport))
@@ -121,10 +116,10 @@ TOKEN = Token()
 
 
 @pytest.fixture
-def shown(given) -> Given:
+def shown(given):
     """Return a function that creates a run whose secret was shown on the one-time page."""
 
-    def make(**more: Any) -> StepContext:
+    def make(**more):
         answers = {**SHOWN, **more.pop("answers", {})}
         return given(facts=OF_TOKEN, answers=answers, changed={"client_secret": MADE}, **more)
 
@@ -195,7 +190,7 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
 """Time at which the rehearsal of :data:`OWN` succeeded."""
 
 
-def by_secret(key_id: str | None) -> dict[str, Any]:
+def by_secret(key_id: str | None):
     """Return a sign-in with this secret."""
     return sign_in(4, servicePrincipalCredentialKeyId=key_id)
 

@@ -1,7 +1,5 @@
 """Rows M3 to M5: forwarding, and the policy and customization that allow it."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.access.admin_session import SESSION_S

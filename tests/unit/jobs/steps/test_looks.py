@@ -1,37 +1,32 @@
 """Each step, for each state of the clouds: what it finds, plans and writes."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.step import StepContext
-from jobs.model import Change, Finding, State, Text
+from jobs.model import State
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
-from tests.unit.jobs.conftest import CHANNEL, Given
+from tests.unit.jobs.conftest import CHANNEL
 from tests.unit.jobs.steps.looks_of_apps import OF_APPS
 from tests.unit.jobs.steps.looks_of_mail import OF_MAIL
 
 DATES = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|\+\d\d:\d\d)?)?")
 
 
-def words(text: Text | None) -> str:
+def words(text) -> str:
     """Return the key of a text with its values."""
     values = "; ".join(f"{name}: {value}" for name, value in text.values.items()) if text else ""
     return f"{text.key} {values}".strip() if text else ""
 
 
-def as_seen(found: Finding) -> dict[str, Any]:
+def as_seen(found):
     """Return what a finding says, without its times."""
     told = {
         "seen": words(found.seen),
@@ -46,7 +41,7 @@ def as_seen(found: Finding) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def as_planned(line: Change) -> dict[str, Any]:
+def as_planned(line):
     """Return a line of the plan as a person reads it."""
     flags = ("reversible", "warning", "overwrites")
     return {
@@ -59,15 +54,15 @@ def as_planned(line: Change) -> dict[str, Any]:
 
 
 def context(
-    given: Given,
-    answered: Any = (),
+    given,
+    answered=(),
     shown: str = "",
-    sealed: Mapping[str, str] = MappingProxyType({}),
+    sealed=MappingProxyType({}),
     *,
     looking: bool = False,
     proven: bool = False,
-    **run: Any,
-) -> StepContext:
+    **run,
+):
     """Return the context of a run, with a secret that was shown, and an answer of minutes ago.
 
     ``sealed`` are values in the vault. RUN stands for the run's ID. A ``proven`` channel has ended
@@ -102,7 +97,7 @@ async def test_a_look(look, given, cloud, snapshot):
     found = await step.inspect(ctx)
     assert f"{found.state} {found.cause}".strip() == look.told
     assert cloud.writes == []
-    shown: dict[str, Any] = {"found": as_seen(found)}
+    shown = {"found": as_seen(found)}
     if look.run.get("kind") == "check":
         shown["in a check"] = step.diagnosis.as_check_result(found).state
     elif found.state is State.WRONG and (lines := step.plan(ctx, found)):

@@ -1,11 +1,8 @@
 """Rows M1 and M2: the user of the mailbox, who signs in for a shared one, and SMTP AUTH."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -26,7 +23,6 @@ from jobs.steps.mailbox_user import (
     SmtpAuth,
     needs_delegate,
 )
-from tests.unit.jobs.conftest import Cloud
 from tests.unit.jobs.steps.looks import AGENT, GONE, USER
 from tests.unit.jobs.steps.looks_of_mail import ALLOWED, PERSON, TRUSTED
 from tests.unit.jobs.steps.test_undo import past
@@ -156,7 +152,7 @@ SMTP_AUTH_TENANT_STEP = all_steps()["smtp_auth_tenant"]
 TO_FIX = Brief(fix=FixBrief(wrong=("smtp_auth_tenant",)))
 
 
-def checked(cloud: Cloud, given: Any, hours: float) -> tuple[Any, dict[str, Finding]]:
+def checked(cloud, given, hours: float):
     """Return a check, and its findings, so many hours after a fix has switched the mailbox on."""
     cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
     fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})

@@ -1,7 +1,5 @@
 """The example step of docs/adding-a-step.md, which must work as the page says."""
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib
@@ -11,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from jobs.engine import step as steps
-from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
 from tests.unit.jobs.conftest import MAILBOX
@@ -21,7 +18,7 @@ COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
 
 
 @pytest.fixture
-def step(monkeypatch) -> Step:
+def step(monkeypatch):
     """Return the example step from the page's row and its only block of Python."""
     page = PAGE.read_text(encoding="utf-8")
     ((kind, row), (code, source)) = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
@@ -30,8 +27,7 @@ def step(monkeypatch) -> Step:
     monkeypatch.setattr(steps, "rows_of", lambda _: tomllib.loads(row))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source, str(PAGE), "exec"), vars(module))  # noqa: S102  a page of ours
-    made: Step = module.LitigationHold()
-    return made
+    return module.LitigationHold()
 
 
 async def test_it_looks_plans_and_changes(step, given, cloud):

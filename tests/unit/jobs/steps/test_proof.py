@@ -1,24 +1,18 @@
 """Rows V1 to V3: the test mail, the access to its trace, and the agent's answer."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, SignInNeeded
-from jobs.engine.step import StepContext
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.settings import Settings
 from jobs.steps import proof
 from jobs.steps.proof import AgentAnswer, TraceAccess
-from tests.unit.jobs.conftest import Cloud
 
 STEP = proof.TestMail()
 MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
@@ -26,20 +20,20 @@ TRACE = "GET /admin/exchange/tracing/messageTraces"
 AT = "2026-11-25T09:00:00Z"
 
 
-def row(ctx: Any, recipient: str, status: str = "delivered", **more: str) -> dict[str, str]:
+def row(ctx, recipient: str, status: str = "delivered", **more: str) -> dict[str, str]:
     """Return a row of the message trace for the run's test mail."""
     ends = {"senderAddress": "probe@else.test", "recipientAddress": recipient}
     subject = {"subject": f"Webex email test {ctx.run.id}", "receivedDateTime": AT}
     return {"id": "t1", "status": status, **ends, **subject, **more}
 
 
-async def looked(ctx: StepContext, cloud: Cloud, *rows: Any) -> Finding:
+async def looked(ctx, cloud, *rows) -> Finding:
     """Return what the step finds in a trace with these arrivals, and with these copies."""
     cloud.on(TRACE, *rows)
     return await STEP.inspect(ctx)
 
 
-def details(cloud: Cloud, recipient: str, words: str, mail: str = "t1") -> None:
+def details(cloud, recipient: str, words: str, mail: str = "t1") -> None:
     """Script the words of the trace about a mail to this recipient."""
     what = f"{TRACE}/{mail}/getDetailsByRecipient(recipientAddress='{recipient}')"
     cloud.on(what, [{"description": words}])
@@ -57,7 +51,7 @@ def said(question: str, ago: float, value: str = "yes") -> Event:
 
 
 @pytest.fixture
-def sends(work_settings) -> Settings:
+def sends(work_settings):
     """Return settings with which the bot sends the test mail itself."""
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
@@ -170,7 +164,7 @@ async def test_it_is_sent_again_when_the_policy_may_have_spread(given, cloud, se
     assert shown == (State.WRONG, Text("seen.not_sent"), "forwarding_blocked")
 
 
-def happens(ctx: StepContext, event: Event) -> None:
+def happens(ctx, event: Event) -> None:
     """Append the event to the run and load the run again."""
     ctx.store.append(ctx.run.id, event)
     ctx.run = ctx.store.load(ctx.run.id)
@@ -181,7 +175,7 @@ AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, reason=R
 REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
 
 
-async def refused(ctx: Any, cloud: Cloud) -> Finding:
+async def refused(ctx, cloud) -> Finding:
     """Return what the step finds of a mail of ten minutes ago whose copy was refused."""
     for each in ("t1", "t2"):
         details(cloud, COPY, REFUSED, each)
@@ -244,7 +238,7 @@ async def test_a_mail_sent_anew_has_another_id(given, monkeypatch, sends):
     """
     ids = []
 
-    async def send(_: str, mail: Any) -> None:
+    async def send(_: str, mail) -> None:
         ids.append(mail.message_id)
 
     monkeypatch.setattr(proof, "send_test_mail", send)
@@ -373,7 +367,7 @@ async def test_a_role_or_a_sign_in_that_is_missing(given, cloud, status, service
 ANSWER = AgentAnswer()
 
 
-def answer_row(ctx: Any, status: str) -> dict[str, str]:
+def answer_row(ctx, status: str) -> dict[str, str]:
     """Return a row of the message trace for the agent's answer."""
     subject = f"RE: Webex email test {ctx.run.id}"
     return row(ctx, "probe@else.test", status, senderAddress=MAILBOX, subject=subject)

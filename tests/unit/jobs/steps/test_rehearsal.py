@@ -1,10 +1,7 @@
 """Row C6: the bot's own logins, and the secret that it keeps for them."""
 
-from __future__ import annotations
-
 import socket
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,15 +9,13 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.http import sync_client
-from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Channel, Evidence, Finding, Profile, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps, steps_for, steps_of
 from jobs.steps.connect_form import OwnLogin, Rehearsal
-from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import CHANNEL, MAILBOX
 from tests.unit.jobs.steps.looks import AGENT
 
@@ -31,7 +26,7 @@ REFUSAL = (
 
 
 @pytest.fixture
-def refuses() -> Iterator[str]:
+def refuses():
     """Yield the address of an SMTP server that refuses every client in its banner."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -47,14 +42,14 @@ def refuses() -> Iterator[str]:
         thread.join(2)
 
 
-def rehearsing(vault: Vault, ctx: StepContext) -> None:
+def rehearsing(vault, ctx) -> None:
     """Store a token, a sign-in and a secret, as if the mailbox user had just signed in."""
     held = {"": "the-token", "-session": "the-sign-in", "-secret": "the-secret"}
     for name, value in held.items():
         vault.put(f"rehearsal{name}:{ctx.run.id}", value, 60)
 
 
-def kept(vault: Vault, ctx: StepContext) -> tuple[str | bool | None, ...]:
+def kept(vault, ctx) -> tuple[str | bool | None, ...]:
     """Return the check's sign-in and secret, and whether the run still has its own."""
     session, secret = (vault.get(f"check-{name}:{MAILBOX}") for name in ("session", "secret"))
     left = (vault.holds(f"rehearsal-{name}:{ctx.run.id}") for name in ("session", "secret"))
@@ -181,7 +176,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 PROOF = {"own_login", "agent_has_it", "agent_answer"}
 
 
-def planned(ctx: StepContext, *names: str) -> Run:
+def planned(ctx, *names: str):
     """Return the run with a plan that changes these steps."""
     changes = tuple(all_steps()[name].planned(Finding(name, State.WRONG)) for name in names)
     plan = Event(Kind.PLANNED, ctx.run.opened, data={"plan": "p"}, changes=changes)

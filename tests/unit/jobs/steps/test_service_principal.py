@@ -1,7 +1,5 @@
 """Rows E1, E4 and E5: the enterprise application and its grants."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.checks.verdict import judge

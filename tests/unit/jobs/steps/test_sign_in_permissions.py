@@ -1,7 +1,5 @@
 """Graph permissions of a sign-in: those that the run's own steps declare, and no others."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

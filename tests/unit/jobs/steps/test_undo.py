@@ -1,10 +1,7 @@
 """Undo of each step: its exact calls, and values that are back already or that others changed."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,7 +13,7 @@ from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
-from tests.unit.jobs.conftest import NO_OBJECT, Cloud
+from tests.unit.jobs.conftest import NO_OBJECT
 from tests.unit.jobs.steps.test_looks import as_planned
 
 MAILBOX = "support@contoso.com"
@@ -26,7 +23,7 @@ SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role
 SECRET = {"displayName": "Webex Connect R1", "keyId": "k1"}
 BOT_SECRET = {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"}
 BOXES = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
-MADE: dict[str, Any] = {
+MADE = {
     "id": "obj-1",
     "appId": "client-1",
     "signInAudience": "AzureADMyOrg",
@@ -53,7 +50,7 @@ GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scop
 SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": SCOPES}
 
 
-def said(row: dict[str, Any], *names: str) -> str:
+def said(row, *names: str) -> str:
     """Return the named properties of a policy or a rule, in the form that the step records."""
     return json.dumps({name: row.get(name) for name in names})
 
@@ -72,7 +69,6 @@ def app_values(**more: str) -> dict[str, str]:
 ASSIGNMENT = "appRoleAssignmentRequired"
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
 RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
-Row = tuple[str, dict[str, str], dict[str, str], dict[str, Any]]
 SWITCHED_ON = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]}
 TO_CONNECT = "smtp:x1@mail.webexconnect.io"
 FORWARDS = {"ForwardingSmtpAddress": TO_CONNECT, "DeliverToMailboxAndForward": True}
@@ -84,7 +80,7 @@ GRANTED = {"exchange": "SMTP.Send", "graph": SCOPES}
 IMAP = "IMAP.AccessAsUser.All"
 BOTH = f"{IMAP} SMTP.Send"
 MERGED = {GRANTS: [GRANT | {"scope": f"SMTP.Send {IMAP}"}, SIGN_IN]}
-TABLE: list[Row] = [
+TABLE = [
     ("smtp_auth", {"disabled": ""}, {"disabled": "false"}, SWITCHED_ON),
     ("smtp_auth", {"disabled": "true"}, {"disabled": "false"}, SWITCHED_ON),
     ("forwarding", DETOUR, FORWARDED, {"Get-Mailbox": [FORWARDS]}),
@@ -122,7 +118,7 @@ def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange
     return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
 
-def scripted(cloud: Cloud, script: dict[str, Any]) -> None:
+def scripted(cloud, script) -> None:
     """Script the cloud's answers."""
     for what, answer in script.items():
         cloud.on(what, answer)
@@ -138,17 +134,17 @@ MORE_ACCESS = [{"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}]
 PASSWORDS, CERTIFICATES = "passwordCredentials", "keyCredentials"
 
 
-def ruled(policy: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any]:
+def ruled(policy, rule):
     """Return the channel's outbound policy and rule with these properties."""
     return {f"Get-{POLICY}": [POLICY_ROW | policy], f"Get-{RULE}": [RULE_ROW | rule]}
 
 
-def made(name: str, left: dict[str, str], *scripts: dict[str, Any]) -> list[Row]:
+def made(name: str, left: dict[str, str], *scripts):
     """Return a row for each of these clouds, after a run that made what was not there."""
     return [(name, dict.fromkeys(left, ""), left, script) for script in scripts]
 
 
-TOUCHED: list[Row] = [
+TOUCHED = [
     *made("smtp_auth", {"disabled": "false"}, SWITCHED_OFF),
     *made(
         "forwarding",

@@ -1,7 +1,5 @@
 """Tests of the counters in Redis, which many short processes share."""
 
-from __future__ import annotations
-
 import os
 
 from redis import Redis

@@ -1,7 +1,5 @@
 """Tests of the queue of what is due, from which each member is handed out at its time."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,9 +1,6 @@
 """Tests of the detection of lost data in Redis, using a real server whose data is taken away."""
 
-from __future__ import annotations
-
 import pytest
-from redis import Redis
 
 from jobs.storage import generation, keys
 from jobs.storage.generation import TOLERATED_S, Generation
@@ -12,7 +9,7 @@ from jobs.storage.generation import TOLERATED_S, Generation
 class Watch:
     """Processes that watch the same Redis, with a clock that the test moves."""
 
-    def __init__(self, redis: Redis, count: int = 1) -> None:
+    def __init__(self, redis, count: int = 1) -> None:
         self.at = 0.0
         self.all = [Generation(redis, lambda: self.at) for _ in range(count)]
 

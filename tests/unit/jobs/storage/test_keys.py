@@ -1,7 +1,5 @@
 """Tests of the names of the Redis keys: all are different and begin with one prefix."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tests of the addresses of Redis servers and Sentinels."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tests of the vault, which keeps secrets encrypted in Redis."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

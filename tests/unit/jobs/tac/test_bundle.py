@@ -1,7 +1,5 @@
 """Tests of the file for Cisco TAC: its contents, its notes on gaps, and its lack of secrets."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -28,7 +26,7 @@ from jobs.model import (
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind
-from jobs.tac.bundle import Bundle, Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac.bundle import Report, RunHistory, Screenshot, TacCase, bundle
 
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
@@ -90,7 +88,7 @@ FULL = replace(
 )
 
 
-def opened(made: Bundle) -> dict[str, bytes]:
+def opened(made) -> dict[str, bytes]:
     """Return the files in the archive, which must be intact."""
     with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
         assert archive.testzip() is None

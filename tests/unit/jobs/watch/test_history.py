@@ -4,27 +4,14 @@ The figures are its availability, its mails, the times to notice and to fix a br
 of each day.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.storage import keys
 from jobs.watch import history
-from jobs.watch.history import (
-    DAY,
-    Day,
-    DayState,
-    Figures,
-    Tally,
-    figures,
-    last_days,
-    midnight,
-    month,
-)
+from jobs.watch.history import DAY, Day, DayState, Tally, figures, last_days, midnight, month
 from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -54,7 +41,7 @@ def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKE
     )
 
 
-def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
+def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3):
     """Return the figures of the last three days."""
     return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
 
@@ -166,7 +153,7 @@ MAILBOX = "support@contoso.com"
 EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
-def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
+def add_look(redis, outcome: LookOutcome, at: datetime) -> None:
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)

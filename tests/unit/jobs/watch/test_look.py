@@ -1,19 +1,14 @@
 """Tests of the outcome of a look, and of the watch's test mail, which is sent only once."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.message import Message
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from jobs.clock import now
 from jobs.mail import watch_mail
@@ -32,7 +27,7 @@ from jobs.model import (
 )
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
-from jobs.runs.run import Event, Kind, Origin, Run, opening
+from jobs.runs.run import Event, Kind, Origin, opening
 from jobs.watch import look
 from jobs.watch.look import CountingTrace, MailPlan, MailText, needs_mail, outcome_of
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
@@ -44,7 +39,7 @@ STEPS = checks_for(CHANNEL.profile)
 AWAY, LOG = Text("verbatim", {"text": "busy"}), "connect_changes"
 
 
-def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
+def looked(*findings: Finding, others: State = State.SKIPPED):
     """Return a look with these findings. All other steps have the state ``others``."""
     found = {name: Finding(name, others) for name in STEPS}
     found |= {finding.step: finding for finding in findings}
@@ -184,7 +179,7 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server():
     """Yield a real SMTP server."""
     state = Server()
 
@@ -193,7 +188,7 @@ def server() -> Iterator[Server]:
             state.took.append(message)
 
         async def handle_RCPT(  # noqa: N802  aiosmtpd's
-            self, smtp: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+            self, smtp, session, envelope, address: str, options: list[str]
         ) -> str:
             if not state.refuses:
                 envelope.rcpt_tos.append(address)
@@ -209,7 +204,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def ctx(given, work_settings, server) -> Any:
+def ctx(given, work_settings, server):
     """Return the context of a finished look whose settings let the bot send mail."""
     url = f"smtp://127.0.0.1:{server.port}?starttls=never"
     return given(

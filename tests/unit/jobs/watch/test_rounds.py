@@ -1,9 +1,6 @@
 """Tests of a round of the watch, with scripted looks, virtual time, and no clouds."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,16 +11,8 @@ from jobs.model import Channel, Person
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
 from jobs.watch import rounds
-from jobs.watch.model import (
-    Incident,
-    LookOutcome,
-    Sight,
-    WatchedChannel,
-    read_interval,
-    read_span,
-    written,
-)
-from jobs.watch.rounds import Round, next_of, run_round
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel, read_interval, read_span, written
+from jobs.watch.rounds import next_of, run_round
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
@@ -39,9 +28,7 @@ class Script:
     answers: dict[str, LookOutcome] = field(default_factory=dict)
     stops_after: int = 99
 
-    async def __call__(
-        self, channels: tuple[WatchedChannel, ...]
-    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
+    async def __call__(self, channels: tuple[WatchedChannel, ...]):
         """Yield the answers, one a second."""
         for watched in channels[: self.stops_after]:
             self.at += timedelta(seconds=1)
@@ -59,7 +46,7 @@ def watching(redis) -> Watching:
     return made
 
 
-def one_round(watching: Watching, script: Script, changed: list[Incident] | None = None) -> Round:
+def one_round(watching: Watching, script: Script, changed=None):
     told = changed if changed is not None else []
     return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
 
@@ -75,7 +62,7 @@ def test_only_what_is_due_is_looked_at(watching):
     assert one_round(watching, script).looks == 0
     script.at = BEGAN + timedelta(seconds=61)
     assert next_of(watching, "t", script.at) == script.at
-    told: list[Incident] = []
+    told = []
     result = one_round(watching, script, told)
     assert (result.looks, [each.mailbox for each in told]) == (1, [A])
     next_due = next_of(watching, "t", script.at) or script.at

@@ -1,8 +1,5 @@
 """Tests of the incidents in Redis: one at a time for a channel, and one card for a shared cause."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +13,7 @@ from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
-from jobs.watch.model import ChannelState, Incident, LookOutcome, NewsKind, Sight, WatchedChannel
+from jobs.watch.model import ChannelState, LookOutcome, NewsKind, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
 
@@ -35,7 +32,7 @@ def store(redis) -> IncidentStore:
 
 
 @pytest.fixture
-def watch(redis) -> Callable[..., WatchedChannel]:
+def watch(redis):
     """Return a function that begins the watch of a mailbox in a space."""
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
@@ -59,7 +56,6 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(store, watch):
     assert store.open_of_channel("a@contoso.com") == incident
     assert incident.cards == (incident.id,)
     card = store.card(incident.id)
-    assert card is not None
     assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
     fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
     assert [each.fixed_by for each in fixed] == ["RUN1"]
@@ -96,7 +92,7 @@ def broken(
     channels: list[WatchedChannel],
     since: datetime,
     outcome: LookOutcome = POLICY,
-) -> list[Incident]:
+):
     """Return the incidents after two looks at each channel saw a cause, of their tenant or not."""
     found = [
         store.record(each, outcome, since + number * MINUTE)
@@ -153,7 +149,6 @@ def test_the_end_of_the_watch_ends_the_incident(store, watch):
     broken(store, [watched], AT, BROKEN)
     watching = Watching(WatchStore(store.redis, OWN), store)
     was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
-    assert ended is not None
     assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
     assert store.record(watched, BROKEN, AT + 3 * MINUTE) == ()
     assert store.open_incidents() == ()
@@ -178,7 +173,6 @@ def test_a_person_changes_an_incident_in_a_transaction(store, watch):
     (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)
     assert acting == store.load(incident.id)
-    assert acting is not None
     assert acting.acting == "bob@contoso.com"
     assert store.take_on(incident.id, "bob@contoso.com", AT + 3 * MINUTE) is None
     assert store.change(incident.id, lambda _each: None) is None

@@ -1,7 +1,5 @@
 """Tests of the effect of a look: two bad looks begin an incident, and one good look ends it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

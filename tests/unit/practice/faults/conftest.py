@@ -3,17 +3,13 @@
 Before every test the cloud is restored to the state after the channel's setup.
 """
 
-from __future__ import annotations
-
 import ssl
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
 
-from practice.cloud import PracticeCloud
 from practice.faults import FaultContext, hand_made, policy
 from practice.mail.connect import AWAY, NOBODY
 from tests.fixtures.practice_cloud import whole_cloud
@@ -27,7 +23,7 @@ CUSTOMER = "kim@customer.example"
 class Channel:
     """Practice cloud with one set-up channel, its control routes, and a mail's way through it."""
 
-    def __init__(self, cloud: PracticeCloud, http: httpx.Client) -> None:
+    def __init__(self, cloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
         self.ground = FaultContext(cloud.microsoft, cloud.faults, cloud.outside.state)
 
@@ -75,7 +71,7 @@ class Channel:
 
 
 @pytest.fixture(scope="package")
-def set_up(tmp_path_factory) -> Iterator[Channel]:
+def set_up(tmp_path_factory):
     """Yield one practice cloud with one channel that is set up, for all tests of this folder."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
         verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))

@@ -1,16 +1,11 @@
 """Events of a run's stages and the cards that follow from them, for the tests of presenters."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 from bot.cards import draw
 from bot.cards.living import living_cards
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected
-from bot.services import Services
+from bot.cards.presenters.card_state import PostedCard, protected
 from jobs.clock import now
 from jobs.model import Account, Change, Scope, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from practice.client import actions
 from tests.fixtures import run_events
 
@@ -38,7 +33,6 @@ SIGNED_OUT = Event(
     Kind.SIGNED_OUT, now(), data={"cause": "sign_in_missing", "code": "AADSTS700082"}
 )
 
-Begin = Callable[..., Run]
 found = run_events.found
 
 
@@ -47,24 +41,24 @@ def answered(question: str, value: str = "yes") -> Event:
     return run_events.answered(question, value, "anna@example.test")
 
 
-def cards(services: Services, run: Run) -> list[DesiredCard]:
+def cards(services, run):
     """Return all cards of the run, in the order of drawing."""
     return [card for of in draw.PRESENTERS for card in of(run, services)]
 
 
-def living(services: Services, run: Run) -> list[DesiredCard]:
+def living(services, run):
     """Return the cards that the run shows, one for each place."""
     return living_cards(run, services, cards(services, run))
 
 
-def verbs(card: DesiredCard) -> list[str]:
+def verbs(card) -> list[str]:
     """Return the verbs and links of a card's buttons."""
     every = actions({"card": card.card.content})
     pressed = (each for each in every if "url" in each or "data" in each)
     return [str(each.get("url") or each["data"]["do"]) for each in pressed]
 
 
-def shown(services: Services, run: Run, *slots: str) -> None:
+def shown(services, run, *slots: str) -> None:
     """Record that Webex shows the cards of these slots already."""
     for slot in slots:
         services.redis.hset(

@@ -1,7 +1,5 @@
 """Cards that say who was asked and since when, and the result of a look."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,12 +8,11 @@ import pytest
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import progress
-from bot.cards.presenters.card_state import DesiredCard, header
-from bot.services import Services
+from bot.cards.presenters.card_state import header
 from jobs.clock import now
 from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import next_action
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from practice import cardtext
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
@@ -34,17 +31,17 @@ UNAPPROVED = found(
 )
 
 
-def said(card: DesiredCard) -> str:
+def said(card) -> str:
     """Return everything that the card says."""
     return "\n".join(cardtext.lines(card.card.content))
 
 
-def of_slot(services: Services, run: Run, slot: str, to: str = "thread") -> DesiredCard:
+def of_slot(services, run, slot: str, to: str = "thread"):
     """Return the presenter's card for this place."""
     return next(card for card in cards(services, run) if (card.slot, card.to) == (slot, to))
 
 
-def is_green(card: DesiredCard) -> bool:
+def is_green(card) -> bool:
     """Return whether the card has a main button."""
     return "positive" in str(card.card.content)
 

@@ -1,7 +1,5 @@
 """The form of Webex Connect: who signs in for which mailbox."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

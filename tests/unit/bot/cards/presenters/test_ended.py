@@ -1,18 +1,15 @@
 """The cards of a run that has ended: none of them asks for anything."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import progress
-from bot.cards.presenters.card_state import DesiredCard, slot_of
-from bot.services import Services
+from bot.cards.presenters.card_state import slot_of
 from jobs.clock import now
 from jobs.model import Finding, Scope, State, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from practice.cardtext import lines
 from tests.fixtures.run_events import answered, changing
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -32,7 +29,7 @@ PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE, WID
 ASKED = answered("administrator", ADMIN)
 
 
-def places(services: Services, run: Run) -> dict[str, DesiredCard]:
+def places(services, run):
     """Return all cards that the run shows, by their place."""
     return {card.to: card for card in living(services, run)}
 

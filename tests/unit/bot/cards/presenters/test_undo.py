@@ -1,10 +1,6 @@
 """Cards of an undo: its plan with everything that stays, its progress, and its end."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,13 +12,12 @@ from jobs.clock import now
 from jobs.engine.step import Step, Undoable
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
-from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run
+from jobs.runs.run import UNDOES, Event, Kind, RecordedChange
 from jobs.steps import all_steps
 from practice.client import actions
 from tests.fixtures.run_events import found
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
-Begin = Callable[..., Run]
 SEEN = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
 FINDINGS = {
     "application": Finding("application", State.OK, seen=Text("seen.undo_removed")),
@@ -57,12 +52,6 @@ BACK = found("forwarding", seen=Text("seen.undo_back", {"seen": "key:seen.none"}
 FINISHED = Event(Kind.FINISHED, now())
 
 
-@pytest.fixture
-def planned(begin) -> Run:
-    """Return an undo with its plan."""
-    return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
-
-
 @pytest.mark.parametrize(
     ("only", "title", "button"),
     [
@@ -80,7 +69,7 @@ def test_the_plan_says_that_mail_stops(begin, only, title, button):
     assert title in card.text
 
 
-def _verb(action: dict[str, Any]) -> str:
+def _verb(action) -> str:
     return str(action.get("data", {}).get("do", ""))
 
 

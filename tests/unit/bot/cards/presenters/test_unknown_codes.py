@@ -1,12 +1,8 @@
 """Unknown codes: the card shows the whole code, with the ids for the service's support."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -14,15 +10,14 @@ import pytest
 from bot.cards.presenters import connect_form, plan, progress, verdict
 from bot.cards.presenters.card_state import header
 from bot.cards.presenters.verdict import draw as draw_verdict
-from bot.services import Services
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, RequestIds
+from jobs.clouds.errors import RequestIds
 from jobs.engine.inspector import finding_from_error
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.msal_http import entra_error
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from jobs.model import Evidence, Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps.mailbox_user import SmtpAuth
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
@@ -33,10 +28,9 @@ READ_ON = "https://login.microsoftonline.com/error?code=9999999"
 """Address with an error code at its end. A card shortens such a long word in its middle."""
 REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})
-Begin = Callable[..., Run]
 
 
-def entra() -> CloudError:
+def entra():
     """Return an unknown error of the token endpoint, in the form that Entra writes."""
     told = f"AADSTS9999999: {WORDS} Trace ID: trc-1 Correlation ID: cor-2 Timestamp: 2026-11-25 09:00:00Z"
     body = {
@@ -49,14 +43,14 @@ def entra() -> CloudError:
     return entra_error(body | {"error_uri": READ_ON}, 400)
 
 
-def graph() -> CloudError:
+def graph():
     """Return an unknown error in Graph's form."""
     return judge_graph(
         httpx.Response(400, json={"error": {"code": "Request_BrandNew", "message": WORDS}}), IDS
     )
 
 
-def exchange() -> CloudError:
+def exchange():
     """Return an unknown error in the form of Exchange's InvokeCommand."""
     details = [
         {"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}
@@ -79,13 +73,13 @@ UNKNOWN = {
 }
 
 
-def missing(card: Any, told: tuple[str, ...]) -> list[str]:
+def missing(card, told: tuple[str, ...]) -> list[str]:
     """Return the texts that are not on the card, ignoring Markdown escapes."""
     shown = re.sub(r"\\+", "", json.dumps(card.content, ensure_ascii=False))
     return [each for each in told if each not in shown]
 
 
-def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Run:
+def refused(services, run, error, *more: Event):
     """Return the run after a step that could not be looked at because of this error."""
     services.store.append(
         run.id,

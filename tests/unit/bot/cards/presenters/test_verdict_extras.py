@@ -1,7 +1,5 @@
 """Damage and incidents of the providers, which come from the findings of a check."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +8,9 @@ import pytest
 from bot.cards.presenters.verdict import draw, view
 from jobs.checks import check, reading
 from jobs.checks.reading import Lost
-from jobs.checks.verdict import Verdict, judge
+from jobs.checks.verdict import judge
 from jobs.model import Channel, ConnectChange, Finding, Person, RunKind, Signals, State, Station
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.cards.presenters.verdict_checks import AT, check_of, ok
@@ -21,14 +19,14 @@ SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
 MISSED = Signals(missed=14, missed_since=SINCE)
 
 
-def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True) -> Run:
+def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True):
     """Return a check with these findings."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     run = check_of(*found, channel=channel)
     return replace(run, checked=AT if ended else None)
 
 
-def verdict_of(run: Run) -> Verdict:
+def verdict_of(run):
     """Return the verdict on the check, as the product gives it."""
     return judge(check.steps_of(run), run.findings)
 

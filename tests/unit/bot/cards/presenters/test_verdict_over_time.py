@@ -1,25 +1,18 @@
 """Cards of a check that stay true: secrets that end soon, and unread settings."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters.verdict import draw, view
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Reason, State, Text, second_of
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from tests.unit.bot.cards.presenters.stage_events import found
 
-Begin = Callable[..., Run]
-OFF = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
 
-
-def checked(services: Services, setup: Run, *events: Event) -> Run:
+def checked(services, setup, *events: Event):
     """Return a finished check of the channel of this setup."""
     run = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     services.store.append(run.id, *events, Event(Kind.CHECKED, now()))

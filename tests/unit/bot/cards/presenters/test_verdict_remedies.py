@@ -1,7 +1,5 @@
 """Causes that a check finds: whose turn it is, the button, and the known part of the mail flow."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +11,10 @@ from bot.cards.presenters.verdict import draw, view
 from jobs.causes.cause import known
 from jobs.clock import now
 from jobs.model import Finding, Signals, State, Station, Turn, verbatim
+from tests.fixtures.parsed import table
 from tests.unit.bot.cards.presenters.verdict_checks import AT, CHANNEL, CONNECT, check_of, ok, wrong
+
+JUDGED = table("judged")
 
 FIX = {"do": "fix", "channel": "support@contoso.com"}
 
@@ -26,7 +27,6 @@ BEGINS = {
 }
 
 SIGNS = {"=": State.WRONG, "?": State.POSSIBLE, "-": State.SKIPPED, "": State.OK}
-DOMAIN = "remote_domain=remote_domain_blocks_forwarding"
 
 
 def findings(line: str) -> list[Finding]:
@@ -36,54 +36,7 @@ def findings(line: str) -> list[Finding]:
     return [Finding(step, SIGNS[sign], cause=cause) for step, sign, cause in named]
 
 
-@pytest.mark.parametrize(
-    ("found", "turn", "fix"),
-    [
-        ("smtp_auth=smtp_auth_off_for_mailbox", Turn.APPROVER, "smtp_auth"),
-        ("smtp_login=smtp_auth_off_for_mailbox smtp_auth-", Turn.APPROVER, "smtp_auth"),
-        ("smtp_login=smtp_auth_off_for_mailbox smtp_auth", Turn.TIME, ""),
-        ("copies=forwarding_blocked outbound_policy", Turn.TIME, ""),
-        (
-            "smtp_login=app_not_found service_principal=service_principal_missing application",
-            Turn.APPROVER,
-            "service_principal",
-        ),
-        ("smtp_login=app_not_found application-", Turn.APPROVER, "application"),
-        ("smtp_login=app_not_found application service_principal", Turn.CONTACT_CENTER, ""),
-        (
-            "smtp_login=app_disabled service_principal=app_disabled",
-            Turn.APPROVER,
-            "service_principal",
-        ),
-        (
-            "smtp_login=app_disabled service_principal=app_disabled_by_microsoft",
-            Turn.ADMINISTRATOR,
-            "",
-        ),
-        ("smtp_login=account_at_risk", Turn.ADMINISTRATOR, ""),
-        ("smtp_login=user_not_assigned service_principal", Turn.ADMINISTRATOR, ""),
-        ("application=redirect_uri_is_spa", Turn.APPROVER, "application"),
-        ("application=public_client_with_secret", Turn.APPROVER, "application"),
-        ("sign_ins=redirect_uri_is_spa application", Turn.MAILBOX_USER, "generate_token"),
-        ("client_secret=secret_forbidden_by_policy", Turn.ADMINISTRATOR, ""),
-        ("client_secret=client_secret_expired", Turn.APPROVER, "client_secret"),
-        ("sign_ins=client_secret_wrong client_secret", Turn.CONTACT_CENTER, ""),
-        ("sign_ins=refresh_token_expired", Turn.MAILBOX_USER, "generate_token"),
-        ("sessions=session_revoked", Turn.MAILBOX_USER, "generate_token"),
-        ("mail_to_task=no_task", Turn.CONTACT_CENTER, ""),
-        ("entry_point=entry_point_missing", Turn.CONTACT_CENTER, ""),
-        (DOMAIN, Turn.ADMINISTRATOR, ""),
-        (f"{DOMAIN} outbound_policy=forwarding_blocked", Turn.ADMINISTRATOR, "outbound_policy"),
-        (f"{DOMAIN} copies=forwarding_blocked outbound_policy", Turn.ADMINISTRATOR, ""),
-        (
-            "sign_ins=grant_invalid smtp_auth=smtp_auth_off_for_mailbox",
-            Turn.MAILBOX_USER,
-            "smtp_auth",
-        ),
-        ("exchange_health?exchange_incident smtp_server=smtp_busy", Turn.TIME, ""),
-        ("", Turn.NOBODY, ""),
-    ],
-)
+@pytest.mark.parametrize(("found", "turn", "fix"), JUDGED["remedies"])
 def test_who_can_mend_it_and_by_which_button(services, found, turn, fix):
     """The cause decides whose turn it is and which button the card shows.
 

@@ -1,7 +1,5 @@
 """Sign-ins that the result of a check offers before a fix or a page."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

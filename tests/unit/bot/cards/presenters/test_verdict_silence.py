@@ -1,15 +1,12 @@
 """A check's card names the clouds that give no answer so far."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from bot.cards.presenters import verdict
-from jobs.runs.run import Run
 from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
 
-def running(*silent: str, once: tuple[str, ...] = ()) -> Run:
+def running(*silent: str, once: tuple[str, ...] = ()):
     """Return a check that still runs, with these silent clouds."""
     clouds = frozenset({*silent, *once})
     return replace(check_of(*ok("tenant")), checked=None, silent=silent, once_silent=clouds)

@@ -1,7 +1,5 @@
 """Finished checks and their findings, for the tests of the verdict's presenter."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

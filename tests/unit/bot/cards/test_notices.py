@@ -1,0 +1,213 @@
+"""Notices about a closed space, about data that Redis has lost, and about gaps of the watch."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.cards import delivery, notices
+from bot.cards.notices import CLOSED, LASTS_S, LossWatch
+from bot.cards.presenters.card_state import LIVING
+from bot.chat.audience import mark_members_checked
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.run import Event, Kind, Origin
+from jobs.storage import codec, keys
+from jobs.watch import rounds
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from tests.fixtures.webex_script import Reply
+
+
+@pytest.fixture
+def refuse(services, run):
+    """Return a function that records that Webex has refused the run's card for so long."""
+
+    def refused(status: int = 403, lasted_s: float = LASTS_S) -> None:
+        since = now().timestamp() - lasted_s
+        refusal = delivery.Refusal(run.id, run.origin.room, status, since)
+        field = f"{run.id}:{LIVING}"
+        services.redis.hset(keys.cards_refused(), field, codec.dump(refusal))
+
+    return refused
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_it_is_told_once(services, run, said, refuse, status):
+    """The requester is told once, with the mailbox and the next action of the run."""
+    refuse(status)
+    for _ in range(3):
+        for card in notices.closed_cards(run, services):
+            delivery.sync(services, run, card)
+    ((_, text),) = said()
+    assert run.channel.mailbox in text
+
+
+@pytest.mark.parametrize(
+    ("status", "lasted_s"), [(403, LASTS_S - 1), (401, LASTS_S), (400, LASTS_S)]
+)
+def test_what_may_be_something_else_is_not_told(services, run, refuse, status, lasted_s):
+    """The requester is not told of a short absence, a refused token, or a card with a mistake."""
+    refuse(status, lasted_s)
+    assert notices.closed_cards(run, services) == []
+
+
+def test_a_run_of_a_1_1_has_no_space(services, run, refuse):
+    """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed."""
+    refuse()
+    direct = replace(run, origin=replace(run.origin, direct=True))
+    assert notices.closed_cards(direct, services) == []
+
+
+def test_a_run_that_has_ended_has_no_button(services, run):
+    """The message about an ended run has no button, because there is nothing to cancel."""
+    assert notices.card_of_closed(run).buttons
+    services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
+    assert notices.card_of_closed(services.store.load(run.id)).buttons == ()
+
+
+@pytest.mark.parametrize("end", [None, Kind.CANCELLED, Kind.FINISHED])
+def test_the_message_is_over_with_the_run_or_the_refusal(services, run, redis, refuse, end):
+    """The message to the requester is over with the run, or with the refusal of its cards.
+
+    The last edit has no button, and asks nobody for anything.
+    """
+    assert notices.closed_cards(run, services) == []
+    refuse()
+    (first,) = notices.closed_cards(run, services)
+    delivery.sync(services, run, first)
+    (still,) = notices.closed_cards(run, services)
+    if end is None:
+        redis.delete(keys.cards_refused())
+    else:
+        services.store.end(run, Event(end, now()))
+    (over,) = notices.closed_cards(services.store.load(run.id), services)
+    assert ("cancel" in str(still.card.content), "'do'" in str(over.card.content)) == (True, False)
+    assert (still.final, over.final, over.retires) == (False, True, True)
+
+
+@pytest.fixture
+def lose(services, redis):
+    """Return a function that makes Redis lose everything, with no outsider in the space."""
+
+    def lost() -> None:
+        redis.flushall()
+        mark_members_checked(services, "room-1")
+
+    return lost
+
+
+def test_a_space_with_a_run_is_told_once(services, begin, said, lose):
+    """A space with a run is told of the loss once, although two processes watch.
+
+    The words name the mailbox and the next command.
+    """
+    begin()
+    watches = [LossWatch(services), LossWatch(services)]
+    for watch in watches:
+        watch()
+    assert said() == []
+    lose()
+    for watch in (*watches, *watches):
+        watch()
+    ((_, text),) = said()
+    assert ("/setup-email" in text, "support@example.test" in text) == (True, True)
+
+
+def test_a_space_with_a_channel_is_told(services, begin, said, lose):
+    """A space with a channel is told of the loss, although the run of the channel has ended."""
+    run = begin()
+    services.store.end(run, Event(Kind.FINISHED, now()))
+    watch = LossWatch(services)
+    watch()
+    lose()
+    watch()
+    assert len(said()) == 1
+
+
+def test_what_an_older_backup_has_goes_on(services, redis, begin, said):
+    """Only the run that began after the backup is lost.
+
+    The space of the lost run is told, and the other space is not.
+    """
+    begin()
+    at = [0.0]
+    watch = LossWatch(services, lambda: at[0])
+    for _ in range(3):
+        watch()
+    backup = {key: redis.dump(key) for key in redis.scan_iter()}
+    channel = Channel("sales@example.test", "https://uk.webexconnect.io/callback", "x2@mail.test")
+    later = services.store.open(
+        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-2", direct=True)
+    )
+    services.store.append(later.id, Event(Kind.DETAILS, now(), channel=channel))
+    for _ in range(20):
+        at[0] += 5
+        watch()
+    redis.flushall()
+    for key, value in backup.items():
+        redis.restore(key, 0, value)
+    watch()
+    ((_, text),) = said()
+    assert ("sales@example.test" in text, "support@example.test" in text) == (True, False)
+
+
+def test_an_outsider_learns_nothing(services, redis, begin, said, webex_script):
+    """If an outsider is in the space, the notice says that cards are held back.
+
+    The notice names no address.
+    """
+    begin()
+    watch = LossWatch(services)
+    watch()
+    redis.flushall()
+    stranger = {"personId": "x", "personEmail": "x@elsewhere.test", "personOrgId": "org-9"}
+    webex_script.on("GET", "/memberships", Reply(body={"items": [stranger]}))
+    webex_script.on("GET", "/people", Reply(body={"items": []}))
+    watch()
+    assert all("support@example.test" not in text for _, text in said())
+
+
+MAILBOX = "support@example.test"
+
+
+@pytest.fixture
+def gap(services):
+    """Return services with a watched channel that was not looked at for three hours."""
+    channel = Channel(MAILBOX, tenant_id="t")
+    began = now() - timedelta(hours=4)
+    watched = WatchedChannel(channel, "room-1", Person("anna", "anna@example.test"), began)
+    services.watching.channels.save(watched)
+    looked = now() - timedelta(hours=3)
+    services.watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), looked)
+    assert rounds.note_gaps(services.watching, "t", now() - timedelta(minutes=2)) == 1
+    mark_members_checked(services, "room-1")
+    return services
+
+
+def test_a_space_is_told_once(gap, said):
+    """A space is told once from when to when nobody looked at its channels."""
+    for _ in range(2):
+        notices.tell_spaces(gap)
+    ((method, words),) = said()
+    assert (method, "1 channel was not looked at for a while" in words) == ("POST", True)
+
+
+def test_nothing_is_lost_while_webex_is_away(gap, said, webex_script, reply):
+    """If Webex does not answer, the notice of the gap is sent five minutes later."""
+    webex_script.on("POST", "/messages", reply(503))
+    notices.tell_spaces(gap)
+    refused = len(said())
+    notices.tell_spaces(gap)
+    assert len(said()) == refused
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    mark_members_checked(gap, "room-1")
+    notices.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
+    assert len(said()) == refused + 1
+    assert rounds.gaps_due(gap.redis, now() + timedelta(days=1)) == {}
+
+
+def test_a_space_without_watched_channels_is_not_told(gap, said):
+    """A space whose watch has ended meanwhile is not told of the gap."""
+    gap.watching.end(MAILBOX, now())
+    notices.tell_spaces(gap)
+    assert said() == []

@@ -197,6 +197,17 @@ class People:
                 self._on_change(message)
         self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
 
+    def posted(self, after: int = 0) -> list[Json]:
+        """Return the bot's messages that have changed after this number."""
+        self.look()
+        seen = self.messages.values()
+        return [each for each in seen if from_bot(each) and each["change"] > after]
+
+    def renewed(self, message: Json) -> Json:
+        """Return the message as it is now."""
+        self.look()
+        return self.messages[message["id"]]
+
     def ignore_all(self) -> None:
         """Leave out all messages that are there now, whatever becomes of them."""
         self.look()

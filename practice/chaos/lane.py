@@ -279,15 +279,12 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
 
 def undo(walk: Walk) -> None:
     """Play an undo of the setup to its end."""
-    _begin_again(walk)
-    walk.type(f"/undo {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.revealed = False
+    walk.approve(walk.planned("/undo"))
     walk.saying("is disconnected: the previous values are restored", UNDO_S)
     agree(walk.people, walk.since, RECOVERS_S)
 
 
 def _begin_again(walk: Walk) -> None:
     """Have the walk ignore all cards that exist now."""
-    walk.people.look()
-    walk.since, walk.revealed = walk.people.change, False
+    walk.since, walk.revealed = walk.people.now(), False

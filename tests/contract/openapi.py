@@ -43,6 +43,19 @@ def specification(path: Path) -> Any:
     return nullable(json.loads(path.read_text(encoding="utf-8")))
 
 
+def resolved(spec: Any, schema: Any) -> Any:
+    """Return the schema to which a reference leads."""
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def answer_of(spec: Any, path: str, method: str = "get") -> Any:
+    """Return the schema of a good answer, with the document's components."""
+    content = spec["paths"][path][method.lower()]["responses"]["200"]["content"]
+    return next(iter(content.values()))["schema"] | {"components": spec["components"]}
+
+
 class Spec:
     """OpenAPI document that requests are compared with."""
 
@@ -109,8 +122,6 @@ class Spec:
         """Yield the schema and all schemas that it consists of."""
         yield schema
         if "$ref" in schema:
-            yield from self._parts(
-                self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-            )
+            yield from self._parts(resolved(self._spec, schema))
         for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
             yield from self._parts(part)

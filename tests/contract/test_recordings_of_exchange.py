@@ -94,7 +94,6 @@ class Tenant:
     def __init__(self, cloud: Cloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
         found = cloud.world.tenant("contoso.com")
-        assert found is not None
         self.tenant = found
         settings = cloud.world.settings
         self.tokens = {
@@ -106,14 +105,12 @@ class Tenant:
         self.tenant.exchange.dehydrated = False
         rule = {"Name": "R", "Identity": "1", "Enabled": True, "Priority": 0, "Description": "d"}
         box = self.tenant.users[self._user(MAILBOX)].mailbox
-        assert box is not None
         box.inbox_rules.append(rule | {"SubjectContainsWords": ["x"], "ForwardTo": ["y"]})
         mail = {"from": "kim@customer.example", "to": MAILBOX, "subject": "x", "body": "x"}
         http.post("/practice/mail/customer", json=mail).raise_for_status()
 
     def _user(self, name: str) -> str:
         found = self.tenant.user(name)
-        assert found is not None
         return found.id
 
     def run(self, cmdlet: str, parameters: Json, *, granted: bool = True, **more: str) -> Any:

@@ -71,7 +71,6 @@ def fill(cloud: PracticeCloud) -> None:
     world = cloud.microsoft.world
     tenant = next(each for each in world.tenants.values() if DOMAIN in each.domains)
     found = world.application(cloud.settings.bot_client_id)
-    assert found is not None
     tenant.applications.seed(found[1])
     at = world.now() - timedelta(minutes=5)
     tenant.policies.conditional_access.append({"id": "p", "state": "enabled", "conditions": {}})

@@ -24,6 +24,7 @@ from bot.__main__ import main
 from tests.fixtures.waiting import LIMIT_S
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
+Spawn = Callable[..., subprocess.Popen[bytes]]
 ENV = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -48,6 +49,43 @@ def running(command: str, env: dict[str, str], **options: Any) -> Iterator[subpr
     finally:
         process.terminate()
         process.wait(LIMIT_S)
+
+
+def run(
+    line: tuple[str, ...], folder: Path, **env: str
+) -> tuple[int, str, subprocess.CompletedProcess[str]]:
+    """Run a command of the bot to its end.
+
+    Return its exit code, its last line and the finished process.
+    """
+    done = subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-m", "bot", *line],
+        env=ENV | env,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, (done.stderr.splitlines() or [""])[-1], done
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Return a function that runs Python with these arguments until the end of the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+        line = [sys.executable, *map(str, arguments)]
+        quiet = {"stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(line, **quiet | options))  # noqa: S603  our own command line
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.communicate()
 
 
 @pytest.fixture

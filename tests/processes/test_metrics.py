@@ -25,21 +25,10 @@ TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
 OURS = re.compile(r"\bwebex_email_bot_\w+")
 SELECTED = re.compile(r"\b(webex_email_bot_\w+)\{([^}]*)\}")
 WORDS = re.compile(r"[a-zA-Z_]\w*")
-LANGUAGE = frozenset(
-    [
-        "absent",
-        "abs",
-        "by",
-        "histogram_quantile",
-        "increase",
-        "max",
-        "min",
-        "rate",
-        "sum",
-        "instance",
-        "le",
-    ]
-)
+LANGUAGE = {
+    *("absent", "abs", "by", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+    *("instance", "le"),
+}
 """Words of Prometheus's query language, and Prometheus's own labels, which name no metric."""
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 
 import pytest
 
@@ -141,16 +140,11 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def holder(redis, redis_url) -> Iterator[subprocess.Popen[bytes]]:
+def holder(spawn, redis, redis_url) -> subprocess.Popen[bytes]:
     """Process that has taken the lock."""
-    line = [sys.executable, "-c", TAKE, redis_url]
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  our own
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"taken\n"
-            yield process
-        finally:
-            process.kill()
+    process = spawn("-c", TAKE, redis_url, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"taken\n"
+    return process
 
 
 def test_what_a_killed_process_held_is_free(holder, redis):

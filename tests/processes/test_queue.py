@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-from redis import Redis
-from rq.job import Job
 
 from bot.processes.worker import Dispatcher
 from bot.queue import SafeJob, make_queue
@@ -27,12 +24,6 @@ def run_worker(redis_url: str) -> None:
     )
 
 
-def fetched(job: Job, redis: Redis) -> SafeJob:
-    """Return the job in its present state."""
-    found: SafeJob = SafeJob.fetch(job.id, connection=redis, serializer="json")
-    return found
-
-
 @pytest.mark.parametrize(
     "function",
     ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"],
@@ -42,7 +33,7 @@ def test_only_listed_functions_run(redis, redis_url, tmp_path, function):
     trace = tmp_path / "trace"
     job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
     run_worker(redis_url)
-    result = fetched(job, redis).latest_result()
+    result = SafeJob.fetch(job.id, connection=redis, serializer="json").latest_result()
     assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (
         True,
         False,
@@ -99,15 +90,12 @@ def events(redis) -> EventQueue:
 
 
 @pytest.fixture
-def worker(events, redis_url) -> Iterator[subprocess.Popen[bytes]]:
+def worker(spawn, events, redis_url) -> subprocess.Popen[bytes]:
     """Worker process that has begun to handle the event."""
-    line = [sys.executable, "-c", WORKER, redis_url, EVENT.key]
-    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
-    assert process.stdout is not None
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = spawn("-c", WORKER, redis_url, EVENT.key, **pipes)
     assert process.stdout.readline() == b"begun\n"
-    yield process
-    process.kill()
-    process.communicate()
+    return process
 
 
 def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, redis):

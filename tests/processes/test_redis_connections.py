@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from jobs.storage.connection import (
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, Switch, answers
 from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.conftest import ENV
 
 COPY = "return redis.call('set', KEYS[1], ARGV[1])"
 
@@ -60,18 +60,6 @@ def connected(server: Server) -> list[str]:
         return [each["id"] for each in redis.client_list(_type="normal") if each["id"] != own]
 
 
-def exchange(servers: list[Server], switch: Switch | None) -> None:
-    """Make the replica the primary, and the primary its replica.
-
-    Connections stay, and new ones go to the new primary if there is a switch.
-    """
-    servers.reverse()
-    servers[0].lead()
-    servers[1].follow(servers[0])
-    if switch is not None:
-        switch.to = servers[0].port
-
-
 def test_a_write_goes_to_the_new_primary(servers, switch):
     """A command, a transaction and a script reach the new primary.
 
@@ -81,7 +69,7 @@ def test_a_write_goes_to_the_new_primary(servers, switch):
     for client in clients:
         client.set("before", "1")
     until(lambda: servers[1].ask("GET", "before"), "the replica has it")
-    exchange(servers, switch)
+    redis_servers.exchange(servers, switch)
     clients[0].set("command", "1")
     with clients[1].pipeline() as pipe:
         pipe.rpush("list", "once")
@@ -105,7 +93,7 @@ def test_one_refusal_closes_every_idle_connection(servers, switch):
             pool.release(each)
         before = set(connected(servers[0]))
         assert len(before) >= 2
-        exchange(servers, switch)
+        redis_servers.exchange(servers, switch)
         client.set("key", "new")
         until(lambda: not before & set(connected(servers[1])), "all connections are closed")
         assert client.get("key") == b"new"
@@ -125,7 +113,7 @@ def test_who_waits_for_a_job_is_woken(servers, switch):
     waiting = threading.Thread(target=wait)
     waiting.start()
     until(lambda: "blpop" in str(servers[0].ask("CLIENT", "LIST")), "the wait")
-    exchange(servers, switch)
+    redis_servers.exchange(servers, switch)
     until(lambda: "blpop" in str(servers[0].ask("CLIENT", "LIST")), "the wait at the new one")
     servers[0].ask("RPUSH", "jobs", "one")
     waiting.join()
@@ -141,7 +129,7 @@ def test_a_watched_transaction_begins_again(servers, switch):
         pipe.watch("key")
         pipe.multi()
         pipe.set("key", "1")
-        exchange(servers, switch)
+        redis_servers.exchange(servers, switch)
         with pytest.raises(WatchError):
             pipe.execute()
         client.set("key", "2")
@@ -233,30 +221,16 @@ def test_the_sentinels_are_asked_again(servers, tmp_path):
 
 
 @pytest.fixture
-def serve(free_port, tmp_path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def serve(spawn, free_port, tmp_path) -> Callable[[], subprocess.Popen[bytes]]:
     """Return a function that starts ``python -m bot redis`` and waits until it answers."""
-    started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-m",
-            "bot",
-            "redis",
-            "--port",
-            str(free_port),
-            "--folder",
-            str(tmp_path / "data"),
-        ]
-        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
+        options = ("--port", free_port, "--folder", tmp_path / "data")
+        process: subprocess.Popen[bytes] = spawn("-m", "bot", "redis", *options)
         until(lambda: answers(free_port))
-        return started[-1]
+        return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-    until(lambda: not answers(free_port))
+    return start
 
 
 def test_it_starts_without_the_rest_of_the_bot():
@@ -313,22 +287,10 @@ sys.exit(redis_server.main(0, Path("data"), stand_by=True))
 
 
 @pytest.fixture
-def embedded(tmp_path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
+def embedded(spawn, tmp_path) -> Callable[[int], subprocess.Popen[bytes]]:
     """Return a function that starts a worker's embedded server, for which this port is usual."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(port: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", EMBEDDED, str(port)]
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
-        started.append(
-            subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)  # noqa: S603
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait()
+    env = {name: ENV[name] for name in ("PATH", "PYTHONPATH")}
+    return lambda port: spawn("-c", EMBEDDED, port, cwd=tmp_path, env=env)
 
 
 @pytest.mark.parametrize("word", ["", "password"])

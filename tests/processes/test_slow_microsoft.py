@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
@@ -53,10 +52,10 @@ class Dripping:
         return json.dumps(names).encode()
 
 
-class _Handler(Quiet, BaseHTTPRequestHandler):
+class _Handler(Quiet):
     service: Dripping
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  http.server's name
         with self.service.lock:
             self.service.inside += 1
         self.send_response(200)

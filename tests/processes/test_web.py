@@ -8,9 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -44,16 +42,11 @@ serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1"
 
 
 @pytest.fixture
-def server(redis_url, free_port, tmp_path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(spawn, redis_url, free_port, tmp_path) -> tuple[subprocess.Popen[bytes], int]:
     """Real web process that listens, and its port."""
-    script = tmp_path / "server.py"
-    script.write_text(SERVER)
-    command = [sys.executable, str(script), redis_url, str(free_port), str(tmp_path / "began")]
-    process = subprocess.Popen(command, env={"PYTHONPATH": str(Path.cwd())})  # noqa: S603  our own
+    process = spawn("-c", SERVER, redis_url, free_port, tmp_path / "began", env=ENV)
     until(lambda: listens(free_port), "the web process")
-    yield process, free_port
-    process.kill()
-    process.wait()
+    return process, free_port
 
 
 def test_the_server_does_not_say_what_it_is(server):
@@ -170,20 +163,12 @@ for pid in children:
 
 
 @pytest.fixture
-def forks(redis_url, tmp_path, free_ports) -> Iterator[tuple[int, int]]:
+def forks(spawn, redis_url, tmp_path, free_port) -> tuple[int, int]:
     """Ports of two forks of a process that has loaded the application and asked Redis."""
-    line = [sys.executable, "-c", PREFORK, *map(str, free_ports)]
-    server = subprocess.Popen(line, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)  # noqa: S603
-    until(lambda: all(status(port, "/healthz") == 200 for port in free_ports), "both forks")
-    yield free_ports
-    server.terminate()
-    server.wait(LIMIT_S)
-
-
-@pytest.fixture
-def free_ports(free_port) -> tuple[int, int]:
-    """Return two free ports."""
-    return free_port, ports.free_port()
+    both = free_port, ports.free_port()
+    spawn("-c", PREFORK, *both, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)
+    until(lambda: all(status(port, "/healthz") == 200 for port in both), "both forks")
+    return both
 
 
 def status(port: int, path: str) -> int:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +27,7 @@ from jobs.storage.counters import EVENTS_HANDLED, read
 from practice.processes import session
 from tests.fixtures.site import create_app
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import running
-from tests.processes.test_start_sentences import run
+from tests.processes.conftest import run, running
 
 
 def a_while_ago() -> str:
@@ -105,13 +103,10 @@ def test_who_takes_what():
     assert MORE == (NAME, RUNS, CARDS)
 
 
-def test_a_job_is_told_of_sigterm(redis, settings, tmp_path):
+def test_a_job_is_told_of_sigterm(spawn, redis, settings, tmp_path):
     """A job learns of SIGTERM at once and ends by itself, long before it would be killed."""
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
-    worker = subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)],
-        stderr=subprocess.DEVNULL,
-    )
+    worker = spawn("-c", PROBING, settings.redis_url, tmp_path)
     job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
     until((tmp_path / "began").exists)
     worker.terminate()
@@ -143,12 +138,10 @@ sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 """
 
 
-def test_a_worker_waits_for_redis(free_port):
+def test_a_worker_waits_for_redis(spawn, free_port):
     """A worker that starts before Redis waits for it and then connects."""
-    server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
+    spawn("-c", LATE.format(port=free_port))
     assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
-    server.terminate()
-    server.wait()
 
 
 LATE = """

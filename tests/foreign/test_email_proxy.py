@@ -35,17 +35,12 @@ PASSWORD = "only for the proxy's own file"
 PROGRAM = shutil.which("emailproxy", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 VISIT = re.compile(r"Please visit the following URL to authenticate account \S+ (https://\S+)")
 FIELD = re.compile(r'<label for="field\d+">(.*?)</label>.*?value="(.*?)"', re.DOTALL)
+STACK = {"practice": {"scopeless_refresh": "1"}}
+"""Login service that renews without a scope, because this client sends none."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(PROGRAM is None, reason="emailproxy is not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """Running stack whose login service renews without a scope, because this client sends none."""
-    with Stack(practice={"scopeless_refresh": "1"}) as running:
-        yield running
 
 
 class Proxy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from adaptive_cards.texts import text
 from practice.client import People, Wanted, does, has
 from practice.conversation import Walk, space, words
+from practice.ports import free_port
 from practice.stack import Stack
 from tests.foreign import mail_servers
 from tests.foreign.mail_servers import MailServers
@@ -25,9 +25,7 @@ def port() -> int:
     """Free port for Postfix, or a skip that says which server is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")

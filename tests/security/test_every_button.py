@@ -1,7 +1,7 @@
 """Every verb that a card can send, sent by the wrong people, late, twice, and with odd inputs.
 
 The verbs come from the registry. A new verb must be added to an audience in
-``tests/security/verbs.py``, or the first test fails.
+``tests/security/verbs.toml``, or the first test fails.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from tests.security.verbs import (
 )
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
+STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
+"""Every refusal is answered, so that each attempt can be seen."""
 
 Json = dict[str, Any]
 
@@ -105,7 +107,7 @@ def told(answers_seen: list[str], key: str) -> list[str]:
 
 
 def test_every_verb_has_its_audience():
-    """Every verb has exactly one audience in ``tests/security/verbs.py``."""
+    """Every verb has exactly one audience in ``tests/security/verbs.toml``."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
     assert bot_actions().keys() - audiences.keys() == set()
     assert audiences.keys() - bot_actions().keys() == set()
@@ -296,7 +298,7 @@ def test_every_button_twice(twice, presses):
     assert repeated(events) == {(Kind.CHANGED, "client_secret"): 2}
     assert people.offered(run) - people.pressed == LEFT_TO_THE_OTHER
     (app,) = apps(people)
-    assert (len(app["passwordCredentials"]), len(walk._tasks())) == (2, 1)  # noqa: SLF001  what the agent got
+    assert (len(app["passwordCredentials"]), len(walk.tasks())) == (2, 1)
     assert Counter(write for write in walk.writes() if write.startswith(MAKES)) == {
         "graph.create_application": 1,
         "graph.create_service_principal": 1,

@@ -6,7 +6,6 @@ The tests go through the real processes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,28 +26,19 @@ EVIL = "a.imiconnect.io.evil.example"
 CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
 CYRILLIC_O = "\u043e"
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Environment with an approver who is not the requester."""
-    return {"APPROVERS": APPROVER}
+STACK = {"env": {"APPROVERS": APPROVER}}
+"""Approver who is not the requester."""
 
 
 @pytest.fixture
-def redis(stack) -> Iterator[Redis]:
+def redis(presses) -> Redis:
     """Connection to the bot's own Redis."""
-    client = Redis(port=stack.ports.redis)
-    yield client
-    client.close()
+    return presses.redis
 
 
 def data_of(card: Json, do: str) -> Json:
     """Return the data that a card's button with this verb sends."""
-    found: Json = next(
-        each["data"] for each in actions(card) if each.get("data", {}).get("do") == do
-    )
-    return found
+    return next(each["data"] for each in actions(card) if each.get("data", {}).get("do") == do)
 
 
 def approvals(redis: Redis) -> list[Json]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import pickle
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +33,9 @@ from tests.security.redis_writer import Writer, run_of
 GUESS = "a-token-of-the-intruder"
 DIGEST = hashlib.sha256(GUESS.encode()).hexdigest()
 QUEUES = (NAME, RUNS, CARDS)
+STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
+"""Every refusal is answered, so that each attempt can be seen."""
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def writer(stack) -> Iterator[Writer]:
-    """Intruder with access to the stack's Redis."""
-    redis = Redis(port=stack.ports.redis)
-    yield Writer(stack, redis)
-    redis.close()
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +157,10 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     """Address of a web server of the intruder, and the list of the requests that it got."""
     seen: list[str] = []
 
-    class Seen(Quiet, BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Seen(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  http.server's name
             seen.append(self.path)
-            self.send_response(200)
-            self.end_headers()
+            self.reply(200, {}, b"")
 
     server = Server(Seen)
     with serving(server):

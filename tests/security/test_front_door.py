@@ -35,12 +35,8 @@ EVENT = {
 }
 JSON = {"Content-Type": "application/json"}
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Environment with one organization and an approver who is not the requester."""
-    return {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}
+STACK = {"env": {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}}
+"""One organization, and an approver who is not the requester."""
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import base64
 import re
 import time
 import zlib
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
@@ -48,12 +47,8 @@ CONTRACT = (
 )
 """Secrets that only the environment may hold, by contract (checklist.toml S1)."""
 ASKED = {"openid", "profile", "offline_access"}
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings with which everything that can be logged is logged."""
-    return {"LOG_LEVEL": "DEBUG"}
+STACK = {"env": {"LOG_LEVEL": "DEBUG"}}
+"""Settings with which everything that can be logged is logged."""
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +87,7 @@ def haystacks(stack, people, life) -> dict[str, bytes]:
         if path.is_file() and path.suffix in {".aof", ".rdb", ".manifest"}
     )
     found |= {f"file {path.name}": inflated(path.read_bytes()) for path in files}
-    found["webex"] = repr(posted(people)).encode()
+    found["webex"] = repr(people.posted()).encode()
     return found | {f"bundle {name}": content for name, content in life.bundle.items()}
 
 
@@ -249,17 +244,12 @@ def old_buttons(people: People) -> dict[tuple[str, str], tuple[Json, Json]]:
     """
     return {
         (data["do"], message["room"]): (message, data)
-        for message in posted(people)
+        for message in people.posted()
         if message["card"]
         for version in message["history"]
         for data in (action.get("data") for action in actions({"card": version["card"]}))
         if belongs_to_a_run(data)
     }
-
-
-def posted(people: People) -> list[Json]:
-    """Return everything that the bot has posted."""
-    return [each for each in people.messages.values() if each["from"].endswith("@webex.bot")]
 
 
 def belongs_to_a_run(data: Any) -> bool:
@@ -294,16 +284,13 @@ def test_every_button_of_a_run_that_is_over(people, life):
         "rehearse",
         "agent_has_it",
     }
-    people.look()
-    before, writes = people.change, walk.writes()
+    before, writes = people.now(), walk.writes()
     for message, data in old.values():
         who = reader_of(message, walk.requester)
         people.control(
             "POST", "webex/submit", {"as": who, "message_id": message["id"], "inputs": data}
         )
-    new: Callable[[], list[Json]] = lambda: [  # noqa: E731  called again and again
-        each for each in posted(people) if each["change"] > before
-    ]
-    people.until(f"{len(old)} answers", lambda: len(new()) >= len(old), 40)
-    assert [words(each) for each in new() if text("refused.over") not in words(each)] == []
+    people.until(f"{len(old)} answers", lambda: len(people.posted(before)) >= len(old), 40)
+    told = [words(each) for each in people.posted(before)]
+    assert [each for each in told if text("refused.over") not in each] == []
     assert walk.writes() == writes

@@ -36,7 +36,13 @@ ARGUMENTS = [
     *("--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none"),
 ]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SCRIPTS = Path(__file__).with_name("scripts.js").read_text("utf-8").partition("\n")[2].strip()
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def script(name: str) -> str:
+    """Return the function of scripts.js with this name, as a page runs it."""
+    return f"given => {SCRIPTS}.{name}(given)"
 
 
 def axe(page: Any) -> list[str]:
@@ -167,15 +173,3 @@ def visit(browser, space) -> Iterator[Callable[..., Mouse]]:
             page.screenshot(path=SHOTS / f"end-{number}-{place}.png")
         context.close()
     assert errors == []
-
-
-@pytest.fixture(name="axe")
-def axe_fixture() -> Callable[[Any], list[str]]:
-    """Return the function that looks at a page with axe-core."""
-    return axe
-
-
-@pytest.fixture(name="picture")
-def picture_fixture() -> Callable[..., None]:
-    """Return the function that takes a picture of a page and compares its words."""
-    return picture

@@ -20,7 +20,7 @@ from adaptive_cards.locale import SOURCE
 from practice.page import moving_picture
 from practice.page.server import PageServer
 from practice.page.web import STATIC, Space
-from tests.browser.conftest import SHOTS
+from tests.browser.conftest import SHOTS, script
 from tests.browser.test_the_page import BROKEN
 from tests.unit.adaptive_cards import all_examples, examples
 
@@ -31,38 +31,9 @@ ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="i
 <script src="/practice/vendor/adaptivecards.js"></script>
 <script type="module">import { drawn } from "/practice/static/cards.js"; window.drawn = drawn;</script>
 </head><body><main></main></body></html>"""
-DRAW = """([card, theme, width]) => {
-  document.documentElement.dataset.theme = theme;
-  const box = document.createElement("div");
-  box.className = "cardbox";
-  box.style.width = `${width}px`;
-  box.append(window.drawn(card, theme, () => {}));
-  document.querySelector("main").replaceChildren(box);
-  for (const button of box.querySelectorAll("[aria-expanded=false]")) button.click();
-  const edge = box.getBoundingClientRect();
-  const out = [];
-  for (const node of box.querySelectorAll("*")) {
-    const at = node.getBoundingClientRect();
-    if (!at.width || !at.height) continue;
-    const cut = getComputedStyle(node).overflowX !== "visible"
-      && node.scrollWidth > node.clientWidth + 1 && !node.matches("input, textarea, select, select *");
-    if (at.right > edge.right + 1 || at.left < edge.left - 1 || cut)
-      out.push(`${node.className || node.tagName}: ${node.textContent.slice(0, 60)}`);
-  }
-  return { out, empty: !box.textContent.trim(), height: edge.height };
-}"""
+DRAW = script("draw")
 
-PRESSED = """([card, title]) => {
-  const sent = [];
-  const box = window.drawn(card, "light", ({ data, inputs }) => sent.push({ data, inputs }));
-  document.querySelector("main").replaceChildren(box);
-  for (const field of box.querySelectorAll("input")) {
-    field.value = "";
-    field.dispatchEvent(new Event("input"));
-  }
-  [...box.querySelectorAll("button")].find((each) => each.textContent === title).click();
-  return sent;
-}"""
+PRESSED = script("pressed")
 
 
 CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS.items()}
@@ -209,49 +180,10 @@ LEVELS = 8
 
 Fewer levels make a smaller file, and more can hardly be seen.
 """
-# One card at each width, side by side, alone on the page.
-GROUP = """([name, card, theme, widths, gap]) => {
-  document.documentElement.dataset.theme = theme;
-  const boxes = document.createElement("div");
-  Object.assign(boxes.style, { display: "flex", gap: `${gap}px`, alignItems: "start", width: "max-content", padding: `${gap}px` });
-  for (const width of widths) {
-    const box = document.createElement("figure"), said = document.createElement("figcaption");
-    Object.assign(box.style, { margin: 0, width: `${width}px` });
-    Object.assign(said.style, { font: "600 18px/28px sans-serif", whiteSpace: "nowrap", overflow: "hidden" });
-    said.textContent = `${name}, ${width}`;
-    const shown = document.createElement("div");
-    shown.className = "cardbox";
-    shown.append(window.drawn(card, theme, () => {}));
-    box.append(said, shown);
-    boxes.append(box);
-  }
-  const main = document.querySelector("main");
-  Object.assign(main.style, { display: "block", height: "auto", padding: "0" });
-  main.replaceChildren(boxes);
-  scrollTo(0, 0);
-  return [boxes.offsetWidth, boxes.offsetHeight, boxes.querySelectorAll(".cardbox").length];
-}"""
-# The sheet is put together on a canvas, because no page can be drawn in this size at once.
-BEGIN = """([width, height]) => {
-  window.sheet = new OffscreenCanvas(width, height);
-  window.brush = window.sheet.getContext("2d", { alpha: false });
-  window.brush.fillStyle = getComputedStyle(document.body).backgroundColor;
-  window.brush.fillRect(0, 0, width, height);
-}"""
-REDUCE = """(levels) => {
-  const step = 255 / (levels - 1), { width, height } = window.sheet, rows = 500;
-  for (let y = 0; y < height; y += rows) {
-    const part = window.brush.getImageData(0, y, width, Math.min(rows, height - y));
-    for (let at = 0; at < part.data.length; at++) part.data[at] = Math.round(Math.round(part.data[at] / step) * step);
-    window.brush.putImageData(part, 0, y);
-  }
-}"""
-ADD = """async ([png, x, y]) => {
-  const image = new Image();
-  image.src = `data:image/png;base64,${png}`;
-  await image.decode();
-  window.brush.drawImage(image, x, y);
-}"""
+GROUP = script("group")
+BEGIN = script("begin")
+REDUCE = script("reduce")
+ADD = script("add")
 
 
 def shown(language: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from adaptive_cards.texts import text
 from bench.watch_faults import WatchedFaults
 from practice.actors import MAILBOX, REQUESTER, SPACE
 from practice.page.host import PracticeSpace
-from tests.browser.conftest import opened_space
+from tests.browser.conftest import opened_space, picture, script
 from tests.browser.walks import (
     MOST,
     Count,
@@ -77,7 +77,6 @@ def test_an_incident_takes_few_hands(visit, space):
 
     The requester begins the fix, approves it, and answers the test mail as the agent.
     """
-    assert space.stack is not None
     people = space.stack.people()
     story = WatchedFaults(people, lambda _: None)
     story.set_up()
@@ -101,22 +100,7 @@ SETUP_MOST, CHECK_MOST, FIX_MOST = 5, 1, 2
 
 They are the actions of a setup, and the messages of a setup, of a check, and of a fix.
 """
-# Every text in sight but portals, words of people, and what stands in a fixed-width font: ids,
-# addresses, commands, and the replies of services.
-TEXTS = """() => {
-  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const parent = texts.currentNode.parentElement, text = texts.currentNode.data.trim();
-    if (!text || parent.closest("#clouds, .words, code, script, style")) continue;
-    if (!parent.checkVisibility() || /mono/i.test(getComputedStyle(parent).fontFamily)) continue;
-    found.push(text.replace(/\\s+/g, " "));
-  }
-  for (const node of document.querySelectorAll("[aria-label], [placeholder], [title]")) {
-    if (node.closest("#clouds") || !node.checkVisibility()) continue;
-    for (const name of ["aria-label", "placeholder", "title"]) found.push(node.getAttribute(name) || "");
-  }
-  return found;
-}"""
+TEXTS = script("texts")
 
 
 class Reader:
@@ -148,7 +132,7 @@ def test_a_reader_finds_english(visit):
     assert "In a space the bot hears only what mentions it" in reader.left
 
 
-def test_the_story_in_german(visit, space, picture):
+def test_the_story_in_german(visit, space):
     """A German setup, check and fix take as few actions and messages as English ones.
 
     The commands are ``/einrichten``, ``/prüfen`` and ``/reparieren``. No English text is left on

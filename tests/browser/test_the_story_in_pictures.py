@@ -57,7 +57,6 @@ def test_the_story_is_taken(visit, space):
     page.locator("#cover").wait_for(state="hidden")
     camera = Camera(page)
     camera.take()
-    assert space.stack is not None
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
         scene()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,9 @@ from redis import Redis
 from bot.processes import redis_server
 from practice.client import People, does
 from practice.conversation import Walk, apps
-from practice.environment import ROOT
 from practice.stack import Stack
-from tests.fixtures.waiting import LIMIT_S
+from tests.chaos.conftest import open_run
+from tests.fixtures.stacks import operator
 
 PRODUCT = ("web", "worker")
 
@@ -34,19 +32,6 @@ def with_keys(stack: Stack, *encryption_keys: str) -> None:
         stack.processes[name].env["ENCRYPTION_KEYS"] = ",".join(encryption_keys)
     for name in PRODUCT:
         stack.start(name)
-
-
-def command(stack: Stack, *words_of_it: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the operator's commands with the product's environment."""
-    return subprocess.run(  # noqa: S603  our own
-        [sys.executable, "-m", "bot", *words_of_it],
-        env=stack.processes["worker"].env,
-        cwd=ROOT,
-        timeout=LIMIT_S,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def line_of(report: str, name: str) -> str:
@@ -78,22 +63,22 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack, walk):
     old, new = stack.processes["worker"].env["ENCRYPTION_KEYS"], Fernet.generate_key().decode()
     with_keys(stack, new, old)
     assert "under an older key of ENCRYPTION_KEYS" in line_of(
-        command(stack, "doctor").stdout, " runs:"
+        operator(stack, "doctor").stdout, " runs:"
     )
     walk.approve(plan)
     walk.people.until("the first change", walk.writes)
-    done = command(stack, "rekey")
+    done = operator(stack, "rekey")
     assert (done.returncode, done.stdout.splitlines()[-1].partition(":")[0]) == (
         0,
         "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD",
     ), done.stdout + done.stderr
     assert " 0 written again" not in line_of(done.stdout, "runs:")
     assert " 0 written again" not in line_of(done.stdout, "sealed values:")
-    assert "nothing needs an older key" in line_of(command(stack, "doctor").stdout, " runs:")
+    assert "nothing needs an older key" in line_of(operator(stack, "doctor").stdout, " runs:")
     with_keys(stack, new)
     to_the_rehearsal(walk)
-    assert command(stack, "audit", "--full").returncode == 0
-    assert command(stack, "rekey").returncode == 0
+    assert operator(stack, "audit", "--full").returncode == 0
+    assert operator(stack, "rekey").returncode == 0
 
 
 @pytest.fixture
@@ -141,7 +126,7 @@ def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
     walk.approve(walk.plan())
     people.until("the first change", walk.writes)
     with Redis(port=stack.ports.redis) as redis:
-        made, known = len(walk.writes()), redis.llen(f"run:{run_id(redis)}:events")
+        made, known = len(walk.writes()), redis.llen(f"run:{open_run(redis)}:events")
         redis.save()
         shutil.copy(elsewhere / "dump.rdb", tmp_path)
         people.until("a later change", lambda: len(walk.writes()) > made)
@@ -149,15 +134,9 @@ def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
             stack.processes[name].stop()
     restore(stack, people, tmp_path / "dump.rdb", elsewhere)
     with Redis(port=stack.ports.redis) as redis:
-        assert redis.llen(f"run:{run_id(redis)}:events") >= known
+        assert redis.llen(f"run:{open_run(redis)}:events") >= known
     for name in PRODUCT:
         stack.start(name)
     to_the_rehearsal(walk)
-    assert command(stack, "audit", "--full").returncode == 0
-    assert "every entry was made by this bot" in line_of(command(stack, "doctor").stdout, " runs:")
-
-
-def run_id(redis: Redis) -> str:
-    """Return the id of the run that has not ended."""
-    (found,) = redis.zrange("runs:open", -1, -1)
-    return str(found.decode())
+    assert operator(stack, "audit", "--full").returncode == 0
+    assert "every entry was made by this bot" in line_of(operator(stack, "doctor").stdout, " runs:")

@@ -1,12 +1,8 @@
-"""Setups while the clouds' names do not resolve (DNS), and after they resolve again.
-
-Each test prints the times that it has seen.
-"""
+"""Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +10,13 @@ import pytest
 
 from practice.conversation import words
 from practice.stack import Stack
+from tests.chaos.conftest import goes_on
 from tests.fixtures.name_service import NameService, has_own_files
 
 pytestmark = pytest.mark.skipif(
     not has_own_files(), reason="files of one's own under /etc need root or user namespaces"
 )
 RESOLVER = "Temporary failure in name resolution"
-GONE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -63,36 +59,15 @@ def doctor(stack: Stack) -> str:
     return told.stdout.decode()
 
 
-def test_a_setup_goes_on_when_names_resolve_again(stack, people, walk, names):
+def test_a_setup_goes_on_when_names_resolve_again(stack, walk, names):
     """A setup goes on when the names of all clouds resolve again.
 
     DNS fails after the approval, and a command is typed meanwhile. The log and ``doctor`` have the
     resolver's own words. When names resolve again, the command is answered once, and the run makes
     each object once.
     """
-    plan = walk.plan(profile="least")
-    names.take_away()
-    walk.approve(plan)
-    said = people.say(walk.requester, "/help", walk.room)
-    worker = stack.processes["worker"].log
-    people.until("the log has the cause", lambda: RESOLVER in worker.read_text("utf-8"), 40)
-    lines = doctor(stack).splitlines()
-    time.sleep(GONE_S)
-    names.give_back()
-    back = time.monotonic()
-    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 60)
-    print(f"names are back, a command answered after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    assert walk.secret(walk.form(60))
-    print(f"names are back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    made = walk.writes()
-    assert [made.count(f"graph.{each}") for each in ("create_application", "add_password")] == [
-        1,
-        1,
-    ], made
-    people.look()
-    answers = [each for each in people.messages.values() if each["parentId"] == said["id"]]
-    wrong = {line.split(":")[0].split()[-1] for line in lines if RESOLVER in line}
-    assert (len(answers), {"Webex", "Microsoft"} <= wrong) == (1, True), lines
+    told = goes_on(stack, walk, names.take_away, names.give_back, RESOLVER, lambda: doctor(stack))
+    assert {"WRONG  Webex", "WRONG  Microsoft"} <= told
 
 
 def test_the_card_names_dns(stack, people, walk, names, webex_by_number):
@@ -113,7 +88,5 @@ def test_the_card_names_dns(stack, people, walk, names, webex_by_number):
     )
     walk.wait("DNS on a card", lambda each: all(part in words(each) for part in said), 60)
     names.give_back()
-    back = time.monotonic()
     assert walk.secret(walk.form(60))
-    print(f"Microsoft's name is back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
     assert walk.writes().count("graph.add_password") == 1

@@ -19,6 +19,8 @@ from practice.client import People
 from practice.conversation import words
 from practice.processes import at_work, session
 from practice.stack import Stack
+from tests.chaos.conftest import open_run
+from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until
 
 MANY = 100_000
@@ -29,7 +31,6 @@ POLL_S = 0.1
 def leader(stack: Stack) -> int:
     """Return the id of the worker's main process, which starts its other processes."""
     running = stack.processes["worker"].running
-    assert running is not None
     return running.pid
 
 
@@ -46,11 +47,6 @@ def test_each_process_of_the_worker_is_killed_once(stack, walk):
         assert "What the bot can do" in words(walk.type("/help"))
     until(lambda: len(children(stack)) == len(before), "as many processes as before")
     assert not set(before) & set(children(stack))
-
-
-def log_of(stack: Stack) -> str:
-    """Return the worker's log."""
-    return stack.processes["worker"].log.read_text()
 
 
 def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
@@ -103,7 +99,7 @@ def test_a_run_that_takes_all_memory_is_given_up(stack, people, walk, redis):
     """
     plan = walk.plan(profile="least")
     people.control("POST", "faults", APPS)
-    run_id = redis.zrange("runs:open", -1, -1)[0].decode()
+    run_id = open_run(redis)
     with no_memory_for_calls(stack, people) as killed:
         walk.approve(plan)
         until(lambda: len(killed) >= 4, "four kills")

@@ -21,6 +21,7 @@ from bot.processes import redis_server
 from bot.queue import RUNS, make_queue
 from practice.client import NotSeenError, People, does
 from practice.conversation import Walk, apps, fresh, words
+from tests.chaos.conftest import open_run
 from tests.fixtures.waiting import LIMIT_S
 
 HOLD_S = 2.0
@@ -63,12 +64,6 @@ def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any
     people.control("POST", "faults", {"times": 1, **fault})
     walk.approve(plan)
     people.until("the call is held", lambda: not people.control("GET", "faults")["items"], 20)
-
-
-def _the_run(redis: Redis) -> str:
-    """Return the id of the run that has not ended."""
-    (run_id,) = redis.zrange("runs:open", -1, -1)
-    return str(run_id.decode())
 
 
 def test_deploy_in_the_middle(stack, people, walk):
@@ -216,7 +211,7 @@ def test_a_day_of_waiting(stack, people, walk, redis):
     ]
     assert "cancel" in does(shown)
     walk.form()
-    run_id = _the_run(redis)
+    run_id = open_run(redis)
     stack.restart("worker")
     stack.restart("redis")
     assert redis.zscore("due", f"run:{run_id}")
@@ -233,7 +228,7 @@ def test_many_workers_on_one_run(people, walk, redis):
     The run also loses its lease, as by a jump of the clock.
     """
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
-    run_id, queue = _the_run(redis), make_queue(redis, RUNS)
+    run_id, queue = open_run(redis), make_queue(redis, RUNS)
     for number in range(20):
         queue.enqueue("jobs.advance.advance", run_id, result_ttl=0)
         if number == 10:

@@ -23,6 +23,7 @@ from practice.client import People
 from practice.conversation import Walk, fresh, space
 from practice.patience import patient
 from practice.stack import Stack
+from tests.fixtures.stacks import log_of
 
 MAILBOX = "support@contoso.com"
 BEFORE_THE_BODY = 3
@@ -85,11 +86,6 @@ def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str,
     return over, failed
 
 
-def log_of(stack: Stack) -> str:
-    """Return the log of the worker."""
-    return stack.processes["worker"].log.read_text("utf-8")
-
-
 def test_a_worker_that_goes_on_after_an_undo_changes_nothing(stack, people, walk):
     """A worker that was stopped in a run changes nothing when it goes on after the run's undo.
 
@@ -135,13 +131,8 @@ def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
     The command, or Redis' answer, is on its way while the run is cancelled. It is the last question
     before the body of the only call of a fix.
     """
-    off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.patch(off)
-    people.look()
-    connected.since = people.change
-    connected.type(f"/fix {MAILBOX}")
-    connected.open(connected.card("a sign-in card", "ask_administrator", link=True))
-    plan, before = connected.card("the plan of the fix", "approve"), judge.written(people)
+    people.mailbox(MAILBOX, smtp_auth_disabled=True)
+    plan, before = connected.planned("/fix"), judge.written(people)
     asked = Kill(Victim.HOST, question=replace(question, skip=BEFORE_THE_BODY))
     pauser = Pauser(stack, (asked,), relay)
     pauser.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from practice.client import does
 from practice.conversation import Walk, apps, fresh, words
 
+SHARES_STACK = True
 OWN = "Webex email bot, rehearsal and check"
 
 

@@ -11,9 +11,7 @@ import io
 import os
 import re
 import subprocess
-import sys
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from practice.conversation import apps, fresh, space
 from practice.environment import ROOT
 from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.stacks import operator
 
 pytestmark = pytest.mark.skipif(
     not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
@@ -117,26 +115,20 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(stack, people, earl
     people.control("POST", "faults", APPS)
     walk.approve(plan)
     people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 20)
-    began = time.monotonic()
-    up = move(stack, ROOT)
-    upgraded, now_running = time.monotonic() - began, versions(stack)
+    up, now_running = move(stack, ROOT), versions(stack)
     walk.consent(60)
     walk.fill_in()
-    began = time.monotonic()
     down = move(stack, earlier)
-    downgraded = time.monotonic() - began
     walk.rehearse()
     walk.answer()
     walk.done()
     left = judge.left(people, walk)
     doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
-    print(  # noqa: T201  figures
-        f"five hosts upgraded in {upgraded:.1f} s, downgraded in {downgraded:.1f} s, doubles {doubles}"
-    )
     assert (now_running, versions(stack)) == ({str(ROOT)}, {str(earlier)})
     assert up + down == [0] * 10
     assert (doubles, len(apps(people)), left.mails) == (0, 1, 1)
-    assert run_here(stack, "audit", "--full").returncode == 0
+    here = {"REDIS_URL": in_redis(stack), "PYTHONPATH": str(ROOT)}
+    assert operator(stack, "audit", "--full", **here).returncode == 0
 
 
 def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
@@ -181,17 +173,3 @@ def test_a_run_goes_on_after_an_upgrade_in_every_stage(stack, people, earlier, s
 def in_redis(stack: Hosts) -> str:
     """Return the address of Redis on this machine, where it is reached without TLS."""
     return f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
-
-
-def run_here(stack: Hosts, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the bot on this machine."""
-    env = stack.processes["worker1"].env | {"REDIS_URL": in_redis(stack), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-m", "bot", *words],
-        env=env,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )

@@ -23,6 +23,8 @@ from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from practice.stack import Stack
 
+SHARES_STACK = True
+
 MAILBOX, ADMIN, TENANT, SPACE = (
     "box0@one.example",
     "admin@one.example",

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from practice.actors import REQUESTER
 from practice.client import People, does, has
 from practice.conversation import DIRECT, words
 
 BOSS, NOBODY = "helpdesk@contoso.com", "left@contoso.com"
 SECOND = "colleague@contoso.com"
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings with two approvers in Webex, and one who has no account there any more."""
-    return {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}
+STACK = {"env": {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}}
+"""Two approvers in Webex, and one who has no account there any more."""
 
 
 def _plan(people: People, who: str, after: int = 0) -> dict[str, Any]:

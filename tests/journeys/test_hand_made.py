@@ -104,9 +104,7 @@ def test_fix_changes_only_what_is_wrong(make, new_walk):
     walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
     signed_in(walk, "/adopt")
     walk.saying("This channel is adopted")
-    walk.type(f"/fix {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("a plan card", "approve"))
+    walk.approve(walk.planned("/fix"))
     walk.people.until(
         "SMTP AUTH switched on", lambda: [each for each in walk.writes() if "CAS" in each]
     )

@@ -13,7 +13,10 @@ from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
 from practice.client import Json, People, does
 from practice.conversation import Walk, fresh, words
+from tests.fixtures.stacks import forget
 from tests.fixtures.watched import WatchedChannels
+
+SHARES_STACK = True
 
 MAILBOX = "support@contoso.com"
 COLLEAGUE = "colleague@contoso.com"
@@ -22,17 +25,12 @@ DIVERTED = {"users": {MAILBOX: {"mailbox": {"forwarding_smtp_address": f"smtp:{S
 LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
-@pytest.fixture(scope="module", params=LANGUAGES)
-def language(request) -> str:
-    """Return the language of the space."""
+@pytest.fixture(params=LANGUAGES)
+def language(request, stack, people) -> str:
+    """Return the language of the space, after the bot has forgotten the mailbox."""
+    forget(stack, MAILBOX)
+    people.ignore_all()
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def env(language) -> dict[str, str]:
-    """Return no settings. Each language has a stack of its own, in which the mailbox is unknown."""
-    assert language in LANGUAGES
-    return {}
 
 
 def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
@@ -50,27 +48,20 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     _check_into_the_fix(people, walk, _check(people, walk, off=True))
     with Redis(port=stack.ports.redis) as redis:
         _incident(people, walk, WatchedChannels.of(stack, redis))
-    _disconnect(people, walk, language)
+    _disconnect(walk, language)
     _press_old(people, walk, done, language)
     _again(people, walk)
 
 
 def _set(people: People, *, off: bool | None) -> None:
     """Turn SMTP AUTH of the mailbox off or on, as an administrator does by hand."""
-    box = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": off}}}}
-    people.patch(box)
-
-
-def _begin(people: People, walk: Walk) -> None:
-    """Ignore the cards so far."""
-    people.look()
-    walk.since = people.change
+    people.mailbox(MAILBOX, smtp_auth_disabled=off)
 
 
 def _check(people: People, walk: Walk, *, off: bool) -> Json:
     """Break or repair the mailbox by hand, and return the verdict."""
     _set(people, off=off)
-    _begin(people, walk)
+    walk.since = people.now()
     walk.type(f"/check {MAILBOX}")
     return walk.card("the verdict", "check", *(["fix"] if off else []), seconds=40)
 
@@ -80,7 +71,7 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
 
     The second and third press the button of a client that was not refreshed.
     """
-    _begin(people, walk)
+    walk.since = people.now()
     people.press(REQUESTER, verdict, "fix")
     sign_in = walk.card("a sign-in card", "ask_administrator", link=True)
     for who in (ADMIN, COLLEAGUE):
@@ -105,7 +96,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     Each time somebody has changed something by hand. The run's card comes to the thread of the
     check, and its plan has grown. In between the fix is canceled and begun again by one press.
     """
-    _begin(people, walk)
+    walk.since = people.now()
     later = Walk(people, MAILBOX, walk.room)
     people.press(REQUESTER, card, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
@@ -116,7 +107,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     assert does(busy) == {"go_on", "begin_again"}
     people.press(ADMIN, busy, "go_on")
     _plan_below(walk, walk.said)
-    _begin(people, walk)
+    walk.since = people.now()
     people.press(REQUESTER, busy, "begin_again")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the next fix", "approve"))
@@ -129,7 +120,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
 
 def _asked(people: People, walk: Walk) -> Json:
     """Ask for a check, and return that message."""
-    _begin(people, walk)
+    walk.since = people.now()
     return people.say(REQUESTER, f"/check {MAILBOX}", walk.room)
 
 
@@ -144,7 +135,7 @@ def _plan_below(walk: Walk, asked: Json) -> Json:
 
 def _fix(people: People, walk: Walk, card: Json) -> None:
     """Fix the channel from this card, which is history after the proof."""
-    _begin(people, walk)
+    walk.since = people.now()
     later = Walk(people, MAILBOX, walk.room)
     people.press(REQUESTER, card, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
@@ -157,7 +148,7 @@ def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
     """Watch the channel, break it, and fix it from the card of the incident."""
     walk.type(f"/watch {MAILBOX}")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
-    _begin(people, walk)
+    walk.since = people.now()
     _set(people, off=True)
     for _ in range(2):
         watch.look(MAILBOX)
@@ -173,13 +164,9 @@ def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
     walk.type("/status")
 
 
-def _disconnect(people: People, walk: Walk, language: str) -> None:
+def _disconnect(walk: Walk, language: str) -> None:
     """Disconnect the channel."""
-    which = walk.type(f"/undo {MAILBOX}")
-    _begin(people, walk)
-    people.press(REQUESTER, which, title=own_text("button.disconnect", language))
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.approve(walk.planned("/undo", own_text("button.disconnect", language)))
     walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
 
 
@@ -194,8 +181,6 @@ def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
 def _again(people: People, walk: Walk) -> None:
     """Set the channel up again."""
     fresh(people)
-    _begin(people, walk)
-    walk.revealed = False
-    walk.worked = len(walk._tasks())  # noqa: SLF001  the tasks so far
+    walk.since, walk.revealed, walk.worked = people.now(), False, len(walk.tasks())
     walk.approve(walk.plan())
     walk.to_the_proof()

@@ -13,6 +13,8 @@ import pytest
 from practice.client import People
 from practice.conversation import Walk, apps, band, words
 
+SHARES_STACK = True
+
 CARDS_MAY_LAG = {"test_webex_that_refuses_edits_and_sends_twice"}
 FOR_NOBODY = "Nobody has to act"
 IDLE_MOST = len(("the first of the steps", "the test mail's", "the end"))
@@ -36,13 +38,8 @@ def reference(people) -> Iterator[People]:
 
 def posted(people: People, since: int) -> list[dict[str, Any]]:
     """Return the bot's cards since that change, except the one that greets the space."""
-    people.look()
-    mine = [
-        each
-        for each in people.messages.values()
-        if each["change"] > since and each["from"].endswith("@webex.bot")
-    ]
-    return [each for each in mine if "This bot connects a mailbox" not in words(each)]
+    greeting = "This bot connects a mailbox"
+    return [each for each in people.posted(since) if greeting not in words(each)]
 
 
 def said_twice(cards: list[dict[str, Any]]) -> list[str]:

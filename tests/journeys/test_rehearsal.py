@@ -13,11 +13,8 @@ from practice import cardtext
 from practice.client import People, does
 from practice.conversation import FORM, Walk, band, connect_fields, words
 
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings without a mail server for test mails, so that a person sends the test mail."""
-    return {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}
+STACK = {"env": {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}}
+"""No mail server for test mails, so that a person sends the test mail."""
 
 
 @pytest.fixture
@@ -34,7 +31,7 @@ def secrets(people: People) -> list[Any]:
     return list(people.tenant()["applications"][0]["passwordCredentials"])
 
 
-LOG = "auditLogs/signIns"
+LOG, READ = "auditLogs/signIns", "the token was generated"
 
 
 def looks(people: People) -> int:
@@ -58,31 +55,19 @@ def test_a_rehearsal_claims_no_token(people, at_form, numbered):
     walk.saying("Rehearsal succeeded", seconds=40)
     seen = looks(people)
     people.until("two more looks at the log", lambda: looks(people) >= seen + 3, 60)
-    assert ("token_saved" in offered(people, form), READ in shown(people, form)) == (True, False)
+    assert ("token_saved" in does(people.renewed(form)), READ in words(people.renewed(form))) == (
+        True,
+        False,
+    )
     people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
     people.control("POST", "connect/generate_token", {"as": walk.mailbox})
     if not numbered:
-        people.until("the token in the log", lambda: READ in shown(people, form), 60)
+        people.until("the token in the log", lambda: READ in words(people.renewed(form)), 60)
     people.control("POST", "connect/save", {})
     people.press(walk.requester, form, "token_saved")
-    people.until("no button for it", lambda: "token_saved" not in offered(people, form))
-    assert "the token is saved" in shown(people, form)
+    people.until("no button for it", lambda: "token_saved" not in does(people.renewed(form)))
+    assert "the token is saved" in words(people.renewed(form))
     people.patch({"log_numbers_itself": False})
-
-
-READ = "the token was generated"
-
-
-def offered(people: People, form: Any) -> set[str]:
-    """Return the buttons of the form's card as it is now."""
-    people.look()
-    return does(people.messages[form["id"]])
-
-
-def shown(people: People, form: Any) -> str:
-    """Return the text of the form's card as it is now."""
-    people.look()
-    return words(people.messages[form["id"]])
 
 
 def test_wrong_user_then_smtp_off_then_skipped(people, at_form):

@@ -75,31 +75,13 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people, new_walk):
     _undo(people, walk, before)
 
 
-def _again(walk: Any, command: str) -> Any:
-    """Type a command for the connected channel, sign in, and return its plan."""
-    walk.people.look()
-    walk.since, walk.worked = walk.people.change, len(tasks(walk))
-    card = walk.type(f"{command} {SHARED}")
-    if command == "/undo":
-        walk.people.press(walk.requester, card, title="Disconnect")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    return walk.card(f"the plan of {command}", "approve")
-
-
-def tasks(walk: Any) -> list[Any]:
-    """Return the tasks about the mailbox so far."""
-    items = walk.people.control("GET", "agent/tasks")["items"]
-    return [each for each in items if SHARED in str(each)]
-
-
 def _fix(people: People, walk: Any) -> None:
     """Take Send As away, and check that a fix gives it back and proves it.
 
     The proof is a login and an answer.
     """
-    users = {SHARED: {"mailbox": {"send_as": []}}}
-    people.patch({"users": users})
-    plan = _again(walk, "/fix")
+    people.mailbox(SHARED, send_as=[])
+    plan = walk.planned("/fix")
     assert "1 change to approve" in words(plan)
     assert f"granted to {AGENT}" in words(plan)
     walk.approve(plan)
@@ -117,7 +99,7 @@ def grants_of_the_delegate(people: People) -> list[str]:
 
 def _undo(people: People, walk: Any, before: list[str]) -> None:
     """Check that an undo takes back everything that the delegate was given, from both mailboxes."""
-    plan = _again(walk, "/undo")
+    plan = walk.planned("/undo", "Disconnect")
     assert "Remove-RecipientPermission" in str(plan["card"])
     walk.approve(plan)
     walk.saying("is disconnected: the previous values are restored", 60)

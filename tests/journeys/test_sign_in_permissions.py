@@ -59,12 +59,6 @@ def sign_in_card(walk: Walk) -> Json:
     return walk.card("a sign-in card", "ask_administrator", link=True)
 
 
-def fresh_cards(walk: Walk) -> None:
-    """Let the walk look only at cards that are posted from now on."""
-    walk.people.look()
-    walk.since = walk.people.change
-
-
 def test_no_permission_is_used_before_its_approval(people, new_walk):
     """A setup signs in once.
 
@@ -93,9 +87,8 @@ def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> No
 
     The change is made by the person's role in Exchange.
     """
-    change = {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.patch(change)
-    fresh_cards(walk)
+    people.mailbox(walk.mailbox, smtp_auth_disabled=True)
+    walk.since = people.now()
     walk.type(f"/fix {walk.mailbox}")
     card = sign_in_card(walk)
     assert (writing(asked(card)), "Policy.Read.All" in asked(card)) == (set(), True)
@@ -106,8 +99,7 @@ def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> No
 
 
 def _mailbox(people: People, walk: Walk) -> Json:
-    found: Json = people.tenant()["users"][walk.mailbox]["mailbox"]
-    return found
+    return people.tenant()["users"][walk.mailbox]["mailbox"]
 
 
 def _break_the_app(people: People) -> str:
@@ -127,7 +119,7 @@ def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
     The check found the app wrong, so the sign-in asks for apps at once, and for no grants.
     """
     _break_the_app(people)
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.type(f"/check {walk.mailbox}")
     check = walk.people.wait_for(
         "a check that offers a sign-in",
@@ -139,7 +131,7 @@ def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
     verdict = walk.people.wait_for(
         "the verdict", lambda each: each["id"] == check["id"] and "fix" in does(each), 60
     )
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.people.press(walk.requester, verdict, "fix")
     card = sign_in_card(walk)
     assert writing(asked(card)) == {APPS}
@@ -155,14 +147,14 @@ def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, wal
     The first sign-in only reads. The second one asks for the permission of the approved plan.
     """
     _break_the_app(people)
-    fresh_cards(walk)
+    walk.since = people.now()
     before = now(people)
     walk.type(f"/fix {walk.mailbox}")
     card = sign_in_card(walk)
     assert writing(asked(card)) == set()
     walk.open(card)
     plan = walk.card("the plan of the fix", "approve")
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.approve(plan)
     again = sign_in_card(walk)
     assert (APPS in words(again), writing(asked(again))) == (True, {APPS})
@@ -177,7 +169,7 @@ def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
 
     The sign-in asks for apps and grants, and for no permission beyond its own.
     """
-    fresh_cards(walk)
+    walk.since = people.now()
     before = now(people)
     which = walk.type(f"/undo {walk.mailbox}")
     people.press(walk.requester, which, title="Disconnect")

@@ -8,8 +8,6 @@ check to its finding. The round of tokens is one lookup of the endpoint and one 
 in the same run, is every call one after the other.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

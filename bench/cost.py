@@ -4,8 +4,6 @@ The baseline for the calls is the number of changes in the plan. A setup with mo
 changes writes something twice. A second setup of a channel that is set up writes nothing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 With these channels, a check of all channels can be measured without hundreds of conversations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ The baseline is the same number of single checks, which would read a tenant's da
 channel.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ is killed and started again, as a platform does. The baseline is RQ's own defaul
 dead worker's job after 808 s; that time is not waited for here.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import time

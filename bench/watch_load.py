@@ -6,8 +6,6 @@ tenants side by side, so 20 tenants take twice as long as ten or fewer of the sa
 processor seconds grow with the channels.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """People who use the practice cloud, for the demo and the journey tests."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Callable, Iterator

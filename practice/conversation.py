@@ -3,8 +3,6 @@
 A test can leave the conversation at any point.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from contextlib import suppress

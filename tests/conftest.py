@@ -3,8 +3,6 @@
 The tests have a Valkey of their own, on a free port and in a folder of its own.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import random

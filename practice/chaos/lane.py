@@ -1,7 +1,5 @@
 """Stack that runs disturbed setups one after another and compares each with an undisturbed one."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ the animation is written here (developers.google.com/speed/webp/docs/riff_contai
 program is needed.
 """
 
-from __future__ import annotations
-
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator

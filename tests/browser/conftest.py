@@ -3,8 +3,6 @@
 The tests of this folder are skipped, with the reason, if no browser is installed.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

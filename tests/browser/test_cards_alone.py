@@ -4,8 +4,6 @@ Each card is drawn in light and dark, wide and narrow. With PICTURES=1 the sheet
 are taken again.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from base64 import b64encode

@@ -3,8 +3,6 @@
 The card, the drawing of the mail's way and the switch name the same place.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from adaptive_cards.texts import text

@@ -4,8 +4,6 @@ The module :mod:`tests.browser.walks` says which actions are counted. Panels tha
 answers of services, and words of people stay in English (docs/languages.md).
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from typing import Any

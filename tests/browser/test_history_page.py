@@ -1,7 +1,5 @@
 """Page of a channel's history in a real browser: in both themes, from 320 px to 1280 px."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta

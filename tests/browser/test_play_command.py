@@ -3,8 +3,6 @@
 It prints one address, ends on Ctrl-C, and says clearly why it cannot start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

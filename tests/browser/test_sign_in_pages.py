@@ -1,7 +1,5 @@
 """Pages around a sign-in in a real browser: their cookie, the way to Microsoft, and their look."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

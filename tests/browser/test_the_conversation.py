@@ -3,8 +3,6 @@
 A newcomer who reads only the page gets a channel, with a mouse and with the keyboard alone.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 The page says that it is practice, and refuses strangers.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 With PICTURES=1 docs/pictures/story.webp is taken again.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One stack of all processes for each module; every test brings its own kills."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 

@@ -3,8 +3,6 @@
 The bot sends nothing to a host whose certificate is not valid, and goes on by itself later.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

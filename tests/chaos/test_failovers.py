@@ -1,7 +1,5 @@
 """Setups while another Redis becomes the primary."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ The module ``test_outages.py`` has a setup with a full memory, and one with a fu
 append-only file.
 """
 
-from __future__ import annotations
-
 import resource
 import shlex
 import subprocess

@@ -3,8 +3,6 @@
 The real processes run. The steps are those of docs/operations.md.
 """
 
-from __future__ import annotations
-
 import shlex
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ The setup ends as if nothing had happened. Every run has three kills. A kill com
 after a call, and hits the job, its worker, or everything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 A container's limit and an exhausted machine look the same to the bot.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

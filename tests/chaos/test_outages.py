@@ -3,8 +3,6 @@
 Redis is down, full or empty.
 """
 
-from __future__ import annotations
-
 import contextlib
 import resource
 import shlex

@@ -3,8 +3,6 @@
 Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP that is sent here.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

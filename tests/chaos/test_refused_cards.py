@@ -1,7 +1,5 @@
 """Spaces in which Webex takes no cards: archived during a run, or locked (423) for a while."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 The module ``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
 """
 
-from __future__ import annotations
-
 from practice.client import does
 from practice.conversation import Walk, apps, fresh, words
 

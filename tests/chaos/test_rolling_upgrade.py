@@ -5,8 +5,6 @@ last change of the product, if its data has the same layout. A clone without tha
 of depth 1, skips the test. The hosts are those of ``test_several_hosts.py``.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

@@ -1,7 +1,5 @@
 """Failovers by a real Sentinel, which the product asks for the primary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -3,8 +3,6 @@
 Each host has a network and process numbers of its own.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ The other host runs from the beginning. The module ``test_pauses.py`` has a host
 later.
 """
 
-from __future__ import annotations
-
 import signal
 from collections import Counter
 from collections.abc import Iterator

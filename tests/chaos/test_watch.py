@@ -1,7 +1,5 @@
 """Worker that dies or freezes in a round of the watch: another takes over and posts one card."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ The run does not wait for its cards, and the queue goes on. An outage of seconds
 and a limit for one space delays no other space.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

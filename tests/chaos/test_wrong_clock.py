@@ -4,8 +4,6 @@ The practice cloud's clock is moved instead of the machine's. Its Date headers, 
 tokens move together, so the product sees no difference.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Requests, and the OpenAPI specifications that they are compared with."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

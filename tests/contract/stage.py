@@ -4,8 +4,6 @@ Each recorded id, name and address that must exist there is replaced with one th
 that the recording did not find is not replaced, so the practice cloud does not find it either.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 The practice cloud answers them.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

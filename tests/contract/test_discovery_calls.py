@@ -1,7 +1,5 @@
 """Requests with which a check finds a channel in a large tenant: few, bounded, and no write."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -3,8 +3,6 @@
 The tests are skipped if the file is missing.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -3,8 +3,6 @@
 The tests are skipped if the file with the specification is missing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 The tests are skipped if the files are missing.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from typing import Any

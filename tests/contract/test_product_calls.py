@@ -3,8 +3,6 @@
 The tests are skipped if the files with the specifications are missing.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit

@@ -5,8 +5,6 @@ is an error that every cmdlet gives. In the second case one of the practice clou
 its place.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from dataclasses import replace

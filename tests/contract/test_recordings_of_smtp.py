@@ -4,8 +4,6 @@ The server speaks the recorded lines. Lines that a recording leaves out are take
 session that is among the recordings.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import re

@@ -1,7 +1,5 @@
 """Recorded traffic of Webex, read by the bot and compared with that of the practice Webex."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

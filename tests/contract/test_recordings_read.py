@@ -4,8 +4,6 @@ Every answer goes over a real connection as it was sent, undecoded. Its outcome 
 recording's expectation.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@ The practice cloud can measure the product only if it answers as the real servic
 counts if the status, the error code, or a key that the product reads differs.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Trial of the bot's assumptions at the practice cloud, where all hold, and at one that is false."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

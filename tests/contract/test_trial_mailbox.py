@@ -1,7 +1,5 @@
 """Trial of a setup and its undo at the terminal, in a practice cloud where all holds or not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Fixtures for runs in a practice cloud with injected faults, real steps and the real engine."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 A fact that could not be read is never called right or wrong.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

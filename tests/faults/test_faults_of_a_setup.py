@@ -4,8 +4,6 @@ Real steps, the real engine and the real HTTP layer run against the practice clo
 A pause costs no time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

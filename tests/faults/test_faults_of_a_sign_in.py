@@ -1,7 +1,5 @@
 """Fault matrix of signing in at Microsoft: each call of msal, and every kind of fault."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any

@@ -3,8 +3,6 @@
 The calls go to Webex Connect's audit log, the contact center and the status page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Each call is made by the part of the product that needs it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any

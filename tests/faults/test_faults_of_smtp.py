@@ -1,7 +1,5 @@
 """Fault matrix of the two SMTP dialogs: sending the test mail, and the login with the token."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

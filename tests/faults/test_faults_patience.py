@@ -3,8 +3,6 @@
 No retry comes earlier, although events or people wake the run.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from jobs.clock import now

@@ -1,7 +1,5 @@
 """True plans: a plan shows every change, an approval covers no other (checklist.toml A4)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

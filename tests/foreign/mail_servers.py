@@ -4,8 +4,6 @@ Dovecot only answers for logins: by XOAUTH2, for which it asks a small HTTP serv
 and by password. Postfix listens on several ports of the loopback, each with one peculiarity.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

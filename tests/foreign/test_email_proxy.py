@@ -3,8 +3,6 @@
 It stands for Webex Connect: another implementation of the same form.
 """
 
-from __future__ import annotations
-
 import configparser
 import os
 import re

@@ -1,7 +1,5 @@
 """Rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any

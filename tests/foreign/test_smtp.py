@@ -1,7 +1,5 @@
 """SMTP probe and test mail against a real Postfix with Dovecot: success, and every refusal."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterator

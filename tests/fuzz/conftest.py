@@ -3,8 +3,6 @@
 ``SEED`` repeats a run, and ``ROUNDS`` multiplies its length.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterator

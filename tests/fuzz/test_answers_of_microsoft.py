@@ -3,8 +3,6 @@
 Whatever they are, they do not say that something does not exist, or that everything is well.
 """
 
-from __future__ import annotations
-
 from random import Random
 from typing import Any
 

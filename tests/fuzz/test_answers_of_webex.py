@@ -1,7 +1,5 @@
 """Odd answers of Webex to the bot's reads: each command and each press is answered all the same."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

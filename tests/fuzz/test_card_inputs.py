@@ -1,7 +1,5 @@
 """Random inputs in every field of a card, through the handling of a press."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

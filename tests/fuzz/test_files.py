@@ -1,7 +1,5 @@
 """Random mutations of files for ``/explain``: mails, texts and Outlook messages."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 import time

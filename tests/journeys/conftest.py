@@ -1,7 +1,5 @@
 """Walks through one stack for each module, and a check of the calls that the product made."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 The grant is declined, not allowed, given, and withdrawn. Then all channels are checked.
 """
 
-from __future__ import annotations
-
 import itertools
 import signal
 from typing import Any

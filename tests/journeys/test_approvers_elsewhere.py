@@ -3,8 +3,6 @@
 Everybody sees who has the plan.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.actors import REQUESTER

@@ -3,8 +3,6 @@
 A change in Webex Connect that stops mail is named as a suspect, with who made it and when.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 People get a clear answer, their values are kept, and nothing is changed.
 """
 
-from __future__ import annotations
-
 import base64
 
 import pytest

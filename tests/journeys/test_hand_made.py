@@ -1,7 +1,5 @@
 """Channel that people made by hand: found by a check, kept, and served like any other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

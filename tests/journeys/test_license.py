@@ -1,7 +1,5 @@
 """License that is removed in the middle of a setup: it is named, with who assigns it again."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

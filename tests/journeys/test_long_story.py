@@ -4,8 +4,6 @@ After each wait, no card in any room may be untrue (tests/fixtures/true_cards.py
 for buttons and not for words.
 """
 
-from __future__ import annotations
-
 import pytest
 from redis import Redis
 

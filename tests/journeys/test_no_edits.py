@@ -3,8 +3,6 @@
 The space is not filled with cards that ask for nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Plan cards and their buttons in tenants that are not in the expected state."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.client import People, does

@@ -3,8 +3,6 @@
 The bot reads the registration in Webex Connect's audit log.
 """
 
-from __future__ import annotations
-
 from practice.client import does
 from practice.conversation import words
 

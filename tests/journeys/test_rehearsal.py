@@ -3,8 +3,6 @@
 No probe server runs here, so a person sends the test mail.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Shared mailbox in its usual state: its own account may not sign in, so a delegate does."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -3,8 +3,6 @@
 Each failure has its own words and a way to continue.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Permissions that the sign-ins of a setup, a fix and an undo request at Microsoft."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 

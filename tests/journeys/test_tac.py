@@ -1,7 +1,5 @@
 """Way from ``/tac`` to the one file for Cisco TAC, in a space and in a 1:1 message."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

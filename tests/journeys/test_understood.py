@@ -3,8 +3,6 @@
 Buttons run the command that they meant, and nothing else runs.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

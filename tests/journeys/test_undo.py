@@ -3,8 +3,6 @@
 Changes that other people have made since then stay.
 """
 
-from __future__ import annotations
-
 import signal
 from functools import reduce
 from operator import getitem

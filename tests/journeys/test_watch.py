@@ -1,7 +1,5 @@
 """Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 The messages of a setup, a check and a fix in all rooms together are few.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -4,8 +4,6 @@ A process of its own takes ten times as long, because it imports the bot. It is 
 process: its start, its environment, its signals and its end.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Story of ``make demo`` on a real run, which is short and uses the words of the cards."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -5,8 +5,6 @@ and plays the proxy in front of the bot. The practice cloud takes the place of W
 The seconds are printed.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -3,8 +3,6 @@
 In these tests a PATH of the test's own replaces the real programs.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

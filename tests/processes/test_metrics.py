@@ -1,7 +1,5 @@
 """Page /metrics of the real web process, and the files under deploy/ that use its names."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What a process has of its own: its connection to Webex, the lines of its log, and its locks."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

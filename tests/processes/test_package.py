@@ -1,7 +1,5 @@
 """Wheel of the product: built, installed into an empty venv, and started from another folder."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 A signed webhook has to pass unchanged.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Jobs and events that workers in processes of their own take, are killed with, or must not run."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Real Redis servers: a demoted one, one of another program, one with TLS, and the embedded one."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

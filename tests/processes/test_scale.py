@@ -1,7 +1,5 @@
 """Measurements of ``make scale`` with a few channels, and of the memory."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Whole site of ``make site``, built in strict mode by MkDocs."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 It delays neither the webhook nor the first page of a sign-in.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Processes that cannot do their work, say why in a sentence, and end."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -3,8 +3,6 @@
 The eye is the worker's own look in a process of its own. For this process an hour is a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Days of the watch in virtual time, with the real rounds, incidents, cards and stores."""
 
-from __future__ import annotations
-
 import pytest
 from redis import Redis
 

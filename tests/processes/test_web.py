@@ -1,7 +1,5 @@
 """Web process: its answers, its end, its patience with stalled clients, and its WSGI object."""
 
-from __future__ import annotations
-
 import http.client
 import select
 import signal

@@ -1,7 +1,5 @@
 """Real worker: what it takes, when it ends, what its check says, and the lines of its log."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

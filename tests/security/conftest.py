@@ -1,7 +1,5 @@
 """One stack per module, people who should get nothing, and presses that no card offers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any

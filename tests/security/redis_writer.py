@@ -1,7 +1,5 @@
 """Intruder who can read and write Redis, and does not have ENCRYPTION_KEYS."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from dataclasses import dataclass

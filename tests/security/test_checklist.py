@@ -1,7 +1,5 @@
 """Items of the checklist in checklist.toml, each with its tests."""
 
-from __future__ import annotations
-
 import ast
 import tomllib
 from functools import cache

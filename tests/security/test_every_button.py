@@ -4,8 +4,6 @@ The verbs come from the registry. A new verb must be added to an audience in
 ``tests/security/verbs.toml``, or the first test fails.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any

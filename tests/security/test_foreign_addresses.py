@@ -3,8 +3,6 @@
 The tests go through the real processes.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ The attacker gets no secret and runs no code. The real web and worker processes 
 secret of a run waits to be shown.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickle

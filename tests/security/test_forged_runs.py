@@ -3,8 +3,6 @@
 No forged event counts, and everything shows. The real web and worker processes run.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -3,8 +3,6 @@
 The examples are the same in every run. Use `--hypothesis-seed` and more examples to search further.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

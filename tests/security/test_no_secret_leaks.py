@@ -5,8 +5,6 @@ page, the rehearsal, a check, a fix and the file for TAC, with logs at DEBUG. Th
 finished run are pressed again.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import time

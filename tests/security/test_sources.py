@@ -4,8 +4,6 @@ The repository holds no secret, no repr shows one, and no request leaves without
 clients.
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import importlib

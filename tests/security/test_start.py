@@ -3,8 +3,6 @@
 The refusal names the setting and the way to make it.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Verbs of the buttons, by the people who may send them (verbs.toml), and odd values."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -4,7 +4,7 @@ The tests of this folder are skipped, with the reason, if no browser is installe
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def picture(page: Any, name: str, of: Any = None) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser():
     """Chromium, driven by Playwright."""
     library = pytest.importorskip(
         "playwright.sync_api", reason="the package playwright is not installed"
@@ -106,14 +106,14 @@ def opened_space(folder: Path) -> Iterator[PracticeSpace]:
 
 
 @pytest.fixture(scope="module")
-def space(browser, tmp_path_factory) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path_factory):
     """Practice space of the module."""
     with opened_space(tmp_path_factory.mktemp("space")) as running:
         yield running
 
 
 @pytest.fixture
-def person(browser) -> Iterator[Callable[..., Any]]:
+def person(browser):
     """Return a function that opens a window of a browser with cookies of its own."""
     contexts = []
 
@@ -130,7 +130,7 @@ def person(browser) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def visit(browser, space) -> Iterator[Callable[..., Mouse]]:
+def visit(browser, space):
     """Return a function that opens the page in a new browser context.
 
     An error on the console of such a page fails the test.

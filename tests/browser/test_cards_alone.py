@@ -7,7 +7,6 @@ are taken again.
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Nobody:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address():
     """Address of a page that has only the renderer, the host config and the styles."""
     app = Space(Nobody()).app()
     app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
@@ -68,7 +67,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def blank(browser, address) -> Iterator[Any]:
+def blank(browser, address):
     """Page with only the renderer, the host config and the styles of the practice space."""
     page = browser.new_page(viewport={"width": 700, "height": 900})
     page.goto(address)

@@ -6,7 +6,6 @@ The card, the drawing of the mail's way and the switch name the same place.
 import pytest
 
 from adaptive_cards.texts import text
-from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
 from tests.browser.conftest import axe, picture
@@ -22,7 +21,7 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def proven(space) -> PracticeSpace:
+def proven(space):
     """Practice space whose channel is set up through the API, without clicks."""
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:

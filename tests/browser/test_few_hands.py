@@ -5,7 +5,6 @@ answers of services, and words of people stay in English (docs/languages.md).
 """
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ class HandsByPerson(CountedMouse):
 
 
 @pytest.fixture
-def space(browser, tmp_path) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path):
     """Practice space of its own for each setup."""
     with opened_space(tmp_path) as running:
         yield running

@@ -35,7 +35,7 @@ HARMLESS = set(table("settings")["harmless"])
 
 
 @pytest.fixture
-def port() -> int:
+def port():
     """Return a free port, and skip the test if the packages of the page cannot be had."""
     try:
         packages.ensure()

@@ -11,7 +11,6 @@ from werkzeug.serving import make_server
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Services
 from bot.web import secret_page, sign_in
 from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets
 from jobs.runs.run import Kind
@@ -33,7 +32,7 @@ def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def site(services, provider, certificate, webex_script, reply, free_port) -> Iterator[Services]:
+def site(services, provider, certificate, webex_script, reply, free_port):
     """The bot's pages, over https and over plain http, with a fake Microsoft on this machine."""
     title = "Contact center, first line"
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": title}))

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from practice.page.drivers import Keyboard
-from practice.page.host import PracticeSpace
 from tests.browser.conftest import axe, opened_space, picture
 from tests.browser.walks import ADMIN, Setup
 
@@ -26,7 +25,7 @@ GONE_ON = (
 
 
 @pytest.fixture
-def space(browser, tmp_path) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path):
     """Practice space of its own for each test, in which nothing has happened yet."""
     with opened_space(tmp_path) as running:
         yield running

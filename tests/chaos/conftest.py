@@ -1,7 +1,7 @@
 """One stack of all processes for each module; every test brings its own kills."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -14,7 +14,7 @@ AWAY_S = 20.0
 
 
 @pytest.fixture(autouse=True)
-def _true_cards(request) -> Iterator[None]:
+def cards_are_true(request):
     """Assert after a test, when everything runs again, that none of its cards is untrue."""
     if "people" not in request.fixturenames:
         yield
@@ -25,7 +25,7 @@ def _true_cards(request) -> Iterator[None]:
 
 
 @pytest.fixture
-def redis(stack) -> Iterator[Redis]:
+def redis(stack):
     """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
@@ -70,7 +70,7 @@ def goes_on(
 
 
 @pytest.fixture
-def walk(stack, people, request) -> Iterator[Walk]:
+def walk(stack, people, request):
     """Walk in a tenant in its initial state; the walk is canceled at the end."""
     fresh(people)
     if is_second_try(request):

@@ -3,8 +3,6 @@
 The bot sends nothing to a host whose certificate is not valid, and goes on by itself later.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from practice.client import People
@@ -16,7 +14,7 @@ EXPIRED = "certificate has expired"
 
 
 @pytest.fixture(scope="module")
-def people(stack) -> Iterator[People]:
+def people(stack):
     """Everybody in Webex, at an address whose certificate stays valid."""
     everybody = People(f"https://127.0.0.1:{stack.ports.cloud}", stack.ca_path)
     yield everybody
@@ -24,7 +22,7 @@ def people(stack) -> Iterator[People]:
 
 
 @pytest.fixture(autouse=True)
-def valid_again(people) -> Iterator[None]:
+def valid_again(people):
     """Make all certificates valid at the end of each test."""
     yield
     expire(people)

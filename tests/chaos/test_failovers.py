@@ -1,7 +1,6 @@
 """Setups while another Redis becomes the primary."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from jobs.storage import codec, keys
 from practice.conversation import words
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server, Switch
+from tests.fixtures.redis_servers import Server
 from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until
 
@@ -19,21 +18,21 @@ CARDS_MAY_LAG = {"test_a_switch_that_loses_the_last_events"}
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory) -> Iterator[list[Server]]:
+def servers(tmp_path_factory):
     """Two Redis servers, the primary first."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield list(both)
 
 
 @pytest.fixture(scope="module")
-def switch(servers) -> Iterator[Switch]:
+def switch(servers):
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def env(switch) -> dict[str, str]:
+def env(switch):
     """Settings with which the product reaches Redis only through the switch."""
     return {"REDIS_URL": switch.url}
 

@@ -80,7 +80,7 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack, walk):
 
 
 @pytest.fixture
-def elsewhere(stack) -> Path:
+def elsewhere(stack):
     """Data folder of the stack's Redis, in which a backup is restored."""
     return stack.processes["redis"].folder / "data"
 

@@ -1,7 +1,6 @@
 """Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ RESOLVER = "Temporary failure in name resolution"
 
 
 @pytest.fixture(scope="module")
-def names(stack, tmp_path_factory) -> NameService:
+def names(stack, tmp_path_factory):
     """Name service of the product alone, in which all clouds have one name."""
     made = NameService(Path(tmp_path_factory.mktemp("etc")))
     made.write()
@@ -29,14 +28,14 @@ def names(stack, tmp_path_factory) -> NameService:
 
 
 @pytest.fixture(autouse=True)
-def there_again(names) -> Iterator[None]:
+def there_again(names):
     """Make the names resolve again at the end of each test."""
     yield
     names.give_back()
 
 
 @pytest.fixture
-def webex_by_number(stack, names) -> Iterator[None]:
+def webex_by_number(stack, names):
     """Let Webex be found without DNS, so that only the names of the other clouds can be missing."""
     before = {name: stack.processes[name].env for name in ("web", "worker")}
     for name, env in before.items():

@@ -8,7 +8,6 @@ import resource
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -120,7 +119,7 @@ def test_redis_full(people, walk, redis):
 
 
 @pytest.fixture
-def full_disk(stack, redis) -> Iterator[Callable[[], None]]:
+def full_disk(stack, redis):
     """Return a function that stops Redis from writing to its append-only file.
 
     A limit on the file size imitates a full disk. The limit's signal is ignored, so a write fails

@@ -5,7 +5,6 @@ Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from practice.chaos.kills import EFFECTS, QUESTIONS, Kill, Victim, When
 from practice.chaos.lane import QUICK, PatientWalk, undo
 from practice.chaos.relay import Relay
 from practice.client import People
-from practice.conversation import Walk, fresh, space
+from practice.conversation import fresh, space
 from practice.patience import patient
 from practice.stack import Stack
 from tests.fixtures.stacks import log_of
@@ -30,21 +29,21 @@ FORWARDING = next(effect for effect in EFFECTS if effect.name == "M3 forwarding"
 
 
 @pytest.fixture(scope="module")
-def relay() -> Iterator[Relay]:
+def relay():
     """Relay between the product and Redis, as in ``make chaos``."""
     with Relay() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def stack(relay) -> Iterator[Stack]:
+def stack(relay):
     """Stack with short delays of replication, as in ``make chaos``."""
     with relay.stack(QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def walk(stack, people) -> Iterator[Walk]:
+def walk(stack, people):
     """Walk that waits as long as a recovery may take; a second worker is stopped at the end."""
     fresh(people)
     yield PatientWalk(people, MAILBOX, space(people))
@@ -53,7 +52,7 @@ def walk(stack, people) -> Iterator[Walk]:
 
 
 @pytest.fixture(scope="module")
-def connected(stack, people) -> Walk:
+def connected(stack, people):
     """Walk whose mailbox is connected."""
     fresh(people)
     walk = PatientWalk(people, MAILBOX, space(people))

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +20,7 @@ CARDS_MAY_LAG = {
 
 
 @pytest.fixture(autouse=True)
-def open_again(people, walk) -> Iterator[None]:
+def open_again(people, walk):
     """Restore the space at the end of each test, so that it takes messages."""
     yield
     archive(people, walk, archived=False)

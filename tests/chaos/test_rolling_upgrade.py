@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,7 @@ def checkout(commit: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def earlier(tmp_path_factory) -> Path:
+def earlier(tmp_path_factory):
     """Folder with the code of an earlier version whose data has the layout of this version."""
     line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
     commit = os.environ.get("UPGRADE_FROM") or git(*line).decode().strip()
@@ -78,7 +78,7 @@ def earlier(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(earlier) -> Iterator[Hosts]:
+def stack(earlier):
     """All hosts, running the earlier version."""
     with Hosts(earlier, practice=QUICK) as running:
         yield running

@@ -1,7 +1,5 @@
 """Failovers by a real Sentinel, which the product asks for the primary."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from practice.conversation import words
@@ -12,21 +10,21 @@ from tests.fixtures.waiting import until
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory) -> Iterator[tuple[Server, Server]]:
+def servers(tmp_path_factory):
     """Two Redis servers that the Sentinel watches."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield both
 
 
 @pytest.fixture(scope="module")
-def port(servers, tmp_path_factory) -> Iterator[int]:
+def port(servers, tmp_path_factory):
     """Port of the Sentinel."""
     with redis_servers.sentinel(tmp_path_factory.mktemp("sentinel"), servers[0]) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def env(port) -> dict[str, str]:
+def env(port):
     """Settings with the Sentinel's address and a second address at which nobody answers."""
     nobody = free_port()
     hosts = f"127.0.0.1:{nobody},127.0.0.1:{port}"

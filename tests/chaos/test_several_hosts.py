@@ -5,7 +5,7 @@ Each host has a network and process numbers of its own.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -28,14 +28,14 @@ APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": HELD_S}
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Hosts]:
+def stack():
     """All hosts, with short delays of replication."""
     with Hosts(practice=QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def walk(stack, people) -> Iterator[Walk]:
+def walk(stack, people):
     """Walk that waits as long as a recovery may take; every host runs again at the end."""
     fresh(people)
     made = PatientWalk(people, "support@contoso.com", space(people))

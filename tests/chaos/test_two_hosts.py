@@ -6,7 +6,6 @@ later.
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from redis import Redis
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
 from practice.client import People
-from practice.conversation import Walk, apps, fresh, space, words
+from practice.conversation import apps, fresh, space, words
 from practice.stack import SECOND, Stack
 from tests.fixtures.stacks import forget, is_second_try
 
@@ -35,7 +34,7 @@ OVER = "this attempt on the run is over"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack():
     """Stack with short delays of replication, and a second worker."""
     with Stack(practice=QUICK) as running:
         running.start_second()
@@ -43,7 +42,7 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def walk(stack, people, request) -> Iterator[Walk]:
+def walk(stack, people, request):
     """Walk that waits as long as a recovery may take; both hosts go on at the end."""
     fresh(people)
     if is_second_try(request):

@@ -1,7 +1,6 @@
 """Worker that dies or freezes in a round of the watch: another takes over and posts one card."""
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ def incident_cards(people: People, mailbox: str) -> list[Json]:
 
 
 @pytest.fixture(scope="module")
-def boxes(stack, people) -> list[str]:
+def boxes(stack, people):
     """Mailboxes of two channels that work, in one space."""
     fresh(people)
     body = {"name": "Watched", "members": [REQUESTER]}
@@ -45,7 +44,7 @@ def boxes(stack, people) -> list[str]:
 
 
 @pytest.fixture
-def watch(stack) -> Iterator[WatchedChannels]:
+def watch(stack):
     """Watch of the running product."""
     with Redis(port=stack.ports.redis) as redis:
         yield WatchedChannels.of(stack, redis)

@@ -5,7 +5,6 @@ tokens move together, so the product sees no difference.
 """
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,13 +18,13 @@ CLOCKS = {"fast": "-660", "slow": "660"}
 
 
 @pytest.fixture(scope="module", params=CLOCKS)
-def clock(request) -> str:
+def clock(request):
     """Return the kind of error of the machine's clock: fast or slow."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def stack(clock) -> Iterator[Stack]:
+def stack(clock):
     """Stack on a machine with this clock."""
     with Stack(practice={"clock_ahead": CLOCKS[clock]}) as running:
         yield running

@@ -4,7 +4,6 @@ The practice cloud answers them.
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,6 @@ import pytest
 from jobs.clouds.errors import Rejected
 from jobs.microsoft.identity import Identity
 from jobs.settings import Settings
-from practice.cloud import PracticeCloud
 from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
 from tests.fixtures.practice_cloud import whole_cloud
 
@@ -35,13 +33,13 @@ class Registered:
 
 
 @pytest.fixture(scope="module")
-def registered() -> Registered:
+def registered():
     """Keys of the certificates that the operator has uploaded."""
     return Registered(make_pem(), make_pem(rsa_key(1), ends_in=timedelta(days=-1)))
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, registered) -> Iterator[PracticeCloud]:
+def cloud(tmp_path_factory, registered):
     """Whole practice cloud in this process, with the bot's registration."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
@@ -57,14 +55,14 @@ def cloud(tmp_path_factory, registered) -> Iterator[PracticeCloud]:
 
 
 @pytest.fixture
-def http(cloud) -> Iterator[httpx.Client]:
+def http(cloud):
     """HTTP client that trusts the cloud's certificate."""
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as made:
         yield made
 
 
 @pytest.fixture
-def settings(cloud, make_settings) -> Settings:
+def settings(cloud, make_settings):
     """Bot's settings for the cloud, without a credential."""
     return make_settings(
         login_url=cloud.url,

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def large(certificates) -> Any:
+def large(certificates):
     """Tenant with 5,000 apps and a channel that was made by hand.
 
     Each app has a grant for one user or for all.

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not CONTACT_CENTER.is_file(), reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
-def spec() -> Any:
+def spec():
     """Cisco's OpenAPI document, without its patterns, which are in Java's syntax."""
 
     def plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

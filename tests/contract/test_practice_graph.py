@@ -3,7 +3,6 @@
 The tests are skipped if the file with the specification is missing.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -84,7 +83,7 @@ class Graph:
 
 
 @pytest.fixture
-def graph(certificates) -> Iterator[Graph]:
+def graph(certificates):
     """Client of a started practice cloud, with an administrator's token for it."""
     with practice_cloud(certificates) as (cloud, http):
         yield Graph(http, administrators_token(http, cloud.world.settings, SCOPES))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not WEBEX.is_file(), reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
-def spec() -> Any:
+def spec():
     """Cisco's OpenAPI document."""
     return json.loads(WEBEX.read_text("utf-8"))
 

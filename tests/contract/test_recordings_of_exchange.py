@@ -6,7 +6,6 @@ its place.
 """
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -124,7 +123,7 @@ class Tenant:
 
 
 @pytest.fixture(scope="module")
-def tenant(certificates) -> Iterator[Tenant]:
+def tenant(certificates):
     """Tenant of a practice cloud without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield Tenant(cloud, http)

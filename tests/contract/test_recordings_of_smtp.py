@@ -9,11 +9,10 @@ import base64
 import re
 import smtplib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from jobs.causes.cause import CAUSES
@@ -21,7 +20,6 @@ from jobs.causes.reader import read
 from jobs.clouds.errors import CloudError
 from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, meaning_of, send_test_mail
 from practice.mail import sasl
-from practice.microsoft import Cloud
 from tests.contract.recordings import Json, cases, entries, entry, needed
 from tests.fixtures.practice_cloud import practice_cloud
 from tests.fixtures.waiting import LIMIT_S
@@ -112,7 +110,7 @@ def place_of(recorded: Json) -> str:
 
 
 @pytest.fixture(autouse=True)
-def trusted(certificates, monkeypatch) -> None:
+def trusted(certificates, monkeypatch):
     """Let the product trust the server's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
 
@@ -156,14 +154,14 @@ async def test_smtp_is_read(certificates, recorded):
 
 
 @pytest.fixture(scope="module")
-def practice(certificates) -> Iterator[tuple[Cloud, httpx.Client]]:
+def practice(certificates):
     """Practice cloud without delays."""
     with practice_cloud(certificates) as started:
         yield started
 
 
 @pytest.fixture
-def session(practice, certificates) -> Iterator[tuple[list[str], smtplib.SMTP]]:
+def session(practice, certificates):
     """Lines of the server in a session until STARTTLS and the second EHLO, and the connection."""
     lines: list[str] = []
     port = practice[0].world.settings.smtp_port

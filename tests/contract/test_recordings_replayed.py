@@ -5,12 +5,9 @@ counts if the status, the error code, or a key that the product reads differs.
 """
 
 import copy
-from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from practice.microsoft import Cloud
 from practice.microsoft.graph.call import ROUTER
 from tests.contract.product_reads import requests_to_graph, template
 from tests.contract.recordings import Json, compare, differences, entries, has_answer, needed
@@ -58,14 +55,14 @@ async def test_the_requests_to_graph_are_counted():
 
 
 @pytest.fixture(scope="module")
-def practice(certificates) -> Iterator[tuple[Cloud, httpx.Client, str]]:
+def practice(certificates):
     """Practice cloud without delays, and its administrator's token for Graph."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, administrators_token(http, cloud.world.settings, SCOPES)
 
 
 @pytest.fixture
-def stage(practice) -> Iterator[Stage]:
+def stage(practice):
     """Stage in the tenant, which is cleared after the test."""
     made = Stage(*practice)
     policies = copy.deepcopy(made.tenant.policies)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ PLATFORMS = Path(__file__).parents[2] / "docs/platforms"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory) -> Iterator[PracticeCloud]:
+def cloud(tmp_path_factory):
     """Practice cloud with a tenant that lets the bot read, and something in every list."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
         wanted = {
@@ -91,7 +91,7 @@ def fill(cloud: PracticeCloud) -> None:
 
 
 @pytest.fixture
-def env(cloud, monkeypatch) -> dict[str, str]:
+def env(cloud, monkeypatch):
     """Bot's environment for the cloud, and a resolver that knows the domain."""
 
     async def exchangers(domain: str) -> list[str]:
@@ -312,7 +312,7 @@ def path_of(entry: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def entries(env, tmp_path) -> list[dict[str, Any]]:
+def entries(env, tmp_path):
     """Entries of the file that the command writes."""
     file = tmp_path / "trial.txt"
     assert main(["trial", DOMAIN, "--file", str(file)], env) == 0

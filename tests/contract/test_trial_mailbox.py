@@ -1,6 +1,5 @@
 """Trial of a setup and its undo at the terminal, in a practice cloud where all holds or not."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -43,14 +42,14 @@ class Terminal:
 
 
 @pytest.fixture
-def cloud(tmp_path) -> Iterator[PracticeCloud]:
+def cloud(tmp_path):
     """Practice cloud of the test."""
     with whole_cloud(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def env(cloud, redis, redis_url, monkeypatch) -> dict[str, str]:
+def env(cloud, redis, redis_url, monkeypatch):
     """Bot's environment for the cloud, and an empty Redis."""
     return env_for(cloud, monkeypatch) | {"REDIS_URL": redis_url}
 

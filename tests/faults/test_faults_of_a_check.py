@@ -26,7 +26,7 @@ If the verified domains cannot be read, the step says so, and the mailbox user d
 
 
 @pytest.fixture(scope="module")
-def looked_at(connected) -> dict[str, Any]:
+def looked_at(connected):
     """Findings of a check without faults."""
     return dict(_checked(connected, Weather(connected.http)).findings)
 

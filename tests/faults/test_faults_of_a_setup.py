@@ -106,7 +106,7 @@ They are the bot's own grants and the tenant's default policy.
 
 
 @pytest.fixture
-def undo(set_up, weather) -> Any:
+def undo(set_up, weather):
     """Undo of a whole setup that is about to begin."""
     return set_up.after_setup(weather, "undo", Kind.CANCELLED)
 

@@ -1,6 +1,5 @@
 """Fault matrix of signing in at Microsoft: each call of msal, and every kind of fault."""
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -30,7 +29,7 @@ PASSES = {
 
 
 @pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
+def no_waiting():
     """Turn on stamina's test mode, in which tries are as many as usual and follow at once."""
     with stamina.set_testing(True, attempts=TRIES, cap=True):
         yield

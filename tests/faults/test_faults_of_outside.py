@@ -3,7 +3,6 @@
 The calls go to Webex Connect's audit log, the contact center and the status page.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +116,7 @@ class Services:
 
 
 @pytest.fixture
-def services() -> Services:
+def services():
     """Services outside Microsoft."""
     return Services()
 
@@ -135,7 +134,7 @@ def opened(store: RunStore) -> Run:
 
 
 @pytest.fixture
-def look(redis, services, monkeypatch) -> Callable[..., Any]:
+def look(redis, services, monkeypatch):
     """Return a function that looks at one fact through a fault, several times in one check.
 
     The function returns the findings, the seconds and the connection.

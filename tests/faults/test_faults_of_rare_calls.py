@@ -113,7 +113,7 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def tenant(connected) -> dict[str, Any]:
+def tenant(connected):
     """Ids that the rare calls name, in a connected tenant.
 
     The tenant has an authentication policy that forbids passwords, and a mail that arrived.
@@ -171,7 +171,7 @@ def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any])
 
 
 @pytest.fixture(scope="module")
-def calmly(connected, tenant) -> dict[str, Any]:
+def calmly(connected, tenant):
     """Results of each rare call without faults."""
     return {call: outcome(connected, Weather(connected.http), call, tenant)[0] for call in ASKED}
 

@@ -1,6 +1,5 @@
 """Rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +10,6 @@ from adaptive_cards.texts import text
 from practice.client import People, Wanted, does, has
 from practice.conversation import Walk, space, words
 from practice.ports import free_port
-from practice.stack import Stack
 from tests.foreign import mail_servers
 from tests.foreign.mail_servers import MailServers
 
@@ -19,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
+def port():
     """Free port for Postfix, or a skip that says which server is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
@@ -27,13 +25,13 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def env(port: int) -> dict[str, str]:
+def env(port):
     """Settings with which the product logs in at Postfix instead of the practice mail server."""
     return {"SMTP_SERVER": f"localhost:{port}"}
 
 
 @pytest.fixture(scope="module")
-def servers(stack: Stack, port: int) -> Iterator[MailServers]:
+def servers(stack, port):
     """Postfix with the practice cloud's certificate, and a provider that knows its tokens."""
     cloud = stack.folder / "cloud"
     with mail_servers.running(port, (cloud / "server.key", cloud / "server.pem")) as running:

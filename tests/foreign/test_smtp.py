@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +28,7 @@ WORDS = "535 5.7.8 Error: authentication failed"
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[MailServers]:
+def started():
     """Running Postfix and Dovecot, or a skip that says which of them is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
@@ -38,7 +37,7 @@ def started() -> Iterator[MailServers]:
 
 
 @pytest.fixture
-def servers(started, monkeypatch) -> MailServers:
+def servers(started, monkeypatch):
     """Running Postfix and Dovecot, whose trusted certificates the product accepts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(started.trusted))
     return started

@@ -42,14 +42,14 @@ def room(people: People, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def proven(stack, people) -> People:
+def proven(stack, people):
     """People of a stack in which a channel works, in a tenant of its own."""
     fill(stack, people, room(people, SPACE), [MAILBOX], bot_reads=False)
     return people
 
 
 @pytest.fixture
-def channel(proven) -> People:
+def channel(proven):
     """People of a stack whose channel is in a tenant that grants nothing to the bot's app.
 
     A check makes the bot forget a grant that it remembers.

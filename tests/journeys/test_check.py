@@ -4,7 +4,6 @@ A change in Webex Connect that stops mail is named as a suspect, with who made i
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -218,7 +217,7 @@ NO_PROOF = "These changes are possible causes"
 
 
 @pytest.fixture
-def proven(channel) -> Iterator[People]:
+def proven(channel):
     """People of the channel, with an answered mail; the clouds are restored at the end."""
     channel.control("POST", "snapshot")
     mail(channel, "Before")

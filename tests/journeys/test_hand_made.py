@@ -1,6 +1,5 @@
 """Channel that people made by hand: found by a check, kept, and served like any other."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 
 
 @pytest.fixture
-def make(people, new_walk) -> Callable[[str], Walk]:
+def make(people, new_walk):
     """Return a function that makes a channel by hand, in a tenant and a space without the bot.
 
     A channel that a test keeps stays for the other tests, so each of those has its own mailbox.
@@ -33,7 +32,7 @@ def make(people, new_walk) -> Callable[[str], Walk]:
 
 
 @pytest.fixture
-def hand_made(make) -> Walk:
+def hand_made(make):
     """Walk with a channel that people made by hand, of a mailbox that no test keeps."""
     return make(MAILBOX)
 

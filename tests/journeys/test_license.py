@@ -38,7 +38,7 @@ def _verbs(message: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def walk(people, new_walk) -> Any:
+def walk(people, new_walk):
     """Walk whose mailbox has its license again at the end."""
     found = new_walk()
     yield found

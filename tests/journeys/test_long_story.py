@@ -24,7 +24,7 @@ LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
 @pytest.fixture(params=LANGUAGES)
-def language(request, stack, people) -> str:
+def language(request, stack, people):
     """Return the language of the space, after the bot has forgotten the mailbox."""
     forget(stack, MAILBOX)
     people.ignore_all()

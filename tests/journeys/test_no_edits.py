@@ -3,7 +3,6 @@
 The space is not filled with cards that ask for nothing.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ the mail, the end, and whose turn it is.
 
 
 @pytest.fixture
-def reference(people) -> Iterator[People]:
+def reference(people):
     """People of a Webex that refuses edits of cards, with a slow directory."""
     people.control("PUT", "webex/options", {"card_edits": False})
     people.control("PUT", "settings", {"replication_s": 2.0})

@@ -9,14 +9,14 @@ import pytest
 
 from practice import cardtext
 from practice.client import People, does
-from practice.conversation import FORM, Walk, band, connect_fields, words
+from practice.conversation import FORM, band, connect_fields, words
 
 STACK = {"env": {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}}
 """No mail server for test mails, so that a person sends the test mail."""
 
 
 @pytest.fixture
-def at_form(new_walk) -> Walk:
+def at_form(new_walk):
     """Walk that has come to the form of Webex Connect."""
     walk = new_walk()
     walk.approve(walk.plan(profile="least"))

@@ -20,7 +20,7 @@ CHECK = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
 
 
 @pytest.fixture(scope="module")
-def connected(stack, people) -> Walk:
+def connected(stack, people):
     """Walk in a space with a channel that works."""
     body = {"name": SPACE, "members": [REQUESTER]}
     fill(stack, people, str(people.control("POST", "webex/space", body)["id"]), [MAILBOX])

@@ -1,6 +1,5 @@
 """Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ STACK = {"env": {"WATCH_TEST_MAIL": "0"}}
 
 
 @pytest.fixture(scope="module")
-def room(stack, people) -> str:
+def room(stack, people):
     """Id of a space with two channels that work, whose tenant lets the bot read."""
     body = {"name": SPACE, "members": [REQUESTER]}
     made = str(people.control("POST", "webex/space", body)["id"])
@@ -37,7 +36,7 @@ def room(stack, people) -> str:
 
 
 @pytest.fixture(scope="module")
-def watch(stack, room) -> Iterator[WatchedChannels]:
+def watch(stack, room):
     """Watch of the running product."""
     assert room
     with Redis(port=stack.ports.redis) as redis:

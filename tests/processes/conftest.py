@@ -70,7 +70,7 @@ def run(
 
 
 @pytest.fixture
-def spawn() -> Iterator[Spawn]:
+def spawn():
     """Return a function that runs Python with these arguments until the end of the test."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -87,7 +87,7 @@ def spawn() -> Iterator[Spawn]:
 
 
 @pytest.fixture
-def worker(settings, redis, webex_script, reply, tmp_path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings, redis, webex_script, reply, tmp_path):
     """Real ``python -m bot worker``, with a Webex that knows the bot and has no webhook yet.
 
     Its log is worker.log in the test's folder.
@@ -102,7 +102,7 @@ def worker(settings, redis, webex_script, reply, tmp_path) -> Iterator[subproces
 
 
 @pytest.fixture
-def here(capfdbinary, monkeypatch) -> Iterator[Here]:
+def here(capfdbinary, monkeypatch):
     """Return a function that runs a command with this environment and this standard input."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

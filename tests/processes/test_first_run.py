@@ -9,10 +9,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -57,14 +55,14 @@ class Clouds(Stack):
 
 
 @pytest.fixture
-def clouds() -> Iterator[Clouds]:
+def clouds():
     """Practice cloud without the processes of the product."""
     with Clouds() as running:
         yield running
 
 
 @pytest.fixture
-def project(tmp_path) -> Path:
+def project(tmp_path):
     """Folder with a repository of the project's files as they are now, which people can clone."""
     share, work = tmp_path / "share", tmp_path / "work"
     listed = [
@@ -91,7 +89,7 @@ def project(tmp_path) -> Path:
 
 
 @pytest.fixture
-def machine(tmp_path, project) -> Iterator[Machine]:
+def machine(tmp_path, project):
     """Clean machine, with the things that a person brings to it.
 
     These are sudo, an editor, and the address to clone.

@@ -29,7 +29,7 @@ HOOK = {
 
 
 @pytest.fixture
-def env(webex_script, redis_url, redis) -> dict[str, str]:
+def env(webex_script, redis_url, redis):
     """Return a whole environment of settings for the scripted clouds."""
     clouds = dict.fromkeys(("WEBEX_API_URL", "MICROSOFT_LOGIN_URL"), webex_script.url)
     return ENV | clouds | {"REDIS_URL": redis_url}

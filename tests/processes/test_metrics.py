@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ LANGUAGE = {
 
 
 @pytest.fixture
-def web(redis_url, redis, free_port, tmp_path) -> Iterator[str]:
+def web(redis_url, redis, free_port, tmp_path):
     """Address of a real web process that shows /metrics. Its Redis has a value for every metric."""
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)

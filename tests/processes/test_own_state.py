@@ -138,7 +138,7 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def holder(spawn, redis, redis_url) -> subprocess.Popen[bytes]:
+def holder(spawn, redis, redis_url):
     """Process that has taken the lock."""
     process = spawn("-c", TAKE, redis_url, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"taken\n"

@@ -34,7 +34,7 @@ def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory) -> Path:
+def source(tmp_path_factory):
     """Folder with a copy of the project's files."""
     made = tmp_path_factory.mktemp("source")
     for name in (*PACKAGES, "deploy", "docs"):
@@ -45,7 +45,7 @@ def source(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(source, tmp_path_factory) -> Path:
+def wheel(source, tmp_path_factory):
     """Wheel that is built from a copy of the project; skipped if pip can get no build back end."""
     made = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
@@ -57,7 +57,7 @@ def wheel(source, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(source, wheel, tmp_path_factory) -> Path:
+def sdist(source, wheel, tmp_path_factory):
     """Source distribution, built with the locked build back end."""
     folder, made = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("sdist")
     venv.create(folder, with_pip=True)
@@ -102,7 +102,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel):
 
 
 @pytest.fixture(scope="module")
-def command(wheel, tmp_path_factory) -> Path:
+def command(wheel, tmp_path_factory):
     """Command in an empty venv that has only the wheel and the dependencies of the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)

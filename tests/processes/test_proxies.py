@@ -8,7 +8,6 @@ import hmac
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +34,7 @@ http {{
 
 
 @pytest.fixture
-def web(redis_url, tmp_path, free_port) -> Iterator[int]:
+def web(redis_url, tmp_path, free_port):
     """Port of a web process."""
     env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
     with running("web", env, cwd=tmp_path):

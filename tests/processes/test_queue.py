@@ -80,7 +80,7 @@ EventQueue(Redis.from_url(sys.argv[1])).process(sys.argv[2], handle)
 
 
 @pytest.fixture
-def events(redis) -> EventQueue:
+def events(redis):
     """Queue with one event that has just arrived."""
     made = EventQueue(redis)
     assert made.add(EVENT)
@@ -88,7 +88,7 @@ def events(redis) -> EventQueue:
 
 
 @pytest.fixture
-def worker(spawn, events, redis_url) -> subprocess.Popen[bytes]:
+def worker(spawn, events, redis_url):
     """Worker process that has begun to handle the event."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     process = spawn("-c", WORKER, redis_url, EVENT.key, **pipes)

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from jobs.storage.connection import (
     open_redis,
 )
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server, Switch, answers
+from tests.fixtures.redis_servers import Server, answers
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import ENV
 
@@ -38,14 +37,14 @@ COPY = "return redis.call('set', KEYS[1], ARGV[1])"
 
 
 @pytest.fixture
-def servers(tmp_path) -> Iterator[list[Server]]:
+def servers(tmp_path):
     """Primary and its replica, in this order."""
     with redis_servers.pair(tmp_path) as both:
         yield list(both)
 
 
 @pytest.fixture
-def switch(servers) -> Iterator[Switch]:
+def switch(servers):
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
@@ -219,7 +218,7 @@ def test_the_sentinels_are_asked_again(servers, tmp_path):
 
 
 @pytest.fixture
-def serve(spawn, free_port, tmp_path) -> Callable[[], subprocess.Popen[bytes]]:
+def serve(spawn, free_port, tmp_path):
     """Return a function that starts ``python -m bot redis`` and waits until it answers."""
 
     def start() -> subprocess.Popen[bytes]:
@@ -285,7 +284,7 @@ sys.exit(redis_server.main(0, Path("data"), stand_by=True))
 
 
 @pytest.fixture
-def embedded(spawn, tmp_path) -> Callable[[int], subprocess.Popen[bytes]]:
+def embedded(spawn, tmp_path):
     """Return a function that starts a worker's embedded server, for which this port is usual."""
     env = {name: ENV[name] for name in ("PATH", "PYTHONPATH")}
     return lambda port: spawn("-c", EMBEDDED, port, cwd=tmp_path, env=env)

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,7 +66,7 @@ class _Handler(Quiet):
 
 
 @pytest.fixture
-def login() -> Iterator[Dripping]:
+def login():
     """Slow login service that listens on loopback."""
     service = Dripping()
     handler = type("Handler", (_Handler,), {"service": service})
@@ -79,7 +78,7 @@ def login() -> Iterator[Dripping]:
 
 
 @pytest.fixture
-def address(services, login, free_port, webex_script) -> Iterator[str]:
+def address(services, login, free_port, webex_script):
     """Address of a real web process that uses this login service."""
     env = {
         "WEBEX_WEBHOOK_SECRET": SECRET,

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -31,7 +30,7 @@ from tests.processes.conftest import ENV, run
 
 
 @pytest.fixture
-def guarded(free_port, tmp_path) -> Iterator[int]:
+def guarded(free_port, tmp_path):
     """Port of a Redis with a password."""
     server = redis_servers.Server(tmp_path, free_port, ("--requirepass", "the-right-word"))
     server.start()
@@ -240,7 +239,7 @@ def test_a_bad_address_of_sentinels_ends_the_process(here):
 
 
 @pytest.fixture
-def guarded_sentinel(tmp_path) -> Iterator[int]:
+def guarded_sentinel(tmp_path):
     """Port of a Sentinel with a password, which watches a Redis without one."""
     with (
         redis_servers.pair(tmp_path / "pair") as (primary, _),

@@ -3,7 +3,6 @@
 The eye is the worker's own look in a process of its own. For this process an hour is a second.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +46,7 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[Played]:
+def played():
     """Running product whose tenant lets the bot read, with a channel and the eye of the watch."""
     with Stack(practice=SETTINGS, env=NO_LOG) as stack:
         people = stack.people()

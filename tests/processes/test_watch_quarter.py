@@ -3,12 +3,12 @@
 import pytest
 from redis import Redis
 
-from bench.watch_judge import Judged, judge
-from bench.watch_quarter import Quarter, simulate
+from bench.watch_judge import judge
+from bench.watch_quarter import simulate
 
 
 @pytest.fixture(scope="module")
-def played(redis_url) -> tuple[Quarter, Judged]:
+def played(redis_url):
     """Three simulated days with 20 channels in 2 tenants, on a Redis that is empty before."""
     with Redis.from_url(redis_url) as redis:
         redis.flushall()

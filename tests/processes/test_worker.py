@@ -213,7 +213,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines(worker, redis, webex_script, tmp_path) -> Lines:
+def lines(worker, redis, webex_script, tmp_path):
     """Return a function that returns the lines so far of a real worker's log.
 
     The worker's webhooks are in order.

@@ -1,6 +1,6 @@
 """One stack per module, people who should get nothing, and presses that no card offers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ class Presses:
 
 
 @pytest.fixture(scope="module")
-def presses(stack, people) -> Iterator[Presses]:
+def presses(stack, people):
     """Sender of inputs for cards that no button sends."""
     redis = Redis(port=stack.ports.redis)
     yield Presses(people, redis)
@@ -64,7 +64,7 @@ def presses(stack, people) -> Iterator[Presses]:
 
 
 @pytest.fixture(scope="module")
-def new_walk(people) -> Iterator[Callable[..., Walk]]:
+def new_walk(people):
     """Return a function that starts walks in a tenant in its initial state.
 
     Each walk has a space of its own, if no room is given.
@@ -79,7 +79,7 @@ def new_walk(people) -> Iterator[Callable[..., Walk]]:
 
 
 @pytest.fixture(scope="module")
-def writer(stack) -> Iterator[Writer]:
+def writer(stack):
     """Intruder with access to the stack's Redis."""
     redis = Redis(port=stack.ports.redis)
     yield Writer(stack, redis)
@@ -87,7 +87,7 @@ def writer(stack) -> Iterator[Writer]:
 
 
 @pytest.fixture
-def planned(people, new_walk) -> Iterator[tuple[Walk, str, str]]:
+def planned(people, new_walk):
     """Walk whose run waits for both approvals, with the ids of run and plan.
 
     The walk is canceled at the end.

@@ -5,7 +5,6 @@ The verbs come from the registry. A new verb must be added to an audience in
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def planned(people, new_walk) -> tuple[Walk, Json]:
+def planned(people, new_walk):
     """Walk whose run waits for its approvals, also for the whole tenant's, and its plan card."""
     walk = new_walk("service@contoso.com")
     fresh(people, dehydrated=True)
@@ -45,7 +44,7 @@ def planned(people, new_walk) -> tuple[Walk, Json]:
 
 
 @pytest.fixture(scope="module")
-def right(planned) -> Json:
+def right(planned):
     """Inputs that the buttons of the plan card really send."""
     walk, card = planned
     data = next(
@@ -216,7 +215,7 @@ def test_strange_inputs(presses, planned, right, kind):
 
 
 @pytest.fixture
-def twice(stack, new_walk) -> Iterator[Callable[[str], Walk]]:
+def twice(stack, new_walk):
     """Return a function that starts walks of people who press twice.
 
     The tenant needs the tenant-wide change. The walks are canceled at the end. The bot forgets the

@@ -29,7 +29,7 @@ STACK = {"env": {"APPROVERS": APPROVER}}
 
 
 @pytest.fixture
-def redis(presses) -> Redis:
+def redis(presses):
     """Connection to the bot's own Redis."""
     return presses.redis
 

@@ -7,7 +7,6 @@ secret of a run waits to be shown.
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from bot.links import LIFE
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from jobs.storage import codec
 from practice.client import links
-from practice.conversation import Walk, fresh, words
+from practice.conversation import fresh, words
 from practice.stack import Stack
 from tests.fixtures.serving import Quiet, Server, serving
 from tests.security.channel_life import SHAPES
@@ -37,7 +36,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def waiting(people, new_walk) -> tuple[Walk, Json, str]:
+def waiting(people, new_walk):
     """Walk whose client secret waits to be shown, the card with the link, and the run's id."""
     fresh(people)
     walk = new_walk()
@@ -151,7 +150,7 @@ class Payload:
 
 
 @pytest.fixture
-def listener() -> Iterator[tuple[str, list[str]]]:
+def listener():
     """Address of a web server of the intruder, and the list of the requests that it got."""
     seen: list[str] = []
 

@@ -8,7 +8,6 @@ import hmac
 import json
 import re
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -38,7 +37,7 @@ STACK = {"env": {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}}
 
 
 @pytest.fixture(scope="module")
-def hook(stack) -> Callable[..., httpx.Response]:
+def hook(stack):
     """Return a function that sends a body to the webhook, signed with ``key``.
 
     ``headers`` may replace the signature.

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -17,7 +17,6 @@ import pytest
 import stamina
 from aiosmtplib import SMTPResponse
 from cryptography.fernet import Fernet
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from bot.chat.parsing import nearest, parse_command
@@ -63,7 +62,7 @@ TEXT = st.text(max_size=300) | st.just(HOSTILE)
 
 
 @pytest.fixture
-def services(redis) -> Services:
+def services(redis):
     """Services of the bot's conversation, with clouds at addresses at which nobody listens."""
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings(
@@ -87,7 +86,7 @@ def services(redis) -> Services:
 
 
 @pytest.fixture
-def browser(services) -> FlaskClient:
+def browser(services):
     """HTTP client at the webhook and the pages of the bot."""
     app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages])
     app.config["SERVICES"] = services
@@ -95,7 +94,7 @@ def browser(services) -> FlaskClient:
 
 
 @pytest.fixture
-def hasty() -> Iterator[None]:
+def hasty():
     """Let each call have one try, without a pause."""
     with stamina.set_testing(True, attempts=1):
         yield

@@ -50,7 +50,7 @@ STACK = {"env": {"LOG_LEVEL": "DEBUG"}}
 
 
 @pytest.fixture(scope="module")
-def life(stack, people) -> Life:
+def life(stack, people):
     """Lead the whole life of a channel once."""
     walk = CrowdedWalk(people, "support@contoso.com", "Contact center")
     walk.life = lived = Life(walk)
@@ -64,7 +64,7 @@ def life(stack, people) -> Life:
 
 
 @pytest.fixture(scope="module")
-def haystacks(stack, people, life) -> dict[str, bytes]:
+def haystacks(stack, people, life):
     """Contents of every place that may hold no secret, by name.
 
     The places are Redis and its files, logs, every version of everything posted in Webex, and the

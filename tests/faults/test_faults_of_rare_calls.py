@@ -1,6 +1,7 @@
-"""Fault matrix of the calls that only some tenants cause.
+"""Fault matrix of a check, and of the calls that only some tenants cause.
 
-Each call is made by the part of the product that needs it.
+Each call is made by the part of the product that needs it. In a check every fact has a finding,
+although calls to a cloud fail, and a fact that could not be read is never called right or wrong.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,17 +12,84 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
+from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Access, State
+from jobs.probes import checks_for
 from jobs.probes.sign_ins import AuthenticationPolicy
+from jobs.runtime import no_listener
 from practice.mail.trace import Event as Passed, Row
 from practice.virtual_time import carry_out
 from tests.faults.rides import Country
 from tests.faults.weather import BY_NAME, FAULTS, LISTED, Weather
 
+BLIND = {State.UNKNOWN, State.SKIPPED}
+MOST_CALLS = 300
 FOR_GOOD = 1_000_000
+LEFT_TO_ANOTHER = {"tenant"}
+"""Step that may have a definite result although every call fails.
+
+If the verified domains cannot be read, the step says so, and the mailbox user decides.
+"""
+
+
+@pytest.fixture(scope="module")
+def looked_at(connected):
+    """Findings of a check without faults."""
+    return dict(_checked(connected, Weather(connected.http)).findings)
+
+
+def _checked(connected: Country, weather: Any) -> Any:
+    """Return the run of a check of all facts that an administrator's sign-in shows."""
+    ctx = connected.alone(weather)
+    steps = {
+        name: step
+        for name, step in checks_for(ctx.channel.profile).items()
+        if step.diagnosis.access is Access.ADMIN
+    }
+    carry_out(Engine(ctx, steps, no_listener, lambda: True).check({Access.NONE, Access.ADMIN}))
+    assert steps.keys() - ctx.run.findings.keys() == set()
+    return ctx.run
+
+
+def test_the_matrix_holds_every_call_of_a_check(connected):
+    """The calls of a check are those in calls.toml, and none of them changes anything."""
+    weather = Weather(connected.http)
+    _checked(connected, weather)
+    assert sorted(weather.calls) == sorted(LISTED["check"])
+    assert [call for call in weather.calls if not call.startswith(("GET ", "Get-"))] == []
+
+
+def test_a_check_that_sees_nothing(connected, fault):
+    """If every call fails permanently, a check ends in time and calls nothing right or wrong.
+
+    Every finding is unknown or left out.
+    """
+    weather = Weather(connected.http, fault, FOR_GOOD)
+    run = _checked(connected, weather)
+    assert {
+        name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND
+    }.keys() - LEFT_TO_ANOTHER == set()
+    assert sum(weather.calls.values()) <= MOST_CALLS
+
+
+def test_a_check_in_a_shower(connected, looked_at, fault):
+    """If every call fails once, each finding is the usual one or says that it could not be read."""
+    run = _checked(connected, Weather(connected.http, fault))
+    odd = {
+        name: finding.state
+        for name, finding in run.findings.items()
+        if finding.state not in {*BLIND, looked_at[name].state}
+    }
+    assert odd == {}
+
+
+# --- rare calls -----------------------------------------------------------------------------------
+
+
 MOST_TRIES = 5
 LONGEST_S = 120.0
 TRACE_ID, MAILBOX = "0f0f0f0f-0000-4000-8000-000000000001", "support@contoso.com"

@@ -46,11 +46,11 @@ class Nobody:
     places = None
     ready = False
 
-    def shown(self) -> list[Any]:
+    def shown(self):
         """Return an empty list, because there is no process."""
         return []
 
-    def kill(self, name: str) -> None:
+    def kill(self, name):
         """Raise KeyError, because there is no process to kill."""
         raise KeyError(name)
 
@@ -183,14 +183,14 @@ REDUCE = script("reduce")
 ADD = script("add")
 
 
-def shown(language: str) -> dict[str, Any]:
+def shown(language):
     """Return the content of every card of a language that a person can get."""
     return {
         name: card for name, card in LANGUAGES[language].items() if not name.startswith(HOSTILE)
     }
 
 
-def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int, int]:
+def placed(sizes):
     """Return the place of each card on the sheet, and the sheet's width and height.
 
     Each card goes to the column that is the shortest so far.
@@ -204,7 +204,7 @@ def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int
     return places, round(wide * COLUMNS * SCALE), round(max(tall) * SCALE)
 
 
-def taken(page: Any, theme: str, cards: dict[str, Any], sizes: dict[str, list[int]]) -> bytes:
+def taken(page, theme, cards, sizes):
     """Return the sheet as a WebP picture that loses only colors, so that its text can be read."""
     places, width, height = placed(sizes)
     page.evaluate(BEGIN, [width, height])
@@ -247,7 +247,7 @@ def test_a_sheet_has_every_card(browser, address, language, theme):
     context.close()
 
 
-def _with_sheets(page: str) -> str:
+def _with_sheets(page):
     """Return the page of the pictures with every sheet that exists.
 
     The web site shows the sheet of the reader's theme.

@@ -5,14 +5,12 @@ answers of services, and words of people stay in English (docs/languages.md).
 """
 
 import sys
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bench.watch_faults import WatchedFaults
 from practice.actors import MAILBOX, REQUESTER, SPACE
-from practice.page.host import PracticeSpace
 from tests.browser.conftest import opened_space, picture, script
 from tests.browser.walks import (
     MOST,
@@ -34,7 +32,7 @@ MOST_OF_THE_REQUESTER = 8
 class HandsByPerson(CountedMouse):
     """Mouse whose actions are counted for the person who does them."""
 
-    def be(self, person: str, room: str = "") -> None:
+    def be(self, person, room=""):
         """Count the following actions for this person."""
         self.count.now = person
         CountedMouse.be(self, person, room)
@@ -106,19 +104,19 @@ class Reader:
     def __init__(self) -> None:
         self.lines, self.left = 0, set[str]()
 
-    def look(self, page: Any) -> None:
+    def look(self, page):
         """Read every text that is visible on the page."""
         lines = page.evaluate(TEXTS)
         self.lines += len(lines)
         self.left |= set(left_in(lines))
 
 
-def _new(space: PracticeSpace, before: set[str]) -> list[dict[str, Any]]:
+def _new(space, before):
     """Return the bot's messages that were not there before."""
     return [each for each in posted(space) if str(each["id"]) not in before]
 
 
-def _ids(space: PracticeSpace) -> set[str]:
+def _ids(space):
     return {str(each["id"]) for each in posted(space)}
 
 

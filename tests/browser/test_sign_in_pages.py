@@ -1,12 +1,9 @@
 """Pages around a sign-in in a real browser: their cookie, the way to Microsoft, and their look."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.serving import make_server
 
 from adaptive_cards.texts import text
@@ -24,7 +21,7 @@ BACK = "/microsoft/callback"
 
 
 @contextmanager
-def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
+def served(app, port, tls):
     """Serve the pages on 127.0.0.1 until the block ends."""
     server = make_server("127.0.0.1", port, app, threaded=True, ssl_context=tls)
     with serving(server):
@@ -111,7 +108,7 @@ def test_how_the_pages_look(site, provider, person, begin, width, theme):
     assert seen == dict.fromkeys(seen, ([], False))
 
 
-def _looked_at(page: Any, name: str) -> tuple[list[str], bool]:
+def _looked_at(page, name):
     """Return the violations of WCAG, and whether the page is wider than the window."""
     picture(page, name)
     wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")

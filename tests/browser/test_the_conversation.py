@@ -4,10 +4,9 @@ A newcomer who reads only the page gets a channel, with a mouse and with the key
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 import pytest
@@ -44,14 +43,14 @@ class Story(Setup):
     secret: str = ""
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name):
         """Do a step without counting its actions."""
         yield
 
-    def look_around(self) -> None:
+    def look_around(self):
         """Look at no page, because the practice page has tests of its own."""
 
-    def ask(self) -> None:
+    def ask(self):
         """Fill in the first card, and ask the administrator 1:1 on the next one."""
         hands = self.hands
         hands.press("Continue", self.begin())
@@ -60,7 +59,7 @@ class Story(Setup):
         hands.fill(asked.last, ADMIN)
         hands.press("Send 1:1")
 
-    def approve(self) -> None:
+    def approve(self):
         """Approve, and kill the worker while the steps run.
 
         The id of the message with the run's card is kept, with the number of its last change.
@@ -75,7 +74,7 @@ class Story(Setup):
         hands.activate(hands.page.get_by_role("button", name="Kill the worker"))
         hands.page.get_by_text("was killed and started again").wait_for()
 
-    def consent(self) -> None:
+    def consent(self):
         """Decline the admin consent first, and then grant it.
 
         After the refusal the bot says that the permission was declined, and the card offers the
@@ -87,7 +86,7 @@ class Story(Setup):
         self.picture(self.hands.page, "declined")
         self.at_microsoft("Grant admin consent")
 
-    def one_time_page(self) -> None:
+    def one_time_page(self):
         """Reveal the secret, and fill in Webex Connect's form with it and the card's fields."""
         hands = self.hands
         there = hands.at(hands.open("Show the secret once"))
@@ -105,12 +104,12 @@ class Story(Setup):
         form.get_by_text("Copied from the card.").wait_for()
         hands.fill(form.get_by_label("Client Secret", exact=True), self.secret)
 
-    def connect(self) -> None:
+    def connect(self):
         """Generate the token, save the form, and register the app. The page drops the secret."""
         Setup.connect(self)
         assert self.secret not in self.hands.page.content()
 
-    def answer(self) -> None:
+    def answer(self):
         """Confirm that the test mail reached the agent, and answer it as the agent."""
         hands = self.hands
         hands.be("requester", "space")
@@ -121,14 +120,14 @@ class Story(Setup):
         hands.page.get_by_text("7501 Submitted").first.wait_for()
         self.picture(hands.page, "done", hands.card("Check now"))
 
-    def tell(self) -> None:
+    def tell(self):
         """Play the setup. The killed run has gone on, and the tour has gone along by itself."""
         self.play()
         self.hands.page.wait_for_function(GONE_ON, arg=self.shown)
         assert "Tour, 5 of 5" in self.hands.page.locator("#tour").inner_text()
 
 
-def refuses_strangers(url: str) -> None:
+def refuses_strangers(url):
     """Assert that the server refuses another site's script and another host name.
 
     It does not listen on another address of this machine.
@@ -151,7 +150,7 @@ def test_the_whole_setup(space, visit):
     refuses_strangers(space.url)
     found: list[str] = []
 
-    def look(page: Any) -> None:
+    def look(page):
         assert "Practice space" in page.inner_text("body")
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)

@@ -5,7 +5,6 @@ The page says that it is practice, and refuses strangers.
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -150,7 +149,7 @@ REQUESTER, SPACE = "requester@contoso.com", "Contact center"
 BROKEN = script("broken")
 
 
-def _answered(visitor: Any, command: str) -> None:
+def _answered(visitor, command):
     """Type a command and wait for one more card."""
     cards = visitor.page.locator("#messages .cardbox")
     before = cards.count()

@@ -6,7 +6,6 @@ With PICTURES=1 docs/pictures/story.webp is taken again.
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,11 +30,11 @@ LOOKING = re.compile(
 class Camera:
     """Camera that keeps a frame for each moment of the story."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page) -> None:
         self.page = page
         self.frames: list[bytes] = []
 
-    def take(self) -> None:
+    def take(self):
         """Keep a picture of the page after it has come to rest."""
         self.page.wait_for_timeout(700)
         png = self.page.screenshot(animations="disabled", caret="hide", timeout=PATIENCE_MS)

@@ -8,7 +8,6 @@ import pytest
 from jobs.storage import codec, keys
 from practice.conversation import words
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server
 from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until
 
@@ -76,7 +75,7 @@ def test_a_switch_that_loses_the_last_events(people, walk, servers, switch):
     assert "App registration, Enterprise application, Client secret" in words(card)
 
 
-def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]:
+def histories(servers, mailbox):
     """Return each server's changes of the mailbox's run: kind of the event, and step."""
     found = []
     for server in servers:

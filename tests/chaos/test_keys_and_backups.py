@@ -5,16 +5,14 @@ The real processes run. The steps are those of docs/operations.md.
 
 import shlex
 import shutil
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
 from bot.processes import redis_server
-from practice.client import People, does
-from practice.conversation import Walk, apps
-from practice.stack import Stack
+from practice.client import does
+from practice.conversation import apps
 from tests.chaos.conftest import open_run
 from tests.fixtures.stacks import operator
 
@@ -23,7 +21,7 @@ PRODUCT = ("web", "worker")
 CARDS_MAY_LAG = {"test_a_backup_that_is_restored_in_the_middle_of_a_setup"}
 
 
-def with_keys(stack: Stack, *encryption_keys: str) -> None:
+def with_keys(stack, *encryption_keys):
     """Restart web and worker with these keys. Both are stopped before the first one starts."""
     for name in PRODUCT:
         stack.processes[name].stop()
@@ -32,12 +30,12 @@ def with_keys(stack: Stack, *encryption_keys: str) -> None:
         stack.start(name)
 
 
-def line_of(report: str, name: str) -> str:
+def line_of(report, name):
     """Return the line of a report that has this name in it."""
     return next((line for line in report.splitlines() if name in line), "")
 
 
-def to_the_rehearsal(walk: Walk) -> None:
+def to_the_rehearsal(walk):
     """Play a setup from the consent to the offer of a rehearsal.
 
     The one-time page shows the sealed client secret on the way. At the end every object exists
@@ -85,7 +83,7 @@ def elsewhere(stack):
     return stack.processes["redis"].folder / "data"
 
 
-def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
+def restore(stack, people, backup, folder):
     """Start Redis with a snapshot as its data.
 
     At first the server has no append-only file, so that it reads the snapshot. Then the server
@@ -107,7 +105,7 @@ def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
     stack.start("redis")
 
 
-def is_written(redis: Redis) -> bool:
+def is_written(redis):
     """Return whether the append-only file has everything that the snapshot had."""
     state = redis.info("persistence")
     under_way = state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]

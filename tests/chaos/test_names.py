@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from practice.conversation import words
-from practice.stack import Stack
 from tests.chaos.conftest import goes_on
 from tests.fixtures.name_service import NameService, has_own_files
 
@@ -48,7 +47,7 @@ def webex_by_number(stack, names):
         stack.restart(name)
 
 
-def doctor(stack: Stack) -> str:
+def doctor(stack):
     """Return the report of ``doctor``, which runs with the name service of the web process."""
     web = stack.processes["web"]
     line = web.command.replace("bot web", "bot doctor")

@@ -8,16 +8,14 @@ import resource
 import shlex
 import signal
 import time
-from typing import Any
 
 import pytest
-from redis import Redis
 from redis.exceptions import ResponseError
 
 from bot.processes import redis_server
 from bot.queue import RUNS, make_queue
-from practice.client import NotSeenError, People, does
-from practice.conversation import Walk, apps, fresh, words
+from practice.client import NotSeenError, does
+from practice.conversation import apps, fresh, words
 from tests.chaos.conftest import open_run
 from tests.fixtures.waiting import LIMIT_S
 
@@ -29,7 +27,7 @@ LAST_WRITE = "exchange.New-HostedOutboundSpamFilterRule"
 PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
 
 
-def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
+def _one_of_each(people, walk, secrets=1):
     """Assert that the setup has made each object once.
 
     M4 does not wait for people, so the rule of M4 may come after the form. The tenant shows that it
@@ -56,7 +54,7 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     ), walk.writes()
 
 
-def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any]) -> None:
+def _held(people, fault, walk, plan):
     """Approve the plan, and wait until the cloud has a call whose answer it holds back."""
     people.control("POST", "faults", {"times": 1, **fault})
     walk.approve(plan)
@@ -140,7 +138,7 @@ def full_disk(stack, redis):
     stack.start("redis")
 
 
-def _limit(redis: Redis, size: int) -> None:
+def _limit(redis, size):
     """Set the size of the largest file that Redis may write."""
     resource.prlimit(
         int(redis.info("server")["process_id"]),

@@ -6,7 +6,6 @@ Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP
 import json
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -16,10 +15,8 @@ from practice.chaos.killer import Pauser
 from practice.chaos.kills import EFFECTS, QUESTIONS, Kill, Victim, When
 from practice.chaos.lane import QUICK, PatientWalk, undo
 from practice.chaos.relay import Relay
-from practice.client import People
 from practice.conversation import fresh, space
 from practice.patience import patient
-from practice.stack import Stack
 from tests.fixtures.stacks import log_of
 
 MAILBOX = "support@contoso.com"
@@ -61,17 +58,17 @@ def connected(stack, people):
     return walk
 
 
-def mailbox(people: People) -> Any:
+def mailbox(people):
     """Return the mailbox as an administrator sees it."""
     return people.tenant()["users"][MAILBOX]["mailbox"]
 
 
-def trail(redis: Redis) -> list[dict[str, Any]]:
+def trail(redis):
     """Return the entries of the audit trail."""
     return [json.loads(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
-def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str, Any]]]:
+def over_and_failed(stack, since):
     """Return why the worker gave up attempts on runs, and its log lines about failed runs and jobs.
 
     The search begins after the first ``since`` characters of the log.

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from practice.actors import REQUESTER
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, words
 
 SHARES_STACK = True
@@ -26,13 +26,13 @@ def open_again(people, walk):
     archive(people, walk, archived=False)
 
 
-def archive(people: People, walk: Walk, *, archived: bool = True) -> None:
+def archive(people, walk, *, archived=True):
     """Archive the space as one of its members, or restore it."""
     body = {"as": REQUESTER, "room": walk.room, "archived": archived}
     people.control("PUT", "webex/archive", body)
 
 
-def in_threads(people: People, walk: Walk) -> list[str]:
+def in_threads(people, walk):
     """Return the words of each message of the bot in threads of the space since the walk began."""
     new = people.posted(walk.since)
     return [words(each) for each in new if each["room"] == walk.room and each["parentId"]]

@@ -10,8 +10,6 @@ import os
 import re
 import subprocess
 import tarfile
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -41,7 +39,7 @@ STAGES = ("form", "sign-in", "plan", "consent", "connect", "rehearsal", "test ma
 """What a setup waits for when the version changes."""
 
 
-def git(*words: str) -> bytes:
+def git(*words):
     """Return the answer of git about this project, or an empty one if git fails."""
     line = ["git", "-C", str(ROOT), *words]
     try:
@@ -50,13 +48,13 @@ def git(*words: str) -> bytes:
         return b""
 
 
-def layout(commit: str) -> int:
+def layout(commit):
     """Return the layout number of the data in a product version, or 0 if it cannot be read."""
     found = re.search(rb"^LAYOUT = (\d+)$", git("show", f"{commit}:{SCHEMA}"), re.MULTILINE)
     return int(found[1]) if found else 0
 
 
-def checkout(commit: str, folder: Path) -> Path:
+def checkout(commit, folder):
     """Write the product of a version into the folder, and return the folder."""
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit, *PRODUCT))) as archive:
         archive.extractall(folder, filter="data")
@@ -84,7 +82,7 @@ def stack(earlier):
         yield running
 
 
-def move(stack: Hosts, code: Path) -> list[int | None]:
+def move(stack, code):
     """Stop one host after the other and start it with another version.
 
     Return the exit codes of the stopped hosts.
@@ -96,7 +94,7 @@ def move(stack: Hosts, code: Path) -> list[int | None]:
     return codes
 
 
-def versions(stack: Hosts) -> set[str]:
+def versions(stack):
     """Return the folders whose code the hosts run."""
     return {stack.processes[name].env["PYTHONPATH"] for name in (*WORKERS, *WEBS)}
 
@@ -129,7 +127,7 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(stack, people, earl
     assert operator(stack, "audit", "--full", **here).returncode == 0
 
 
-def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
+def parts(walk):
     """Return the parts of a setup, each of which ends when the run waits for the next one."""
     return (
         walk.ask,
@@ -145,7 +143,7 @@ def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
     )
 
 
-def fill_in_first_card(walk: PatientWalk) -> None:
+def fill_in_first_card(walk):
     """Fill in the first card as the requester."""
     given = {"check_login": "yes", **walk.right()}
     walk.people.press(walk.requester, walk.card("the first card", "intake"), "intake", given)
@@ -168,6 +166,6 @@ def test_a_run_goes_on_after_an_upgrade_in_every_stage(stack, people, earlier, s
     assert (set(left.made.values()), len(apps(people)), left.mails) == ({1}, 1, 1)
 
 
-def in_redis(stack: Hosts) -> str:
+def in_redis(stack):
     """Return the address of Redis on this machine, where it is reached without TLS."""
     return f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"

@@ -5,7 +5,6 @@ import pytest
 from practice.conversation import words
 from practice.ports import free_port
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server
 from tests.fixtures.waiting import until
 
 
@@ -31,7 +30,7 @@ def env(port):
     return {"REDIS_URL": f"redis+sentinel://{hosts}/{redis_servers.SERVICE}/0"}
 
 
-def roles(servers: tuple[Server, Server], port: int) -> tuple[Server, Server]:
+def roles(servers, port):
     """Return the primary and its replica, which is in sync."""
     found = redis_servers.primary_of(port)
     primary, replica = sorted(servers, key=lambda each: each.port != found)

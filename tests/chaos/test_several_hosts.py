@@ -5,15 +5,13 @@ Each host has a network and process numbers of its own.
 
 import time
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from jobs.storage import generation, keys
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
-from practice.client import People
-from practice.conversation import Walk, apps, fresh, space
+from practice.conversation import apps, fresh, space
 from tests.chaos.test_two_hosts import answers
 from tests.fixtures.hosts import WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
@@ -48,25 +46,25 @@ def walk(stack, people):
     made.type(f"/cancel {made.mailbox}")
 
 
-def say_many(people: People, walk: Walk) -> list[str]:
+def say_many(people, walk):
     """Send many commands at once, and return the ids of the messages."""
     return [people.say(walk.requester, "/help", walk.room)["id"] for _ in range(MANY)]
 
 
-def shared(stack: Hosts) -> dict[str, int] | None:
+def shared(stack):
     """Return how many jobs each host has done once more than one host has done any."""
     done = stack.jobs_done()
     return done if len([name for name, count in done.items() if count]) > 1 else None
 
 
-def expect_one_answer_each(people: People, said: list[str]) -> None:
+def expect_one_answer_each(people, said):
     """Wait until each message has exactly one answer."""
     people.until("all are answered", lambda: len(answers(people, said)) == MANY, 60)
     time.sleep(HELD_S)
     assert answers(people, said) == Counter(dict.fromkeys(said, 1))
 
 
-def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
+def begin(stack, people, walk, **brief):
     """Approve a plan, and return the host that works on its run.
 
     One of the run's calls is held meanwhile.
@@ -78,7 +76,7 @@ def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
     return until(stack.holder, "a host that has the run")
 
 
-def expect_one_of_each(people: People, walk: Walk) -> None:
+def expect_one_of_each(people, walk):
     """Assert that every object and the test mail exist once."""
     left = judge.left(people, walk)
     doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
@@ -142,16 +140,16 @@ def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     expect_one_of_each(people, walk)
 
 
-def restore(stack: Hosts) -> None:
+def restore(stack):
     """Give the data in Redis its layout number back."""
     with stack.redis() as redis:
         redis.set(keys.schema(), generation.LAYOUT)
 
 
-def refuses(stack: Hosts, name: str) -> Callable[[], bool]:
+def refuses(stack, name):
     """Return a function that says whether a web host answers that it refuses the data."""
 
-    def found() -> bool:
+    def found():
         page = stack.page(name, "/readyz")
         hook = stack.page(name, "/css")
         return bool(

@@ -13,7 +13,6 @@ from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
-from practice.client import People
 from practice.conversation import apps, fresh, space, words
 from practice.stack import SECOND, Stack
 from tests.fixtures.stacks import forget, is_second_try
@@ -53,7 +52,7 @@ def walk(stack, people, request):
     people.control("DELETE", "faults")
 
 
-def answers(people: People, said: list[str]) -> Counter[str]:
+def answers(people, said):
     """Count the answers to each of these messages."""
     people.look()
     return Counter(
@@ -61,7 +60,7 @@ def answers(people: People, said: list[str]) -> Counter[str]:
     )
 
 
-def holder(redis: Redis) -> str:
+def holder(redis):
     """Return the host that holds the run. The second host has process numbers of its own."""
     [token] = [
         value for lock, value in redis.hgetall("locks:held").items() if lock.startswith(b"run:")

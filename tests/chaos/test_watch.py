@@ -1,7 +1,6 @@
 """Worker that dies or freezes in a round of the watch: another takes over and posts one card."""
 
 import signal
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -9,24 +8,22 @@ from redis import Redis
 from bench.crowd import fill
 from jobs.watch.store import LEASE_S
 from practice.actors import REQUESTER
-from practice.client import People
 from practice.conversation import fresh, words
 from tests.fixtures.watched import WatchedChannels
 
 DOMAIN = "watched.example"
 HELD = {"prefix": "/graph/v1.0/", "times": 1, "delay_s": 25.0}
-Json = dict[str, Any]
 STACK = {"env": {"WATCH_TEST_MAIL": "0"}}
 """No test mails: the copies of these channels' mails go nowhere, so no mail becomes a task."""
 
 
-def switched(people: People, mailbox: str, *, off: bool) -> None:
+def switched(people, mailbox, *, off):
     """Switch SMTP AUTH of the mailbox off or on, as somebody does in the Exchange admin center."""
     body = {"users": {mailbox: {"mailbox": {"smtp_auth_disabled": off}}}}
     people.control("PATCH", f"tenants/{DOMAIN}", body)
 
 
-def incident_cards(people: People, mailbox: str) -> list[Json]:
+def incident_cards(people, mailbox):
     """Return every message that says that the channel is broken."""
     people.look()
     return [m for m in people.messages.values() if m["card"] and f"{mailbox} is broken" in words(m)]
@@ -50,7 +47,7 @@ def watch(stack):
         yield WatchedChannels.of(stack, redis)
 
 
-def suspected(people: People, watch: WatchedChannels, mailbox: str) -> None:
+def suspected(people, watch, mailbox):
     """Watch the channel, break it, and let a first look see that it is broken."""
     people.say(REQUESTER, f"/watch {mailbox}", "Watched")
     watch.wait(lambda: watch.incidents.state(mailbox).looked)
@@ -58,7 +55,7 @@ def suspected(people: People, watch: WatchedChannels, mailbox: str) -> None:
     assert watch.look(mailbox).suspicion is not None
 
 
-def a_round_is_held(people: People, watch: WatchedChannels, mailbox: str) -> None:
+def a_round_is_held(people, watch, mailbox):
     """Start the look that would confirm the incident, and hold Graph's answer to it."""
     people.control("POST", "faults", HELD)
     watch.hurry(mailbox)

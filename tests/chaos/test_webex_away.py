@@ -8,10 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from practice.actors import REQUESTER
-from practice.client import People
 from practice.conversation import Walk, fresh, space, words
 from tests.chaos.conftest import open_run
 
@@ -50,7 +48,7 @@ def test_the_run_does_not_wait_for_cards(people, walk, weather):
     walk.saying("steps done", 30)
 
 
-def _mistakes(redis: Redis, run_id: str) -> int:
+def _mistakes(redis, run_id):
     """Return how often the run has ended with an unexpected error of the bot."""
     return sum(b'"unexpected"' in raw for raw in redis.lrange(f"run:{run_id}:events", 0, -1))
 
@@ -75,7 +73,7 @@ def test_a_poison_job(people, walk, redis):
     assert (redis.zscore("due", f"run:{run_id}"), redis.zscore("runs:open", run_id)) == (None, None)
 
 
-def _waits_for_webex(people: People, redis: Redis) -> None:
+def _waits_for_webex(people, redis):
     """Wait until Webex has refused a card."""
     people.until("a refused card", lambda: redis.hlen("draws:refused"), 40)
 

@@ -30,7 +30,7 @@ def stack(clock):
         yield running
 
 
-def _doctor(stack: Stack) -> tuple[int, str]:
+def _doctor(stack):
     """Return the exit code of ``doctor``, and its line about the clock."""
     done = operator(stack, "doctor")
     (line,) = (each for each in done.stdout.splitlines() if " clock: " in each)

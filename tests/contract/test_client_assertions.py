@@ -6,7 +6,6 @@ The practice cloud answers them.
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import jwt
@@ -14,7 +13,6 @@ import pytest
 
 from jobs.clouds.errors import Rejected
 from jobs.microsoft.identity import Identity
-from jobs.settings import Settings
 from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
 from tests.fixtures.practice_cloud import whole_cloud
 
@@ -71,18 +69,18 @@ def settings(cloud, make_settings):
     )
 
 
-def federated(key: Any = None, **changed: Any) -> str:
+def federated(key=None, **changed):
     """Return a federated token of the platform, signed as its issuer signs it."""
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "exp": int(time.time()) + 600}
     return jwt.encode(claims | changed, key or rsa_key(2), "RS256", headers={"kid": "k1"})
 
 
-def token(settings: Settings, http: httpx.Client) -> str:
+def token(settings, http):
     """Return a token of the bot itself, in the home tenant of its app."""
     return Identity.of_bot(settings, http, HOME).app_token(SCOPE)
 
 
-def refused(settings: Settings, http: httpx.Client) -> tuple[str, str]:
+def refused(settings, http):
     """Return the cause and the code with which the bot's own credential is refused."""
     with pytest.raises(Rejected) as told:
         token(settings, http)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from jobs.channel import discovery
 from jobs.model import Channel
@@ -38,7 +37,7 @@ def large(certificates):
         yield ground, (cloud, http, cloud.world.settings)
 
 
-def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
+def _crowd(ground, number, exchange):
     """Add an app that belongs to no channel; a few of these apps have SMTP.Send for everybody."""
     tenant, uri = ground.tenant, f"https://app{number}.contoso.com/callback"
     app = shapes.new_application(tenant, stamp(LONG_AGO)) | {"displayName": f"App {number}"}
@@ -59,7 +58,7 @@ def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
     tenant.grants.seed(grant)
 
 
-async def searched(sky: Any, redis: Redis) -> tuple[bool, Heard]:
+async def searched(sky, redis):
     """Search as a check that knows only the address; return whether the channel is found."""
     heard = Heard(sky[1])
     ctx = Country(*sky, redis).context(heard, "check")
@@ -69,7 +68,7 @@ async def searched(sky: Any, redis: Redis) -> tuple[bool, Heard]:
     return found.certain and [app.name for app in found.apps] == [hand_made.NAME], heard
 
 
-def listed(heard: Heard) -> list[str]:
+def listed(heard):
     """Return the lists of apps that were read without a filter."""
     return [
         asked.path

@@ -4,7 +4,6 @@ The tests are skipped if the file is missing.
 """
 
 import json
-from typing import Any
 
 import flask
 import jsonschema
@@ -36,7 +35,7 @@ pytestmark = pytest.mark.skipif(not CONTACT_CENTER.is_file(), reason=ABSENT)
 def spec():
     """Cisco's OpenAPI document, without its patterns, which are in Java's syntax."""
 
-    def plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def plain(pairs):
         return {name: each for name, each in pairs if name != "pattern"}
 
     return json.loads(CONTACT_CENTER.read_text("utf-8"), object_pairs_hook=plain)
@@ -52,7 +51,7 @@ def client(certificates):
         yield app.test_client()
 
 
-def without_arrays(spec: Any, schema: Any) -> Any:
+def without_arrays(spec, schema):
     """Return the schema of a list's rows, which need no array field: a list leaves them out."""
     row = resolved(spec, resolved(spec, schema)["properties"]["data"]["items"])
     arrays = {name for name, each in row["properties"].items() if each.get("type") == "array"}

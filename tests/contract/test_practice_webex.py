@@ -30,7 +30,7 @@ def spec():
     return json.loads(WEBEX.read_text("utf-8"))
 
 
-def world(api: Any) -> dict[str, str]:
+def world(api):
     """Make a space with a card that was pressed, a webhook, and a 1:1, and return their ids."""
     posted = api.post(CARD, text="", markdown="**card**").json
     api.call("POST", "/messages", {"toPersonEmail": "admin@contoso.com", "text": "hello"})

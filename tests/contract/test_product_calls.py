@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import httpx
 import pytest
 
 from bot.webex.client import Webex
@@ -26,7 +25,7 @@ class Heard(Weather):
 
     asked: list[Asked] = field(default_factory=list)
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request) -> object:
         """Keep the request, and let the practice cloud answer it."""
         url, body = urlsplit(str(request.url)), request.content
         if url.path.startswith("/graph/"):
@@ -36,7 +35,7 @@ class Heard(Weather):
         return await super().__call__(request)
 
     @property
-    def writes(self) -> list[str]:
+    def writes(self):
         """Return the requests and cmdlets that change something."""
         return [call for call in self.calls if not call.startswith(("GET ", "Get-"))]
 
@@ -85,7 +84,7 @@ def test_webex_is_asked_what_webex_knows(cloud):
     assert len(asked) == 17
 
 
-def _asked(method: str, path: str, body: bytes) -> Asked:
+def _asked(method, path, body):
     url, content = urlsplit(path), json.loads(body) if body else None
     return Asked(method, unquote(url.path).removeprefix("/v1"), parse_qs(url.query), content)
 

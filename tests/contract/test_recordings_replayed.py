@@ -9,13 +9,11 @@ cmdlet gives. In the second case one of the practice cloud's cmdlets takes its p
 import copy
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
 
 from practice.faults.policy import connector
-from practice.microsoft import Cloud
 from practice.microsoft.exchange.call import CMDLETS
 from practice.microsoft.graph.call import ROUTER
 from tests.contract.product_reads import cmdlets_asked, requests_to_graph, template
@@ -37,14 +35,14 @@ SCOPES = (
 )
 
 
-def is_sent(recorded: Json) -> bool:
+def is_sent(recorded):
     """Return whether a recorded request is meant for replay."""
     return (
         recorded.get("replay") is not False and "unasked" not in recorded and has_answer(recorded)
     )
 
 
-def is_served(recorded: Json) -> bool:
+def is_served(recorded):
     """Return whether the practice Graph has this path."""
     request = recorded["request"]
     return ROUTER.match(request["method"], request["path"].removeprefix("/v1.0")) is not None
@@ -159,13 +157,13 @@ RULE = {
 }
 
 
-def command_of(recorded: Json) -> tuple[str, Json]:
+def command_of(recorded):
     """Return the recorded cmdlet and its parameters, or the ones that take their place."""
     command = recorded["request"]["body"]["CmdletInput"]
     return INSTEAD.get(recorded["id"]) or (command["CmdletName"], command["Parameters"])
 
 
-def is_run(recorded: Json) -> bool:
+def is_run(recorded):
     """Return whether the practice cloud has the cmdlet, or refuses it as the real Exchange does."""
     return recorded["id"] in REFUSED or command_of(recorded)[0].lower() in CMDLETS
 
@@ -190,7 +188,7 @@ def test_the_cmdlets_are_counted():
 class Tenant:
     """Practice tenant that has each kind of object that is recorded."""
 
-    def __init__(self, cloud: Cloud, http: httpx.Client) -> None:
+    def __init__(self, cloud, http) -> None:
         self.cloud, self.http = cloud, http
         found = cloud.world.tenant("contoso.com")
         self.tenant = found
@@ -208,11 +206,11 @@ class Tenant:
         mail = {"from": "kim@customer.example", "to": MAILBOX, "subject": "x", "body": "x"}
         http.post("/practice/mail/customer", json=mail).raise_for_status()
 
-    def _user(self, name: str) -> str:
+    def _user(self, name):
         found = self.tenant.user(name)
         return found.id
 
-    def run(self, cmdlet: str, parameters: Json, *, granted: bool = True, **more: str) -> Any:
+    def run(self, cmdlet, parameters, *, granted=True, **more):
         """Run a cmdlet as the administrator, with or without a token for Exchange."""
         token = list(self.tokens.values())[0 if granted else 1]
         return undecoded(
@@ -287,7 +285,7 @@ def test_a_new_object_is_a_404_for_some_time(tenant):
 # --- Entra ----------------------------------------------------------------------------------------
 
 
-def refreshable(tenant: Tenant, days: int) -> str:
+def refreshable(tenant, days):
     """Return a refresh token that was issued this many days ago."""
     vault = tenant.cloud.vault.refresh
     text = next(reversed(vault))
@@ -295,7 +293,7 @@ def refreshable(tenant: Tenant, days: int) -> str:
     return text
 
 
-def form_of(tenant: Tenant, recorded: Json) -> Json:
+def form_of(tenant, recorded):
     """Return a recorded token request, completed with the values that the recording leaves out."""
     settings = tenant.cloud.world.settings
     form = {"client_id": settings.bot_client_id, "client_secret": settings.bot_client_secret}

@@ -10,7 +10,6 @@ from bot.processes.trial import Verdict, services_of, set_up_and_undo
 from bot.settings import BotSettings
 from jobs.engine import undo
 from jobs.settings import Settings
-from practice.cloud import PracticeCloud
 from tests.fixtures.practice_cloud import env_for, whole_cloud
 
 Json = dict[str, Any]
@@ -25,10 +24,10 @@ pytestmark = pytest.mark.slow
 class Terminal:
     """Person at the terminal, who signs in and answers ``word`` to every change."""
 
-    def __init__(self, word: str = "yes") -> None:
+    def __init__(self, word="yes") -> None:
         self.word, self.changes = word, list[str]()
 
-    def __call__(self, question: str) -> str:
+    def __call__(self, question) -> object:
         for begins, value in VALUES.items():
             if question.startswith(begins):
                 return value
@@ -54,7 +53,7 @@ def env(cloud, redis, redis_url, monkeypatch):
     return env_for(cloud, monkeypatch) | {"REDIS_URL": redis_url}
 
 
-def tenant(cloud: PracticeCloud) -> Json:
+def tenant(cloud):
     """Return the tenant without what a sign-in adds: the bot's own app and the consents to it."""
     found: Json = requests.get(f"{cloud.url}/practice/tenants/contoso.com", timeout=10).json()
     admin, own = found["users"][ADMIN]["id"], cloud.settings.bot_client_id
@@ -66,7 +65,7 @@ def tenant(cloud: PracticeCloud) -> Json:
     }
 
 
-def played(env: dict[str, str], person: Terminal) -> dict[str, tuple[Verdict, str]]:
+def played(env, person):
     """Return what the setup and undo have shown, by the names."""
     services = services_of(BotSettings.from_env(env), Settings.from_env(env))
     seen = set_up_and_undo(services, MAILBOX, person)

@@ -4,9 +4,7 @@ Real steps, the real engine and the real HTTP layer run against the practice clo
 A pause costs no time. Retries happen by themselves and not before the time that a cloud asked for.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -71,7 +69,7 @@ def test_a_call_that_keeps_failing(ride, weather, country, calm, call):
         assert country.objects() == calm.objects
 
 
-def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
+def _tries(work, weather, call):
     before = weather.failed[call]
     work()
     return int(weather.failed[call] - before)

@@ -23,7 +23,6 @@ from jobs.probes.sign_ins import AuthenticationPolicy
 from jobs.runtime import no_listener
 from practice.mail.trace import Event as Passed, Row
 from practice.virtual_time import carry_out
-from tests.faults.rides import Country
 from tests.faults.weather import BY_NAME, FAULTS, LISTED, Weather
 
 BLIND = {State.UNKNOWN, State.SKIPPED}
@@ -42,7 +41,7 @@ def looked_at(connected):
     return dict(_checked(connected, Weather(connected.http)).findings)
 
 
-def _checked(connected: Country, weather: Any) -> Any:
+def _checked(connected, weather):
     """Return the run of a check of all facts that an administrator's sign-in shows."""
     ctx = connected.alone(weather)
     steps = {
@@ -100,39 +99,39 @@ NAME = policy_name(MAILBOX)
 Ask = Callable[[StepContext, dict[str, Any]], Awaitable[Any]]
 
 
-async def _assigned(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _assigned(ctx, ids):
     return await ctx.graph.app_role_assigned_to(ids["principal"])
 
 
-async def _adopted(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _adopted(ctx, ids):
     return (await ctx.graph.application_by_app_id(ids["app"]) or {})["appId"]
 
 
-async def _by_address(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _by_address(ctx, _):
     return (await ctx.graph.user("nobody.by.this.name@contoso.com") or {}).get("id")
 
 
-async def _scopes(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _scopes(ctx, ids):
     return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
 
 
-async def _opened(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _opened(ctx, ids):
     return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
 
 
-async def _authentication(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _authentication(ctx, _):
     return (await AuthenticationPolicy().inspect(ctx)).state
 
 
-async def _recipient(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _recipient(ctx, _):
     return [
         row["RecipientTypeDetails"]
         for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})
     ]
 
 
-def _cmdlet(name: str, **parameters: Any) -> Ask:
-    async def ask(ctx: StepContext, _: dict[str, Any]) -> Any:
+def _cmdlet(name, **parameters):
+    async def ask(ctx, _):
         return await ctx.exchange.run(name, {"Identity": NAME, **parameters})
 
     return ask
@@ -212,7 +211,7 @@ def tenant(connected):
     return {"app": app["appId"], "principal": principal, "grant": grant}
 
 
-async def _tracing(connected: Country) -> None:
+async def _tracing(connected):
     """Create the service principal that Graph needs in the tenant for a message trace.
 
     The source is platforms/microsoft.md 2.5.
@@ -222,13 +221,13 @@ async def _tracing(connected: Country) -> None:
     )
 
 
-def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
+def outcome(connected, weather, call, tenant):
     """Return the result of a call over this connection, and the seconds that it took."""
     told: list[Any] = []
     ctx = connected.alone(weather)
     weather.only = call
 
-    async def ask() -> None:
+    async def ask():
         try:
             told.append(await ASKED[call](ctx, tenant))
         except CloudError as error:

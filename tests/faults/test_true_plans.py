@@ -1,11 +1,10 @@
 """True plans: a plan shows every change, an approval covers no other (checklist.toml A4)."""
 
 from datetime import timedelta
-from typing import Any
 
 from jobs.clock import now
 from jobs.engine.engine import REAPPROVAL_NOTE
-from jobs.model import Change, Reason, Scope, Text, Turn
+from jobs.model import Reason, Scope, Text, Turn
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -15,51 +14,51 @@ LOCKED = {"accountEnabled": False, "appRoleAssignmentRequired": True}
 PRINCIPAL, APP = "PATCH /servicePrincipals/*", "PATCH /applications/*"
 
 
-def patch(country: Any, **values: object) -> None:
+def patch(country, **values):
     """Change the tenant as a person in a portal would."""
     country.http.patch(TENANT, json=values).raise_for_status()
 
 
-def app_of(country: Any) -> dict[str, Any]:
+def app_of(country):
     """Return the mailbox's app."""
     return next(each for each in country.tenant()["applications"] if each["uniqueName"])
 
 
-def principal_of(country: Any) -> dict[str, Any]:
+def principal_of(country):
     """Return the service principal of the app."""
     app_id, known = app_of(country)["appId"], country.tenant()["service_principals"]
     return next(each for each in known if each["appId"] == app_id)
 
 
-def without_callback(country: Any) -> None:
+def without_callback(country):
     """Remove Webex Connect's redirect address from the app, as a person in a portal would."""
     app = app_of(country)
     web = {**app["web"], "redirectUris": ["https://other.example/callback"]}
     patch(country, applications={app["appId"]: {"web": web}})
 
 
-def forbid(country: Any, rule: dict[str, Any]) -> None:
+def forbid(country, rule):
     """Restrict the client secrets of the tenant's apps."""
     restrictions = {"passwordCredentials": [rule], "keyCredentials": []}
     patch(country, app_management={"isEnabled": True, "applicationRestrictions": restrictions})
 
 
-def lock(country: Any, **fields: bool) -> None:
+def lock(country, **fields):
     """Lock the enterprise application as a person in a portal would."""
     patch(country, service_principals={app_of(country)["appId"]: fields or LOCKED})
 
 
-def planned(ride: Any) -> tuple[Change, ...]:
+def planned(ride):
     """Return the lines of the plan in force."""
     return ride.ctx.store.load(ride.ctx.run.id).plan.changes
 
 
-def told(ride: Any) -> list[tuple[str, str]]:
+def told(ride):
     """Return the step of each line of the plan, and its words for the state before."""
     return [(line.step, line.before.key) for line in planned(ride)]
 
 
-def writes(ride: Any) -> set[str]:
+def writes(ride):
     """Return the calls of this run that change something at Microsoft."""
     return {call for call in ride.weather.calls if not call.startswith(("GET", "Get-"))}
 

@@ -2,13 +2,12 @@
 
 import base64
 import json
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from jobs.clouds.errors import Rejected, Transient
-from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, hello_probe, login_probe, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, send_test_mail
 from tests.fixtures.waiting import until
 from tests.foreign import mail_servers
 from tests.foreign.mail_servers import (
@@ -20,7 +19,6 @@ from tests.foreign.mail_servers import (
     MOST_BYTES,
     PASSWORD,
     PROBE,
-    MailServers,
 )
 
 pytestmark = pytest.mark.slow
@@ -43,7 +41,7 @@ def servers(started, monkeypatch):
     return started
 
 
-def told(probe: SmtpProbe) -> tuple[bool, str, str]:
+def told(probe):
     """Return whether the probe succeeded, and otherwise the phase and the cause of its failure."""
     return probe.ok, probe.failed_phase, probe.cause
 
@@ -85,7 +83,7 @@ async def test_a_token_that_is_refused(servers, user, token, cause, status):
     assert token not in repr(probe)
 
 
-def challenges(probe: SmtpProbe) -> list[dict[str, Any]]:
+def challenges(probe):
     """Return the server's challenges that contain an error, as it sent them."""
     sent = [line.removeprefix("S: 334 ") for line in probe.transcript if line.startswith("S: 334 ")]
     return [json.loads(base64.b64decode(each)) for each in sent if each.strip()]
@@ -119,13 +117,13 @@ async def test_a_server_that_is_not_as_it_should_be(servers, port, phase, cause,
     assert servers.tokens.asked == []
 
 
-def url(servers: MailServers, port: str, password: str = PASSWORD, **query: str) -> str:
+def url(servers, port, password=PASSWORD, **query):
     """Return PROBE_SMTP_URL for a port."""
     wish = "".join(f"?{name}={value}" for name, value in query.items())
     return f"smtp://{quote(PROBE)}:{quote(password)}@{servers.server(port)}{wish}"
 
 
-def mail(subject: str, **more: str) -> OutgoingMail:
+def mail(subject, **more):
     """Return a test mail with this subject."""
     values = {"sender": PROBE, "recipient": MAILBOX, "body": "Hello"} | more
     return OutgoingMail(subject=subject, message_id=f"<{subject}@{DOMAIN}>", **values)

@@ -64,7 +64,7 @@ PIECES = (
 )
 
 
-def mutated(chance: random.Random) -> bytes:
+def mutated(chance):
     """Return a file with a few random changes, some of them repeated thousands of times."""
     content = bytearray(chance.choice(FILES))
     for _ in range(chance.randint(1, 6)):

@@ -5,12 +5,11 @@ A change in Webex Connect that stops mail is named as a suspect, with who made i
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SECRET, SPACE
-from practice.client import People, does, has, links
+from practice.client import does, has, links
 from practice.conversation import Walk, band, words
 from tests.fixtures.stacks import checked, tac_file
 
@@ -18,10 +17,9 @@ MEASURED = True
 STACK = {"practice": {"trace_delay_s": "0"}}
 """Message trace that shows each mail at once."""
 CHANGING = ("graph.", "exchange.")
-Json = dict[str, Any]
 
 
-def answered(people: People, after: Json) -> Json:
+def answered(people, after):
     """Answer the test mail as the agent, and return the card that says the channel is fixed."""
     asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
     people.press(REQUESTER, asked, "agent_has_it")
@@ -37,7 +35,7 @@ def answered(people: People, after: Json) -> Json:
     )
 
 
-def fix(people: People) -> Json:
+def fix(people):
     """Type ``/fix``, sign in as the administrator, and return the card that asked for that."""
     before = people.now()
     people.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
@@ -46,7 +44,7 @@ def fix(people: People) -> Json:
     return card
 
 
-def writes(people: People) -> dict[str, int]:
+def writes(people):
     """Return the number of calls to Microsoft since the counts were reset that change something."""
     counts = people.control("GET", "calls")["counts"]
     return {name: count for name, count in counts.items() if name.startswith(CHANGING)}
@@ -225,7 +223,7 @@ def proven(channel):
     channel.control("POST", "restore")
 
 
-def mail(people: People, subject: str) -> None:
+def mail(people, subject):
     """Send a mail as a customer, and answer it as the agent if it became a task."""
     letter = {"from": "customer@customer.example", "to": MAILBOX}
     people.control("POST", "mail/customer", letter | {"subject": subject, "body": "Hello"})

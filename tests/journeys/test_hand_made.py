@@ -1,16 +1,13 @@
 """Channel that people made by hand: found by a check, kept, and served like any other."""
 
-from typing import Any
-
 import pytest
 
 from practice.actors import ADMIN, MAILBOX
 from practice.client import does, links
-from practice.conversation import Walk, band, space, words
+from practice.conversation import band, space, words
 
 SHARES_STACK = True
 
-Json = dict[str, Any]
 FOUND = "Found by the bot"
 OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 
@@ -22,7 +19,7 @@ def make(people, new_walk):
     A channel that a test keeps stays for the other tests, so each of those has its own mailbox.
     """
 
-    def made(mailbox: str) -> Walk:
+    def made(mailbox):
         walk = new_walk(mailbox)
         people.control("POST", "hand_made", {"mailbox": mailbox})
         walk.written = len(people.control("GET", "journal")["items"])
@@ -37,7 +34,7 @@ def hand_made(make):
     return make(MAILBOX)
 
 
-def signed_in(walk: Walk, command: str = "/check") -> Json:
+def signed_in(walk, command="/check"):
     """Type the command, sign in as the administrator, and return the card that asks or judges."""
     walk.type(f"{command} {walk.mailbox}")
     thread = walk.said["id"]
@@ -48,7 +45,7 @@ def signed_in(walk: Walk, command: str = "/check") -> Json:
     return settled(walk, first)
 
 
-def settled(walk: Walk, card: Json) -> Json:
+def settled(walk, card):
     """Return the same card once it asks a question, or once the verdict is whole."""
     return walk.wait(
         "a question or the whole verdict",

@@ -9,7 +9,7 @@ from redis import Redis
 
 from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
-from practice.client import Json, People, does
+from practice.client import does
 from practice.conversation import Walk, fresh, words
 from tests.fixtures.stacks import forget
 from tests.fixtures.watched import WatchedChannels
@@ -51,12 +51,12 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     _again(people, walk)
 
 
-def _set(people: People, *, off: bool | None) -> None:
+def _set(people, *, off):
     """Turn SMTP AUTH of the mailbox off or on, as an administrator does by hand."""
     people.mailbox(MAILBOX, smtp_auth_disabled=off)
 
 
-def _check(people: People, walk: Walk, *, off: bool) -> Json:
+def _check(people, walk, *, off):
     """Break or repair the mailbox by hand, and return the verdict."""
     _set(people, off=off)
     walk.since = people.now()
@@ -64,7 +64,7 @@ def _check(people: People, walk: Walk, *, off: bool) -> Json:
     return walk.card("the verdict", "check", *(["fix"] if off else []), seconds=40)
 
 
-def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
+def _three_press_fix(people, walk, verdict):
     """Let three people press Fix, repair it by hand, and cancel the fix before it changes anything.
 
     The second and third press the button of a client that was not refreshed.
@@ -88,7 +88,7 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
     walk.wait("the old verdict", lambda each: each["id"] == verdict["id"] and not does(each), 40)
 
 
-def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
+def _check_into_the_fix(people, walk, card):
     """Check the channel while it is being fixed, before and after the approval.
 
     Each time somebody has changed something by hand. The run's card comes to the thread of the
@@ -116,13 +116,13 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
 
 
-def _asked(people: People, walk: Walk) -> Json:
+def _asked(people, walk):
     """Ask for a check, and return that message."""
     walk.since = people.now()
     return people.say(REQUESTER, f"/check {MAILBOX}", walk.room)
 
 
-def _plan_below(walk: Walk, asked: Json) -> Json:
+def _plan_below(walk, asked):
     """Return the run's plan in the thread of this message, as it was read again."""
     return walk.wait(
         "the plan in the thread of the check",
@@ -131,7 +131,7 @@ def _plan_below(walk: Walk, asked: Json) -> Json:
     )
 
 
-def _fix(people: People, walk: Walk, card: Json) -> None:
+def _fix(people, walk, card):
     """Fix the channel from this card, which is history after the proof."""
     walk.since = people.now()
     later = Walk(people, MAILBOX, walk.room)
@@ -142,7 +142,7 @@ def _fix(people: People, walk: Walk, card: Json) -> None:
     walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
 
 
-def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
+def _incident(people, walk, watch):
     """Watch the channel, break it, and fix it from the card of the incident."""
     walk.type(f"/watch {MAILBOX}")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
@@ -162,13 +162,13 @@ def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
     walk.type("/status")
 
 
-def _disconnect(walk: Walk, language: str) -> None:
+def _disconnect(walk, language):
     """Disconnect the channel."""
     walk.approve(walk.planned("/undo", own_text("button.disconnect", language)))
     walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
 
 
-def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
+def _press_old(people, walk, done, language):
     """Press a button that the done card had."""
     assert "check" not in does(people.messages[done["id"]])
     told = walk.press(done, "check", version=done["edits"])
@@ -176,7 +176,7 @@ def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
     assert title.partition("{at}")[0].format(mailbox=MAILBOX) in words(told)
 
 
-def _again(people: People, walk: Walk) -> None:
+def _again(people, walk):
     """Set the channel up again."""
     fresh(people)
     walk.since, walk.revealed, walk.worked = people.now(), False, len(walk.tasks())

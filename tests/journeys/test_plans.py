@@ -1,8 +1,6 @@
 """Plan cards and their buttons in tenants that are not in the expected state."""
 
-from typing import Any
-
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import apps, band, words
 
 BOSS = "boss@contoso.com"
@@ -52,7 +50,7 @@ def test_an_onmicrosoft_address_is_told_before_the_approval(people, new_walk):
     assert "This mail flow does not need it" in words(plan)
 
 
-def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
+def _a_fix_shows_every_change_that_it_makes(people, walk):
     """Assert that a fix of a locked app without a redirect URI lists exactly those changes.
 
     No existing part is called missing.
@@ -70,12 +68,12 @@ def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
     walk.people.until("the app, open again", lambda: _opened(people, app["appId"]), 60)
 
 
-def _opened(people: People, app_id: str) -> bool:
+def _opened(people, app_id):
     principals = people.tenant()["service_principals"]
     return next(each for each in principals if each["appId"] == app_id)["accountEnabled"] is True
 
 
-def _a_fix_asks_for_what_was_changed_under_it(people: People, walk: Any) -> None:
+def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     """Assert that a fix whose test mail would go elsewhere asks again, and then goes on.
 
     Its plan was only about SMTP AUTH. Then somebody changed the forwarding.

@@ -3,12 +3,10 @@
 No probe server runs here, so a person sends the test mail.
 """
 
-from typing import Any
-
 import pytest
 
 from practice import cardtext
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import FORM, band, connect_fields, words
 
 STACK = {"env": {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}}
@@ -24,7 +22,7 @@ def at_form(new_walk):
     return walk
 
 
-def secrets(people: People) -> list[Any]:
+def secrets(people):
     """Return the app's client secrets as an administrator sees them."""
     return list(people.tenant()["applications"][0]["passwordCredentials"])
 
@@ -32,7 +30,7 @@ def secrets(people: People) -> list[Any]:
 LOG, READ = "auditLogs/signIns", "the token was generated"
 
 
-def looks(people: People) -> int:
+def looks(people):
     """Return how often the bot has read the sign-in log."""
     return sum(LOG in call["path"] for call in people.control("GET", "calls")["items"])
 

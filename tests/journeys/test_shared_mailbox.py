@@ -1,11 +1,9 @@
 """Shared mailbox in its usual state: its own account may not sign in, so a delegate does."""
 
 import re
-from typing import Any
 
 from practice import cardtext
 from practice.actors import AGENT
-from practice.client import People
 from practice.conversation import words
 
 SHARES_STACK = True
@@ -16,7 +14,7 @@ TICK = (
 )
 
 
-def rights(people: People) -> dict[str, Any]:
+def rights(people):
     """Return who may send as the mailbox, and the own SMTP AUTH of the two mailboxes."""
     users = people.tenant()["users"]
     return {
@@ -36,7 +34,7 @@ FOR_THE_DELEGATE = (
 NOTHING = {"send_as": [], AGENT: None, SHARED: None}
 
 
-def unlicensed(people: People, **mailbox: Any) -> None:
+def unlicensed(people, **mailbox):
     """Take the license and all rights of the shared mailbox away, and let no user consent."""
     box = {"full_access": [], "send_as": [], **mailbox}
     users = {SHARED: {"licensed": False, "mailbox": box}}
@@ -73,7 +71,7 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people, new_walk):
     _undo(people, walk, before)
 
 
-def _fix(people: People, walk: Any) -> None:
+def _fix(people, walk):
     """Take Send As away, and check that a fix gives it back and proves it.
 
     The proof is a login and an answer.
@@ -88,14 +86,14 @@ def _fix(people: People, walk: Any) -> None:
     assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
 
 
-def grants_of_the_delegate(people: People) -> list[str]:
+def grants_of_the_delegate(people):
     """Return the ids of the grants for the delegate alone."""
     contoso = people.tenant()
     delegate = contoso["users"][AGENT]["id"]
     return [grant["id"] for grant in contoso["grants"] if grant["principalId"] == delegate]
 
 
-def _undo(people: People, walk: Any, before: list[str]) -> None:
+def _undo(people, walk, before):
     """Check that an undo takes back everything that the delegate was given, from both mailboxes."""
     plan = walk.planned("/undo", "Disconnect")
     assert "Remove-RecipientPermission" in str(plan["card"])

@@ -4,11 +4,10 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from redis import Redis
 
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, words
 from tests.fixtures.stacks import unpacked
 
@@ -23,7 +22,7 @@ TYPED = {
 }
 
 
-def archive(people: People, message: dict[str, Any]) -> dict[str, bytes]:
+def archive(people, message):
     """Return the contents of the zip file of a message, by file name."""
     answer = people.file(message)
     assert answer.headers["content-type"] == "application/zip"
@@ -32,9 +31,7 @@ def archive(people: People, message: dict[str, Any]) -> dict[str, bytes]:
     return unpacked(answer.content)
 
 
-def made(
-    people: People, walk: Walk, card: dict[str, Any], **inputs: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def made(people, walk, card, **inputs):
     """Press the button, and return the message with the file and the card about its contents."""
     before = people.now()
     people.press(walk.requester, card, "tac", inputs)
@@ -77,7 +74,7 @@ def test_in_a_space(people, connected):
     assert_runs_and_no_secret(second)
 
 
-def assert_runs_and_no_secret(file: dict[str, bytes]) -> None:
+def assert_runs_and_no_secret(file):
     """Assert that the file has the findings and events of both runs, and no secret."""
     findings = json.loads(file["findings.json"])
     assert {name: bool(part["findings"]) for name, part in findings.items()} == {
@@ -162,7 +159,7 @@ def test_what_lies_in_redis_is_on_its_page(stack, people, connected):
     ] == []
 
 
-def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str]) -> dict[str, Any]:
+def reply(people, walk, root, who, file):
     """Answer in the thread with a file and a mention, and return the bot's answer to that."""
     before = people.now()
     people.say(who, "here it is", walk.room, parent=root, files=[file])

@@ -3,8 +3,6 @@
 Buttons run the command that they meant, and nothing else runs.
 """
 
-from typing import Any
-
 import pytest
 
 from bench.crowd import fill
@@ -13,7 +11,6 @@ from practice.client import does
 from practice.conversation import Walk, words
 
 SHARES_STACK = True
-Json = dict[str, Any]
 MAILBOX, SPACE = "support@meant.example", "Meant"
 OUTSIDER = "outsider@evil.example"
 CHECK = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
@@ -27,7 +24,7 @@ def connected(stack, people):
     return Walk(people, MAILBOX, SPACE)
 
 
-def checked(walk: Walk, card: Json) -> Json:
+def checked(walk, card):
     """Return the verdict on the channel in the thread of a card."""
     return walk.wait(
         "a verdict",

@@ -6,18 +6,16 @@ Changes that other people have made since then stay.
 import signal
 from functools import reduce
 from operator import getitem
-from typing import Any
 
 from practice.actors import ADMIN
-from practice.client import People
-from practice.conversation import Walk, band, words
+from practice.conversation import band, words
 
 SHARES_STACK = True
 
 MAILBOX = "support@contoso.com"
 
 
-def tenant(people: People) -> Any:
+def tenant(people):
     """Return all of the tenant contoso.com as an administrator sees it.
 
     Consents of the administrator alone are left out, because each kind of sign-in adds its own.
@@ -65,7 +63,7 @@ def test_there_and_back(people, stack, new_walk):
     _again(people, walk)
 
 
-def _undo_a_fix(people: People, walk: Walk) -> None:
+def _undo_a_fix(people, walk):
     """Cancel a fix and undo only that: the channel stays connected.
 
     After the fix, ``/undo`` asks which of both is meant.
@@ -92,7 +90,7 @@ def _undo_a_fix(people: People, walk: Walk) -> None:
     people.mailbox(MAILBOX, smtp_auth_disabled=None)
 
 
-def _lost(people: People, walk: Walk) -> None:
+def _lost(people, walk):
     """Lose the secret that was shown, and get a new one within the run.
 
     The old secret is removed after the new one was shown.
@@ -119,7 +117,7 @@ def _lost(people: People, walk: Walk) -> None:
     )
 
 
-def _again(people: People, walk: Walk) -> None:
+def _again(people, walk):
     """Set up again and undo, while another person changes the mailbox and the app.
 
     A deleted app keeps its name for 30 days, so the next app has another name.

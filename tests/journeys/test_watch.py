@@ -1,21 +1,18 @@
 """Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
-from typing import Any
-
 import pytest
 from redis import Redis
 
 from bench.crowd import fill
 from jobs.watch.model import Eye, Sight
 from practice.actors import REQUESTER
-from practice.client import People, does, has
+from practice.client import does, has
 from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from tests.fixtures.watched import WatchedChannels
 
 MAILBOX, OTHER, TENANT = "box0@watched.example", "box1@watched.example", "tenants/watched.example"
 SPACE = "Watched"
-Json = dict[str, Any]
 BROKEN = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
 RIGHT = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": False}}}}
 
@@ -43,7 +40,7 @@ def watch(stack, room):
         yield WatchedChannels.of(stack, redis)
 
 
-def said(people: People, text: str, expected: str) -> Json:
+def said(people, text, expected):
     """Type something in the space, and return the card that has the expected words."""
     before = people.now()
     people.say(REQUESTER, text, SPACE)
@@ -52,19 +49,19 @@ def said(people: People, text: str, expected: str) -> Json:
     )
 
 
-def cards(people: People, text: str) -> list[Json]:
+def cards(people, text):
     """Return every message whose card has these words."""
     people.look()
     return [m for m in people.messages.values() if m["card"] and text in words(m)]
 
 
-def suspected(watch: WatchedChannels) -> tuple[Sight, str]:
+def suspected(watch):
     """Look at the mailbox once, and return the suspicion, which no other look has confirmed."""
     suspicion = watch.look(MAILBOX).suspicion
     return suspicion.sight, suspicion.cause
 
 
-def tells_the_recovery(people: People, card: Json) -> None:
+def tells_the_recovery(people, card):
     """Check that the incident's card says that the incident is over.
 
     A message below the card says how long it lasted.

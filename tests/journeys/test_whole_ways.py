@@ -4,11 +4,10 @@ The messages of a setup, a check and a fix in all rooms together are few.
 """
 
 import json
-from typing import Any
 
 from adaptive_cards.texts import text
 from practice.actors import ADMIN, REQUESTER
-from practice.client import People, does, is_done_card
+from practice.client import does, is_done_card
 from practice.conversation import Walk, apps, band, fresh, words
 
 MEASURED = True
@@ -19,13 +18,13 @@ EDITS_MOST = 10
 HELP = "What the bot can do"
 
 
-def posted(people: People, before: set[str]) -> list[dict[str, Any]]:
+def posted(people, before):
     """Return the bot's new messages, except the help with which it says hello."""
     new = [each for each in people.posted() if each["id"] not in before]
     return [each for each in new if HELP not in words(each)]
 
 
-def seen(people: People) -> set[str]:
+def seen(people):
     """Return the ids of all messages so far."""
     people.look()
     return set(people.messages)
@@ -67,7 +66,7 @@ def test_article_profile_in_a_space(people, new_walk):
     _again_changes_nothing(walk)
 
 
-def _check(people: People, walk: Walk) -> dict[str, Any]:
+def _check(people, walk):
     """Break the mailbox, check it with a sign-in, and return the verdict's card."""
     people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     before, since = seen(people), people.change
@@ -80,7 +79,7 @@ def _check(people: People, walk: Walk) -> dict[str, Any]:
     return verdict
 
 
-def _fix(people: People, walk: Walk, verdict: dict[str, Any]) -> None:
+def _fix(people, walk, verdict):
     """Fix the fault from the verdict's card, and check that the card says so at the end."""
     before, since = seen(people), people.change
     people.press(walk.requester, verdict, "fix")
@@ -99,7 +98,7 @@ def _fix(people: People, walk: Walk, verdict: dict[str, Any]) -> None:
     assert "fix" not in does(fixed), words(fixed)
 
 
-def _ids_of_writes(people: People) -> set[str]:
+def _ids_of_writes(people):
     """Return Microsoft's request ids of the calls that change something."""
     writes = ("PATCH", "DELETE", "New-", "Set-", "Enable-", "Remove-")
     calls = people.control("GET", "calls")["items"]
@@ -110,7 +109,7 @@ def _ids_of_writes(people: People) -> set[str]:
     }
 
 
-def _on_record(people: People, walk: Any) -> None:
+def _on_record(people, walk):
     """Assert that the audit trail names the people and every changing call.
 
     The trail says who asked, signed in and approved. Each call is named by Microsoft's request id.
@@ -129,7 +128,7 @@ def _on_record(people: People, walk: Any) -> None:
     assert {each for each in made if each not in file} == set()
 
 
-def _again_changes_nothing(walk: Any) -> None:
+def _again_changes_nothing(walk):
     before = walk.writes()
     known = walk.ask()
     assert (

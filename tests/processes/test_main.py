@@ -5,7 +5,6 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from jobs.storage.connection import embedded_port
 from tests.fixtures.queue_state import alive
 from tests.fixtures.redis_servers import answers, listens
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import ENV, Here, run
+from tests.processes.conftest import ENV, run
 
 HOOK = {
     "name": "email-bot 1ad8b61b messages",
@@ -251,7 +250,7 @@ def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 
-def _prefix(here: Here, env: dict[str, str], webex_script: Any, reply: Any) -> str:
+def _prefix(here, env, webex_script, reply):
     """Return the prefix of the names that the bot gives its webhooks at Webex."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))

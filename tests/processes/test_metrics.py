@@ -42,7 +42,7 @@ def web(redis_url, redis, free_port, tmp_path):
         yield f"http://127.0.0.1:{free_port}"
 
 
-def scraped(url: str) -> dict[str, set[str]]:
+def scraped(url):
     """Return the labels of every name that the web process shows, as Prometheus would keep them."""
     answer = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
@@ -53,20 +53,20 @@ def scraped(url: str) -> dict[str, set[str]]:
     return found
 
 
-def rules() -> list[str]:
+def rules():
     """Return the expressions of the alert rules."""
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
     read: Any = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))
     return [rule["expr"] for group in read["groups"] for rule in group["rules"]]
 
 
-def panels() -> list[str]:
+def panels():
     """Return the expressions of the dashboard."""
     read = json.loads((ROOT / "deploy/grafana/webex-email-bot.json").read_text("utf-8"))
     return [target["expr"] for panel in read["panels"] for target in panel["targets"]]
 
 
-def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
+def unknown(expression, shown):
     """Return the words of an expression that neither Prometheus nor the web process knows."""
     names = set(OURS.findall(expression))
     labels = set().union(*(shown.get(name, set()) for name in names))

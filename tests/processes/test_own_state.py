@@ -36,7 +36,7 @@ logs.configure("INFO")
 """
 
 
-def written(source: str) -> str:
+def written(source):
     """Run code in a process with the product's logging and return its stderr.
 
     The code can use ``SECRET`` for the secret.

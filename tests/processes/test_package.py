@@ -21,7 +21,7 @@ LIMIT_S = 300
 pytestmark = pytest.mark.slow
 
 
-def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*line, **env):
     """Run a command to its end. Its environment is that of the tests, or only ``env``."""
     return subprocess.run(  # noqa: S603  our own command line
         [str(part) for part in line],

@@ -15,7 +15,7 @@ from tests.fixtures.waiting import LIMIT_S
 BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
 
 
-def run_worker(redis_url: str) -> None:
+def run_worker(redis_url):
     """Run a real worker in a process of its own until the queue is empty."""
     subprocess.run(  # noqa: S603  our own
         [sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True

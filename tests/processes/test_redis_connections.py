@@ -50,7 +50,7 @@ def switch(servers):
         yield made
 
 
-def connected(server: Server) -> list[str]:
+def connected(server):
     """Return the ids of the ordinary clients of a server, without the client that asks."""
     with Redis(port=server.port) as redis:
         own = str(redis.client_id())
@@ -103,7 +103,7 @@ def test_who_waits_for_a_job_is_woken(servers, switch):
     """
     found: list[object] = []
 
-    def wait() -> None:
+    def wait():
         with open_redis(switch.url, socket_timeout=60) as client:
             found.append(client.blpop(["jobs"], timeout=50))
 
@@ -221,7 +221,7 @@ def test_the_sentinels_are_asked_again(servers, tmp_path):
 def serve(spawn, free_port, tmp_path):
     """Return a function that starts ``python -m bot redis`` and waits until it answers."""
 
-    def start() -> subprocess.Popen[bytes]:
+    def start():
         options = ("--port", free_port, "--folder", tmp_path / "data")
         process: subprocess.Popen[bytes] = spawn("-m", "bot", "redis", *options)
         until(lambda: answers(free_port))
@@ -325,7 +325,7 @@ def test_a_folder_has_one_server(embedded, tmp_path, free_port):
         assert (client.get("key"), second.poll()) == (b"value", None)
 
 
-def answers_at(client: Redis) -> bool:
+def answers_at(client):
     """Return whether the embedded server answers its client."""
     with suppress(RedisError):
         return bool(client.ping())

@@ -65,7 +65,7 @@ sys.exit(Supervisor((), timers.tick).run())
 """
 
 
-def pids(file: Path, count: int) -> list[int]:
+def pids(file, count):
     """Wait until a file has so many lines, and return the process ids in it."""
     until(
         lambda: file.exists() and len(file.read_text().splitlines()) >= count,
@@ -74,7 +74,7 @@ def pids(file: Path, count: int) -> list[int]:
     return [int(line.split()[0]) for line in file.read_text().splitlines()]
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(pid):
     """Return whether a process runs; a zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -188,5 +188,5 @@ def test_a_timer_may_say_when_it_is_due_again():
     assert 0 < timers.tick() <= 0.5
 
 
-def log_nothing(_: int) -> None:
+def log_nothing(_):
     """Do nothing, as a timer."""

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -37,7 +37,7 @@ class Dripping:
     lock: threading.Lock = field(default_factory=threading.Lock)
     go: threading.Event = field(default_factory=threading.Event)
 
-    def document(self) -> bytes:
+    def document(self):
         """Return the discovery document."""
         at = f"{self.base}/organizations"
         names = {
@@ -52,7 +52,7 @@ class Dripping:
 class _Handler(Quiet):
     service: Dripping
 
-    def do_GET(self) -> None:  # noqa: N802  http.server's name
+    def do_GET(self):  # noqa: N802  http.server's name
         with self.service.lock:
             self.service.inside += 1
         self.send_response(200)
@@ -95,17 +95,17 @@ def address(services, login, free_port, webex_script):
         yield env["PUBLIC_URL"]
 
 
-def finished(pressed: list[Future[httpx.Response]]) -> int:
+def finished(pressed):
     """Return the number of presses that have their answer."""
     return sum(each.done() for each in pressed)
 
 
-def press(url: str, browser: httpx.Client, form: dict[str, str]) -> httpx.Response:
+def press(url, browser, form):
     """Press the button of a page in a browser."""
     return browser.post(url, data=form)
 
 
-def webhook(address: str, number: int) -> int:
+def webhook(address, number):
     """Deliver an event, and return the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
     body = json.dumps(event).encode()

@@ -5,7 +5,6 @@ The eye is the worker's own look in a process of its own. For this process an ho
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -27,7 +26,6 @@ NO_LOG = {"CONNECT_AUDIT_URL": "", "CONNECT_AUDIT_TOKEN": ""}
 
 Without that log only a mail shows that the forwarding address no longer exists.
 """
-Json = dict[str, Any]
 
 
 @dataclass
@@ -39,7 +37,7 @@ class Played:
     eye: Eye
 
     @property
-    def mails(self) -> list[Json]:
+    def mails(self):
         """Return the test mails that reached an agent."""
         tasks = self.people.control("GET", "agent/tasks")["items"]
         return [task for task in tasks if MARK in task["subject"]]
@@ -121,10 +119,10 @@ def test_no_two_processes_send_one_in_the_same_hour(played):
     assert len({mail["message_id"] for mail in mails if _is_for(mail, box)}) == 1
 
 
-def _is_for(mail: Json, box: str) -> bool:
+def _is_for(mail, box):
     """Return whether a mail is the watch's test mail to this mailbox, and not a copy of it."""
     return mail["recipient"] == box and MARK in mail["subject"]
 
 
-def _broken(seen: Json) -> Json | None:
+def _broken(seen):
     return seen if seen["sight"] == Sight.BROKEN else None

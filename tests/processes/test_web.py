@@ -169,7 +169,7 @@ def forks(spawn, redis_url, tmp_path, free_port):
     return both
 
 
-def status(port: int, path: str) -> int:
+def status(port, path):
     """Return the status of an answer, or 0 without an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     try:

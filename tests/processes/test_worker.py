@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from redis import Redis
 from rq import Worker
 from rq.job import Job
 
@@ -28,7 +27,7 @@ from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import run, running
 
 
-def a_while_ago() -> str:
+def a_while_ago():
     """Return a time so long ago that Webex would show its events by now."""
     return (now() - handler.API_LAG).isoformat()
 
@@ -160,7 +159,7 @@ def test_the_check_follows_the_worker(redis, redis_url, tmp_path):
     Before the worker's start and after its end, the check exits with 1.
     """
 
-    def checked() -> tuple[int, str]:
+    def checked():
         code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
         return code, done.stdout
 
@@ -224,7 +223,7 @@ def lines(worker, redis, webex_script, tmp_path):
     return lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
-def beats(redis: Redis) -> dict[str, str]:
+def beats(redis):
     """Return the last sign of life of each RQ worker, which comes with every round of waiting."""
     return {each.name: str(each.last_heartbeat) for each in Worker.all(connection=redis)}
 

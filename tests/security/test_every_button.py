@@ -5,7 +5,6 @@ The verbs come from the registry. A new verb must be added to an audience in
 """
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -31,8 +30,6 @@ from tests.security.verbs import (
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
 STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
 """Every refusal is answered, so that each attempt can be seen."""
-
-Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +68,14 @@ class Twice(People):
 
     pressed: set[str] = frozenset()
 
-    def press(
-        self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any
-    ) -> Json:
+    def press(self, who, message, do="", inputs=None, **more):
         """Press the same version of the card twice at once."""
         self.pressed = self.pressed | {do}
         for _ in range(2):
             pressed = super().press(who, message, do, inputs, version=message["edits"], **more)
         return pressed
 
-    def offered(self, run: str) -> set[str]:
+    def offered(self, run):
         """Return the verbs of every version of every card of a run."""
         cards = [
             {"card": each["card"]}
@@ -98,7 +93,7 @@ class Twice(People):
         }
 
 
-def told(answers_seen: list[str], key: str) -> list[str]:
+def told(answers_seen, key):
     """Return the answers that do not contain this refusal."""
     return [each for each in answers_seen if text(f"refused.{key}") not in each]
 
@@ -223,7 +218,7 @@ def twice(stack, new_walk):
     """
     people, made = Twice(stack.cloud_url, stack.ca_path), list[Walk]()
 
-    def make(mailbox: str) -> Walk:
+    def make(mailbox):
         fresh(people, dehydrated=True)
         forget(stack, mailbox)
         made.append(Walk(people, mailbox, new_walk(mailbox).room))
@@ -240,13 +235,13 @@ LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
 """Verbs that a setup with a working channel does not press. The other test presses them."""
 
 
-def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
+def history(presses, card):
     """Return the id of a card's run, and all events of that run."""
     run = next(each["data"]["run"] for each in actions(card) if each.get("data", {}).get("run"))
     return run, [codec.load(raw, Event) for raw in presses.redis.lrange(f"run:{run}:events", 0, -1)]
 
 
-def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
+def repeated(events):
     """Return the decisions, changes and ends that are recorded more than once."""
     decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
     told = Counter(

@@ -4,10 +4,8 @@ No forged event counts, and everything shows. The real web and worker processes 
 """
 
 import time
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from bot.processes.worker import TRAIL_S
 from jobs.clock import now
@@ -25,10 +23,9 @@ COLLEAGUE = "colleague@contoso.com"
 EVIL = "copies@evil.example"
 STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
 """Every refusal is answered, so that each attempt can be seen."""
-Json = dict[str, Any]
 
 
-def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
+def forwards_elsewhere(run, redis):
     """Return the run's history with another forwarding address in it."""
     lines = redis.lrange(f"run:{run}:events", 0, -1)
     known = codec.load(lines[1], Event).channel

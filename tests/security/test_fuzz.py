@@ -9,8 +9,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -252,10 +250,10 @@ def test_mentions(text, markup):
 def test_exchange_bodies(hasty, services, status, body):
     """Any answer of Exchange becomes rows or a CloudError, and never another error."""
 
-    async def token() -> str:
+    async def token():
         return "token"
 
-    async def asked() -> None:
+    async def asked():
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
         async with async_client(services.settings, transport) as http:
             rows = await InvokeCommand(
@@ -281,11 +279,11 @@ def test_answers_of_the_sign_in(answer):
         assert read_consent_answer({str(name): str(value) for name, value in said.items()})
 
 
-def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
+def _smtp(probe, words):
     """Return the result of a probe at a server that sends these words and hangs up."""
 
-    async def serve() -> SmtpProbe:
-        async def ctx(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve():
+        async def ctx(reader, writer):
             writer.write(words)
             writer.close()
 

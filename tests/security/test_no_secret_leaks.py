@@ -10,23 +10,19 @@ import re
 import time
 import zlib
 from itertools import chain
-from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from redis import Redis
 
 from adaptive_cards.texts import text
-from practice.client import People, actions
+from practice.client import actions
 from practice.conversation import apps, words
-from practice.stack import Stack
 from tests.fixtures.stacks import tac_file
 from tests.security.channel_life import (
     PLANTED,
     SHAPES,
     CrowdedWalk,
-    Json,
     Life,
     check_and_fix,
     found_in,
@@ -112,7 +108,7 @@ def test_the_search_finds_what_is_there():
     assert {name for name, _ in found_in(places, [secret])} == places.keys() - {"nothing"}
 
 
-def settings_of(stack: Stack) -> list[str]:
+def settings_of(stack):
     """Return the secret values in the worker's environment."""
     env = stack.processes["worker"].env
     return [value for name in CONTRACT for value in env[name].split(",")]
@@ -155,7 +151,7 @@ def test_processes_show_only_the_contract(stack, people, life):
     assert found_in({"environs": b"\n".join(life.environs)}, issued) == []
 
 
-def shows_a_secret(page: httpx.Response) -> bool:
+def shows_a_secret(page):
     """Return whether a page holds text in the form of a secret."""
     return SHAPES.search(page.text) is not None
 
@@ -172,7 +168,7 @@ def test_of_fifty_readers_one_wins(life):
     assert {each.status_code for each in life.readers if each not in winners} == {410}
 
 
-def is_safe(way: Json) -> bool:
+def is_safe(way):
     """Return whether an authorization request has the code flow, PKCE, 256 bits and named scopes."""
     bits = len(way["code_challenge"]) == 43 <= min(len(way["nonce"]), len(way["state"]))
     flow = (way["response_type"], way["code_challenge_method"]) == ("code", "S256")
@@ -235,7 +231,7 @@ def test_pressed_three_times_and_killed(people, life):
     assert len(kinds) == 2, kinds
 
 
-def old_buttons(people: People) -> dict[tuple[str, str], tuple[Json, Json]]:
+def old_buttons(people):
     """Return every button of a run by verb and room: its message, and the data that it sends.
 
     The buttons are those of every version of every card of the bot.
@@ -250,7 +246,7 @@ def old_buttons(people: People) -> dict[tuple[str, str], tuple[Json, Json]]:
     }
 
 
-def belongs_to_a_run(data: Any) -> bool:
+def belongs_to_a_run(data):
     """Return whether a button with this data acts on a run that goes on.
 
     A finding is accepted on the card of a check, which has ended.
@@ -259,7 +255,7 @@ def belongs_to_a_run(data: Any) -> bool:
     return isinstance(data, dict) and bool(data.get("run")) and data["do"] not in verbs
 
 
-def reader_of(message: Json, requester: str) -> str:
+def reader_of(message, requester):
     """Return the person who presses a card: the requester, or the person of a 1:1 room."""
     if message["roomType"] == "group":
         return requester

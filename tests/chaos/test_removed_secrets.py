@@ -1,7 +1,4 @@
-"""The bot's own client secret, which somebody removes in Entra in the middle of a setup.
-
-The module ``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
-"""
+"""The bot's own client secret, which somebody removes in Entra in the middle of a setup."""
 
 from practice.client import does
 from practice.conversation import Walk, apps, fresh, words

@@ -11,10 +11,7 @@ from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
 from practice.client import does
 from practice.conversation import Walk, fresh, words
-from tests.fixtures.stacks import forget
 from tests.fixtures.watched import WatchedChannels
-
-SHARES_STACK = True
 
 MAILBOX = "support@contoso.com"
 COLLEAGUE = "colleague@contoso.com"
@@ -23,12 +20,17 @@ DIVERTED = {"users": {MAILBOX: {"mailbox": {"forwarding_smtp_address": f"smtp:{S
 LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
-@pytest.fixture(params=LANGUAGES)
-def language(request, stack, people):
-    """Return the language of the space, after the bot has forgotten the mailbox."""
-    forget(stack, MAILBOX)
-    people.ignore_all()
-    return str(request.param)
+@pytest.fixture(scope="module", params=LANGUAGES)
+def language(request):
+    """Return the language of the space."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def env(language):
+    """Return no settings. Each language has a stack of its own, in which the mailbox is unknown."""
+    assert language in LANGUAGES
+    return {}
 
 
 def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):

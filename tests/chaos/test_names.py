@@ -1,6 +1,5 @@
 """Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from practice.conversation import words
 from tests.chaos.conftest import goes_on
 from tests.fixtures.name_service import NameService, has_own_files
+from tests.fixtures.waiting import ran
 
 pytestmark = pytest.mark.skipif(
     not has_own_files(), reason="files of one's own under /etc need root or user namespaces"
@@ -51,8 +51,7 @@ def doctor(stack):
     """Return the report of ``doctor``, which runs with the name service of the web process."""
     web = stack.processes["web"]
     line = web.command.replace("bot web", "bot doctor")
-    told = subprocess.run(["/bin/sh", "-c", line], env=web.env, capture_output=True, check=False)  # noqa: S603  our own
-    return told.stdout.decode()
+    return ran("/bin/sh", "-c", line, env=web.env).stdout
 
 
 def test_a_setup_goes_on_when_names_resolve_again(stack, walk, names):

@@ -19,7 +19,7 @@ import structlog
 from cryptography.fernet import Fernet
 
 from bot.__main__ import main
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import LIMIT_S, ran
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
 Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -56,15 +56,7 @@ def run(
 
     Return its exit code, its last line and the finished process.
     """
-    done = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-m", "bot", *line],
-        env=ENV | env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = ran(sys.executable, "-m", "bot", *line, env=ENV | env, cwd=folder)
     assert "Traceback" not in done.stderr
     return done.returncode, (done.stderr.splitlines() or [""])[-1], done
 

@@ -11,7 +11,7 @@ import pytest
 from bot import logs
 from jobs.storage import locks
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import ran
 
 
 @pytest.mark.filterwarnings(
@@ -41,10 +41,8 @@ def written(source):
 
     The code can use ``SECRET`` for the secret.
     """
-    command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
-    return subprocess.run(  # noqa: S603  our own
-        command, check=True, capture_output=True, text=True, timeout=LIMIT_S
-    ).stderr
+    code = PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)
+    return ran(sys.executable, "-c", code, check=True).stderr
 
 
 def test_a_line_is_one_json_object():

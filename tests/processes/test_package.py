@@ -1,7 +1,6 @@
 """Wheel of the product: built, installed into an empty venv, and started from another folder."""
 
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
+from tests.fixtures.waiting import ran
 from tests.processes.conftest import ENV
 
 ROOT = Path(__file__).parents[2]
@@ -23,14 +23,7 @@ pytestmark = pytest.mark.slow
 
 def run(*line, **env):
     """Run a command to its end. Its environment is that of the tests, or only ``env``."""
-    return subprocess.run(  # noqa: S603  our own command line
-        [str(part) for part in line],
-        env=env or None,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return ran(*line, env=env or None, timeout=LIMIT_S)
 
 
 @pytest.fixture(scope="module")

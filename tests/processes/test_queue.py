@@ -10,16 +10,14 @@ from bot.processes.worker import Dispatcher
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import ran
 
 BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
 
 
 def run_worker(redis_url):
     """Run a real worker in a process of its own until the queue is empty."""
-    subprocess.run(  # noqa: S603  our own
-        [sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True
-    )
+    ran(sys.executable, "-c", BURST, redis_url, check=True)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +57,8 @@ with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
 
 def test_nothing_lies_outside_the_prefix(redis, redis_url):
     """Every Redis key of a run, a lock, a finished job and RQ begins with REDIS_PREFIX."""
-    line = [sys.executable, "-c", EVERYTHING, redis_url]
     env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
-    subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own
+    ran(sys.executable, "-c", EVERYTHING, redis_url, env=env, check=True)
     found = set(redis.scan_iter())
     assert {b"second-bot:due", b"second-bot:audit:head", b"second-bot:rq:queues"} <= found
     assert {key for key in found if not key.startswith(b"second-bot:")} == set()

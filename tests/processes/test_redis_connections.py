@@ -30,7 +30,7 @@ from jobs.storage.connection import (
 )
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, answers
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.waiting import LIMIT_S, ran, until
 from tests.processes.conftest import ENV
 
 COPY = "return redis.call('set', KEYS[1], ARGV[1])"
@@ -236,9 +236,7 @@ def test_it_starts_without_the_rest_of_the_bot():
     So it starts fast.
     """
     code = "import sys, bot.__main__, bot.logs, bot.processes.redis_server; print(*sys.modules)"
-    loaded = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = ran(sys.executable, "-c", code, check=True).stdout.split()
     assert set(loaded) & {"webexteamssdk", "msal", "flask", "rq", "httpx", "bot.services"} == set()
     assert "bot.processes.redis_server" in loaded
 

@@ -25,7 +25,7 @@ from practice import ports
 from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.name_service import has_own_files, own_mounts
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.waiting import LIMIT_S, ran, until
 from tests.processes.conftest import ENV, run
 
 
@@ -169,14 +169,7 @@ def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
     line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
     frozen = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path} && cd {tmp_path}"
     whole = [*own_mounts(), "sh", "-c", f'{frozen} && exec "$@"', "sh"]
-    done = subprocess.run(  # noqa: S603  our own command line
-        [*whole, sys.executable, "-m", "bot", *line],
-        env=ENV,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = ran(*whole, sys.executable, "-m", "bot", *line, env=ENV)
     last = done.stderr.splitlines()[-1]
     said = f"data folder {tmp_path / 'data'} (Read-only file system): start the bot in a folder"
     assert (done.returncode, said in last, "Traceback" in done.stderr) == (2, True, False), last

@@ -4,7 +4,6 @@ import http.client
 import select
 import signal
 import socket
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +11,7 @@ import pytest
 
 from practice import ports
 from tests.fixtures.redis_servers import listens
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.waiting import LIMIT_S, ran, until
 from tests.processes.conftest import ENV
 
 SERVER = """
@@ -194,14 +193,8 @@ def test_bad_settings_end_the_server():
 
     On this code gunicorn ends, too.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", "from bot.web.wsgi import app"],
-        env=ENV | {"PUBLIC_URL": ""},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    line = (sys.executable, "-c", "from bot.web.wsgi import app")
+    done = ran(*line, env=ENV | {"PUBLIC_URL": ""})
     assert (done.returncode, done.stderr.splitlines()) == (
         3,
         [

@@ -101,7 +101,7 @@ def main() -> bool:
 def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measured:
     name = f"Check of {channels}"
     room = str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         fill(
             stack,
             people,

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
-from redis import Redis
 
 from practice.actors import MAILBOX
 from practice.agreement import agree
@@ -178,7 +177,7 @@ class Lane:
 
         Each such event is counted only once, because the events are deleted afterwards.
         """
-        with Redis(port=self.stack.ports.redis) as redis:
+        with self.stack.redis() as redis:
             late = judge.after_ends(redis)
             for key in redis.scan_iter("run:*:events") if late else ():
                 redis.delete(key)
@@ -227,7 +226,7 @@ class Lane:
         """
         fresh(self.people, dehydrated=True)
         self.people.patch({"empty_recycle_bin": True})
-        with Redis(port=self.stack.ports.redis) as redis:
+        with self.stack.redis() as redis:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
                 redis.delete(key)
         self.people.control("POST", "calls/reset")

@@ -27,7 +27,7 @@ def cards_are_true(request):
 @pytest.fixture
 def redis(stack):
     """Connection to the stack's Redis."""
-    with Redis(port=stack.ports.redis) as connection:
+    with stack.redis() as connection:
         yield connection
 
 

@@ -8,7 +8,6 @@ import shutil
 
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from bot.processes import redis_server
 from practice.client import does
@@ -97,7 +96,7 @@ def restore(stack, people, backup, folder):
     line = shlex.join(redis_server.command(stack.ports.redis, folder))
     server.command = line.replace("--appendonly yes", "--appendonly no")
     stack.start("redis")
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         redis.config_set("appendonly", "yes")
         people.until("the append-only file is written", lambda: is_written(redis))
     server.stop()
@@ -121,7 +120,7 @@ def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
     """
     walk.approve(walk.plan())
     people.until("the first change", walk.writes)
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         made, known = len(walk.writes()), redis.llen(f"run:{open_run(redis)}:events")
         redis.save()
         shutil.copy(elsewhere / "dump.rdb", tmp_path)
@@ -129,7 +128,7 @@ def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
         for name in ("worker", "web", "redis"):
             stack.processes[name].stop()
     restore(stack, people, tmp_path / "dump.rdb", elsewhere)
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         assert redis.llen(f"run:{open_run(redis)}:events") >= known
     for name in PRODUCT:
         stack.start(name)

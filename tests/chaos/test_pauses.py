@@ -8,7 +8,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.killer import Pauser
@@ -99,7 +98,7 @@ def test_a_worker_that_goes_on_after_an_undo_changes_nothing(stack, people, walk
     undone, written = mailbox(people), judge.written(people)
     pauser.stop()
     pauser.thaw()
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         late = judge.after_ends(redis)
         told = [entry["step"] for entry in trail(redis) if entry["what"] == "changed_late"]
     assert changed != before == undone
@@ -136,6 +135,6 @@ def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
     pauser.stop()
     pauser.thaw()
     stack.stop_second()
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         assert (judge.written(people) - before, judge.after_ends(redis)) == (0, 0), stack.logs()
     assert mailbox(people)["smtp_auth_disabled"]

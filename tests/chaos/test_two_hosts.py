@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
@@ -76,7 +75,7 @@ def test_one_of_two_hosts_freezes(stack, people, walk):
     each object. The other host does the work. The frozen host then gives its attempt up, and no
     write follows. No event follows the end of the run.
     """
-    plan, redis = walk.plan(profile="least"), Redis(port=stack.ports.redis)
+    plan, redis = walk.plan(profile="least"), stack.redis()
     for hold in (APPS, EXCHANGE):
         people.control("POST", "faults", hold)
     walk.approve(plan)

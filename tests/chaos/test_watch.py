@@ -3,7 +3,6 @@
 import signal
 
 import pytest
-from redis import Redis
 
 from bench.crowd import fill
 from jobs.watch.store import LEASE_S
@@ -43,7 +42,7 @@ def boxes(stack, people):
 @pytest.fixture
 def watch(stack):
     """Watch of the running product."""
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         yield WatchedChannels.of(stack, redis)
 
 

@@ -7,7 +7,6 @@ import itertools
 import signal
 
 import pytest
-from redis import Redis
 
 from bench.crowd import encryption_keys, fill
 from jobs.checks.bulk import mailboxes
@@ -194,7 +193,7 @@ def test_all_channels_though_a_worker_dies(stack, people):
     people.control("PUT", "settings", {"latency_ms": 300})
     people.control("POST", "calls/reset")
     people.say(REQUESTER, "/check all", name)
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         people.until("some verdicts", lambda: some(the_round(stack, redis, everywhere)), 40)
         stack.kill("worker", signal.SIGKILL, whole=True)
         people.control("PUT", "settings", {"latency_ms": 0})

@@ -5,7 +5,6 @@ for buttons and not for words.
 """
 
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
@@ -46,7 +45,7 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     verdict = _check(people, walk, off=True)
     _three_press_fix(people, walk, verdict)
     _check_into_the_fix(people, walk, _check(people, walk, off=True))
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         _incident(people, walk, WatchedChannels.of(stack, redis))
     _disconnect(walk, language)
     _press_old(people, walk, done, language)

@@ -5,8 +5,6 @@ import json
 import re
 from pathlib import Path
 
-from redis import Redis
-
 from practice.client import does
 from practice.conversation import Walk, words
 from tests.fixtures.stacks import unpacked
@@ -121,7 +119,7 @@ def test_in_a_direct_message(stack, people, connected):
     walk = Walk(people, "support@contoso.com")
     card = walk.type("/tac support@contoso.com")
     assert "Screenshot" in words(walk.type("", files=[{**SHOT, "name": "shot"}]))
-    kept = Redis(port=stack.ports.redis)
+    kept = stack.redis()
     [name] = kept.keys(f"sealed:tac-screenshot:{card['roomId']}")
     assert 0 < kept.ttl(name) <= 3600
     assert base64.b64encode(PNG)[:40] not in kept.get(name)
@@ -152,7 +150,7 @@ def test_what_lies_in_redis_is_on_its_page(stack, people, connected):
     ]
     for part, pattern in PARTS.items():
         patterns = [each.replace(part, pattern) for each in patterns]
-    lying = [key.decode() for key in Redis(port=stack.ports.redis).scan_iter(count=1000)]
+    lying = [key.decode() for key in stack.redis().scan_iter(count=1000)]
     assert len(lying) > 20
     assert [
         key for key in lying if not any(re.fullmatch(pattern, key) for pattern in patterns)

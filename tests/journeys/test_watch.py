@@ -1,7 +1,6 @@
 """Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
 import pytest
-from redis import Redis
 
 from bench.crowd import fill
 from jobs.watch.model import Eye, Sight
@@ -36,7 +35,7 @@ def room(stack, people):
 def watch(stack, room):
     """Watch of the running product."""
     assert room
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         yield WatchedChannels.of(stack, redis)
 
 

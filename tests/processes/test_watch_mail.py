@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from redis import Redis
 
 from bench.crowd import fill
 from bench.watch_faults import SETTINGS, Eye, WatchedFaults
@@ -69,7 +68,7 @@ def test_a_mail_goes_the_whole_way_and_is_no_customers(played):
     second = played.eye.look()
     assert (first["sight"], second["sight"]) == (Sight.HEALTHY, Sight.HEALTHY)
     assert second["mails"] == first["mails"] > 0
-    with Redis(port=played.stack.ports.redis) as redis:
+    with played.stack.redis() as redis:
         assert redis.zscore(keys.watch_mails_arrived(), MAILBOX) is not None
 
 
@@ -86,7 +85,7 @@ def test_a_break_that_only_the_mail_sees(played):
     assert seen["station"] == "connect"
     assert seen["late"] == 0
     played.people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
-    with Redis(port=played.stack.ports.redis) as redis:
+    with played.stack.redis() as redis:
         watch = WatchedChannels.of(played.stack, redis)
         watch.wait(lambda: watch.channels.load(MAILBOX))
         watch.wait(lambda: watch.incidents.state(MAILBOX).looked)

@@ -58,7 +58,7 @@ class Presses:
 @pytest.fixture(scope="module")
 def presses(stack, people):
     """Sender of inputs for cards that no button sends."""
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     yield Presses(people, redis)
     redis.close()
 
@@ -81,7 +81,7 @@ def new_walk(people):
 @pytest.fixture(scope="module")
 def writer(stack):
     """Intruder with access to the stack's Redis."""
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     yield Writer(stack, redis)
     redis.close()
 

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from practice.client import links
@@ -138,7 +137,7 @@ def test_an_event_that_comes_fifty_times(people, new_walk, hook):
 
 def seconds_left(stack, states):
     """Return the seconds for which the bot still keeps each sign-in flow."""
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
 
 

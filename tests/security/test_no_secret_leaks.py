@@ -13,7 +13,6 @@ from itertools import chain
 from urllib.parse import quote
 
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from practice.client import actions
@@ -68,7 +67,7 @@ def haystacks(stack, people, life):
     """
     people.look()
     time.sleep(1.1)  # Redis writes its file once a second
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     found = {
         f"log of {name}": (stack.folder / f"{name}.log").read_bytes()
         for name in ("web", "worker", "redis")

@@ -4,8 +4,6 @@ The bench ``scale`` takes longer than the others and runs only if it is named. E
 that every target was met.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

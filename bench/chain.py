@@ -7,8 +7,6 @@ A call depends on another one that was answered before it began, and
 The tail, which is the card, depends on the head and on the steps that it reports.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

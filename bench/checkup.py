@@ -8,14 +8,10 @@ check to its finding. The round of tokens is one lookup of the endpoint and one 
 in the same run, is every call one after the other.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-
-from redis import Redis
 
 from bench.calls import Call, Json, read
 from bench.chain import longest
@@ -129,7 +125,7 @@ class Checkup:
 
     def _events(self) -> list[Event]:
         """Return the recorded events of the mailbox's newest check."""
-        redis: Any = Redis(port=self._stack.ports.redis)
+        redis: Any = self._stack.redis()
         run = redis.get(f"channel:{MAILBOX}:check").decode()
         return [codec.load(raw, Event) for raw in redis.lrange(f"run:{run}:events", 0, -1)]
 

@@ -4,13 +4,9 @@ The baseline for the calls is the number of changes in the plan. A setup with mo
 changes writes something twice. A second setup of a channel that is set up writes nothing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any
-
-from redis import Redis
 
 from bench.table import table, verdict
 from jobs.runs.run import Event, Kind
@@ -84,7 +80,7 @@ def _writes(counted: dict[str, Any]) -> int:
 
 def _changes(stack: Stack) -> list[str]:
     """Return the step of every change that the first run made."""
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
         events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]
     return [event.step for event in events if event.kind is Kind.CHANGED]

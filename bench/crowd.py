@@ -3,8 +3,6 @@
 With these channels, a check of all channels can be measured without hundreds of conversations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +43,7 @@ def fill(
         "bot_reads": bot_reads,
     }
     made = people.control("POST", "crowd", body)
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         for tenant in made.values():
             _remember(redis, encryption_keys(stack), tenant, bot_reads=bot_reads)
         redis.sadd(f"space:{room}:channels", *boxes)

@@ -5,8 +5,6 @@ look at its interval suspects, and another one a minute later confirms. The benc
 at once, so the time that it shows comes on top of the interval and that minute.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

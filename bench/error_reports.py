@@ -6,8 +6,6 @@ nothing is read wrong, and that no cause is named for an error that has nothing 
 channel.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ The baseline is the same number of single checks, which would read a tenant's da
 channel.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -103,7 +101,7 @@ def main() -> bool:
 def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measured:
     name = f"Check of {channels}"
     room = str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         fill(
             stack,
             people,

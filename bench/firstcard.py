@@ -8,8 +8,6 @@ nothing and posts one card (:mod:`bench.stock`). The other makes the product's r
 other from a process that is warm and connected.
 """
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@ The processor time counts: it is the elapsed time of a quiet machine with fast d
 most time of their own are named, as ``python -X importtime`` measures them.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections import Counter

@@ -5,8 +5,6 @@ and the workers are the product's own, started from its command line. Redis is t
 with the append-only file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import secrets

@@ -7,8 +7,6 @@ setups were answered, when no job runs. ``memory-growth`` reads them again after
 that was replaced meanwhile is compared with the one in its place.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -6,8 +6,6 @@ Approve to the consent card. The baseline, in the same run, is a straight-line s
 calls, one after the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

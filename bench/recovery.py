@@ -6,14 +6,10 @@ is killed and started again, as a platform does. The baseline is RQ's own defaul
 dead worker's job after 808 s; that time is not waited for here.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import time
 from collections.abc import Callable
-
-from redis import Redis
 
 from bench.table import table, verdict
 from jobs.runs.run import Event, Kind
@@ -95,7 +91,7 @@ def _happened(stack: Stack, kind: Kind) -> float:
 
     The time is in seconds since the epoch. It is 0 if there is no such event.
     """
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
         events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]
     return next((event.at.timestamp() for event in events if event.kind is kind), 0.0)

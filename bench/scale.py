@@ -13,8 +13,6 @@ message, and the work until the answer is posted. Before that, the same cost is 
 of the channels. The sums for 100,000 channels are computed from all of these numbers.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import http.client

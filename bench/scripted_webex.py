@@ -9,8 +9,6 @@ message and the answers that were posted below it, with the times. ``GET /kept``
 these records.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

@@ -8,8 +8,6 @@ line in the message's thread. ``worker`` is RQ's own worker, which has imported 
 forks; the command ``rq worker`` imports it again in the process of each job.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

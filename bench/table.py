@@ -1,7 +1,5 @@
 """Output of a bench: the machine, a title with its baseline, and rows in columns."""
 
-from __future__ import annotations
-
 import os
 import platform
 import statistics

@@ -4,8 +4,6 @@ The entries are refusals, the smallest that a stranger could have written. The R
 of its own. The target is under 2 s to verify.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import time

@@ -5,8 +5,6 @@ which parts of each are real. WATCH_DAYS, WATCH_CHANNELS, WATCH_TENANTS and WATC
 another size of the quarter.
 """
 
-from __future__ import annotations
-
 import os
 
 from bench import watch_judge, watch_quarter

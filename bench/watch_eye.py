@@ -5,8 +5,6 @@ It runs with the environment of a worker, and uses the real look of the bot's wa
 of a look as JSON. With a second argument it sends test mails, so many seconds apart.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

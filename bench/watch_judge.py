@@ -3,8 +3,6 @@
 It compares the incidents and cards with the truth of the simulated world.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

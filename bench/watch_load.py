@@ -6,8 +6,6 @@ tenants side by side, so 20 tenants take twice as long as ten or fewer of the sa
 processor seconds grow with the channels.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -51,7 +49,7 @@ def main() -> bool:
         boxes = [f"box{number}@load{number % tenants}.example" for number in range(channels)]
         fill(stack, people, room, boxes)
         stack.kill("worker")  # the rounds below are the only ones
-        with Redis(port=stack.ports.redis) as redis:
+        with stack.redis() as redis:
             groups = _watch(stack, redis, room, boxes)
             found = _round(stack, redis, people, groups, boxes)
         people.close()

@@ -6,8 +6,6 @@ a group that is due in the real queue. A killed worker and a lost host leave the
 would in reality. The end of the lock, which Redis counts in real time, is simulated.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import time

@@ -3,8 +3,6 @@
 It prints the processor seconds and the elapsed seconds of the rounds.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -4,8 +4,6 @@ Everything is drawn from a seed. Nothing here knows the code of the watch: the w
 outcome of a look at a moment.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field

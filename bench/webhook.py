@@ -8,8 +8,6 @@ up, with 1, 16 and 64 clients. There are three repeats in alternating order, and
 printed. Lost and duplicated events are counted by reading the queue afterwards.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import http.client

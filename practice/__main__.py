@@ -5,8 +5,6 @@ play`` opens it in a browser, and ``... diagnose`` tries ``/check`` on everythin
 broken.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

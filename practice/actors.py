@@ -1,7 +1,5 @@
 """People of the practice cloud, and the names of the buttons and fields that they use."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ The check knows nothing of the bot's state. Two cards that contradict each other
 true.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import time

@@ -1,7 +1,5 @@
 """Browser of a named person, with cookies, redirects, and the forms of sign-in and bot pages."""
 
-from __future__ import annotations
-
 import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

@@ -3,8 +3,6 @@
 The demo and people who copy values use them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """People who use the practice cloud, for the demo and the journey tests."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -196,6 +194,17 @@ class People:
                 self.messages[message["id"]] = message
                 self._on_change(message)
         self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
+
+    def posted(self, after: int = 0) -> list[Json]:
+        """Return the bot's messages that have changed after this number."""
+        self.look()
+        seen = self.messages.values()
+        return [each for each in seen if from_bot(each) and each["change"] > after]
+
+    def renewed(self, message: Json) -> Json:
+        """Return the message as it is now."""
+        self.look()
+        return self.messages[message["id"]]
 
     def ignore_all(self) -> None:
         """Leave out all messages that are there now, whatever becomes of them."""

@@ -4,8 +4,6 @@ If the cloud is eleven minutes behind, the bot sees a machine whose own clock is
 fast.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 _AHEAD = [0.0]

@@ -1,7 +1,5 @@
 """Control routes of both halves: the journal, the calls, the faults and the health check."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Iterator

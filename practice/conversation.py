@@ -3,8 +3,6 @@
 A test can leave the conversation at any point.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,10 +79,9 @@ class Walk:
 
     def __post_init__(self) -> None:
         """Remember the present state, so that everything older is ignored."""
-        self.people.look()
-        self.since = self.people.change
+        self.since = self.people.now()
         self.written = len(self.people.control("GET", "journal")["items"])
-        self.worked = len(self._tasks())
+        self.worked = len(self.tasks())
 
     def card(
         self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any
@@ -174,6 +171,18 @@ class Walk:
         self.choose(delegate)
         return self.card("a plan card", "approve")
 
+    def planned(self, command: str, title: str = "") -> Json:
+        """Type a command, press the answer's button with this title if given, sign in, and plan.
+
+        Return the plan card. Cards and tasks from before are ignored from now on.
+        """
+        self.since, self.worked = self.people.now(), len(self.tasks())
+        answer = self.type(f"{command} {self.mailbox}")
+        if title:
+            self.people.press(self.requester, answer, title=title)
+        self.open(self.card("a sign-in card", "ask_administrator", link=True))
+        return self.card(f"the plan of {command}", "approve")
+
     def choose(self, delegate: str) -> None:
         """Name the delegate of a shared mailbox, if there is one."""
         if delegate:
@@ -252,8 +261,7 @@ class Walk:
         self._say(card, "registered")
 
     def _say(self, card: Json, do: str) -> None:
-        self.people.look()
-        card = self.people.messages[card["id"]]
+        card = self.people.renewed(card)
         if do in does(card):
             with suppress(httpx.HTTPStatusError):  # it was read in this moment
                 self.act(self.requester, card, do)
@@ -280,11 +288,11 @@ class Walk:
     def task(self, seconds: float = 40) -> Json:
         """Return the newest contact center task about this mailbox."""
         found: Json = self.people.until(
-            "the test mail as a task", lambda: self._tasks()[self.worked :], seconds
+            "the test mail as a task", lambda: self.tasks()[self.worked :], seconds
         )[-1]
         return found
 
-    def _tasks(self) -> list[Json]:
+    def tasks(self) -> list[Json]:
         """Return the tasks about this mailbox, including those from before the walk."""
         return [
             each

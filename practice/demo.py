@@ -1,7 +1,5 @@
 """Demo (``make demo``): the whole conversation with the real processes, printed as it happens."""
 
-from __future__ import annotations
-
 import sys
 
 import httpx

@@ -3,8 +3,6 @@
 It tries every fault, pairs of faults, and healthy variations.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import textwrap

@@ -1,7 +1,5 @@
 """Free ports, and the environment of each process of the stack."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

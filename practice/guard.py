@@ -6,8 +6,6 @@ follows the thread that started the child, and the practice space starts its pro
 that end.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

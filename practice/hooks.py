@@ -3,8 +3,6 @@
 Examples are a 429, HTML, garbage or no answer.
 """
 
-from __future__ import annotations
-
 import base64
 import threading
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Journal of the practice cloud: every write with its author, and every call, in order."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

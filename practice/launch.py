@@ -1,7 +1,5 @@
 """Practice space in a browser (``python -m practice play``), until Ctrl-C."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import signal

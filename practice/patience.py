@@ -1,7 +1,5 @@
 """Time limits of the practice cloud's drivers, and the pace of the product and the cloud."""
 
-from __future__ import annotations
-
 import os
 
 VARIABLE = "PRACTICE_PATIENCE"

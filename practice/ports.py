@@ -5,8 +5,6 @@ port can be free when it is chosen and taken when its server starts, or starts a
 are lower. Each process has a block of its own, because two processes would choose the same ones.
 """
 
-from __future__ import annotations
-
 import itertools
 import socket
 from collections.abc import Iterator

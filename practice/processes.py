@@ -3,8 +3,6 @@
 A stop ends all processes of the session.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

@@ -3,8 +3,6 @@
 Each scene has the actor, the pressed buttons, and the expected result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

@@ -6,8 +6,6 @@ The edits between two actions are printed as one change. In a terminal, the newe
 until then.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """Settings of the practice cloud: its delays, and the credentials shared by both halves."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field

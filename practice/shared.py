@@ -4,8 +4,6 @@ They are not part of the project. They are next to it, or in the folder that ``S
 names.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Final

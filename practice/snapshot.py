@@ -4,8 +4,6 @@ One real setup serves many cases, because the world is restored for each case. W
 the conversation continues, and the bot's own memory of it cannot be restored.
 """
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from typing import Any, Final

@@ -3,8 +3,6 @@
 It consists of an embedded Redis, the practice cloud, and the Procfile's processes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import signal

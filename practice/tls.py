@@ -3,8 +3,6 @@
 Both are new at every start.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import ssl
 from dataclasses import dataclass, field

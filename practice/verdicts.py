@@ -3,8 +3,6 @@
 The sentences are read from the catalog as data.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """Event loop whose clock skips every pause, so that waits of minutes take no time in a test."""
 
-from __future__ import annotations
-
 import asyncio
 import selectors
 from collections.abc import Coroutine

@@ -3,14 +3,12 @@
 The tests have a Valkey of their own, on a free port and in a folder of its own.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import random
 import re
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +111,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _locale() -> Iterator[None]:
+def in_english():
     """Begin each test in English.
 
     A page that was shown in German in the test's thread would leave German set.
@@ -145,7 +143,7 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def measured(request) -> Iterator[None]:
+def measured(request):
     """Turn off coverage of real processes, except in modules with ``MEASURED``.
 
     With coverage, the process of each job takes three times as long.
@@ -159,7 +157,7 @@ def measured(request) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory) -> Iterator[str]:
+def redis_url(tmp_path_factory):
     """Yield the address of a Valkey that lives as long as the test run."""
     port = ports.free_port()
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
@@ -173,7 +171,7 @@ def redis_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_pool(redis_url) -> Iterator[ConnectionPool]:
+def redis_pool(redis_url):
     """Yield a pool of connections for all tests.
 
     Making a connection takes longer than emptying the Valkey.
@@ -184,7 +182,7 @@ def redis_pool(redis_url) -> Iterator[ConnectionPool]:
 
 
 @pytest.fixture
-def redis(redis_pool) -> Redis:
+def redis(redis_pool):
     """Return a client of an empty Valkey."""
     client = Redis(connection_pool=redis_pool)
     client.flushall()
@@ -192,6 +190,6 @@ def redis(redis_pool) -> Redis:
 
 
 @pytest.fixture
-def free_port() -> int:
+def free_port():
     """Return a port of loopback on which nobody listens."""
     return ports.free_port()

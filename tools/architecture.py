@@ -4,8 +4,6 @@
 Both come from the code's imports and docstrings.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

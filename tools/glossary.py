@@ -5,8 +5,6 @@ The names are those of the cards. The sentences are in tools/glossary_en.toml an
 A test keeps the pages up to date.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@
 A test keeps the page up to date.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adaptive_cards.texts import text

@@ -6,8 +6,6 @@ which. Therefore the file describes an installation with ``--require-hashes``, s
 image.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

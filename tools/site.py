@@ -7,8 +7,6 @@ four, and a picture has a light and a dark form if both are there. MkDocs then r
 a broken link or a page without a place in the menu fails.
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 import re

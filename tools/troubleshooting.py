@@ -5,8 +5,6 @@ Each cause has its sentence, its numbers and the first sentence of its remedy, w
 and how. A test keeps the pages up to date.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

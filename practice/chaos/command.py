@@ -3,8 +3,6 @@
 It prints a line for each kill and pause, and then a table.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

@@ -3,8 +3,6 @@
 The tenant must be the same, each object must be made once, and every secret must have a holder.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 They measure the time until work resumes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -3,8 +3,6 @@
 A run has one kill, sometimes five, or one pause.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Stack that runs disturbed setups one after another and compares each with an undisturbed one."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,7 +7,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
-from redis import Redis
 
 from practice.actors import MAILBOX
 from practice.agreement import agree
@@ -180,7 +177,7 @@ class Lane:
 
         Each such event is counted only once, because the events are deleted afterwards.
         """
-        with Redis(port=self.stack.ports.redis) as redis:
+        with self.stack.redis() as redis:
             late = judge.after_ends(redis)
             for key in redis.scan_iter("run:*:events") if late else ():
                 redis.delete(key)
@@ -229,7 +226,7 @@ class Lane:
         """
         fresh(self.people, dehydrated=True)
         self.people.patch({"empty_recycle_bin": True})
-        with Redis(port=self.stack.ports.redis) as redis:
+        with self.stack.redis() as redis:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
                 redis.delete(key)
         self.people.control("POST", "calls/reset")
@@ -279,15 +276,12 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
 
 def undo(walk: Walk) -> None:
     """Play an undo of the setup to its end."""
-    _begin_again(walk)
-    walk.type(f"/undo {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.revealed = False
+    walk.approve(walk.planned("/undo"))
     walk.saying("is disconnected: the previous values are restored", UNDO_S)
     agree(walk.people, walk.since, RECOVERS_S)
 
 
 def _begin_again(walk: Walk) -> None:
     """Have the walk ignore all cards that exist now."""
-    walk.people.look()
-    walk.since, walk.revealed = walk.people.change, False
+    walk.since, walk.revealed = walk.people.now(), False

@@ -3,8 +3,6 @@
 A worker can thus be stopped while this command or this answer is on its way.
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import suppress

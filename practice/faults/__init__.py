@@ -1,7 +1,5 @@
 """Faults: every cause of docs/platforms under a name, to be switched on in the practice cloud."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from practice.faults import (

@@ -1,7 +1,5 @@
 """Faults of sign-in permissions and conditions (platforms/microsoft.md 2.1, 5, 8 row 8)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

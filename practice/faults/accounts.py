@@ -1,7 +1,5 @@
 """Healthy variations of accounts: the person who signs in, the secret, the app and the cloud."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final

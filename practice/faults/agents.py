@@ -3,8 +3,6 @@
 Source: Cisco's OpenAPI of Webex Contact Center; platforms/connect.md 3.3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 1.1, 1.3, 8 rows 6 and 9.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext, Json

@@ -3,8 +3,6 @@
 Source: platforms/connect.md 1 and 4.3; platforms/microsoft.md 8 rows 6, 9, 10.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta

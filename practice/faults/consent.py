@@ -1,7 +1,5 @@
 """Faults of consent and grants (platforms/microsoft.md 1.5 to 1.7, 8 row 7)."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, Json, put

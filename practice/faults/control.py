@@ -3,8 +3,6 @@
 They list the faults, switch them on, take a snapshot of the world and restore it.
 """
 
-from __future__ import annotations
-
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """Part of the practice cloud that a fault may change: one channel with its surroundings."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

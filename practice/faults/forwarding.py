@@ -1,7 +1,5 @@
 """Faults of the mailbox's forwarding (platforms/microsoft.md 2.2 and 8 row 12)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 The bot has set nothing up: it knows no channel, and the tenant has nothing of the bot's.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """Healthy variations: a diagnosis that calls one of them broken is a false alarm."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Final
 

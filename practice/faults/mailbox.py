@@ -1,7 +1,5 @@
 """Faults of the mailbox itself (platforms/microsoft.md 2.1)."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, put

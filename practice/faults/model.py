@@ -1,7 +1,5 @@
 """Model of a fault: a change of the practice world, and the result that a check should give."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field

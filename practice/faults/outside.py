@@ -3,8 +3,6 @@
 Source: platforms/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final

@@ -3,8 +3,6 @@
 With ``--write`` it writes docs/faults.md (make docs). A test keeps that page up to date.
 """
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pairs of faults: the faults that can be combined, and a seeded choice of pairs."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable
 from itertools import combinations

@@ -4,8 +4,6 @@ They are in outbound policies, remote domains and mail-flow rules. Source: micro
 row 2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Faults of client secrets (platforms/microsoft.md 1.2, 8 rows 3 and 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 5, 7 and 3.5.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Final

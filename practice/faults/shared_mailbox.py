@@ -3,8 +3,6 @@
 They concern the delegate who signs in, SMTP AUTH and Send As (platforms/microsoft.md 2.6).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

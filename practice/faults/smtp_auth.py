@@ -1,7 +1,5 @@
 """Faults of SMTP AUTH and the submission server (platforms/microsoft.md 2.1, 4 and 4.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

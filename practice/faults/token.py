@@ -1,7 +1,5 @@
 """Faults of refresh tokens (platforms/microsoft.md 4, 8 rows 4 and 10)."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import timedelta

@@ -3,8 +3,6 @@
 They accept forwarded mail, create tasks, and send answers by SMTP.
 """
 
-from __future__ import annotations
-
 import base64
 import smtplib
 import ssl

@@ -1,7 +1,5 @@
 """Email app of Webex Connect as its form shows it (platforms/connect.md 1)."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Both use the form's fields and real HTTP calls.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Source: Cisco's OpenAPI of Webex Contact Center.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Final
 

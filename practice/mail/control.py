@@ -1,7 +1,5 @@
 """Control routes of mail, Webex Connect and the agent, under /practice/."""
 
-from __future__ import annotations
-
 import smtplib
 from dataclasses import asdict
 from email.message import EmailMessage

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 2.2, 2.5.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -5,8 +5,6 @@ Microsoft's page "Email non-delivery reports and SMTP errors in Exchange Online"
 pages.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.world import Mailbox, Tenant, User

@@ -4,8 +4,6 @@ The order and the words are those of public transcripts of 2022 to 2024. Of the 
 BINARYMIME and CHUNKING are only announced.
 """
 
-from __future__ import annotations
-
 import secrets
 from datetime import datetime
 from email.utils import format_datetime

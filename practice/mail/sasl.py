@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 4 and 4.1.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from dataclasses import dataclass

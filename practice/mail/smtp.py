@@ -3,8 +3,6 @@
 They are the submission server (STARTTLS and XOAUTH2) and the mail exchanger for the internet.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import ssl

@@ -1,7 +1,5 @@
 """Store of every mail of the practice cloud and its place."""
 
-from __future__ import annotations
-
 import email
 import email.policy
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Message trace: the events of each message for each recipient, visible after a delay."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ Exchange's permissions for mail have the IDs that they really have. Every other 
 start, so a hard-coded ID fails. A test checks that the product contains none of the real IDs.
 """
 
-from __future__ import annotations
-
 import tomllib
 import uuid
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Microsoft half as one object: its web pages, SMTP servers and control routes."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Control routes of the tenants and the delays, under /practice/."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from flask import Blueprint, jsonify, request

@@ -3,8 +3,6 @@
 Tests of the check of all channels need so many, without hundreds of conversations.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any, Final
 

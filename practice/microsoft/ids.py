@@ -3,8 +3,6 @@
 Permission IDs are not among them, because they are new at every start.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 GRAPH_APP: Final = "00000003-0000-0000-c000-000000000000"

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 7, eventual consistency.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Router for paths that are not case-sensitive, some of which contain OData keys."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

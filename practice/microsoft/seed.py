@@ -3,8 +3,6 @@
 Contoso needs every change of the article. Fabrikam is an unrelated second tenant.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft import ids

@@ -3,8 +3,6 @@
 Tests, faults and people use them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Signing keys, tokens, authorization codes and refresh tokens of the practice sign-in."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """State of the Microsoft half: tenants with their people, apps and Exchange organization."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from collections import deque

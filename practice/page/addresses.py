@@ -1,7 +1,5 @@
 """Addresses of the practice space and its parts, and the interface of the processes' host."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Chromium for the browser tests: the installed one, or Debian's package if it can be installed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

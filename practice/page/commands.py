@@ -3,8 +3,6 @@
 The words are read as data, from the bot's catalog and from ``faults.de.toml``.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

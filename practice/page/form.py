@@ -1,7 +1,5 @@
 """Fields of the newest card for Webex Connect, so that people need not copy ten lines by hand."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from practice import cardtext

@@ -3,8 +3,6 @@
 It is the stack of processes, with the page's URL as the bot's PUBLIC_URL.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -3,8 +3,6 @@
 It finds programs, runs them, and knows whether the user is root.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

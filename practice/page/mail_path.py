@@ -3,8 +3,6 @@
 It has the position of the last mail, its obstacle, and the latest events.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -3,8 +3,6 @@
 At run time no package is fetched.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Final

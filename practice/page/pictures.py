@@ -5,8 +5,6 @@ fixed values while a picture is taken, and restored afterwards. The words are st
 picture, so that a test can find an outdated picture.
 """
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from pathlib import Path

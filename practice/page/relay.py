@@ -5,8 +5,6 @@ page's own URL. Everything else is passed on unchanged: the browser shows exactl
 the bot and the sign-in pages.
 """
 
-from __future__ import annotations
-
 import re
 import ssl
 from functools import cache

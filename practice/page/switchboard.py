@@ -1,7 +1,5 @@
 """Switches that turn faults on and off, and restore the world when a fault is turned off."""
 
-from __future__ import annotations
-
 import threading
 
 import httpx

@@ -4,8 +4,6 @@ The changes are those of messages, mail, the clouds, the faults and the processe
 its own stream. A stream begins with the whole state, so a browser that reconnects needs no memory.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 All other paths belong to the bot, because the URL of this server is the bot's PUBLIC_URL.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

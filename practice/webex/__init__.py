@@ -1,7 +1,5 @@
 """Webex half of the practice cloud, built from docs/platforms/webex.md and Cisco's OpenAPI."""
 
-from __future__ import annotations
-
 import flask
 from werkzeug.exceptions import HTTPException
 

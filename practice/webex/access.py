@@ -1,7 +1,5 @@
 """Helpers that all routes of the API share: the caller, the request body, and lists in pages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar

@@ -5,8 +5,6 @@ errors of the kinds that do not fit. The fast way does not try a kind of another
 the other kinds only up to their first error.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Source: platforms/webex.md 3.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Files of messages, kept in memory for people who may see the message (the Contents API)."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,8 +3,6 @@
 The routes need no token, are for loopback only, and have the prefix /practice/webex.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import html
 import time

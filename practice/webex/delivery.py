@@ -3,8 +3,6 @@
 A webhook becomes inactive after too many failures.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Routes of /people, /rooms and /memberships."""
 
-from __future__ import annotations
-
 import flask
 
 from practice.webex import access, shapes

@@ -3,8 +3,6 @@
 Each has a message, a copy of it in ``errors``, and a tracking ID in body and header.
 """
 
-from __future__ import annotations
-
 import uuid
 
 import flask

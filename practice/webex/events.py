@@ -3,8 +3,6 @@
 A notification never has contents (platforms/webex.md 1).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.webex import shapes

@@ -1,7 +1,5 @@
 """Routes of /webhooks."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlsplit
 

@@ -3,8 +3,6 @@
 They are checked and combined with the button's data.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Markdown as Webex renders it: HTML, plain text, and the mentions (platforms/webex.md 2)."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -1,7 +1,5 @@
 """Routes of /messages and /attachment/actions."""
 
-from __future__ import annotations
-
 import flask
 
 from practice.webex import access, shapes

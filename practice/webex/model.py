@@ -1,7 +1,5 @@
 """Records of Webex: people, rooms, memberships, messages, attachment actions and webhooks."""
 
-from __future__ import annotations
-
 import base64
 import uuid
 from collections import deque

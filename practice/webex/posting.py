@@ -3,8 +3,6 @@
 Source: platforms/webex.md 2.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

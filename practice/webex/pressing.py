@@ -1,7 +1,5 @@
 """Presses of a card's buttons, which Webex calls attachment actions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.journal import Journal

@@ -3,8 +3,6 @@
 Keys without a value are left out, as in Webex.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.webex.model import Action, Membership, Message, Person, Room, Webhook

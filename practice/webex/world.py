@@ -1,7 +1,5 @@
 """State of the Webex half, behind one lock: people, rooms, memberships and messages."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass

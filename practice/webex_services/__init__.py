@@ -3,8 +3,6 @@
 These services are the status page, Webex Connect's audit log and the contact center's API.
 """
 
-from __future__ import annotations
-
 from practice.webex_services.web import Outside
 
 __all__ = ["Outside"]

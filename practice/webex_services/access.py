@@ -1,7 +1,5 @@
 """Refusals of the contact center's API: a wrong token, another organization, a bad request."""
 
-from __future__ import annotations
-
 import hmac
 
 from flask import Response, jsonify, request

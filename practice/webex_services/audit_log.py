@@ -3,8 +3,6 @@
 The documents show a request body and call the method GET, so the accepted method is a setting.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Iterable
 from datetime import datetime

@@ -5,8 +5,6 @@ version except a queue's, and values of a filter are quoted. Only filters by ID 
 are known here.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Routes of the three services (status.webex.com/api; platforms/connect.md 2.2, 3.1 and 3.2)."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 It has the open incidents, Webex Connect's audit log, and the contact center's entry points.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Final
 

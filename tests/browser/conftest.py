@@ -3,10 +3,8 @@
 The tests of this folder are skipped, with the reason, if no browser is installed.
 """
 
-from __future__ import annotations
-
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,13 @@ ARGUMENTS = [
     *("--disable-sync", "--force-color-profile=srgb", "--font-render-hinting=none"),
 ]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SCRIPTS = Path(__file__).with_name("scripts.js").read_text("utf-8").partition("\n")[2].strip()
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def script(name: str) -> str:
+    """Return the function of scripts.js with this name, as a page runs it."""
+    return f"given => {SCRIPTS}.{name}(given)"
 
 
 def axe(page: Any) -> list[str]:
@@ -73,7 +77,7 @@ def picture(page: Any, name: str, of: Any = None) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser():
     """Chromium, driven by Playwright."""
     library = pytest.importorskip(
         "playwright.sync_api", reason="the package playwright is not installed"
@@ -102,14 +106,14 @@ def opened_space(folder: Path) -> Iterator[PracticeSpace]:
 
 
 @pytest.fixture(scope="module")
-def space(browser, tmp_path_factory) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path_factory):
     """Practice space of the module."""
     with opened_space(tmp_path_factory.mktemp("space")) as running:
         yield running
 
 
 @pytest.fixture
-def person(browser) -> Iterator[Callable[..., Any]]:
+def person(browser):
     """Return a function that opens a window of a browser with cookies of its own."""
     contexts = []
 
@@ -126,7 +130,7 @@ def person(browser) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def visit(browser, space) -> Iterator[Callable[..., Mouse]]:
+def visit(browser, space):
     """Return a function that opens the page in a new browser context.
 
     An error on the console of such a page fails the test.
@@ -167,15 +171,3 @@ def visit(browser, space) -> Iterator[Callable[..., Mouse]]:
             page.screenshot(path=SHOTS / f"end-{number}-{place}.png")
         context.close()
     assert errors == []
-
-
-@pytest.fixture(name="axe")
-def axe_fixture() -> Callable[[Any], list[str]]:
-    """Return the function that looks at a page with axe-core."""
-    return axe
-
-
-@pytest.fixture(name="picture")
-def picture_fixture() -> Callable[..., None]:
-    """Return the function that takes a picture of a page and compares its words."""
-    return picture

@@ -4,11 +4,8 @@ Each card is drawn in light and dark, wide and narrow. With PICTURES=1 the sheet
 are taken again.
 """
 
-from __future__ import annotations
-
 import os
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from PIL import Image
 from adaptive_cards.locale import SOURCE
 from practice.page.server import PageServer
 from practice.page.web import STATIC, Space
-from tests.browser.conftest import SHOTS
+from tests.browser.conftest import SHOTS, script
 from tests.browser.test_the_page import BROKEN
 from tests.unit.adaptive_cards import all_examples, examples
 
@@ -31,38 +28,9 @@ ALONE = """<!doctype html><html lang="en"><head><title>Cards</title><link rel="i
 <script src="/practice/vendor/adaptivecards.js"></script>
 <script type="module">import { drawn } from "/practice/static/cards.js"; window.drawn = drawn;</script>
 </head><body><main></main></body></html>"""
-DRAW = """([card, theme, width]) => {
-  document.documentElement.dataset.theme = theme;
-  const box = document.createElement("div");
-  box.className = "cardbox";
-  box.style.width = `${width}px`;
-  box.append(window.drawn(card, theme, () => {}));
-  document.querySelector("main").replaceChildren(box);
-  for (const button of box.querySelectorAll("[aria-expanded=false]")) button.click();
-  const edge = box.getBoundingClientRect();
-  const out = [];
-  for (const node of box.querySelectorAll("*")) {
-    const at = node.getBoundingClientRect();
-    if (!at.width || !at.height) continue;
-    const cut = getComputedStyle(node).overflowX !== "visible"
-      && node.scrollWidth > node.clientWidth + 1 && !node.matches("input, textarea, select, select *");
-    if (at.right > edge.right + 1 || at.left < edge.left - 1 || cut)
-      out.push(`${node.className || node.tagName}: ${node.textContent.slice(0, 60)}`);
-  }
-  return { out, empty: !box.textContent.trim(), height: edge.height };
-}"""
+DRAW = script("draw")
 
-PRESSED = """([card, title]) => {
-  const sent = [];
-  const box = window.drawn(card, "light", ({ data, inputs }) => sent.push({ data, inputs }));
-  document.querySelector("main").replaceChildren(box);
-  for (const field of box.querySelectorAll("input")) {
-    field.value = "";
-    field.dispatchEvent(new Event("input"));
-  }
-  [...box.querySelectorAll("button")].find((each) => each.textContent === title).click();
-  return sent;
-}"""
+PRESSED = script("pressed")
 
 
 CARDS: dict[str, Any] = {name: card.content for name, card in all_examples.CARDS.items()}
@@ -78,17 +46,17 @@ class Nobody:
     places = None
     ready = False
 
-    def shown(self) -> list[Any]:
+    def shown(self):
         """Return an empty list, because there is no process."""
         return []
 
-    def kill(self, name: str) -> None:
+    def kill(self, name):
         """Raise KeyError, because there is no process to kill."""
         raise KeyError(name)
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address():
     """Address of a page that has only the renderer, the host config and the styles."""
     app = Space(Nobody()).app()
     app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
@@ -99,7 +67,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def blank(browser, address) -> Iterator[Any]:
+def blank(browser, address):
     """Page with only the renderer, the host config and the styles of the practice space."""
     page = browser.new_page(viewport={"width": 700, "height": 900})
     page.goto(address)
@@ -206,38 +174,17 @@ HOSTILE = "hostile-"  # cards that only a test sends
 THEMES = ("light", "dark")
 COLORS = 64
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
-# One card at each width, side by side, alone on the page.
-GROUP = """([name, card, theme, widths, gap]) => {
-  document.documentElement.dataset.theme = theme;
-  const boxes = document.createElement("div");
-  Object.assign(boxes.style, { display: "flex", gap: `${gap}px`, alignItems: "start", width: "max-content", padding: `${gap}px` });
-  for (const width of widths) {
-    const box = document.createElement("figure"), said = document.createElement("figcaption");
-    Object.assign(box.style, { margin: 0, width: `${width}px` });
-    Object.assign(said.style, { font: "600 18px/28px sans-serif", whiteSpace: "nowrap", overflow: "hidden" });
-    said.textContent = `${name}, ${width}`;
-    const shown = document.createElement("div");
-    shown.className = "cardbox";
-    shown.append(window.drawn(card, theme, () => {}));
-    box.append(said, shown);
-    boxes.append(box);
-  }
-  const main = document.querySelector("main");
-  Object.assign(main.style, { display: "block", height: "auto", padding: "0" });
-  main.replaceChildren(boxes);
-  scrollTo(0, 0);
-  return [boxes.offsetWidth, boxes.offsetHeight, boxes.querySelectorAll(".cardbox").length];
-}"""
+GROUP = script("group")
 
 
-def shown(language: str) -> dict[str, Any]:
+def shown(language):
     """Return the content of every card of a language that a person can get."""
     return {
         name: card for name, card in LANGUAGES[language].items() if not name.startswith(HOSTILE)
     }
 
 
-def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int, int]:
+def placed(sizes):
     """Return the place of each card on the sheet, and the sheet's width and height.
 
     Each card goes to the column that is the shortest so far.
@@ -251,7 +198,7 @@ def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int
     return places, round(wide * COLUMNS * SCALE), round(max(tall) * SCALE)
 
 
-def taken(page: Any, theme: str, cards: dict[str, Any], sizes: dict[str, list[int]]) -> Image.Image:
+def taken(page, theme, cards, sizes):
     """Return the sheet with few colors, which can hardly be seen and make a smaller file."""
     places, width, height = placed(sizes)
     sheet = Image.new("RGB", (width, height), page.evaluate(BACKGROUND))
@@ -293,7 +240,7 @@ def test_a_sheet_has_every_card(browser, address, language, theme):
     context.close()
 
 
-def _with_sheets(page: str) -> str:
+def _with_sheets(page):
     """Return the page of the pictures with every sheet that exists.
 
     The web site shows the sheet of the reader's theme.

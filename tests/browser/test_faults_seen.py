@@ -3,14 +3,12 @@
 The card, the drawing of the mail's way and the switch name the same place.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from adaptive_cards.texts import text
-from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
+from tests.browser.conftest import axe, picture
 from tests.browser.test_the_page import BROKEN
 from tests.browser.walks import Incident, let_time_pass
 
@@ -23,9 +21,8 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def proven(space) -> PracticeSpace:
+def proven(space):
     """Practice space whose channel is set up through the API, without clicks."""
-    assert space.stack is not None
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
         scene()
@@ -34,7 +31,7 @@ def proven(space) -> PracticeSpace:
 
 
 @pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
-def test_fault_and_verdict(visit, picture, proven, fault, cause, station):
+def test_fault_and_verdict(visit, proven, fault, cause, station):
     """The drawing stops at the fault, and the verdict names its cause first.
 
     All off ends the fault.
@@ -58,7 +55,7 @@ def test_fault_and_verdict(visit, picture, proven, fault, cause, station):
     incident.switch_off(fault)
 
 
-def test_a_fix(visit, picture, proven):
+def test_a_fix(visit, proven):
     """The verdict's green button plans one change, asks for approval and proves the fix.
 
     The proof is a test mail and its answer.
@@ -90,7 +87,7 @@ def test_nothing_is_watched_yet(visit, proven):
     assert "Kein Kanal wird überwacht" in german
 
 
-def test_a_fault_makes_the_card_by_itself(visit, axe, picture, proven):
+def test_a_fault_makes_the_card_by_itself(visit, proven):
     """A fault on a watched channel makes an incident's card, although nobody types ``/check``.
 
     After the fault is switched off, the same card says that the channel works again.

@@ -4,19 +4,14 @@ The module :mod:`tests.browser.walks` says which actions are counted. Panels tha
 answers of services, and words of people stay in English (docs/languages.md).
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bench.watch_faults import WatchedFaults
 from practice.actors import MAILBOX, REQUESTER, SPACE
-from practice.page.host import PracticeSpace
-from tests.browser.conftest import opened_space
+from tests.browser.conftest import opened_space, picture, script
 from tests.browser.walks import (
     MOST,
     Count,
@@ -37,14 +32,14 @@ MOST_OF_THE_REQUESTER = 8
 class HandsByPerson(CountedMouse):
     """Mouse whose actions are counted for the person who does them."""
 
-    def be(self, person: str, room: str = "") -> None:
+    def be(self, person, room=""):
         """Count the following actions for this person."""
         self.count.now = person
         CountedMouse.be(self, person, room)
 
 
 @pytest.fixture
-def space(browser, tmp_path) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path):
     """Practice space of its own for each setup."""
     with opened_space(tmp_path) as running:
         yield running
@@ -77,7 +72,6 @@ def test_an_incident_takes_few_hands(visit, space):
 
     The requester begins the fix, approves it, and answers the test mail as the agent.
     """
-    assert space.stack is not None
     people = space.stack.people()
     story = WatchedFaults(people, lambda _: None)
     story.set_up()
@@ -101,22 +95,7 @@ SETUP_MOST, CHECK_MOST, FIX_MOST = 5, 1, 2
 
 They are the actions of a setup, and the messages of a setup, of a check, and of a fix.
 """
-# Every text in sight but portals, words of people, and what stands in a fixed-width font: ids,
-# addresses, commands, and the replies of services.
-TEXTS = """() => {
-  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const parent = texts.currentNode.parentElement, text = texts.currentNode.data.trim();
-    if (!text || parent.closest("#clouds, .words, code, script, style")) continue;
-    if (!parent.checkVisibility() || /mono/i.test(getComputedStyle(parent).fontFamily)) continue;
-    found.push(text.replace(/\\s+/g, " "));
-  }
-  for (const node of document.querySelectorAll("[aria-label], [placeholder], [title]")) {
-    if (node.closest("#clouds") || !node.checkVisibility()) continue;
-    for (const name of ["aria-label", "placeholder", "title"]) found.push(node.getAttribute(name) || "");
-  }
-  return found;
-}"""
+TEXTS = script("texts")
 
 
 class Reader:
@@ -125,19 +104,19 @@ class Reader:
     def __init__(self) -> None:
         self.lines, self.left = 0, set[str]()
 
-    def look(self, page: Any) -> None:
+    def look(self, page):
         """Read every text that is visible on the page."""
         lines = page.evaluate(TEXTS)
         self.lines += len(lines)
         self.left |= set(left_in(lines))
 
 
-def _new(space: PracticeSpace, before: set[str]) -> list[dict[str, Any]]:
+def _new(space, before):
     """Return the bot's messages that were not there before."""
     return [each for each in posted(space) if str(each["id"]) not in before]
 
 
-def _ids(space: PracticeSpace) -> set[str]:
+def _ids(space):
     return {str(each["id"]) for each in posted(space)}
 
 
@@ -148,7 +127,7 @@ def test_a_reader_finds_english(visit):
     assert "In a space the bot hears only what mentions it" in reader.left
 
 
-def test_the_story_in_german(visit, space, picture):
+def test_the_story_in_german(visit, space):
     """A German setup, check and fix take as few actions and messages as English ones.
 
     The commands are ``/einrichten``, ``/prüfen`` and ``/reparieren``. No English text is left on

@@ -1,8 +1,5 @@
 """Page of a channel's history in a real browser: in both themes, from 320 px to 1280 px."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bot import links
-from bot.services import Services
 from bot.web import history_page
 from bot.web.pages import assets
 from jobs.clock import now
@@ -26,7 +22,7 @@ DAYS = 60
 
 
 @pytest.fixture
-def site(services, free_port) -> Iterator[Services]:
+def site(services, free_port):
     """The bot's pages, and a channel whose history has 60 days of looks, mails and incidents."""
     made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))
     watched = watch(made)

@@ -3,8 +3,6 @@
 It prints one address, ends on Ctrl-C, and says clearly why it cannot start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
@@ -13,9 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -37,7 +33,7 @@ HARMLESS = set(table("settings")["harmless"])
 
 
 @pytest.fixture
-def port() -> int:
+def port():
     """Return a free port, and skip the test if the packages of the page cannot be had."""
     try:
         packages.ensure()
@@ -46,15 +42,15 @@ def port() -> int:
     return free_port()
 
 
-def _command(port: int, data: Path) -> list[str]:
+def _command(port, data):
     return [sys.executable, "-m", "practice", "play", "--port", str(port), "--data", str(data)]
 
 
-def _until(log: Path, words: str) -> str:
+def _until(log, words):
     return until(lambda: words in (text := log.read_text("utf-8")) and text, words)
 
 
-def _alive(pids: list[int]) -> list[int]:
+def _alive(pids):
     return [
         pid
         for pid in pids
@@ -64,7 +60,7 @@ def _alive(pids: list[int]) -> list[int]:
 
 
 @contextlib.contextmanager
-def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
+def _terminal(port, folder):
     """Start ``play`` as in a terminal and yield its process, its log and the ids of its processes.
 
     The command's temporary files are in ``folder``.

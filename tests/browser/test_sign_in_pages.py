@@ -1,19 +1,13 @@
 """Pages around a sign-in in a real browser: their cookie, the way to Microsoft, and their look."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.serving import make_server
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Services
 from bot.web import secret_page, sign_in
 from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets
 from jobs.runs.run import Kind
@@ -27,7 +21,7 @@ BACK = "/microsoft/callback"
 
 
 @contextmanager
-def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
+def served(app, port, tls):
     """Serve the pages on 127.0.0.1 until the block ends."""
     server = make_server("127.0.0.1", port, app, threaded=True, ssl_context=tls)
     with serving(server):
@@ -35,7 +29,7 @@ def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def site(services, provider, certificate, webex_script, reply, free_port) -> Iterator[Services]:
+def site(services, provider, certificate, webex_script, reply, free_port):
     """The bot's pages, over https and over plain http, with a fake Microsoft on this machine."""
     title = "Contact center, first line"
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": title}))
@@ -114,7 +108,7 @@ def test_how_the_pages_look(site, provider, person, begin, width, theme):
     assert seen == dict.fromkeys(seen, ([], False))
 
 
-def _looked_at(page: Any, name: str) -> tuple[list[str], bool]:
+def _looked_at(page, name):
     """Return the violations of WCAG, and whether the page is wider than the window."""
     picture(page, name)
     wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")

@@ -3,23 +3,21 @@
 The page says that it is practice, and refuses strangers.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.commands import commands
 from practice.page.drivers import PATIENCE_MS, Keyboard
+from tests.browser.conftest import axe, picture, script
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["chat", "mail", "clouds", "faults"]
 
 
 @pytest.mark.parametrize(("theme", "mailbox"), [("light", "support"), ("dark", "shared")])
-def test_wide_page_can_be_used_by_everybody(visit, axe, picture, theme, mailbox):
+def test_wide_page_can_be_used_by_everybody(visit, theme, mailbox):
     """At 1280 pixels the page passes axe-core for WCAG 2.2 AA and does not scroll sideways.
 
     A card is on the page and the commands are offered. Changing the theme keeps the text typed into
@@ -43,7 +41,7 @@ def test_wide_page_can_be_used_by_everybody(visit, axe, picture, theme, mailbox)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_narrow_page_can_be_used_by_everybody(visit, axe, picture, theme):
+def test_narrow_page_can_be_used_by_everybody(visit, theme):
     """At 390 pixels each of the page's four parts can be reached, fits, and passes axe-core."""
     visitor = visit(width=390, height=844, theme=theme)
     faults: list[str] = []
@@ -148,25 +146,10 @@ def test_the_guide_shows_pictures_that_are_there():
 
 
 REQUESTER, SPACE = "requester@contoso.com", "Contact center"
-# Words of letters that begin on one line and end on another. An address or an id may break, a word may not.
-BROKEN = """() => {
-  const found = [], range = document.createRange();
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const node = texts.currentNode;
-    if (!node.parentElement.checkVisibility() || node.parentElement.closest(".vh")) continue;
-    for (const word of node.data.matchAll(/(?<![^\\s(„“"'])\\p{L}{2,24}(?![^\\s),.:;!?“”"'])/gu)) {
-      range.setStart(node, word.index);
-      range.setEnd(node, word.index + word[0].length);
-      const tops = [...range.getClientRects()].filter((at) => at.width > 0.5).map((at) => at.top);
-      if (tops.length && Math.max(...tops) - Math.min(...tops) > 4) found.push(word[0]);
-    }
-  }
-  return found;
-}"""
+BROKEN = script("broken")
 
 
-def _answered(visitor: Any, command: str) -> None:
+def _answered(visitor, command):
     """Type a command and wait for one more card."""
     cards = visitor.page.locator("#messages .cardbox")
     before = cards.count()
@@ -187,7 +170,6 @@ def test_a_new_card_is_announced_and_counted(visit, space):
     assert page.locator("#heard").inner_text().startswith("Email Bot: ")
     assert page.locator("#fresh").is_hidden()
     page.locator("#messages").evaluate("node => { node.scrollTop = 0; }")
-    assert space.stack is not None
     people = space.stack.people()
     people.say(REQUESTER, "/status", SPACE)
     page.locator("#fresh").get_by_text("1 new message").wait_for(timeout=PATIENCE_MS)
@@ -265,7 +247,7 @@ SEEN = (
 
 
 @pytest.mark.parametrize("width", [1280, 390, 320])
-def test_a_german_browser_gets_a_german_page(visit, axe, picture, width):
+def test_a_german_browser_gets_a_german_page(visit, width):
     """The page is German for eyes and for a screen reader, and as usable as the English one."""
     visitor = visit(width=width, height=844, language="de-DE")
     page = visitor.page

@@ -3,13 +3,10 @@
 With PICTURES=1 docs/pictures/story.webp is taken again.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -34,11 +31,11 @@ LOOKING = re.compile(
 class Camera:
     """Camera that keeps a frame for each moment of the story."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page) -> None:
         self.page = page
         self.frames: list[Image.Image] = []
 
-    def take(self) -> None:
+    def take(self):
         """Keep a picture of the page after it has come to rest."""
         self.page.wait_for_timeout(700)
         png = self.page.screenshot(animations="disabled", caret="hide", timeout=PATIENCE_MS)
@@ -58,7 +55,6 @@ def test_the_story_is_taken(visit, space):
     page.locator("#cover").wait_for(state="hidden")
     camera = Camera(page)
     camera.take()
-    assert space.stack is not None
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
         scene()

@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from adaptive_cards.locale import SOURCE, Locale, drawn_for
 from adaptive_cards.texts import own_text, text
-from practice.client import from_bot
 from practice.page.drivers import PATIENCE_MS, Mouse
 from practice.page.host import PracticeSpace
 from tests.unit.practice.test_page_in_german import table as german_page
@@ -139,11 +138,11 @@ class Walk:
         names = own_text(f"typed_as.{command}", self.language).split()
         return f"/{(names or [command])[0]} {argument}"
 
-    def at_microsoft(self, link: str, account: str = ADMIN) -> None:
+    def at_microsoft(self, link: str, account: str = ADMIN, decision: str = "Accept") -> None:
         """Sign in by the card's link, through the pages of the bot and of Microsoft."""
         there = self.hands.at(self.hands.open(link))
         self.look(there.page)
-        there.sign_in(account, look=self.look)
+        there.sign_in(account, decision, self.look)
         self.look(there.page)
         there.page.close()
 
@@ -173,8 +172,7 @@ class Setup(Walk):
             self.approve()
         if self.profile == "article":
             with self.step("administrator: admin consent"):
-                self.hands.be("administrator", "direct")
-                self.at_microsoft(self.said("button.grant"))
+                self.consent()
         with self.step("requester: one-time page"):
             self.hands.be("requester", "direct")
             self.one_time_page()
@@ -192,28 +190,35 @@ class Setup(Walk):
         """Count every action inside the block for this step, and look at the page afterwards."""
         with self.hands.count.step(name):
             yield
+        self.look_around()
+
+    def look_around(self) -> None:
+        """Look at the practice page."""
         self.look(self.hands.page)
 
     def ask(self) -> None:
         """Send the command and fill in the first card, which names the administrator."""
+        card = self.begin()
+        self.hands.fill(card.get_by_label(self.said("field.administrator")), ADMIN)
+        if self.profile == "least":
+            choice = self.said("choice.profile.least")
+            self.hands.activate(card.get_by_role("radio", name=choice))
+        self.hands.press(self.said("button.continue"), card)
+
+    def begin(self) -> Any:
+        """Send the command, copy the values of Webex Connect, and return the first card."""
         hands = self.hands
         hands.be("requester", "space")
-        hands.count.add("fields")
-        hands.page.locator("#text").fill(self.typed("setup-email", MAILBOX))
-        hands.page.keyboard.press("Enter")
-        go_on = self.said("button.continue")
-        card = hands.card(go_on)
-        self.look(hands.page)
+        hands.say(self.typed("setup-email", MAILBOX))
+        card = hands.card(self.said("button.continue"))
+        self.look_around()
         for label in ("Call Back URL", "Forwarding Address"):
             press, told = COPY[self.language]
             hands.activate(hands.page.get_by_role("button", name=press.format(label)))
             hands.page.get_by_text(told.format(label)).wait_for()
             value = hands.page.evaluate("navigator.clipboard.readText()")
             hands.fill(card.get_by_label(label), value)
-        hands.fill(card.get_by_label(self.said("field.administrator")), ADMIN)
-        if self.profile == "least":
-            hands.activate(card.get_by_role("radio", name=self.said("choice.profile.least")))
-        hands.press(go_on, card)
+        return card
 
     def approve(self) -> None:
         """Approve the plan, and then the change to the whole tenant, which has its own button."""
@@ -221,9 +226,14 @@ class Setup(Walk):
         hands.be("requester", "space")
         many = self.said("button.approve", count="99").replace("99", r"\d+")
         button = hands.matching(re.compile(f"^{many}$"))
-        self.look(hands.page)
+        self.look_around()
         hands.activate(button)
         hands.press(self.said("button.approve_tenant"))
+
+    def consent(self) -> None:
+        """Grant the admin consent."""
+        self.hands.be("administrator", "direct")
+        self.at_microsoft(self.said("button.grant"))
 
     def one_time_page(self) -> None:
         """Reveal the secret and put every field of the page into the form of Webex Connect."""
@@ -344,12 +354,8 @@ def let_time_pass(visitor: Any, told: str = "Let 15 minutes pass") -> str:
 
 def posted(space: PracticeSpace, after: int = 0) -> list[dict[str, Any]]:
     """Return the bot's messages in all rooms that changed after the number ``after``."""
-    assert space.stack is not None
-    people = space.stack.people()
-    people.look()
-    found = [each for each in people.messages.values() if from_bot(each)]
-    people.close()
-    return [each for each in found if int(each["change"]) > after]
+    with closing(space.stack.people()) as people:
+        return people.posted(after)
 
 
 def counted(messages: list[dict[str, Any]]) -> str:

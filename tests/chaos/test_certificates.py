@@ -3,25 +3,18 @@
 The bot sends nothing to a host whose certificate is not valid, and goes on by itself later.
 """
 
-from __future__ import annotations
-
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-
 import pytest
 
 from practice.client import People
 from practice.conversation import words
-from practice.environment import ROOT
+from tests.chaos.conftest import goes_on
+from tests.fixtures.stacks import operator
 
 EXPIRED = "certificate has expired"
-LONG_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def people(stack) -> Iterator[People]:
+def people(stack):
     """Everybody in Webex, at an address whose certificate stays valid."""
     everybody = People(f"https://127.0.0.1:{stack.ports.cloud}", stack.ca_path)
     yield everybody
@@ -29,13 +22,13 @@ def people(stack) -> Iterator[People]:
 
 
 @pytest.fixture(autouse=True)
-def valid_again(people) -> Iterator[None]:
+def valid_again(people):
     """Make all certificates valid at the end of each test."""
     yield
     expire(people)
 
 
-def expire(people: People, *services: str) -> None:
+def expire(people, *services):
     """Let the certificates of these services be expired, and all others be valid."""
     people.control("PUT", "certificates", {"expired": [*services]})
 
@@ -47,27 +40,15 @@ def test_a_setup_goes_on_with_a_valid_certificate(stack, people, walk):
     certificate was certainly not posted. So the bot tries again for as long as it tries an event,
     and posts the message once.
     """
-    plan = walk.plan(profile="least")
-    expire(people, "https")
-    walk.approve(plan)
-    said = people.say(walk.requester, "/help", walk.room)
-    worker = stack.processes["worker"].log
-    people.until("the log has the cause", lambda: EXPIRED in worker.read_text("utf-8"), 40)
-    line = [sys.executable, "-m", "bot", "doctor"]
-    env = stack.processes["web"].env
-    told = subprocess.run(line, env=env, cwd=ROOT, capture_output=True, check=False).stdout.decode()  # noqa: S603  our own
-    time.sleep(LONG_S)
-    expire(people)
-    back = time.monotonic()
-    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 90)
-    print(f"valid again, a command answered after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    assert walk.secret(walk.form(60))
-    print(f"valid again, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    people.look()
-    answers = [each for each in people.messages.values() if each["parentId"] == said["id"]]
-    wrong = [each.split(":")[0] for each in told.splitlines() if EXPIRED in each]
-    assert (len(answers), walk.writes().count("graph.add_password")) == (1, 1)
-    assert {"WRONG  Webex", "WRONG  Microsoft"} <= {*wrong}, told
+    told = goes_on(
+        stack,
+        walk,
+        lambda: expire(people, "https"),
+        lambda: expire(people),
+        EXPIRED,
+        lambda: operator(stack, "doctor").stdout,
+    )
+    assert {"WRONG  Webex", "WRONG  Microsoft"} <= told
 
 
 def test_the_rehearsal_names_the_mail_servers_certificate(people, walk):

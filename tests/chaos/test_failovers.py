@@ -1,13 +1,6 @@
-"""Setups while another Redis becomes the primary, and the time to the first answered event.
-
-Each test prints its figure, and asserts none.
-"""
-
-from __future__ import annotations
+"""Setups while another Redis becomes the primary."""
 
 import json
-import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -15,7 +8,7 @@ import pytest
 from jobs.storage import codec, keys
 from practice.conversation import words
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server, Switch
+from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until
 
 APPS = "/graph/v1.0/applications"
@@ -24,31 +17,23 @@ CARDS_MAY_LAG = {"test_a_switch_that_loses_the_last_events"}
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory) -> Iterator[list[Server]]:
+def servers(tmp_path_factory):
     """Two Redis servers, the primary first."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield list(both)
 
 
 @pytest.fixture(scope="module")
-def switch(servers) -> Iterator[Switch]:
+def switch(servers):
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def env(switch) -> dict[str, str]:
+def env(switch):
     """Settings with which the product reaches Redis only through the switch."""
     return {"REDIS_URL": switch.url}
-
-
-def demote(servers: list[Server], switch: Switch) -> None:
-    """Make the replica the primary, and the primary its replica. All connections stay open."""
-    servers.reverse()
-    servers[0].lead()
-    servers[1].follow(servers[0])
-    switch.to = servers[0].port
 
 
 def test_a_setup_goes_on_at_the_new_primary(people, walk, servers, switch):
@@ -59,7 +44,7 @@ def test_a_setup_goes_on_at_the_new_primary(people, walk, servers, switch):
     until(servers[1].is_in_sync, "the replica")
     walk.approve(walk.plan(profile="least"))
     people.until("the first change", walk.writes)
-    demote(servers, switch)
+    redis_servers.exchange(servers, switch)
     assert walk.secret(walk.form(60))
     assert walk.writes().count("graph.add_password") == 1
 
@@ -79,7 +64,7 @@ def test_a_switch_that_loses_the_last_events(people, walk, servers, switch):
     servers[1].lead()
     people.until("the secret is being made", lambda: not people.control("GET", "faults")["items"])
     before, kept = histories(servers, walk.mailbox)
-    demote(servers, switch)
+    redis_servers.exchange(servers, switch)
     assert walk.form(60)
     _, after = histories(servers, walk.mailbox)
     assert kept < before <= after
@@ -90,7 +75,7 @@ def test_a_switch_that_loses_the_last_events(people, walk, servers, switch):
     assert "App registration, Enterprise application, Client secret" in words(card)
 
 
-def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]:
+def histories(servers, mailbox):
     """Return each server's changes of the mailbox's run: kind of the event, and step."""
     found = []
     for server in servers:
@@ -108,23 +93,18 @@ def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]
     return found
 
 
-def test_a_name_that_moves_late(walk, stack, servers, switch, capsys):
+def test_a_name_that_moves_late(walk, stack, servers, switch):
     """The bot works again when the name of Redis leads to the new primary after a delay.
 
     Before that the name leads to the replica for so long that a write is given up. Meanwhile the
     web process lives and says that it is not ready.
     """
     until(servers[1].is_in_sync, "the replica")
-    demote(servers, switch)
+    redis_servers.exchange(servers, switch)
     switch.to = servers[1].port
-    until(
-        lambda: "takes no writes" in stack.processes["worker"].log.read_text(), "a given-up write"
-    )
+    until(lambda: "takes no writes" in log_of(stack), "a given-up write")
     ready = httpx.get(f"{stack.public_url}/readyz", trust_env=False)
     lives = httpx.get(f"{stack.public_url}/healthz", trust_env=False)
     assert (ready.status_code, ready.json()["redis"], lives.status_code) == (503, "read-only", 200)
     switch.to = servers[0].port
-    began = time.monotonic()
     assert words(walk.type("/help"))
-    with capsys.disabled():
-        print(f"\nname moved late: answered after {time.monotonic() - began:.1f} s")  # noqa: T201  the figure

@@ -4,8 +4,6 @@ The module ``test_outages.py`` has a setup with a full memory, and one with a fu
 append-only file.
 """
 
-from __future__ import annotations
-
 import resource
 import shlex
 import subprocess
@@ -34,7 +32,6 @@ def test_the_embedded_server_starts_on_a_full_disk(tmp_path):
     assert started.wait(60) == 0
     line = f"ulimit -S -f 0; exec {shlex.join(command)}"
     with subprocess.Popen(["/bin/bash", "-c", line], cwd=ROOT, stderr=subprocess.PIPE) as waiting:  # noqa: S603  our own
-        assert waiting.stderr is not None
         told = waiting.stderr.readline().decode()
         assert ("free some space" in told, waiting.poll()) == (True, None), told
         assert not answers(port)

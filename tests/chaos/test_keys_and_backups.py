@@ -3,31 +3,24 @@
 The real processes run. The steps are those of docs/operations.md.
 """
 
-from __future__ import annotations
-
 import shlex
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from bot.processes import redis_server
-from practice.client import People, does
-from practice.conversation import Walk, apps
-from practice.environment import ROOT
-from practice.stack import Stack
-from tests.fixtures.waiting import LIMIT_S
+from practice.client import does
+from practice.conversation import apps
+from tests.chaos.conftest import open_run
+from tests.fixtures.stacks import operator
 
 PRODUCT = ("web", "worker")
 
 CARDS_MAY_LAG = {"test_a_backup_that_is_restored_in_the_middle_of_a_setup"}
 
 
-def with_keys(stack: Stack, *encryption_keys: str) -> None:
+def with_keys(stack, *encryption_keys):
     """Restart web and worker with these keys. Both are stopped before the first one starts."""
     for name in PRODUCT:
         stack.processes[name].stop()
@@ -36,25 +29,12 @@ def with_keys(stack: Stack, *encryption_keys: str) -> None:
         stack.start(name)
 
 
-def command(stack: Stack, *words_of_it: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the operator's commands with the product's environment."""
-    return subprocess.run(  # noqa: S603  our own
-        [sys.executable, "-m", "bot", *words_of_it],
-        env=stack.processes["worker"].env,
-        cwd=ROOT,
-        timeout=LIMIT_S,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def line_of(report: str, name: str) -> str:
+def line_of(report, name):
     """Return the line of a report that has this name in it."""
     return next((line for line in report.splitlines() if name in line), "")
 
 
-def to_the_rehearsal(walk: Walk) -> None:
+def to_the_rehearsal(walk):
     """Play a setup from the consent to the offer of a rehearsal.
 
     The one-time page shows the sealed client secret on the way. At the end every object exists
@@ -78,31 +58,31 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack, walk):
     old, new = stack.processes["worker"].env["ENCRYPTION_KEYS"], Fernet.generate_key().decode()
     with_keys(stack, new, old)
     assert "under an older key of ENCRYPTION_KEYS" in line_of(
-        command(stack, "doctor").stdout, " runs:"
+        operator(stack, "doctor").stdout, " runs:"
     )
     walk.approve(plan)
     walk.people.until("the first change", walk.writes)
-    done = command(stack, "rekey")
+    done = operator(stack, "rekey")
     assert (done.returncode, done.stdout.splitlines()[-1].partition(":")[0]) == (
         0,
         "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD",
     ), done.stdout + done.stderr
     assert " 0 written again" not in line_of(done.stdout, "runs:")
     assert " 0 written again" not in line_of(done.stdout, "sealed values:")
-    assert "nothing needs an older key" in line_of(command(stack, "doctor").stdout, " runs:")
+    assert "nothing needs an older key" in line_of(operator(stack, "doctor").stdout, " runs:")
     with_keys(stack, new)
     to_the_rehearsal(walk)
-    assert command(stack, "audit", "--full").returncode == 0
-    assert command(stack, "rekey").returncode == 0
+    assert operator(stack, "audit", "--full").returncode == 0
+    assert operator(stack, "rekey").returncode == 0
 
 
 @pytest.fixture
-def elsewhere(stack) -> Path:
+def elsewhere(stack):
     """Data folder of the stack's Redis, in which a backup is restored."""
     return stack.processes["redis"].folder / "data"
 
 
-def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
+def restore(stack, people, backup, folder):
     """Start Redis with a snapshot as its data.
 
     At first the server has no append-only file, so that it reads the snapshot. Then the server
@@ -116,7 +96,7 @@ def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
     line = shlex.join(redis_server.command(stack.ports.redis, folder))
     server.command = line.replace("--appendonly yes", "--appendonly no")
     stack.start("redis")
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         redis.config_set("appendonly", "yes")
         people.until("the append-only file is written", lambda: is_written(redis))
     server.stop()
@@ -124,7 +104,7 @@ def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
     stack.start("redis")
 
 
-def is_written(redis: Redis) -> bool:
+def is_written(redis):
     """Return whether the append-only file has everything that the snapshot had."""
     state = redis.info("persistence")
     under_way = state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]
@@ -140,24 +120,18 @@ def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
     """
     walk.approve(walk.plan())
     people.until("the first change", walk.writes)
-    with Redis(port=stack.ports.redis) as redis:
-        made, known = len(walk.writes()), redis.llen(f"run:{run_id(redis)}:events")
+    with stack.redis() as redis:
+        made, known = len(walk.writes()), redis.llen(f"run:{open_run(redis)}:events")
         redis.save()
         shutil.copy(elsewhere / "dump.rdb", tmp_path)
         people.until("a later change", lambda: len(walk.writes()) > made)
         for name in ("worker", "web", "redis"):
             stack.processes[name].stop()
     restore(stack, people, tmp_path / "dump.rdb", elsewhere)
-    with Redis(port=stack.ports.redis) as redis:
-        assert redis.llen(f"run:{run_id(redis)}:events") >= known
+    with stack.redis() as redis:
+        assert redis.llen(f"run:{open_run(redis)}:events") >= known
     for name in PRODUCT:
         stack.start(name)
     to_the_rehearsal(walk)
-    assert command(stack, "audit", "--full").returncode == 0
-    assert "every entry was made by this bot" in line_of(command(stack, "doctor").stdout, " runs:")
-
-
-def run_id(redis: Redis) -> str:
-    """Return the id of the run that has not ended."""
-    (found,) = redis.zrange("runs:open", -1, -1)
-    return str(found.decode())
+    assert operator(stack, "audit", "--full").returncode == 0
+    assert "every entry was made by this bot" in line_of(operator(stack, "doctor").stdout, " runs:")

@@ -4,36 +4,30 @@ The setup ends as if nothing had happened. Every run has three kills. A kill com
 after a call, and hits the job, its worker, or everything.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import pytest
 
 from practice.chaos.kills import sample
 from practice.chaos.lane import Lane
-from practice.client import People
 from practice.patience import patient
-from practice.stack import Stack
 
 RECOVERY_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def lane() -> Iterator[Lane]:
+def lane():
     """Stack, with the result of a setup that nobody disturbs."""
     with Lane() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def stack(lane) -> Stack:
+def stack(lane):
     """Stack of the lane, for the report of a failure."""
     return lane.stack
 
 
 @pytest.fixture(scope="module")
-def people(lane) -> People:
+def people(lane):
     """Everybody in the lane's Webex, for the report of a failure."""
     return lane.people
 

@@ -1,30 +1,22 @@
-"""Setups while the clouds' names do not resolve (DNS), and after they resolve again.
+"""Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
-Each test prints the times that it has seen.
-"""
-
-from __future__ import annotations
-
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from practice.conversation import words
-from practice.stack import Stack
+from tests.chaos.conftest import goes_on
 from tests.fixtures.name_service import NameService, has_own_files
+from tests.fixtures.waiting import ran
 
 pytestmark = pytest.mark.skipif(
     not has_own_files(), reason="files of one's own under /etc need root or user namespaces"
 )
 RESOLVER = "Temporary failure in name resolution"
-GONE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def names(stack, tmp_path_factory) -> NameService:
+def names(stack, tmp_path_factory):
     """Name service of the product alone, in which all clouds have one name."""
     made = NameService(Path(tmp_path_factory.mktemp("etc")))
     made.write()
@@ -35,14 +27,14 @@ def names(stack, tmp_path_factory) -> NameService:
 
 
 @pytest.fixture(autouse=True)
-def there_again(names) -> Iterator[None]:
+def there_again(names):
     """Make the names resolve again at the end of each test."""
     yield
     names.give_back()
 
 
 @pytest.fixture
-def webex_by_number(stack, names) -> Iterator[None]:
+def webex_by_number(stack, names):
     """Let Webex be found without DNS, so that only the names of the other clouds can be missing."""
     before = {name: stack.processes[name].env for name in ("web", "worker")}
     for name, env in before.items():
@@ -55,44 +47,22 @@ def webex_by_number(stack, names) -> Iterator[None]:
         stack.restart(name)
 
 
-def doctor(stack: Stack) -> str:
+def doctor(stack):
     """Return the report of ``doctor``, which runs with the name service of the web process."""
     web = stack.processes["web"]
     line = web.command.replace("bot web", "bot doctor")
-    told = subprocess.run(["/bin/sh", "-c", line], env=web.env, capture_output=True, check=False)  # noqa: S603  our own
-    return told.stdout.decode()
+    return ran("/bin/sh", "-c", line, env=web.env).stdout
 
 
-def test_a_setup_goes_on_when_names_resolve_again(stack, people, walk, names):
+def test_a_setup_goes_on_when_names_resolve_again(stack, walk, names):
     """A setup goes on when the names of all clouds resolve again.
 
     DNS fails after the approval, and a command is typed meanwhile. The log and ``doctor`` have the
     resolver's own words. When names resolve again, the command is answered once, and the run makes
     each object once.
     """
-    plan = walk.plan(profile="least")
-    names.take_away()
-    walk.approve(plan)
-    said = people.say(walk.requester, "/help", walk.room)
-    worker = stack.processes["worker"].log
-    people.until("the log has the cause", lambda: RESOLVER in worker.read_text("utf-8"), 40)
-    lines = doctor(stack).splitlines()
-    time.sleep(GONE_S)
-    names.give_back()
-    back = time.monotonic()
-    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 60)
-    print(f"names are back, a command answered after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    assert walk.secret(walk.form(60))
-    print(f"names are back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
-    made = walk.writes()
-    assert [made.count(f"graph.{each}") for each in ("create_application", "add_password")] == [
-        1,
-        1,
-    ], made
-    people.look()
-    answers = [each for each in people.messages.values() if each["parentId"] == said["id"]]
-    wrong = {line.split(":")[0].split()[-1] for line in lines if RESOLVER in line}
-    assert (len(answers), {"Webex", "Microsoft"} <= wrong) == (1, True), lines
+    told = goes_on(stack, walk, names.take_away, names.give_back, RESOLVER, lambda: doctor(stack))
+    assert {"WRONG  Webex", "WRONG  Microsoft"} <= told
 
 
 def test_the_card_names_dns(stack, people, walk, names, webex_by_number):
@@ -113,7 +83,5 @@ def test_the_card_names_dns(stack, people, walk, names, webex_by_number):
     )
     walk.wait("DNS on a card", lambda each: all(part in words(each) for part in said), 60)
     names.give_back()
-    back = time.monotonic()
     assert walk.secret(walk.form(60))
-    print(f"Microsoft's name is back, the form after {time.monotonic() - back:.1f} s")  # noqa: T201  a figure
     assert walk.writes().count("graph.add_password") == 1

@@ -3,22 +3,17 @@
 A container's limit and an exhausted machine look the same to the bot.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-
-from redis import Redis
 
 from jobs.advance import MOST_DEATHS
-from practice.client import People
 from practice.conversation import words
 from practice.processes import at_work, session
-from practice.stack import Stack
+from tests.chaos.conftest import open_run
+from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until
 
 MANY = 100_000
@@ -26,14 +21,13 @@ APPS = {"prefix": "/graph/v1.0/applications", "delay_s": 3.0, "times": MANY}
 POLL_S = 0.1
 
 
-def leader(stack: Stack) -> int:
+def leader(stack):
     """Return the id of the worker's main process, which starts its other processes."""
     running = stack.processes["worker"].running
-    assert running is not None
     return running.pid
 
 
-def children(stack: Stack) -> list[int]:
+def children(stack):
     """Return the ids of the processes that the worker has started."""
     return [pid for pid in session(leader(stack)) if pid != leader(stack)]
 
@@ -48,12 +42,7 @@ def test_each_process_of_the_worker_is_killed_once(stack, walk):
     assert not set(before) & set(children(stack))
 
 
-def log_of(stack: Stack) -> str:
-    """Return the worker's log."""
-    return stack.processes["worker"].log.read_text()
-
-
-def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
+def is_given_up(stack, redis, run_id):
     """Return whether the log says that the run is given up.
 
     If not, end any pause before the run's next attempt.
@@ -67,14 +56,14 @@ def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
 
 
 @contextlib.contextmanager
-def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
+def no_memory_for_calls(stack, people):
     """Kill each worker that waits for the answer to its call about applications.
 
     Yield a list with one entry for each kill.
     """
     over, killed = threading.Event(), []
 
-    def work() -> None:
+    def work():
         driver = stack.people()
         while not over.wait(POLL_S):
             left = driver.control("GET", "faults")["items"]
@@ -103,7 +92,7 @@ def test_a_run_that_takes_all_memory_is_given_up(stack, people, walk, redis):
     """
     plan = walk.plan(profile="least")
     people.control("POST", "faults", APPS)
-    run_id = redis.zrange("runs:open", -1, -1)[0].decode()
+    run_id = open_run(redis)
     with no_memory_for_calls(stack, people) as killed:
         walk.approve(plan)
         until(lambda: len(killed) >= 4, "four kills")

@@ -3,24 +3,20 @@
 Redis is down, full or empty.
 """
 
-from __future__ import annotations
-
 import contextlib
 import resource
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from redis import Redis
 from redis.exceptions import ResponseError
 
 from bot.processes import redis_server
 from bot.queue import RUNS, make_queue
-from practice.client import NotSeenError, People, does
-from practice.conversation import Walk, apps, fresh, words
+from practice.client import NotSeenError, does
+from practice.conversation import apps, fresh, words
+from tests.chaos.conftest import open_run
 from tests.fixtures.waiting import LIMIT_S
 
 HOLD_S = 2.0
@@ -31,7 +27,7 @@ LAST_WRITE = "exchange.New-HostedOutboundSpamFilterRule"
 PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
 
 
-def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
+def _one_of_each(people, walk, secrets=1):
     """Assert that the setup has made each object once.
 
     M4 does not wait for people, so the rule of M4 may come after the form. The tenant shows that it
@@ -58,17 +54,11 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     ), walk.writes()
 
 
-def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any]) -> None:
+def _held(people, fault, walk, plan):
     """Approve the plan, and wait until the cloud has a call whose answer it holds back."""
     people.control("POST", "faults", {"times": 1, **fault})
     walk.approve(plan)
     people.until("the call is held", lambda: not people.control("GET", "faults")["items"], 20)
-
-
-def _the_run(redis: Redis) -> str:
-    """Return the id of the run that has not ended."""
-    (run_id,) = redis.zrange("runs:open", -1, -1)
-    return str(run_id.decode())
 
 
 def test_deploy_in_the_middle(stack, people, walk):
@@ -127,7 +117,7 @@ def test_redis_full(people, walk, redis):
 
 
 @pytest.fixture
-def full_disk(stack, redis) -> Iterator[Callable[[], None]]:
+def full_disk(stack, redis):
     """Return a function that stops Redis from writing to its append-only file.
 
     A limit on the file size imitates a full disk. The limit's signal is ignored, so a write fails
@@ -148,7 +138,7 @@ def full_disk(stack, redis) -> Iterator[Callable[[], None]]:
     stack.start("redis")
 
 
-def _limit(redis: Redis, size: int) -> None:
+def _limit(redis, size):
     """Set the size of the largest file that Redis may write."""
     resource.prlimit(
         int(redis.info("server")["process_id"]),
@@ -216,7 +206,7 @@ def test_a_day_of_waiting(stack, people, walk, redis):
     ]
     assert "cancel" in does(shown)
     walk.form()
-    run_id = _the_run(redis)
+    run_id = open_run(redis)
     stack.restart("worker")
     stack.restart("redis")
     assert redis.zscore("due", f"run:{run_id}")
@@ -233,7 +223,7 @@ def test_many_workers_on_one_run(people, walk, redis):
     The run also loses its lease, as by a jump of the clock.
     """
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
-    run_id, queue = _the_run(redis), make_queue(redis, RUNS)
+    run_id, queue = open_run(redis), make_queue(redis, RUNS)
     for number in range(20):
         queue.enqueue("jobs.advance.advance", run_id, result_ttl=0)
         if number == 10:

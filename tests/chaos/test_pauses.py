@@ -3,26 +3,20 @@
 Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP that is sent here.
 """
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.killer import Pauser
 from practice.chaos.kills import EFFECTS, QUESTIONS, Kill, Victim, When
 from practice.chaos.lane import QUICK, PatientWalk, undo
 from practice.chaos.relay import Relay
-from practice.client import People
-from practice.conversation import Walk, fresh, space
+from practice.conversation import fresh, space
 from practice.patience import patient
-from practice.stack import Stack
+from tests.fixtures.stacks import log_of
 
 MAILBOX = "support@contoso.com"
 BEFORE_THE_BODY = 3
@@ -31,21 +25,21 @@ FORWARDING = next(effect for effect in EFFECTS if effect.name == "M3 forwarding"
 
 
 @pytest.fixture(scope="module")
-def relay() -> Iterator[Relay]:
+def relay():
     """Relay between the product and Redis, as in ``make chaos``."""
     with Relay() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def stack(relay) -> Iterator[Stack]:
+def stack(relay):
     """Stack with short delays of replication, as in ``make chaos``."""
     with relay.stack(QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def walk(stack, people) -> Iterator[Walk]:
+def walk(stack, people):
     """Walk that waits as long as a recovery may take; a second worker is stopped at the end."""
     fresh(people)
     yield PatientWalk(people, MAILBOX, space(people))
@@ -54,7 +48,7 @@ def walk(stack, people) -> Iterator[Walk]:
 
 
 @pytest.fixture(scope="module")
-def connected(stack, people) -> Walk:
+def connected(stack, people):
     """Walk whose mailbox is connected."""
     fresh(people)
     walk = PatientWalk(people, MAILBOX, space(people))
@@ -63,17 +57,17 @@ def connected(stack, people) -> Walk:
     return walk
 
 
-def mailbox(people: People) -> Any:
+def mailbox(people):
     """Return the mailbox as an administrator sees it."""
     return people.tenant()["users"][MAILBOX]["mailbox"]
 
 
-def trail(redis: Redis) -> list[dict[str, Any]]:
+def trail(redis):
     """Return the entries of the audit trail."""
     return [json.loads(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
-def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str, Any]]]:
+def over_and_failed(stack, since):
     """Return why the worker gave up attempts on runs, and its log lines about failed runs and jobs.
 
     The search begins after the first ``since`` characters of the log.
@@ -83,11 +77,6 @@ def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str,
     over = [line["why"] for line in lines if line["event"] == "this attempt on the run is over"]
     failed = [line for line in lines if re.search("run failed|job failed", line["event"])]
     return over, failed
-
-
-def log_of(stack: Stack) -> str:
-    """Return the log of the worker."""
-    return stack.processes["worker"].log.read_text("utf-8")
 
 
 def test_a_worker_that_goes_on_after_an_undo_changes_nothing(stack, people, walk):
@@ -109,7 +98,7 @@ def test_a_worker_that_goes_on_after_an_undo_changes_nothing(stack, people, walk
     undone, written = mailbox(people), judge.written(people)
     pauser.stop()
     pauser.thaw()
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         late = judge.after_ends(redis)
         told = [entry["step"] for entry in trail(redis) if entry["what"] == "changed_late"]
     assert changed != before == undone
@@ -135,13 +124,8 @@ def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
     The command, or Redis' answer, is on its way while the run is cancelled. It is the last question
     before the body of the only call of a fix.
     """
-    off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.patch(off)
-    people.look()
-    connected.since = people.change
-    connected.type(f"/fix {MAILBOX}")
-    connected.open(connected.card("a sign-in card", "ask_administrator", link=True))
-    plan, before = connected.card("the plan of the fix", "approve"), judge.written(people)
+    people.mailbox(MAILBOX, smtp_auth_disabled=True)
+    plan, before = connected.planned("/fix"), judge.written(people)
     asked = Kill(Victim.HOST, question=replace(question, skip=BEFORE_THE_BODY))
     pauser = Pauser(stack, (asked,), relay)
     pauser.start()
@@ -151,6 +135,6 @@ def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
     pauser.stop()
     pauser.thaw()
     stack.stop_second()
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         assert (judge.written(people) - before, judge.after_ends(redis)) == (0, 0), stack.logs()
     assert mailbox(people)["smtp_auth_disabled"]

@@ -1,22 +1,16 @@
-"""Spaces in which Webex takes no cards: archived during a run, or locked (423) for a while.
-
-Each test prints the times that it has seen.
-"""
-
-from __future__ import annotations
+"""Spaces in which Webex takes no cards: archived during a run, or locked (423) for a while."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
 from practice.actors import REQUESTER
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, words
 
+SHARES_STACK = True
 MANY = 100_000
-BOT = "email-bot@webex.bot"
 CLOSED = "The space of the run for support@contoso.com takes no cards"
 LOCKED_S = 12.0
 CARDS_MAY_LAG = {
@@ -26,32 +20,22 @@ CARDS_MAY_LAG = {
 
 
 @pytest.fixture(autouse=True)
-def open_again(people, walk) -> Iterator[None]:
+def open_again(people, walk):
     """Restore the space at the end of each test, so that it takes messages."""
     yield
     archive(people, walk, archived=False)
 
 
-def archive(people: People, walk: Walk, *, archived: bool = True) -> None:
+def archive(people, walk, *, archived=True):
     """Archive the space as one of its members, or restore it."""
     body = {"as": REQUESTER, "room": walk.room, "archived": archived}
     people.control("PUT", "webex/archive", body)
 
 
-def seconds(name: str, since: float) -> None:
-    """Print a duration."""
-    print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
-
-
-def from_bot(people: People, walk: Walk) -> list[str]:
+def in_threads(people, walk):
     """Return the words of each message of the bot in threads of the space since the walk began."""
-    people.look()
-    here = [each for each in people.messages.values() if each["room"] == walk.room]
-    return [
-        words(each)
-        for each in here
-        if each["from"] == BOT and each["parentId"] and int(each["change"]) > walk.since
-    ]
+    new = people.posted(walk.since)
+    return [words(each) for each in new if each["room"] == walk.room and each["parentId"]]
 
 
 def test_an_archived_space(people, walk):
@@ -64,17 +48,13 @@ def test_an_archived_space(people, walk):
     walk.approve(plan)
     people.until("the first write", walk.writes)
     archive(people, walk)
-    since = time.monotonic()
     assert walk.secret(walk.form(60))
     told = walk.saying(CLOSED, 150)
-    seconds("archived, told 1:1", since)
     assert (told["roomType"], "cancel" in does(told)) == ("direct", True)
     assert "requester@contoso.com's turn" in words(told) or "fill in" in words(told), words(told)
     archive(people, walk, archived=False)
-    back = time.monotonic()
     assert "support@contoso.com" in words(walk.type("/status"))
     walk.saying("steps done", 60, after=told["change"])
-    seconds("restored, the cards after a command", back)
     over = walk.saying("The space takes cards about", 60)
     assert (over["id"], does(over)) == (told["id"], set())
     said = [each for each in people.messages.values() if CLOSED in str(each["history"])]
@@ -109,12 +89,9 @@ def test_locked_for_a_while(stack, people, walk):
     said = people.say(REQUESTER, "/help", walk.room)
     time.sleep(LOCKED_S)
     people.control("DELETE", "faults")
-    since = time.monotonic()
     walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 60)
-    seconds("unlocked, a command answered", since)
     assert walk.secret(walk.form(60))
-    seconds("unlocked, the form", since)
     walk.saying("steps done", 60)
     assert walk.writes().count("graph.add_password") == 1
-    twice = [text for text, times in Counter(from_bot(people, walk)).items() if times > 1]
+    twice = [text for text, times in Counter(in_threads(people, walk)).items() if times > 1]
     assert twice == []

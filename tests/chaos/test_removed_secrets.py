@@ -1,13 +1,9 @@
-"""The bot's own client secret, which somebody removes in Entra in the middle of a setup.
-
-The module ``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
-"""
-
-from __future__ import annotations
+"""The bot's own client secret, which somebody removes in Entra in the middle of a setup."""
 
 from practice.client import does
 from practice.conversation import Walk, apps, fresh, words
 
+SHARES_STACK = True
 OWN = "Webex email bot, rehearsal and check"
 
 

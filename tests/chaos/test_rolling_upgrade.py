@@ -5,17 +5,11 @@ last change of the product, if its data has the same layout. A clone without tha
 of depth 1, skips the test. The hosts are those of ``test_several_hosts.py``.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re
 import subprocess
-import sys
 import tarfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -27,7 +21,7 @@ from practice.conversation import apps, fresh, space
 from practice.environment import ROOT
 from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.stacks import operator
 
 pytestmark = pytest.mark.skipif(
     not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
@@ -45,7 +39,7 @@ STAGES = ("form", "sign-in", "plan", "consent", "connect", "rehearsal", "test ma
 """What a setup waits for when the version changes."""
 
 
-def git(*words: str) -> bytes:
+def git(*words):
     """Return the answer of git about this project, or an empty one if git fails."""
     line = ["git", "-C", str(ROOT), *words]
     try:
@@ -54,13 +48,13 @@ def git(*words: str) -> bytes:
         return b""
 
 
-def layout(commit: str) -> int:
+def layout(commit):
     """Return the layout number of the data in a product version, or 0 if it cannot be read."""
     found = re.search(rb"^LAYOUT = (\d+)$", git("show", f"{commit}:{SCHEMA}"), re.MULTILINE)
     return int(found[1]) if found else 0
 
 
-def checkout(commit: str, folder: Path) -> Path:
+def checkout(commit, folder):
     """Write the product of a version into the folder, and return the folder."""
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit, *PRODUCT))) as archive:
         archive.extractall(folder, filter="data")
@@ -68,7 +62,7 @@ def checkout(commit: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def earlier(tmp_path_factory) -> Path:
+def earlier(tmp_path_factory):
     """Folder with the code of an earlier version whose data has the layout of this version."""
     line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
     commit = os.environ.get("UPGRADE_FROM") or git(*line).decode().strip()
@@ -82,13 +76,13 @@ def earlier(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(earlier) -> Iterator[Hosts]:
+def stack(earlier):
     """All hosts, running the earlier version."""
     with Hosts(earlier, practice=QUICK) as running:
         yield running
 
 
-def move(stack: Hosts, code: Path) -> list[int | None]:
+def move(stack, code):
     """Stop one host after the other and start it with another version.
 
     Return the exit codes of the stopped hosts.
@@ -100,7 +94,7 @@ def move(stack: Hosts, code: Path) -> list[int | None]:
     return codes
 
 
-def versions(stack: Hosts) -> set[str]:
+def versions(stack):
     """Return the folders whose code the hosts run."""
     return {stack.processes[name].env["PYTHONPATH"] for name in (*WORKERS, *WEBS)}
 
@@ -117,29 +111,23 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(stack, people, earl
     people.control("POST", "faults", APPS)
     walk.approve(plan)
     people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 20)
-    began = time.monotonic()
-    up = move(stack, ROOT)
-    upgraded, now_running = time.monotonic() - began, versions(stack)
+    up, now_running = move(stack, ROOT), versions(stack)
     walk.consent(60)
     walk.fill_in()
-    began = time.monotonic()
     down = move(stack, earlier)
-    downgraded = time.monotonic() - began
     walk.rehearse()
     walk.answer()
     walk.done()
     left = judge.left(people, walk)
     doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
-    print(  # noqa: T201  figures
-        f"five hosts upgraded in {upgraded:.1f} s, downgraded in {downgraded:.1f} s, doubles {doubles}"
-    )
     assert (now_running, versions(stack)) == ({str(ROOT)}, {str(earlier)})
     assert up + down == [0] * 10
     assert (doubles, len(apps(people)), left.mails) == (0, 1, 1)
-    assert run_here(stack, "audit", "--full").returncode == 0
+    here = {"REDIS_URL": in_redis(stack), "PYTHONPATH": str(ROOT)}
+    assert operator(stack, "audit", "--full", **here).returncode == 0
 
 
-def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
+def parts(walk):
     """Return the parts of a setup, each of which ends when the run waits for the next one."""
     return (
         walk.ask,
@@ -155,7 +143,7 @@ def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
     )
 
 
-def fill_in_first_card(walk: PatientWalk) -> None:
+def fill_in_first_card(walk):
     """Fill in the first card as the requester."""
     given = {"check_login": "yes", **walk.right()}
     walk.people.press(walk.requester, walk.card("the first card", "intake"), "intake", given)
@@ -178,20 +166,6 @@ def test_a_run_goes_on_after_an_upgrade_in_every_stage(stack, people, earlier, s
     assert (set(left.made.values()), len(apps(people)), left.mails) == ({1}, 1, 1)
 
 
-def in_redis(stack: Hosts) -> str:
+def in_redis(stack):
     """Return the address of Redis on this machine, where it is reached without TLS."""
     return f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
-
-
-def run_here(stack: Hosts, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the bot on this machine."""
-    env = stack.processes["worker1"].env | {"REDIS_URL": in_redis(stack), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-m", "bot", *words],
-        env=env,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )

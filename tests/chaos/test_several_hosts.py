@@ -1,22 +1,17 @@
 """Two web hosts and three worker hosts on one Redis with TLS and a password.
 
-Each host has a network and process numbers of its own. The tests print times and the number of
-objects that were made twice.
+Each host has a network and process numbers of its own.
 """
-
-from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from jobs.storage import generation, keys
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
-from practice.client import People
-from practice.conversation import Walk, apps, fresh, space
+from practice.conversation import apps, fresh, space
 from tests.chaos.test_two_hosts import answers
 from tests.fixtures.hosts import WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
@@ -31,14 +26,14 @@ APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": HELD_S}
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Hosts]:
+def stack():
     """All hosts, with short delays of replication."""
     with Hosts(practice=QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def walk(stack, people) -> Iterator[Walk]:
+def walk(stack, people):
     """Walk that waits as long as a recovery may take; every host runs again at the end."""
     fresh(people)
     made = PatientWalk(people, "support@contoso.com", space(people))
@@ -51,33 +46,25 @@ def walk(stack, people) -> Iterator[Walk]:
     made.type(f"/cancel {made.mailbox}")
 
 
-def show(**figures: object) -> None:
-    """Print figures that the test has seen."""
-    print(", ".join(f"{name} {value}" for name, value in figures.items()))  # noqa: T201  figures
-
-
-def say_many(people: People, walk: Walk) -> list[str]:
+def say_many(people, walk):
     """Send many commands at once, and return the ids of the messages."""
     return [people.say(walk.requester, "/help", walk.room)["id"] for _ in range(MANY)]
 
 
-def shared(stack: Hosts) -> dict[str, int] | None:
+def shared(stack):
     """Return how many jobs each host has done once more than one host has done any."""
     done = stack.jobs_done()
     return done if len([name for name, count in done.items() if count]) > 1 else None
 
 
-def expect_one_answer_each(people: People, said: list[str]) -> float:
-    """Wait until each message has exactly one answer, and return the seconds."""
-    began = time.monotonic()
+def expect_one_answer_each(people, said):
+    """Wait until each message has exactly one answer."""
     people.until("all are answered", lambda: len(answers(people, said)) == MANY, 60)
-    seconds = time.monotonic() - began
     time.sleep(HELD_S)
     assert answers(people, said) == Counter(dict.fromkeys(said, 1))
-    return round(seconds, 1)
 
 
-def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
+def begin(stack, people, walk, **brief):
     """Approve a plan, and return the host that works on its run.
 
     One of the run's calls is held meanwhile.
@@ -89,18 +76,10 @@ def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
     return until(stack.holder, "a host that has the run")
 
 
-def takeover(stack: Hosts, lost: str) -> float:
-    """Wait until another host than the lost one has the run, and return the seconds."""
-    began = time.monotonic()
-    until(lambda: stack.holder() not in {"", lost}, "another host")
-    return round(time.monotonic() - began, 1)
-
-
-def expect_one_of_each(people: People, walk: Walk) -> None:
-    """Assert that every object and the test mail exist once, and print the number of duplicates."""
+def expect_one_of_each(people, walk):
+    """Assert that every object and the test mail exist once."""
     left = judge.left(people, walk)
     doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
-    show(doubles=doubles, secrets=dict(left.secrets))
     assert (doubles, len(apps(people)), left.mails) == (0, 1, 1)
     assert set(left.secrets.values()) == {1}
 
@@ -108,10 +87,9 @@ def expect_one_of_each(people: People, walk: Walk) -> None:
 def test_the_hosts_share_the_work(stack, people, walk):
     """The bot has each webhook once, both web hosts are ready, and several worker hosts do jobs."""
     hooks = people.control("GET", "webex/webhooks")["items"]
-    seconds = expect_one_answer_each(people, say_many(people, walk))
+    expect_one_answer_each(people, say_many(people, walk))
     ready = [page.status_code for name in WEBS if (page := stack.page(name, "/readyz"))]
-    done = people.until("several hosts have said how much they did", lambda: shared(stack), 40)
-    show(commands=MANY, answered_after_s=seconds, jobs=done)
+    people.until("several hosts have said how much they did", lambda: shared(stack), 40)
     assert sorted(hook["resource"] for hook in hooks) == [
         "attachmentActions",
         "memberships",
@@ -123,7 +101,7 @@ def test_the_hosts_share_the_work(stack, people, walk):
 def test_a_web_host_is_killed(stack, people, walk):
     """After one web host is killed, every command is answered once through the other."""
     stack.kill_host("web1")
-    show(web_killed_answered_after_s=expect_one_answer_each(people, say_many(people, walk)))
+    expect_one_answer_each(people, say_many(people, walk))
 
 
 def test_the_data_gets_a_newer_layout_under_running_hosts(stack, people, walk, request):
@@ -135,9 +113,7 @@ def test_the_data_gets_a_newer_layout_under_running_hosts(stack, people, walk, r
     with stack.redis() as redis:
         redis.set(keys.schema(), generation.LAYOUT + 1)
         request.addfinalizer(lambda: restore(stack))
-        began = time.monotonic()
         codes = [stack.ended(name) for name in WORKERS]
-        show(workers_ended_after_s=round(time.monotonic() - began, 1))
         for name in WEBS:
             until(refuses(stack, name), f"{name} to refuse")
         said = people.say(walk.requester, "/help", walk.room)["id"]
@@ -159,21 +135,21 @@ def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     """
     lost = begin(stack, people, walk)
     stack.kill_host(lost)
-    show(killed=lost, taken_over_after_s=takeover(stack, lost))
+    until(lambda: stack.holder() not in {"", lost}, "another host")
     walk.to_the_proof()
     expect_one_of_each(people, walk)
 
 
-def restore(stack: Hosts) -> None:
+def restore(stack):
     """Give the data in Redis its layout number back."""
     with stack.redis() as redis:
         redis.set(keys.schema(), generation.LAYOUT)
 
 
-def refuses(stack: Hosts, name: str) -> Callable[[], bool]:
+def refuses(stack, name):
     """Return a function that says whether a web host answers that it refuses the data."""
 
-    def found() -> bool:
+    def found():
         page = stack.page(name, "/readyz")
         hook = stack.page(name, "/css")
         return bool(

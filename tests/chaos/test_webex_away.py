@@ -4,17 +4,14 @@ The run does not wait for its cards, and the queue goes on. An outage of seconds
 and a limit for one space delays no other space.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from practice.actors import REQUESTER
-from practice.client import People
 from practice.conversation import Walk, fresh, space, words
+from tests.chaos.conftest import open_run
 
 MANY = 100_000
 NO_APP = {
@@ -51,7 +48,7 @@ def test_the_run_does_not_wait_for_cards(people, walk, weather):
     walk.saying("steps done", 30)
 
 
-def _mistakes(redis: Redis, run_id: str) -> int:
+def _mistakes(redis, run_id):
     """Return how often the run has ended with an unexpected error of the bot."""
     return sum(b'"unexpected"' in raw for raw in redis.lrange(f"run:{run_id}:events", 0, -1))
 
@@ -67,7 +64,7 @@ def test_a_poison_job(people, walk, redis):
         "POST", "faults", {"times": MANY, "body": '{"id": "1", "appId": "1", "web": 7}', **NO_APP}
     )
     walk.approve(plan)
-    run_id = redis.zrange("runs:open", -1, -1)[0].decode()
+    run_id = open_run(redis)
     for number in (1, 2):
         people.until(f"try {number}", lambda n=number: _mistakes(redis, run_id) >= n, 40)
         assert "What the bot can do" in words(walk.type("/help"))
@@ -76,11 +73,7 @@ def test_a_poison_job(people, walk, redis):
     assert (redis.zscore("due", f"run:{run_id}"), redis.zscore("runs:open", run_id)) == (None, None)
 
 
-def _seconds(name: str, since: float) -> None:
-    print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
-
-
-def _waits_for_webex(people: People, redis: Redis) -> None:
+def _waits_for_webex(people, redis):
     """Wait until Webex has refused a card."""
     people.until("a refused card", lambda: redis.hlen("draws:refused"), 40)
 
@@ -99,11 +92,9 @@ def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebo
     people.until("the last write", lambda: LAST_WRITE in walk.writes(), 40)
     time.sleep(REFUSED_S)
     people.control("DELETE", "faults")
-    back = time.monotonic()
     if somebody == "somebody writes":
         walk.type("/help")
     walk.form(40)
-    _seconds(f"cards after 401, {somebody}", back)
     people.until("no card waits", lambda: not redis.exists("draws:refused"), 40)
 
 
@@ -117,14 +108,12 @@ def test_a_bot_that_is_out_of_its_space_for_a_while(people, walk, redis):
     time.sleep(OUT_S)
     gone = people.now()
     people.control("POST", "webex/join", {"as": BOT, "room": walk.room, "by": REQUESTER})
-    back = time.monotonic()
     walk.wait(
         "the progress in the space",
         lambda each: each["room"] == walk.room and "steps done" in words(each),
         40,
         gone,
     )
-    _seconds("cards in the space after the bot is back", back)
 
 
 def test_a_limit_of_an_hour_for_one_space(people, walk, redis):
@@ -146,11 +135,9 @@ def test_a_limit_of_an_hour_for_one_space(people, walk, redis):
     )
     walk.approve(plan)
     people.until("a limit of the account", lambda: redis.pttl("webex:wait:all") > 0, 40)
-    limited = time.monotonic()
     fresh_walk = Walk(people, "info@contoso.com", space(people))
     fresh_walk.ask()
     shown: dict[str, Any] = fresh_walk.details()
-    _seconds("the next card of another space", limited)
     assert shown["room"] == fresh_walk.room
     waits = [key for key in redis.keys("webex:wait:*") if key != b"webex:wait:all"]
     left = [redis.ttl(key) for key in waits]

@@ -4,48 +4,35 @@ The practice cloud's clock is moved instead of the machine's. Its Date headers, 
 tokens move together, so the product sees no difference.
 """
 
-from __future__ import annotations
-
 import json
-import os
-import subprocess
-from collections.abc import Iterator
 
 import pytest
 
 from practice.client import NotSeenError
 from practice.conversation import Walk, fresh, space, words
-from practice.processes import words as command_line
 from practice.stack import Stack
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.stacks import log_of, operator
 
 CLOCKS = {"fast": "-660", "slow": "660"}
 """Seconds by which the cloud's clock is ahead if the machine's clock is fast or slow."""
 
 
 @pytest.fixture(scope="module", params=CLOCKS)
-def clock(request) -> str:
+def clock(request):
     """Return the kind of error of the machine's clock: fast or slow."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def stack(clock) -> Iterator[Stack]:
+def stack(clock):
     """Stack on a machine with this clock."""
     with Stack(practice={"clock_ahead": CLOCKS[clock]}) as running:
         yield running
 
 
-def _doctor(stack: Stack) -> tuple[int, str]:
+def _doctor(stack):
     """Return the exit code of ``doctor``, and its line about the clock."""
-    done = subprocess.run(  # noqa: S603  our own command line
-        command_line("python", "-m", "bot", "doctor").split(),
-        env=os.environ | stack.processes["worker"].env,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = operator(stack, "doctor")
     (line,) = (each for each in done.stdout.splitlines() if " clock: " in each)
     return done.returncode, line
 
@@ -61,8 +48,9 @@ def test_commands_are_answered_and_the_clock_is_named(stack, people, clock):
     code, line = _doctor(stack)
     assert (code, line[:5]) == (1, "WRONG")
     assert f"the clock of the bot's machine is 11 minutes {side} Webex's" in line
-    log = stack.processes["worker"].log.read_text(encoding="utf-8")
-    warned = [json.loads(each) for each in log.splitlines() if '"the clock is wrong"' in each]
+    warned = [
+        json.loads(each) for each in log_of(stack).splitlines() if '"the clock is wrong"' in each
+    ]
     assert {each["level"] for each in warned} == {"warning"}
     assert len(warned) == len({each["cloud"] for each in warned})
 

@@ -1,24 +1,20 @@
 """Fixtures of the tests that read recorded answers."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import pytest
 import stamina
 
-from tests.contract.recordings import Player, player
+from tests.contract.recordings import player
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Player]:
+def cloud():
     """Server that answers with recordings."""
     with player() as running:
         yield running
 
 
 @pytest.fixture
-def one_try() -> Iterator[None]:
+def one_try():
     """Turn retries off, so that each answer is read once."""
     with stamina.set_testing(True, attempts=1):
         yield

@@ -1,7 +1,5 @@
 """Requests, and the OpenAPI specifications that they are compared with."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -41,6 +39,19 @@ def nullable(node: Any) -> Any:
 def specification(path: Path) -> Any:
     """Return an OpenAPI document as JSON Schema has it. It is read once, because it is large."""
     return nullable(json.loads(path.read_text(encoding="utf-8")))
+
+
+def resolved(spec: Any, schema: Any) -> Any:
+    """Return the schema to which a reference leads."""
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def answer_of(spec: Any, path: str, method: str = "get") -> Any:
+    """Return the schema of a good answer, with the document's components."""
+    content = spec["paths"][path][method.lower()]["responses"]["200"]["content"]
+    return next(iter(content.values()))["schema"] | {"components": spec["components"]}
 
 
 class Spec:
@@ -109,8 +120,6 @@ class Spec:
         """Yield the schema and all schemas that it consists of."""
         yield schema
         if "$ref" in schema:
-            yield from self._parts(
-                self._spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-            )
+            yield from self._parts(resolved(self._spec, schema))
         for part in (*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
             yield from self._parts(part)

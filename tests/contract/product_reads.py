@@ -1,7 +1,5 @@
 """Names that the product reads in answers, and its requests and cmdlets, taken from its source."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re

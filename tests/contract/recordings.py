@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
@@ -94,12 +93,11 @@ def player() -> Iterator[Player]:
     """Yield a player on a loopback port."""
     state = Player()
 
-    class Recorded(Quiet, BaseHTTPRequestHandler):
+    class Recorded(Quiet):
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            state.asked.append((self.command, self.path, self.rfile.read(length)))
+            state.asked.append((self.command, self.path, self.sent()))
             response = state.next()
             body = body_of(response)
             self.send_response_only(response["status"])

@@ -4,8 +4,6 @@ Each recorded id, name and address that must exist there is replaced with one th
 that the recording did not find is not replaced, so the practice cloud does not find it either.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -86,13 +84,12 @@ class Stage:
     def prepare(self, recorded: Json) -> None:
         """Make the objects that the recorded request found, and nothing if it found nothing."""
         request, response = recorded["request"], recorded["response"]
-        path, body = request["path"].removeprefix("/v1.0"), response.get("body") or {}
+        path = request["path"].removeprefix("/v1.0")
         for form, make in PREPARED:
             if re.match(form, f"{request['method']} {path}", re.IGNORECASE):
                 if response["status"] < 400 or recorded["id"].startswith("issue-"):
                     make(self, recorded)
                 return
-        assert body is not None
 
 
 def _guid(recorded: Json) -> str:

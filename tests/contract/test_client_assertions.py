@@ -3,13 +3,9 @@
 The practice cloud answers them.
 """
 
-from __future__ import annotations
-
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import jwt
@@ -17,8 +13,6 @@ import pytest
 
 from jobs.clouds.errors import Rejected
 from jobs.microsoft.identity import Identity
-from jobs.settings import Settings
-from practice.cloud import PracticeCloud
 from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
 from tests.fixtures.practice_cloud import whole_cloud
 
@@ -37,13 +31,13 @@ class Registered:
 
 
 @pytest.fixture(scope="module")
-def registered() -> Registered:
+def registered():
     """Keys of the certificates that the operator has uploaded."""
     return Registered(make_pem(), make_pem(rsa_key(1), ends_in=timedelta(days=-1)))
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, registered) -> Iterator[PracticeCloud]:
+def cloud(tmp_path_factory, registered):
     """Whole practice cloud in this process, with the bot's registration."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
@@ -59,14 +53,14 @@ def cloud(tmp_path_factory, registered) -> Iterator[PracticeCloud]:
 
 
 @pytest.fixture
-def http(cloud) -> Iterator[httpx.Client]:
+def http(cloud):
     """HTTP client that trusts the cloud's certificate."""
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as made:
         yield made
 
 
 @pytest.fixture
-def settings(cloud, make_settings) -> Settings:
+def settings(cloud, make_settings):
     """Bot's settings for the cloud, without a credential."""
     return make_settings(
         login_url=cloud.url,
@@ -75,18 +69,18 @@ def settings(cloud, make_settings) -> Settings:
     )
 
 
-def federated(key: Any = None, **changed: Any) -> str:
+def federated(key=None, **changed):
     """Return a federated token of the platform, signed as its issuer signs it."""
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "exp": int(time.time()) + 600}
     return jwt.encode(claims | changed, key or rsa_key(2), "RS256", headers={"kid": "k1"})
 
 
-def token(settings: Settings, http: httpx.Client) -> str:
+def token(settings, http):
     """Return a token of the bot itself, in the home tenant of its app."""
     return Identity.of_bot(settings, http, HOME).app_token(SCOPE)
 
 
-def refused(settings: Settings, http: httpx.Client) -> tuple[str, str]:
+def refused(settings, http):
     """Return the cause and the code with which the bot's own credential is refused."""
     with pytest.raises(Rejected) as told:
         token(settings, http)

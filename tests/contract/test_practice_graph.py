@@ -3,12 +3,6 @@
 The tests are skipped if the file with the specification is missing.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
-import httpx
 import jsonschema
 import pytest
 
@@ -41,7 +35,7 @@ SINGLES = (
 pytestmark = pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 
 
-def closed(schema: Any) -> Any:
+def closed(schema):
     """Return the schema so that it allows only its own properties and OData's annotations.
 
     The elements of a list are restricted in the same way. Graph's metadata lack ``createdDateTime``
@@ -60,11 +54,11 @@ def closed(schema: Any) -> Any:
 class Graph:
     """Client that calls Graph as the administrator and validates every answer."""
 
-    def __init__(self, http: httpx.Client, token: str) -> None:
+    def __init__(self, http, token) -> None:
         self._http, self._headers = http, {"Authorization": f"Bearer {token}"}
         self._spec, self._template = specification(GRAPH), Spec(GRAPH).template
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    def call(self, method, path, body=None, **headers):
         """Return the body of an answer.
 
         The call fails if its path, status or body is not in the specification.
@@ -86,7 +80,7 @@ class Graph:
 
 
 @pytest.fixture
-def graph(certificates) -> Iterator[Graph]:
+def graph(certificates):
     """Client of a started practice cloud, with an administrator's token for it."""
     with practice_cloud(certificates) as (cloud, http):
         yield Graph(http, administrators_token(http, cloud.world.settings, SCOPES))

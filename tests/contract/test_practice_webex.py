@@ -3,8 +3,6 @@
 The tests are skipped if the files are missing.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 
 from practice.shared import ABSENT, SKETCHES, WEBEX
 from practice.webex import cards
+from tests.contract.openapi import answer_of, resolved
 
 CARD = {
     "type": "AdaptiveCard",
@@ -26,25 +25,12 @@ pytestmark = pytest.mark.skipif(not WEBEX.is_file(), reason=ABSENT)
 
 
 @pytest.fixture(scope="module")
-def spec() -> Any:
+def spec():
     """Cisco's OpenAPI document."""
     return json.loads(WEBEX.read_text("utf-8"))
 
 
-def schema(spec: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any]:
-    """Return the schema of an answer, with the document's components so that references resolve."""
-    content = spec["paths"][path][method.lower()]["responses"][str(status)]["content"]
-    return {**next(iter(content.values()))["schema"], "components": spec["components"]}
-
-
-def properties(spec: dict[str, Any], shape: dict[str, Any]) -> set[str]:
-    """Return the property names that a schema knows."""
-    while "$ref" in shape:
-        shape = spec["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
-    return set(shape.get("properties", {}))
-
-
-def world(api: Any) -> dict[str, str]:
+def world(api):
     """Make a space with a card that was pressed, a webhook, and a 1:1, and return their ids."""
     posted = api.post(CARD, text="", markdown="**card**").json
     api.call("POST", "/messages", {"toPersonEmail": "admin@contoso.com", "text": "hello"})
@@ -81,25 +67,14 @@ def test_reads_have_the_official_shape(spec, api, template, path):
     They have no property that the schema does not know.
     """
     answer = api.call("GET", path.format(**world(api)))
-    official = schema(spec, "GET", template, 200)
+    official = answer_of(spec, template)
     jsonschema.Draft202012Validator(official).validate(answer.json)
-    items, shape = (
-        ([answer.json], official)
-        if "items" not in answer.json
-        else (answer.json["items"], _items(spec, official))
-    )
-    unknown = (
-        {key for item in items for key in item}
-        - properties(spec, shape)
-        - FORGOTTEN.get(template, set())
-    )
+    known = resolved(spec, official)["properties"]
+    if "items" in answer.json:
+        known = resolved(spec, known["items"]["items"])["properties"]
+    items = answer.json.get("items", [answer.json])
+    unknown = {key for item in items for key in item} - {*known} - FORGOTTEN.get(template, set())
     assert (answer.status_code, unknown) == (200, set())
-
-
-def _items(spec: dict[str, Any], official: dict[str, Any]) -> dict[str, Any]:
-    name = official["$ref"].rpartition("/")[2]
-    shape: dict[str, Any] = spec["components"]["schemas"][name]["properties"]["items"]["items"]
-    return shape
 
 
 def test_writes_have_the_official_shape(spec, api):
@@ -118,7 +93,7 @@ def test_writes_have_the_official_shape(spec, api):
     for method, template, path, body in writes:
         answer = api.call(method, path or template, body)
         assert answer.status_code == 200, (path, answer.json)
-        official = schema(spec, method, template, 200)
+        official = answer_of(spec, template, method)
         jsonschema.Draft202012Validator(official).validate(answer.json)
 
 

@@ -4,18 +4,13 @@ The server speaks the recorded lines. Lines that a recording leaves out are take
 session that is among the recordings.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import re
 import smtplib
-import ssl
-from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from jobs.causes.cause import CAUSES
@@ -23,8 +18,7 @@ from jobs.causes.reader import read
 from jobs.clouds.errors import CloudError
 from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, meaning_of, send_test_mail
 from practice.mail import sasl
-from practice.microsoft import Cloud
-from tests.contract.recordings import Json, cases, entries, entry, needed
+from tests.contract.recordings import cases, entries, entry, needed
 from tests.fixtures.practice_cloud import practice_cloud
 from tests.fixtures.waiting import LIMIT_S
 
@@ -34,7 +28,7 @@ DAYS = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 MAIL = OutgoingMail("a@contoso.com", USER, "subject", "body", "<1@contoso.com>")
 
 
-def said(recorded: Json, command: str, which: int = 0) -> list[str]:
+def said(recorded, command, which=0):
     """Return the server's lines after the n-th command of that name, or none if there are none."""
     lines, begins = recorded["lines"], []
     for place, (who, line) in enumerate(lines):
@@ -50,34 +44,34 @@ def said(recorded: Json, command: str, which: int = 0) -> list[str]:
     return found
 
 
-def lines_of(recorded: Json, command: str, which: int = 0) -> list[str]:
+def lines_of(recorded, command, which=0):
     """Return the recorded lines after a command, or those of the whole session."""
     whole = entry("smtp", "smtp-hello")
     return said(recorded, command, which) or said(whole, command, which)
 
 
-def banner_of(recorded: Json) -> list[str]:
+def banner_of(recorded):
     """Return the server's first line in this session, or in the whole session."""
     first = recorded["lines"][0]
     return [first[1] if first[0] == "S" else entry("smtp", "smtp-hello")["lines"][0][1]]
 
 
-def last_of(recorded: Json) -> str:
+def last_of(recorded):
     """Return the server's last line in a recorded session."""
     return next(str(line) for who, line in reversed(recorded["lines"]) if who == "S")
 
 
 @asynccontextmanager
-async def exchange(recorded: Json, context: ssl.SSLContext, place: str) -> AsyncIterator[int]:
+async def exchange(recorded, context, place):
     """Yield the port of a server that speaks the recorded lines.
 
     The server says the last recorded line when the command ``place`` comes.
     """
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader, writer):
         hellos = 0
 
-        async def say(*lines: str) -> None:
+        async def say(*lines):
             writer.write("".join(f"{line}\r\n" for line in lines).encode())
             await writer.drain()
 
@@ -105,7 +99,7 @@ async def exchange(recorded: Json, context: ssl.SSLContext, place: str) -> Async
         yield server.sockets[0].getsockname()[1]
 
 
-def place_of(recorded: Json) -> str:
+def place_of(recorded):
     """Return the command that the server refused in the recording, or an empty text."""
     if not re.match(r"[45]\d\d ", last_of(recorded)):
         return ""
@@ -114,12 +108,12 @@ def place_of(recorded: Json) -> str:
 
 
 @pytest.fixture(autouse=True)
-def trusted(certificates, monkeypatch) -> None:
+def trusted(certificates, monkeypatch):
     """Let the product trust the server's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
 
 
-async def offers_oauth(port: int, recorded: Json) -> None:
+async def offers_oauth(port, recorded):
     """Check that the probe reads XOAUTH2 in the server's offer.
 
     The probe also shows the server's first line as it was sent.
@@ -158,14 +152,14 @@ async def test_smtp_is_read(certificates, recorded):
 
 
 @pytest.fixture(scope="module")
-def practice(certificates) -> Iterator[tuple[Cloud, httpx.Client]]:
+def practice(certificates):
     """Practice cloud without delays."""
     with practice_cloud(certificates) as started:
         yield started
 
 
 @pytest.fixture
-def session(practice, certificates) -> Iterator[tuple[list[str], smtplib.SMTP]]:
+def session(practice, certificates):
     """Lines of the server in a session until STARTTLS and the second EHLO, and the connection."""
     lines: list[str] = []
     port = practice[0].world.settings.smtp_port
@@ -180,13 +174,13 @@ def session(practice, certificates) -> Iterator[tuple[list[str], smtplib.SMTP]]:
         yield lines, client
 
 
-def text_of(code: int, words: bytes) -> list[str]:
+def text_of(code, words):
     """Return a reply as the lines in which it was sent."""
     lines = words.decode().split("\n")
     return [f"{code}-{line}" for line in lines[:-1]] + [f"{code} {lines[-1]}"]
 
 
-def plain(line: str) -> str:
+def plain(line):
     """Return a line without host names, times, addresses and ids."""
     line = re.sub(r"[\w-]+\.outlook\.office365\.com|practice\.example", "HOST", line)
     line = re.sub(r"ready at .*", "ready at NOW", line)

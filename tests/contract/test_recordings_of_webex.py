@@ -1,7 +1,5 @@
 """Recorded traffic of Webex, read by the bot and compared with that of the practice Webex."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -101,7 +99,7 @@ def test_the_practice_webex_tells_of_a_message_as_recorded(api, cloud):
             assert differences(recorded["request"]["body"], json.loads(body)) == []
 
 
-def same(number: str, answer: Any) -> list[str]:
+def same(number, answer):
     """Return the differences between a recorded answer and the practice cloud's."""
     response = entry("webex", number)["response"]
     assert answer.status_code == response["status"]

@@ -4,8 +4,6 @@ Every answer goes over a real connection as it was sent, undecoded. Its outcome 
 recording's expectation.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -31,7 +29,6 @@ from jobs.steps.service_principal import allows
 from tests.contract.recordings import (
     COUNTS,
     Json,
-    Player,
     cases,
     entries,
     entry,
@@ -51,7 +48,7 @@ def test_no_entry_drops_out():
         assert len({each["id"] for each in entries(name)}) == COUNTS[name]
 
 
-async def asked(graph: Graph, recorded: Json) -> Any:
+async def asked(graph, recorded):
     """Send a recorded request with the product's client, in the way that fits its answer."""
     request, body = recorded["request"], recorded["response"].get("body")
     path = request["path"].removeprefix("/v1.0")
@@ -96,12 +93,12 @@ It only limits how long a browser stays signed in.
 GraphRead = Callable[[Graph, Json], Awaitable[Any]]
 
 
-async def _user(graph: Graph, body: Json) -> Any:
+async def _user(graph, body):
     found = await graph.user(body["userPrincipalName"])
     return (found or {})["id"] == body["id"]
 
 
-async def _application(graph: Graph, body: Json) -> Any:
+async def _application(graph, body):
     app = await graph.application_by_id(body["id"])
     listed = [
         (entry["resourceAppId"], access["id"], access["type"].lower())
@@ -116,34 +113,34 @@ async def _application(graph: Graph, body: Json) -> Any:
     return sorted(app_manifest.declared(app)) == sorted(listed)
 
 
-async def _applications(graph: Graph, body: Json) -> Any:
+async def _applications(graph, body):
     return await graph.applications() == body["value"]
 
 
-async def _principal(graph: Graph, body: Json) -> Any:
+async def _principal(graph, body):
     found = await graph.service_principal(body["appId"])
     names = {each["value"]: each["id"] for each in body["oauth2PermissionScopes"]}
     read = {name: app_manifest.permission_id(found, name) for name in names}
     return read == names
 
 
-async def _grants(graph: Graph, body: Json) -> Any:
+async def _grants(graph, body):
     client = body["value"][0]["clientId"] if body["value"] else "none"
     found = await graph.grants(client)
     return found == [row for row in body["value"] if row["clientId"] == client]
 
 
-async def _password(graph: Graph, body: Json) -> Any:
+async def _password(graph, body):
     made = await graph.add_password("app", "name", datetime.now(UTC) + timedelta(days=1))
     return (made.key_id, made.secret) == (body["keyId"], body["secretText"])
 
 
-async def _assignments(graph: Graph, body: Json) -> Any:
+async def _assignments(graph, body):
     found = await graph.app_role_assigned_to("sp")
     return found == body["value"]
 
 
-async def _sign_ins(graph: Graph, body: Json) -> Any:
+async def _sign_ins(graph, body):
     app_id = body["value"][0]["appId"]
     read = sign_in_log.read(await graph.sign_ins(app_id, datetime(2020, 1, 1, tzinfo=UTC)))
     (row,), (told,) = read, body["value"]
@@ -156,7 +153,7 @@ async def _sign_ins(graph: Graph, body: Json) -> Any:
     )
 
 
-async def _policies(graph: Graph, body: Json) -> Any:
+async def _policies(graph, body):
     """Return whether only the known policies spare a sign-in by OAuth, if all policies are on."""
     found = [each | {"state": "enabled"} for each in await graph.conditional_access_policies()]
     assert len(found) == len(body["value"])
@@ -165,15 +162,15 @@ async def _policies(graph: Graph, body: Json) -> Any:
     return spared == SPARED | only_browser
 
 
-async def _organization(graph: Graph, body: Json) -> Any:
+async def _organization(graph, body):
     return await graph.organization() == body["value"][0]
 
 
-async def _authorization(graph: Graph, _body: Json) -> Any:
+async def _authorization(graph, _body):
     return allows(await graph.authorization_policy()) == "custom"
 
 
-async def _app_management(graph: Graph, _body: Json) -> Any:
+async def _app_management(graph, _body):
     found = rules_for(await graph.app_management_policy(), datetime.now(UTC))
     return (found.forbidden, found.longest) == (False, None)
 
@@ -196,7 +193,7 @@ READERS: dict[str, GraphRead] = {
 """Functions of the product that read the answers, by the kind of request."""
 
 
-def reader_of(recorded: Json) -> GraphRead | None:
+def reader_of(recorded):
     """Return the reader of an answer, or None if the product never asks for that answer."""
     request = recorded["request"]
     name = f"{request['method']} {request['path'].removeprefix('/v1.0')}"
@@ -216,7 +213,6 @@ def test_every_reader_has_an_answer():
 async def test_graphs_objects(cloud, recorded):
     """The product's methods and readers understand the recorded objects of Graph."""
     read = reader_of(recorded)
-    assert read is not None
     body = recorded["response"]["body"]
     cloud.play(recorded["response"], EMPTY if "@odata.nextLink" in body else None)
     async with async_client(at(cloud.base)) as http:
@@ -227,19 +223,19 @@ BY_STATUS = {400: "rejected", 401: "sign_in_needed", 403: "not_allowed", 404: "n
 """Kind of the error, by its HTTP status, for an entry that names no expected kind."""
 
 
-def at(base: str) -> Settings:
+def at(base):
     """Return settings whose clouds are all on this server."""
     return Settings(
         "https://bot.test", "", "client-1", "secret", (), base, graph_url=base, exchange_url=base
     )
 
 
-async def token() -> str:
+async def token():
     """Return a token."""
     return "token-1"
 
 
-def hold(error: CloudError, recorded: Json) -> None:
+def hold(error, recorded):
     """Check an error against the recording: its expectation, its status and the service's code."""
     status, body = recorded["response"]["status"], recorded["response"].get("body") or {}
     expect = recorded.get("expect") or {"kind": BY_STATUS[status]}
@@ -264,7 +260,7 @@ EXPIRED: Json = {
 }
 
 
-async def run(cloud: Player, recorded: Json) -> list[ExchangeRow]:
+async def run(cloud, recorded):
     """Run the recorded cmdlet with the product's client."""
     command = recorded["request"]["body"]["CmdletInput"]
     async with async_client(at(cloud.base)) as http:
@@ -272,7 +268,7 @@ async def run(cloud: Player, recorded: Json) -> list[ExchangeRow]:
         return await runner.run(command["CmdletName"], command["Parameters"])
 
 
-def own(recorded: Json, base: str) -> Json:
+def own(recorded, base):
     """Return the answer with a next link that leads to this server instead of Exchange's."""
     response = recorded["response"]
     link = response["body"]["@odata.nextLink"].replace("https://outlook.office365.com", base)
@@ -328,7 +324,7 @@ async def test_the_recorded_link_leads_away_from_this_server(cloud):
     assert len(cloud.asked) == 1
 
 
-def row_of(number: str) -> ExchangeRow:
+def row_of(number):
     """Return the first row of a recorded answer as the client gives it."""
     return ExchangeRow(entry("exchange", number)["response"]["body"]["value"][0])
 

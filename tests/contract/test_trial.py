@@ -1,10 +1,7 @@
 """Trial of the bot's assumptions at the practice cloud, where all hold, and at one that is false."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,6 @@ from bot.settings import BotSettings
 from jobs.access.app_access import app_token
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
-from practice.cloud import PracticeCloud
 from practice.mail.connect import Task
 from practice.mail.connect_app import AuditEntry
 from practice.mail.trace import Row
@@ -41,7 +37,7 @@ PLATFORMS = Path(__file__).parents[2] / "docs/platforms"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory) -> Iterator[PracticeCloud]:
+def cloud(tmp_path_factory):
     """Practice cloud with a tenant that lets the bot read, and something in every list."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
         wanted = {
@@ -66,12 +62,11 @@ def cloud(tmp_path_factory) -> Iterator[PracticeCloud]:
         yield made
 
 
-def fill(cloud: PracticeCloud) -> None:
+def fill(cloud):
     """Add an app, a policy, a sign-in of each kind, a mail, a task and a change in Webex Connect."""
     world = cloud.microsoft.world
     tenant = next(each for each in world.tenants.values() if DOMAIN in each.domains)
     found = world.application(cloud.settings.bot_client_id)
-    assert found is not None
     tenant.applications.seed(found[1])
     at = world.now() - timedelta(minutes=5)
     tenant.policies.conditional_access.append({"id": "p", "state": "enabled", "conditions": {}})
@@ -94,10 +89,10 @@ def fill(cloud: PracticeCloud) -> None:
 
 
 @pytest.fixture
-def env(cloud, monkeypatch) -> dict[str, str]:
+def env(cloud, monkeypatch):
     """Bot's environment for the cloud, and a resolver that knows the domain."""
 
-    async def exchangers(domain: str) -> list[str]:
+    async def exchangers(domain):
         return [MX] * (domain == DOMAIN)
 
     monkeypatch.setattr(trial, "exchangers", exchangers)
@@ -107,14 +102,14 @@ def env(cloud, monkeypatch) -> dict[str, str]:
 class Altered(httpx.BaseTransport):
     """Transport that lets a function change each answer, or replace it by an exception."""
 
-    def __init__(self, change: Callable[[str, int, Any], tuple[int, Any]]) -> None:
+    def __init__(self, change) -> None:
         self._real, self._change = httpx.HTTPTransport(verify=http_context()), change
 
-    def close(self) -> None:
+    def close(self):
         """Close the connections."""
         self._real.close()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request):
         """Send the request and return the changed answer."""
         answer = self._real.handle_request(request)
         content = b"".join(answer.iter_raw())
@@ -127,9 +122,7 @@ class Altered(httpx.BaseTransport):
         return httpx.Response(status, json=body)
 
 
-def looked(
-    env: dict[str, str], transport: httpx.BaseTransport | None = None
-) -> tuple[Trial, list[Seen]]:
+def looked(env, transport=None):
     """Return a trial and what it has seen."""
     with httpx.Client(transport=transport, verify=http_context()) as http:
         made = Trial(BotSettings.from_env(env), Settings.from_env(env), DOMAIN, http)
@@ -158,7 +151,7 @@ def test_all_hold_at_the_practice_cloud(env):
     assert len(seen) == len(assumptions())
 
 
-def first(body: Any, place: str, value: Any) -> Any:
+def first(body, place, value):
     """Return the body with another value at a place, in each element of a list."""
     name, _, rest = place.partition(".")
     if isinstance(body, list):
@@ -202,7 +195,7 @@ Each has the pattern of the request, the changed place or the changed status, an
 """
 
 
-def falsely(asked: str, status: int, body: Any) -> tuple[int, Any]:
+def falsely(asked, status, body):
     """Return an answer as it is if the assumptions about it are false."""
     if status == 401:  # asked without a token
         return status, body
@@ -271,7 +264,7 @@ PRIVATE = (
 def test_the_file_shows_nothing_that_is_private(env):
     """Names, addresses, ids and secrets in values, keys, codes and replies are not in the file."""
 
-    def poisoned(value: Any, number: int = 0) -> Any:
+    def poisoned(value, number=0):
         if isinstance(value, dict):
             clean = {key: poisoned(each, len(key)) for key, each in value.items()}
             return clean | dict.fromkeys(PRIVATE, "x") | {"code": PRIVATE[number % len(PRIVATE)]}
@@ -307,7 +300,7 @@ def test_shapes_keep_codes(value, shown):
     assert shape(value) == shown
 
 
-def path_of(entry: dict[str, Any]) -> str:
+def path_of(entry):
     """Return the path and query of a recorded request to Graph that can be sent again, or nothing."""
     request = entry.get("request", {"path": "", "query": ""})
     path = f"{request['path']}?{request['query']}"
@@ -315,7 +308,7 @@ def path_of(entry: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def entries(env, tmp_path) -> list[dict[str, Any]]:
+def entries(env, tmp_path):
     """Entries of the file that the command writes."""
     file = tmp_path / "trial.txt"
     assert main(["trial", DOMAIN, "--file", str(file)], env) == 0

@@ -1,8 +1,5 @@
 """Trial of a setup and its undo at the terminal, in a practice cloud where all holds or not."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +10,6 @@ from bot.processes.trial import Verdict, services_of, set_up_and_undo
 from bot.settings import BotSettings
 from jobs.engine import undo
 from jobs.settings import Settings
-from practice.cloud import PracticeCloud
 from tests.fixtures.practice_cloud import env_for, whole_cloud
 
 Json = dict[str, Any]
@@ -28,10 +24,10 @@ pytestmark = pytest.mark.slow
 class Terminal:
     """Person at the terminal, who signs in and answers ``word`` to every change."""
 
-    def __init__(self, word: str = "yes") -> None:
+    def __init__(self, word="yes") -> None:
         self.word, self.changes = word, list[str]()
 
-    def __call__(self, question: str) -> str:
+    def __call__(self, question) -> object:
         for begins, value in VALUES.items():
             if question.startswith(begins):
                 return value
@@ -45,19 +41,19 @@ class Terminal:
 
 
 @pytest.fixture
-def cloud(tmp_path) -> Iterator[PracticeCloud]:
+def cloud(tmp_path):
     """Practice cloud of the test."""
     with whole_cloud(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def env(cloud, redis, redis_url, monkeypatch) -> dict[str, str]:
+def env(cloud, redis, redis_url, monkeypatch):
     """Bot's environment for the cloud, and an empty Redis."""
     return env_for(cloud, monkeypatch) | {"REDIS_URL": redis_url}
 
 
-def tenant(cloud: PracticeCloud) -> Json:
+def tenant(cloud):
     """Return the tenant without what a sign-in adds: the bot's own app and the consents to it."""
     found: Json = requests.get(f"{cloud.url}/practice/tenants/contoso.com", timeout=10).json()
     admin, own = found["users"][ADMIN]["id"], cloud.settings.bot_client_id
@@ -69,7 +65,7 @@ def tenant(cloud: PracticeCloud) -> Json:
     }
 
 
-def played(env: dict[str, str], person: Terminal) -> dict[str, tuple[Verdict, str]]:
+def played(env, person):
     """Return what the setup and undo have shown, by the names."""
     services = services_of(BotSettings.from_env(env), Settings.from_env(env))
     seen = set_up_and_undo(services, MAILBOX, person)

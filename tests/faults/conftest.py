@@ -1,9 +1,6 @@
 """Fixtures for runs in a practice cloud with injected faults, real steps and the real engine."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,14 +29,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def sky(certificates) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
+def sky(certificates):
     """Practice cloud with its HTTP client and settings, without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, cloud.world.settings
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
+def quiet():
     """Turn the log off, because a fault matrix makes thousands of calls with a line for each."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield
@@ -60,19 +57,19 @@ def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: R
 
 
 @pytest.fixture
-def country(sky, redis, services) -> Country:
+def country(sky, redis, services):
     """Tenant of the practice cloud in its initial state."""
     return replace(_as_at_the_start(sky, redis), services=services)
 
 
 @pytest.fixture
-def weather(country) -> Weather:
+def weather(country):
     """Connection to the practice cloud without faults, which a test may change."""
     return Weather(country.http)
 
 
 @pytest.fixture
-def ride(country, weather) -> Ride:
+def ride(country, weather):
     """Setup that is about to begin."""
     return Ride(country, country.context(weather), weather)
 
@@ -87,7 +84,7 @@ class Calm:
 
 
 @pytest.fixture(scope="session")
-def calm(sky, redis_url) -> Calm:
+def calm(sky, redis_url):
     """One setup without faults, whose run has not ended. It is made once for all tests."""
     with Redis.from_url(redis_url) as redis:
         country = _as_at_the_start(sky, redis)
@@ -97,13 +94,13 @@ def calm(sky, redis_url) -> Calm:
 
 
 @pytest.fixture
-def set_up(calm, country) -> Country:
+def set_up(calm, country):
     """Tenant of the practice cloud after a setup without faults."""
     return country.restore(calm.state)
 
 
 @pytest.fixture(scope="module")
-def connected(sky, redis_url, calm) -> Iterator[Country]:
+def connected(sky, redis_url, calm):
     """Connected mailbox. No test of its module may ask for ``country``, which resets the cloud."""
     with Redis.from_url(redis_url) as redis:
         yield Country(*sky, redis).restore(calm.state)

@@ -98,8 +98,7 @@ class Country:
 
     def tenant(self) -> dict[str, Any]:
         """Return the tenant as an administrator sees it."""
-        found: dict[str, Any] = self.http.get("/practice/tenants/contoso.com").json()
-        return found
+        return self.http.get("/practice/tenants/contoso.com").json()
 
     def objects(self) -> dict[str, int]:
         """Return the number of objects of each kind that a setup makes, including client secrets.

@@ -1,10 +1,6 @@
 """Fault matrix of signing in at Microsoft: each call of msal, and every kind of fault."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -32,13 +28,13 @@ PASSES = {
 
 
 @pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
+def no_waiting():
     """Turn on stamina's test mode, in which tries are as many as usual and follow at once."""
     with stamina.set_testing(True, attempts=TRIES, cap=True):
         yield
 
 
-def _identity(country: Any, transport: httpx.BaseTransport) -> Identity:
+def _identity(country, transport):
     settings = country.settings
     return Identity(
         BASE,
@@ -49,7 +45,7 @@ def _identity(country: Any, transport: httpx.BaseTransport) -> Identity:
     )
 
 
-def _signed_in(country: Any, identity: Identity, way: Identity) -> str:
+def _signed_in(country, identity, way):
     """Sign in from the beginning, finish it on this way, and return the tokens' cache."""
     flow = identity.begin(SCOPES, CALLBACK, "state-1")
     form = {"account": "admin@contoso.com", "action": "accept"}
@@ -57,7 +53,7 @@ def _signed_in(country: Any, identity: Identity, way: Identity) -> str:
     return way.finish(flow, dict(parse_qsl(urlsplit(answer.headers["location"]).query))).cache
 
 
-def _token(country: Any, weather: Storm) -> None:
+def _token(country, weather):
     """Sign in, and ask for a token for a second resource."""
     cache = _signed_in(country, _identity(country, weather), _identity(country, weather))
     _identity(country, weather).token(cache, [EXCHANGE_SCOPE])

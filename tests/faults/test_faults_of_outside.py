@@ -3,9 +3,6 @@
 The calls go to Webex Connect's audit log, the contact center and the status page.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +14,7 @@ from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe, StepContext
-from jobs.model import Access, Channel, Finding, Person, RunKind, State
+from jobs.model import Access, Channel, Person, RunKind, State
 from jobs.probes.contact_center import (
     AgentTasks,
     ConnectChanges,
@@ -27,7 +24,7 @@ from jobs.probes.contact_center import (
     WaitingTasks,
 )
 from jobs.probes.service_health import WebexStatus
-from jobs.runs.run import Origin, Run
+from jobs.runs.run import Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 from jobs.settings import Settings
@@ -83,7 +80,7 @@ class Services:
     audit_method: str = "POST"
     routed: bool = True
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request) -> object:
         """Answer a request as httpx.MockTransport's handler."""
         kind, path = request.method, request.url.path
         if path == AUDIT:
@@ -119,12 +116,12 @@ class Services:
 
 
 @pytest.fixture
-def services() -> Services:
+def services():
     """Services outside Microsoft."""
     return Services()
 
 
-def opened(store: RunStore) -> Run:
+def opened(store):
     """Open a check."""
     channel = Channel(
         MAILBOX,
@@ -137,16 +134,14 @@ def opened(store: RunStore) -> Run:
 
 
 @pytest.fixture
-def look(redis, services, monkeypatch) -> Callable[..., Any]:
+def look(redis, services, monkeypatch):
     """Return a function that looks at one fact through a fault, several times in one check.
 
     The function returns the findings, the seconds and the connection.
     """
     store = RunStore(redis)
 
-    def looked(
-        call: str, fault: Any = None, times: int = 1, looks: int = 1
-    ) -> tuple[list[Finding], float, Any]:
+    def looked(call, fault=None, times=1, looks=1):
         weather = Weather(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
         # The real client without sockets: this clock jumps over every wait, also over a socket's.
         monkeypatch.setattr(

@@ -1,9 +1,8 @@
-"""Fault matrix of the calls that only some tenants cause.
+"""Fault matrix of a check, and of the calls that only some tenants cause.
 
-Each call is made by the part of the product that needs it.
+Each call is made by the part of the product that needs it. In a check every fact has a finding,
+although calls to a cloud fail, and a fact that could not be read is never called right or wrong.
 """
-
-from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -13,17 +12,83 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
+from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Access, State
+from jobs.probes import checks_for
 from jobs.probes.sign_ins import AuthenticationPolicy
+from jobs.runtime import no_listener
 from practice.mail.trace import Event as Passed, Row
 from practice.virtual_time import carry_out
-from tests.faults.rides import Country
 from tests.faults.weather import BY_NAME, FAULTS, LISTED, Weather
 
+BLIND = {State.UNKNOWN, State.SKIPPED}
+MOST_CALLS = 300
 FOR_GOOD = 1_000_000
+LEFT_TO_ANOTHER = {"tenant"}
+"""Step that may have a definite result although every call fails.
+
+If the verified domains cannot be read, the step says so, and the mailbox user decides.
+"""
+
+
+@pytest.fixture(scope="module")
+def looked_at(connected):
+    """Findings of a check without faults."""
+    return dict(_checked(connected, Weather(connected.http)).findings)
+
+
+def _checked(connected, weather):
+    """Return the run of a check of all facts that an administrator's sign-in shows."""
+    ctx = connected.alone(weather)
+    steps = {
+        name: step
+        for name, step in checks_for(ctx.channel.profile).items()
+        if step.diagnosis.access is Access.ADMIN
+    }
+    carry_out(Engine(ctx, steps, no_listener, lambda: True).check({Access.NONE, Access.ADMIN}))
+    assert steps.keys() - ctx.run.findings.keys() == set()
+    return ctx.run
+
+
+def test_the_matrix_holds_every_call_of_a_check(connected):
+    """The calls of a check are those in calls.toml, and none of them changes anything."""
+    weather = Weather(connected.http)
+    _checked(connected, weather)
+    assert sorted(weather.calls) == sorted(LISTED["check"])
+    assert [call for call in weather.calls if not call.startswith(("GET ", "Get-"))] == []
+
+
+def test_a_check_that_sees_nothing(connected, fault):
+    """If every call fails permanently, a check ends in time and calls nothing right or wrong.
+
+    Every finding is unknown or left out.
+    """
+    weather = Weather(connected.http, fault, FOR_GOOD)
+    run = _checked(connected, weather)
+    assert {
+        name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND
+    }.keys() - LEFT_TO_ANOTHER == set()
+    assert sum(weather.calls.values()) <= MOST_CALLS
+
+
+def test_a_check_in_a_shower(connected, looked_at, fault):
+    """If every call fails once, each finding is the usual one or says that it could not be read."""
+    run = _checked(connected, Weather(connected.http, fault))
+    odd = {
+        name: finding.state
+        for name, finding in run.findings.items()
+        if finding.state not in {*BLIND, looked_at[name].state}
+    }
+    assert odd == {}
+
+
+# --- rare calls -----------------------------------------------------------------------------------
+
+
 MOST_TRIES = 5
 LONGEST_S = 120.0
 TRACE_ID, MAILBOX = "0f0f0f0f-0000-4000-8000-000000000001", "support@contoso.com"
@@ -34,39 +99,39 @@ NAME = policy_name(MAILBOX)
 Ask = Callable[[StepContext, dict[str, Any]], Awaitable[Any]]
 
 
-async def _assigned(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _assigned(ctx, ids):
     return await ctx.graph.app_role_assigned_to(ids["principal"])
 
 
-async def _adopted(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _adopted(ctx, ids):
     return (await ctx.graph.application_by_app_id(ids["app"]) or {})["appId"]
 
 
-async def _by_address(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _by_address(ctx, _):
     return (await ctx.graph.user("nobody.by.this.name@contoso.com") or {}).get("id")
 
 
-async def _scopes(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _scopes(ctx, ids):
     return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
 
 
-async def _opened(ctx: StepContext, ids: dict[str, Any]) -> Any:
+async def _opened(ctx, ids):
     return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
 
 
-async def _authentication(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _authentication(ctx, _):
     return (await AuthenticationPolicy().inspect(ctx)).state
 
 
-async def _recipient(ctx: StepContext, _: dict[str, Any]) -> Any:
+async def _recipient(ctx, _):
     return [
         row["RecipientTypeDetails"]
         for row in await ctx.exchange.run("Get-Recipient", {"Identity": MAILBOX})
     ]
 
 
-def _cmdlet(name: str, **parameters: Any) -> Ask:
-    async def ask(ctx: StepContext, _: dict[str, Any]) -> Any:
+def _cmdlet(name, **parameters):
+    async def ask(ctx, _):
         return await ctx.exchange.run(name, {"Identity": NAME, **parameters})
 
     return ask
@@ -115,7 +180,7 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def tenant(connected) -> dict[str, Any]:
+def tenant(connected):
     """Ids that the rare calls name, in a connected tenant.
 
     The tenant has an authentication policy that forbids passwords, and a mail that arrived.
@@ -146,7 +211,7 @@ def tenant(connected) -> dict[str, Any]:
     return {"app": app["appId"], "principal": principal, "grant": grant}
 
 
-async def _tracing(connected: Country) -> None:
+async def _tracing(connected):
     """Create the service principal that Graph needs in the tenant for a message trace.
 
     The source is platforms/microsoft.md 2.5.
@@ -156,13 +221,13 @@ async def _tracing(connected: Country) -> None:
     )
 
 
-def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
+def outcome(connected, weather, call, tenant):
     """Return the result of a call over this connection, and the seconds that it took."""
     told: list[Any] = []
     ctx = connected.alone(weather)
     weather.only = call
 
-    async def ask() -> None:
+    async def ask():
         try:
             told.append(await ASKED[call](ctx, tenant))
         except CloudError as error:
@@ -173,7 +238,7 @@ def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any])
 
 
 @pytest.fixture(scope="module")
-def calmly(connected, tenant) -> dict[str, Any]:
+def calmly(connected, tenant):
     """Results of each rare call without faults."""
     return {call: outcome(connected, Weather(connected.http), call, tenant)[0] for call in ASKED}
 

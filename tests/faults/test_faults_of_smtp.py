@@ -1,9 +1,6 @@
 """Fault matrix of the two SMTP dialogs: sending the test mail, and the login with the token."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -42,11 +39,11 @@ STAGES = ("", "EHLO", "MAIL", "RCPT", "DATA", ".")
 class Server:
     """SMTP server that answers every command well, except one. It counts connections and mails."""
 
-    def __init__(self, stage: str, fault: str) -> None:
+    def __init__(self, stage, fault) -> None:
         self.stage, self.fault = stage, fault
         self.connections = self.mails = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader, writer):
         """Serve one connection."""
         self.connections += 1
         ends = self._answer(writer, "")
@@ -61,14 +58,14 @@ class Server:
             await writer.drain()
         writer.close()
 
-    def _answer(self, writer: asyncio.StreamWriter, word: str) -> bool:
+    def _answer(self, writer, word):
         """Answer one command and return whether the connection ends with it."""
         writer.write(FAULTS[self.fault] if word == self.stage else GOOD.get(word, OK))
         return word == self.stage and self.fault in ENDS
 
 
 @asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[int]:
+async def listening(server):
     """Yield the port of loopback at which this server listens."""
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as made:
         yield made.sockets[0].getsockname()[1]

@@ -1,13 +1,10 @@
 """True plans: a plan shows every change, an approval covers no other (checklist.toml A4)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import Any
 
 from jobs.clock import now
 from jobs.engine.engine import REAPPROVAL_NOTE
-from jobs.model import Change, Reason, Scope, Text, Turn
+from jobs.model import Reason, Scope, Text, Turn
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -17,59 +14,51 @@ LOCKED = {"accountEnabled": False, "appRoleAssignmentRequired": True}
 PRINCIPAL, APP = "PATCH /servicePrincipals/*", "PATCH /applications/*"
 
 
-def patch(country: Any, **values: object) -> None:
+def patch(country, **values):
     """Change the tenant as a person in a portal would."""
     country.http.patch(TENANT, json=values).raise_for_status()
 
 
-def app_of(country: Any) -> dict[str, Any]:
+def app_of(country):
     """Return the mailbox's app."""
-    found: dict[str, Any] = next(
-        each for each in country.tenant()["applications"] if each["uniqueName"]
-    )
-    return found
+    return next(each for each in country.tenant()["applications"] if each["uniqueName"])
 
 
-def principal_of(country: Any) -> dict[str, Any]:
+def principal_of(country):
     """Return the service principal of the app."""
-    found: dict[str, Any] = next(
-        each
-        for each in country.tenant()["service_principals"]
-        if each["appId"] == app_of(country)["appId"]
-    )
-    return found
+    app_id, known = app_of(country)["appId"], country.tenant()["service_principals"]
+    return next(each for each in known if each["appId"] == app_id)
 
 
-def without_callback(country: Any) -> None:
+def without_callback(country):
     """Remove Webex Connect's redirect address from the app, as a person in a portal would."""
     app = app_of(country)
-    patch(
-        country,
-        applications={
-            app["appId"]: {
-                "web": {**app["web"], "redirectUris": ["https://other.example/callback"]}
-            }
-        },
-    )
+    web = {**app["web"], "redirectUris": ["https://other.example/callback"]}
+    patch(country, applications={app["appId"]: {"web": web}})
 
 
-def lock(country: Any, **fields: bool) -> None:
+def forbid(country, rule):
+    """Restrict the client secrets of the tenant's apps."""
+    restrictions = {"passwordCredentials": [rule], "keyCredentials": []}
+    patch(country, app_management={"isEnabled": True, "applicationRestrictions": restrictions})
+
+
+def lock(country, **fields):
     """Lock the enterprise application as a person in a portal would."""
     patch(country, service_principals={app_of(country)["appId"]: fields or LOCKED})
 
 
-def planned(ride: Any) -> tuple[Change, ...]:
+def planned(ride):
     """Return the lines of the plan in force."""
-    changes: tuple[Change, ...] = ride.ctx.store.load(ride.ctx.run.id).plan.changes
-    return changes
+    return ride.ctx.store.load(ride.ctx.run.id).plan.changes
 
 
-def told(ride: Any) -> list[tuple[str, str]]:
+def told(ride):
     """Return the step of each line of the plan, and its words for the state before."""
     return [(line.step, line.before.key) for line in planned(ride)]
 
 
-def writes(ride: Any) -> set[str]:
+def writes(ride):
     """Return the calls of this run that change something at Microsoft."""
     return {call for call in ride.weather.calls if not call.startswith(("GET", "Get-"))}
 
@@ -175,12 +164,8 @@ def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(r
     """
     ride.work()
     ride.people()
-    patch(
-        country,
-        users={
-            "support@contoso.com": {"mailbox": {"forwarding_smtp_address": "smtp:boss@contoso.com"}}
-        },
-    )
+    box = {"mailbox": {"forwarding_smtp_address": "smtp:boss@contoso.com"}}
+    patch(country, users={"support@contoso.com": box})
     ride.work()
     run = ride.ctx.store.load(ride.ctx.run.id)
     assert ("forwarding", "seen.forwards_to") in told(ride)
@@ -193,13 +178,7 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride, country):
     The secret ends on that day. The policy can be read before the app exists.
     """
     rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P90D"}
-    patch(
-        country,
-        app_management={
-            "isEnabled": True,
-            "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
-        },
-    )
+    forbid(country, rule)
     ride.work()
     line = next(line for line in planned(ride) if line.step == "client_secret")
     day = (now() + timedelta(days=90, minutes=-5)).date()
@@ -218,13 +197,7 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride, country):
 def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride, country):
     """A policy that forbids client secrets stops a setup at its plan, before an app is made."""
     rule = {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}
-    patch(
-        country,
-        app_management={
-            "isEnabled": True,
-            "applicationRestrictions": {"passwordCredentials": [rule], "keyCredentials": []},
-        },
-    )
+    forbid(country, rule)
     ride.work()
     run = ride.ctx.store.load(ride.ctx.run.id)
     assert blocking_steps(run) == ("client_secret",)

@@ -1,7 +1,5 @@
 """Faults between the product and its clouds, of every kind."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -4,9 +4,8 @@ Dovecot only answers for logins: by XOAUTH2, for which it asks a small HTTP serv
 and by password. Postfix listens on several ports of the loopback, each with one peculiarity.
 """
 
-from __future__ import annotations
-
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,18 +13,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import jwt
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from practice.ports import free_port
+from tests.fixtures.client_certificate import Pem, make_pem
 from tests.fixtures.serving import Quiet, Server, serving
 from tests.fixtures.waiting import until
 
@@ -38,6 +35,14 @@ GOOD, COLLEAGUE, AWAY = (
 )
 MOST_BYTES = 20_000
 NOBODY = 65534
+VALUES = {
+    "DOMAIN": DOMAIN,
+    "MAILBOX": MAILBOX,
+    "PROBE": PROBE,
+    "MOST_BYTES": MOST_BYTES,
+    "NOBODY": NOBODY,
+}
+"""Values of the servers' settings."""
 PORTS: dict[str, dict[str, str]] = {
     "submission": {},
     "no_starttls": {"smtpd_tls_security_level": "none", "smtpd_tls_auth_only": "no"},
@@ -57,23 +62,6 @@ PORTS: dict[str, dict[str, str]] = {
     },
 }
 """Names of ports, each with the settings that differ from a normal submission server's."""
-MASTER = """
-smtpd     pass  -       -       n       -       -       smtpd
-cleanup   unix  n       -       n       -       0       cleanup
-qmgr      unix  n       -       n       300     1       qmgr
-tlsmgr    unix  -       -       n       1000?   1       tlsmgr
-rewrite   unix  -       -       n       -       -       trivial-rewrite
-bounce    unix  -       -       n       -       0       bounce
-defer     unix  -       -       n       -       0       bounce
-trace     unix  -       -       n       -       0       bounce
-proxymap  unix  -       -       n       -       -       proxymap
-error     unix  -       -       n       -       -       error
-retry     unix  -       -       n       -       -       error
-discard   unix  -       -       n       -       -       discard
-virtual   unix  -       n       n       -       -       virtual
-anvil     unix  -       -       n       -       1       anvil
-postlog   unix-dgram n  -       n       -       1       postlogd
-"""
 
 
 def missing() -> str:
@@ -156,17 +144,22 @@ class MailServers:
 
 
 @contextmanager
-def running() -> Iterator[MailServers]:
-    """Start Postfix, Dovecot and the provider of tokens, and stop them at the end."""
+def running(port: int = 0, right: tuple[Path, ...] = ()) -> Iterator[MailServers]:
+    """Start Postfix, Dovecot and the provider of tokens, and stop them at the end.
+
+    The ordinary server listens on ``port``, and shows the key and certificate of the files
+    ``right``, if these are given.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mail-servers-"))
     folder.chmod(0o755)
     try:
         with ExitStack() as stack:
             tokens = Tokens()
             url = stack.enter_context(_provider(tokens))
-            servers = MailServers(folder, {name: free_port() for name in PORTS}, tokens)
+            ports = {name: free_port() for name in PORTS}
+            servers = MailServers(folder, ports | {"submission": port or free_port()}, tokens)
             stack.enter_context(_dovecot(folder, url))
-            stack.enter_context(_postfix(servers))
+            stack.enter_context(_postfix(servers, right))
             yield servers
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -176,16 +169,11 @@ def running() -> Iterator[MailServers]:
 def _provider(tokens: Tokens) -> Iterator[str]:
     """Answer questions about tokens, as the introspection endpoint of a provider does."""
 
-    class Introspection(Quiet, BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+    class Introspection(Quiet):
+        def do_POST(self) -> None:  # noqa: N802  http.server's name
+            form = parse_qs(self.sent().decode())
             status, body = tokens.answer(form.get("token", [""])[0])
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
     server = Server(Introspection)
     with serving(server):
@@ -198,39 +186,7 @@ def _dovecot(folder: Path, url: str) -> Iterator[None]:
     run = folder / "dovecot"
     run.mkdir()
     (folder / "users").write_text(f"{PROBE}:{{PLAIN}}{PASSWORD}\n")
-    (folder / "dovecot.conf").write_text(
-        f"""
-dovecot_config_version = 2.4.0
-dovecot_storage_version = 2.4.0
-base_dir = {run}
-state_dir = {run}
-log_path = {folder}/dovecot.log
-protocols =
-ssl = no
-auth_allow_cleartext = yes
-auth_mechanisms = xoauth2 oauthbearer plain login
-auth_failure_delay = 0
-passdb oauth2 {{
-  mechanisms_filter = xoauth2 oauthbearer
-}}
-oauth2 {{
-  introspection_mode = post
-  introspection_url = {url}
-  username_attribute = username
-  active_attribute = active
-  active_value = true
-}}
-passdb passwd-file {{
-  passwd_file_path = {folder}/users
-  mechanisms_filter = plain login
-}}
-service auth {{
-  unix_listener postfix-auth {{
-    mode = 0666
-  }}
-}}
-"""
-    )
+    (folder / "dovecot.conf").write_text(_filled("dovecot.conf", folder=folder, run=run, url=url))
     command = [shutil.which("dovecot", path=_PATH) or "", "-F", "-c", str(folder / "dovecot.conf")]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603  our own command line
     try:
@@ -242,18 +198,21 @@ service auth {{
 
 
 @contextmanager
-def _postfix(servers: MailServers) -> Iterator[None]:
+def _postfix(servers: MailServers, right: tuple[Path, ...]) -> Iterator[None]:
     """Run Postfix, with its settings, queue and mail below the folder."""
     folder = servers.folder
     config = folder / "postfix"
     config.mkdir(0o755)
     _certificates(config, servers.trusted)
+    if right:
+        (config / "right.pem").write_bytes(b"".join(path.read_bytes() for path in right))
     for name in ("queue", "data", "mail"):
         (folder / name).mkdir(0o755)
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "mail", NOBODY, NOBODY)
-    (config / "main.cf").write_text(_main(folder))
-    (config / "master.cf").write_text("".join(map(_listener, servers.ports.items())) + MASTER)
+    (config / "main.cf").write_text(_filled("main.cf", folder=folder, **VALUES))
+    listeners = "".join(map(_listener, servers.ports.items()))
+    (config / "master.cf").write_text(listeners + _filled("master.cf"))
     started = _run("postfix", "-c", str(config), "start")
     try:
         port = servers.ports["submission"]
@@ -263,48 +222,18 @@ def _postfix(servers: MailServers) -> Iterator[None]:
         _run("postfix", "-c", str(config), "abort")
 
 
+def _filled(name: str, **values: object) -> str:
+    """Return a file of this folder with the values in the places that have their names."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    return re.sub("@([A-Za-z_]+)@", lambda place: str(values[place[1]]), text)
+
+
 def _greets(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 2) as connection:
             return connection.recv(3) == b"220"
     except OSError:
         return False
-
-
-def _main(folder: Path) -> str:
-    return f"""
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-maillog_file = {folder}/postfix.log
-maillog_file_prefixes = {folder}
-myhostname = localhost
-mydestination =
-mynetworks = 192.0.2.0/24
-inet_interfaces = loopback-only
-alias_maps =
-default_database_type = texthash
-virtual_mailbox_domains = {DOMAIN}
-virtual_mailbox_base = {folder}/mail
-virtual_mailbox_maps = inline:{{ {{ {MAILBOX} = support/ }} }}
-virtual_uid_maps = static:{NOBODY}
-virtual_gid_maps = static:{NOBODY}
-virtual_minimum_uid = 100
-message_size_limit = {MOST_BYTES}
-smtpd_tls_security_level = may
-smtpd_tls_auth_only = yes
-smtpd_tls_chain_files = $config_directory/right.pem
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = {folder}/dovecot/postfix-auth
-smtpd_sasl_security_options = noanonymous
-smtpd_sender_login_maps = inline:{{ {{ {PROBE} = {PROBE} }}, {{ {MAILBOX} = {MAILBOX} }} }}
-smtpd_sender_restrictions = reject_sender_login_mismatch
-smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
-smtpd_recipient_restrictions = reject_unlisted_recipient
-smtpd_client_event_limit_exceptions =
-smtpd_error_sleep_time = 0
-"""
 
 
 def _listener(place: tuple[str, int]) -> str:
@@ -322,32 +251,18 @@ def _certificates(config: Path, trusted: Path) -> None:
     made = {
         "right": _self_signed("localhost"),
         "other_name": _self_signed("mail.example.test"),
-        "expired": _self_signed("localhost", ended=True),
+        "expired": _self_signed("localhost", -2),
         "untrusted": _self_signed("localhost"),
     }
-    for name, (certificate, key) in made.items():
+    for name, pem in made.items():
         path = config / f"{name}.pem"
         path.touch(0o600)
-        path.write_bytes(key + certificate)
-    trusted.write_bytes(b"".join(made[name][0] for name in ("right", "other_name", "expired")))
+        pem.write(path)
+    known = ("right", "other_name", "expired")
+    trusted.write_text("".join(made[name].certificate for name in known), "ascii")
 
 
-def _self_signed(name: str, *, ended: bool = False) -> tuple[bytes, bytes]:
-    """Return a certificate that signs itself, and its key."""
+def _self_signed(name: str, days: int = 30) -> Pem:
+    """Return a certificate that ends in so many days, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    start = datetime.now(UTC) - timedelta(days=3)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=1 if ended else 30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    )
-    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    return certificate, key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return make_pem(key, host=name, ends_in=timedelta(days=days))

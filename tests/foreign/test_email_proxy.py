@@ -3,8 +3,6 @@
 It stands for Webex Connect: another implementation of the same form.
 """
 
-from __future__ import annotations
-
 import configparser
 import os
 import re
@@ -14,7 +12,6 @@ import smtplib
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -27,7 +24,6 @@ import pytest
 
 from practice.conversation import Walk, space
 from practice.ports import free_port
-from practice.stack import Stack
 from tests.fixtures.waiting import until
 
 MAILBOX, CUSTOMER = "support@contoso.com", "customer@customer.example"
@@ -35,23 +31,18 @@ PASSWORD = "only for the proxy's own file"
 PROGRAM = shutil.which("emailproxy", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 VISIT = re.compile(r"Please visit the following URL to authenticate account \S+ (https://\S+)")
 FIELD = re.compile(r'<label for="field\d+">(.*?)</label>.*?value="(.*?)"', re.DOTALL)
+STACK = {"practice": {"scopeless_refresh": "1"}}
+"""Login service that renews without a scope, because this client sends none."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(PROGRAM is None, reason="emailproxy is not installed"),
 ]
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """Running stack whose login service renews without a scope, because this client sends none."""
-    with Stack(practice={"scopeless_refresh": "1"}) as running:
-        yield running
-
-
 class Proxy:
     """The program with a file of its own, between a client that only knows passwords and Exchange."""
 
-    def __init__(self, stack: Stack, folder: Path, fields: dict[str, str], callback: str) -> None:
+    def __init__(self, stack, folder, fields, callback) -> None:
         self._stack, self._file, self._log = stack, folder / "proxy.config", folder / "proxy.log"
         self.port, self.listen = free_port(), f"http://127.0.0.1:{free_port()}"
         self.user, self.callback = fields["Username"], callback
@@ -73,12 +64,12 @@ class Proxy:
         }
         self._write(config)
 
-    def _write(self, config: configparser.ConfigParser) -> None:
+    def _write(self, config):
         with self._file.open("w", encoding="utf-8") as file:
             config.write(file)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self):
         """Run the program until the end of the block; it then writes its tokens to its file."""
         options = ("--no-gui", "--local-server-auth", "--debug", "--config-file", str(self._file))
         env = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(self._stack.ca_path)}
@@ -97,24 +88,24 @@ class Proxy:
                 except subprocess.TimeoutExpired:
                     process.kill()
 
-    def said(self) -> str:
+    def said(self):
         """Return what the program has logged."""
         return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
-    def tokens(self) -> dict[str, str]:
+    def tokens(self):
         """Return the section of the account, with its sealed tokens."""
         config = configparser.ConfigParser(interpolation=None)
         config.read(self._file, encoding="utf-8")
         return dict(config[self.user])
 
-    def let_expire(self) -> None:
+    def let_expire(self):
         """Set the end of the access token into the past."""
         config = configparser.ConfigParser(interpolation=None)
         config.read(self._file, encoding="utf-8")
         config[self.user]["access_token_expiry"] = "1"
         self._write(config)
 
-    def send(self, subject: str) -> None:
+    def send(self, subject):
         """Log in with a password, as an old program does, and send a mail to a customer."""
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = MAILBOX, CUSTOMER, subject
@@ -123,8 +114,8 @@ class Proxy:
             smtp.login(self.user, PASSWORD)
             smtp.send_message(mail)
 
-    def _connected(self) -> smtplib.SMTP:
-        def attempt() -> smtplib.SMTP | None:
+    def _connected(self):
+        def attempt():
             try:
                 return smtplib.SMTP("127.0.0.1", self.port, timeout=60)
             except OSError:
@@ -134,7 +125,7 @@ class Proxy:
         assert found is not None
         return found
 
-    def sign_in(self) -> None:
+    def sign_in(self):
         """Open the address that the program shows, as the mailbox's user, and bring back the code."""
         until(lambda: VISIT.search(self.said()), "a sign-in")
         (address,) = VISIT.findall(self.said())

@@ -1,50 +1,42 @@
 """Rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
 
-from __future__ import annotations
-
-import socket
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import httpx
 import pytest
 
 from adaptive_cards.texts import text
-from practice.client import People, Wanted, does, has
+from practice.client import does, has
 from practice.conversation import Walk, space, words
-from practice.stack import Stack
+from practice.ports import free_port
 from tests.foreign import mail_servers
-from tests.foreign.mail_servers import MailServers
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
+def port():
     """Free port for Postfix, or a skip that says which server is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")
-def env(port: int) -> dict[str, str]:
+def env(port):
     """Settings with which the product logs in at Postfix instead of the practice mail server."""
     return {"SMTP_SERVER": f"localhost:{port}"}
 
 
 @pytest.fixture(scope="module")
-def servers(stack: Stack, port: int) -> Iterator[MailServers]:
+def servers(stack, port):
     """Postfix with the practice cloud's certificate, and a provider that knows its tokens."""
     cloud = stack.folder / "cloud"
     with mail_servers.running(port, (cloud / "server.key", cloud / "server.pem")) as running:
         yield running
 
 
-def test_a_rehearsal_is_refused_and_then_goes_well(servers: MailServers, people: People) -> None:
+def test_a_rehearsal_is_refused_and_then_goes_well(servers, people):
     """A rehearsal fails while Postfix's provider does not know the token, and then succeeds.
 
     The worker shows Postfix the token as the practice cloud issues it. After the refusal the card
@@ -67,7 +59,7 @@ def test_a_rehearsal_is_refused_and_then_goes_well(servers: MailServers, people:
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def _rehearse_again(walk: Walk) -> None:
+def _rehearse_again(walk):
     """Rehearse once more, unless the bot's own next try succeeds before the link is opened."""
     link, seen = has("skip_rehearsal", link=True), _wait_for(walk, has("rehearse"))
     if "rehearse" in does(seen):
@@ -78,7 +70,7 @@ def _rehearse_again(walk: Walk) -> None:
         walk.open(seen, walk.mailbox)
 
 
-def _wait_for(walk: Walk, wanted: Wanted) -> dict[str, Any]:
+def _wait_for(walk, wanted):
     """Return a card with these buttons, or the card that says that the rehearsal succeeded."""
     return walk.wait(
         "a card of the rehearsal", lambda each: wanted(each) or "Rehearsal succeeded" in words(each)

@@ -1,17 +1,13 @@
 """SMTP probe and test mail against a real Postfix with Dovecot: success, and every refusal."""
 
-from __future__ import annotations
-
 import base64
 import json
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from jobs.clouds.errors import Rejected, Transient
-from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, hello_probe, login_probe, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, send_test_mail
 from tests.fixtures.waiting import until
 from tests.foreign import mail_servers
 from tests.foreign.mail_servers import (
@@ -23,7 +19,6 @@ from tests.foreign.mail_servers import (
     MOST_BYTES,
     PASSWORD,
     PROBE,
-    MailServers,
 )
 
 pytestmark = pytest.mark.slow
@@ -31,7 +26,7 @@ WORDS = "535 5.7.8 Error: authentication failed"
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[MailServers]:
+def started():
     """Running Postfix and Dovecot, or a skip that says which of them is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
@@ -40,13 +35,13 @@ def started() -> Iterator[MailServers]:
 
 
 @pytest.fixture
-def servers(started, monkeypatch) -> MailServers:
+def servers(started, monkeypatch):
     """Running Postfix and Dovecot, whose trusted certificates the product accepts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(started.trusted))
     return started
 
 
-def told(probe: SmtpProbe) -> tuple[bool, str, str]:
+def told(probe):
     """Return whether the probe succeeded, and otherwise the phase and the cause of its failure."""
     return probe.ok, probe.failed_phase, probe.cause
 
@@ -88,7 +83,7 @@ async def test_a_token_that_is_refused(servers, user, token, cause, status):
     assert token not in repr(probe)
 
 
-def challenges(probe: SmtpProbe) -> list[dict[str, Any]]:
+def challenges(probe):
     """Return the server's challenges that contain an error, as it sent them."""
     sent = [line.removeprefix("S: 334 ") for line in probe.transcript if line.startswith("S: 334 ")]
     return [json.loads(base64.b64decode(each)) for each in sent if each.strip()]
@@ -122,13 +117,13 @@ async def test_a_server_that_is_not_as_it_should_be(servers, port, phase, cause,
     assert servers.tokens.asked == []
 
 
-def url(servers: MailServers, port: str, password: str = PASSWORD, **query: str) -> str:
+def url(servers, port, password=PASSWORD, **query):
     """Return PROBE_SMTP_URL for a port."""
     wish = "".join(f"?{name}={value}" for name, value in query.items())
     return f"smtp://{quote(PROBE)}:{quote(password)}@{servers.server(port)}{wish}"
 
 
-def mail(subject: str, **more: str) -> OutgoingMail:
+def mail(subject, **more):
     """Return a test mail with this subject."""
     values = {"sender": PROBE, "recipient": MAILBOX, "body": "Hello"} | more
     return OutgoingMail(subject=subject, message_id=f"<{subject}@{DOMAIN}>", **values)

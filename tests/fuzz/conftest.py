@@ -3,11 +3,8 @@
 ``SEED`` repeats a run, and ``ROUNDS`` multiplies its length.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -22,13 +19,13 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture
-def random(request) -> Random:
+def random(request):
     """Return a source of random values that depends only on the seed and the test."""
     return Random(f"{SEED} {request.node.name}")  # noqa: S311  the values are no secrets
 
 
 @pytest.fixture
-def no_traceback(stack, people) -> Iterator[None]:
+def no_traceback(stack, people):
     """Assert that no process logs a traceback during the test, and that no event is given up."""
     logs = [process.log for process in stack.processes.values()]
     before = {log: log.stat().st_size for log in logs}

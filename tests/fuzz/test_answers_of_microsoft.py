@@ -3,22 +3,16 @@
 Whatever they are, they do not say that something does not exist, or that everything is well.
 """
 
-from __future__ import annotations
-
-from random import Random
-from typing import Any
-
 import pytest
 
 from practice.actors import MAILBOX, REQUESTER
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, band, space, words
 from tests.fixtures.stacks import checked
 from tests.fuzz.conftest import ROUNDS
 
 pytestmark = pytest.mark.usefixtures("no_traceback")
 
-Json = dict[str, Any]
 BODIES = [
     *("", "null", "{}", "[]", "[{}]", "7", '"text"', '{"value": null}', '{"value": []}'),
     *('{"value": {}}', '{"value": [7]}', '{"value": [[]]}', '{"value": "text"}', '{"value": [{}]}'),
@@ -36,7 +30,7 @@ FALSE = [
 ]
 
 
-def odd(people: People, random: Random, times: int) -> None:
+def odd(people, random, times):
     """Have one cloud's next calls answered with one odd shape."""
     status, body = random.choice(ODD)
     fault = {"prefix": random.choice(CLOUDS), "status": status, "body": body, "times": times}
@@ -82,5 +76,5 @@ def test_the_reads_of_a_setup(people, random, number):
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def _mailbox(people: People, state: Json) -> None:
+def _mailbox(people, state):
     people.patch({"users": {MAILBOX: {"mailbox": state}}})

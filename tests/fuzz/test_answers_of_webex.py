@@ -1,13 +1,8 @@
 """Odd answers of Webex to the bot's reads: each command and each press is answered all the same."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from practice.actors import REQUESTER
-from practice.client import People
 from practice.conversation import space
 from tests.fuzz.conftest import ROUNDS
 
@@ -49,7 +44,7 @@ def test_odd_answers_lose_no_command(people, random, number):
         )
 
 
-def said(people: People, room: str, words: str) -> dict[str, Any]:
+def said(people, room, words):
     """Write to the bot, and return its answer."""
     typed = people.say(REQUESTER, words, room)
     return people.wait_for("an answer", lambda each: each["parentId"] == typed["id"])

@@ -1,7 +1,5 @@
 """Random inputs in every field of a card, through the handling of a press."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 
@@ -11,7 +9,7 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.audience import mark_members_checked
 from jobs.runs.run import Kind
-from tests.fixtures.webex_script import Reply, WebexScript, receive
+from tests.fixtures.webex_script import Reply, receive
 from tests.fuzz.conftest import ROUNDS, SEED
 from tests.security.verbs import FIELDS, HOSTILE, STRANGE
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
@@ -46,7 +44,7 @@ ODD: tuple[Any, ...] = (
 )
 
 
-def odd(chance: random.Random, right: str) -> Any:
+def odd(chance, right):
     """Return an odd value, or text pieced together from odd ones and the right one."""
     if chance.random() < 0.6:
         return chance.choice(ODD)
@@ -76,7 +74,7 @@ def test_card_inputs(services, begin, webex_script, said):
         assert [each for each in events if f'"{Kind.APPROVED}"'.encode() in each] == [], inputs
 
 
-def press(webex_script: WebexScript, number: str, inputs: dict[str, Any]) -> None:
+def press(webex_script, number, inputs):
     """Have Anna press a button of the bot's card with these inputs, and handle the event of it."""
     action = {"id": f"a{number}", "messageId": "card-1", "personId": "anna", "inputs": inputs}
     card = {"id": "card-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1"}

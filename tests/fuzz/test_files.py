@@ -1,7 +1,5 @@
 """Random mutations of files for ``/explain``: mails, texts and Outlook messages."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 import time
@@ -66,7 +64,7 @@ PIECES = (
 )
 
 
-def mutated(chance: random.Random) -> bytes:
+def mutated(chance):
     """Return a file with a few random changes, some of them repeated thousands of times."""
     content = bytearray(chance.choice(FILES))
     for _ in range(chance.randint(1, 6)):

@@ -1,10 +1,8 @@
 """Walks through one stack for each module, and a check of the calls that the product made."""
 
-from __future__ import annotations
-
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -28,7 +26,7 @@ NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def known_calls(stack) -> Iterator[None]:
+def known_calls(stack):
     """Assert that every call of the product is in a list of tests/faults/calls.toml."""
     yield
     if stack.processes["cloud"].alive:
@@ -39,7 +37,7 @@ def known_calls(stack) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _true_cards(request) -> Iterator[None]:
+def cards_are_true(request):
     with true_cards(request, after_each_wait=True):
         yield
 
@@ -63,7 +61,7 @@ def _template(path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def connected(people) -> Walk:
+def connected(people):
     """Walk in a space in which support@contoso.com was connected and proven in both directions."""
     walk = Walk(people, MAILBOX, "Contact center")
     walk.approve(walk.plan())
@@ -72,7 +70,7 @@ def connected(people) -> Walk:
 
 
 @pytest.fixture
-def new_walk(stack, people, request) -> Iterator[NewWalk]:
+def new_walk(stack, people, request):
     """Return a function that starts walks in a tenant in its initial state.
 
     Each walk has a space of its own, or ``room``. All walks are canceled at the end. Before a test

@@ -3,25 +3,21 @@
 The grant is declined, not allowed, given, and withdrawn. Then all channels are checked.
 """
 
-from __future__ import annotations
-
 import itertools
 import signal
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from bench.crowd import encryption_keys, fill
 from jobs.checks.bulk import mailboxes
-from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from practice import cardtext
 from practice.actors import REQUESTER
-from practice.client import People, actions
+from practice.client import actions
 from practice.conversation import band, words
 from practice.environment import CLIENT_ID
-from practice.stack import Stack
+
+SHARES_STACK = True
 
 MAILBOX, ADMIN, TENANT, SPACE = (
     "box0@one.example",
@@ -32,24 +28,23 @@ MAILBOX, ADMIN, TENANT, SPACE = (
 LET_READ, SEE_MORE = "Allow automatic checks", "Sign in to see more"
 BY_ITSELF = "With the bot's own read access"
 OWNER, APPS = ["Privileged Role Administrator"], ["Cloud Application Administrator"]
-Json = dict[str, Any]
 _numbers = itertools.count()
 
 
-def room(people: People, name: str) -> str:
+def room(people, name):
     """Make a space with the requester and the bot, and return its id."""
     return str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
 
 
 @pytest.fixture(scope="module")
-def proven(stack, people) -> People:
+def proven(stack, people):
     """People of a stack in which a channel works, in a tenant of its own."""
     fill(stack, people, room(people, SPACE), [MAILBOX], bot_reads=False)
     return people
 
 
 @pytest.fixture
-def channel(proven) -> People:
+def channel(proven):
     """People of a stack whose channel is in a tenant that grants nothing to the bot's app.
 
     A check makes the bot forget a grant that it remembers.
@@ -63,14 +58,14 @@ def channel(proven) -> People:
     return proven
 
 
-def link(card: Json, title: str) -> str:
+def link(card, title):
     """Return the address that a button opens, or an empty string."""
     return next(
         (str(action["url"]) for action in actions(card) if action.get("title") == title), ""
     )
 
 
-def checked(people: People) -> Json:
+def checked(people):
     """Type ``/check`` and return the card after the check has ended."""
     before = people.now()
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
@@ -79,12 +74,12 @@ def checked(people: People) -> Json:
     )
 
 
-def again(card: Json) -> bool:
+def again(card):
     """Return whether the check has ended, so that its card offers Check again."""
     return any(action.get("title") == "Check again" for action in actions(card))
 
 
-def by_access(card: Json) -> dict[str, int]:
+def by_access(card):
     """Return the number of findings under each heading of the list of all findings."""
     counts: dict[str, int] = {}
     heading = ""
@@ -126,7 +121,7 @@ def test_not_granted(channel, decision, roles, says):
     assert BY_ITSELF not in by_access(told)
 
 
-def granted(people: People) -> Json:
+def granted(people):
     """Grant the read access from the card of a check, and return the card when it shows more."""
     people.control(
         "PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}}
@@ -198,7 +193,7 @@ def test_all_channels_though_a_worker_dies(stack, people):
     people.control("PUT", "settings", {"latency_ms": 300})
     people.control("POST", "calls/reset")
     people.say(REQUESTER, "/check all", name)
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         people.until("some verdicts", lambda: some(the_round(stack, redis, everywhere)), 40)
         stack.kill("worker", signal.SIGKILL, whole=True)
         people.control("PUT", "settings", {"latency_ms": 0})
@@ -219,18 +214,18 @@ def test_all_channels_though_a_worker_dies(stack, people):
     } == {}
 
 
-def the_round(stack: Stack, redis: Redis, space: str) -> Run | None:
+def the_round(stack, redis, space):
     """Return the run of the space's bulk check, or None before it has begun."""
     raw = redis.get(f"space:{space}:bulk_check")
     store = RunStore(redis, encryption_keys(stack))
     return store.load(raw.decode()) if isinstance(raw, bytes) else None
 
 
-def some(run: Run | None) -> bool:
+def some(run):
     """Return whether some channels have their verdict and others do not."""
     return run is not None and 0 < len(run.findings) < len(mailboxes(run))
 
 
-def whole(run: Run | None) -> bool:
+def whole(run):
     """Return whether the bulk check has ended."""
     return run is not None and run.checked is not None

@@ -3,34 +3,24 @@
 Everybody sees who has the plan.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-import pytest
-
 from practice.actors import REQUESTER
-from practice.client import People, does, has
+from practice.client import does, has
 from practice.conversation import DIRECT, words
 
 BOSS, NOBODY = "helpdesk@contoso.com", "left@contoso.com"
 SECOND = "colleague@contoso.com"
+STACK = {"env": {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}}
+"""Two approvers in Webex, and one who has no account there any more."""
 
 
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings with two approvers in Webex, and one who has no account there any more."""
-    return {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}
-
-
-def _plan(people: People, who: str, after: int = 0) -> dict[str, Any]:
+def _plan(people, who, after=0):
     """Return the plan in this person's 1:1 with the bot."""
     return people.wait_for(
         f"the plan 1:1 for {who}", has("approve", "cancel", member=who), 40, after
     )
 
 
-def _mine(people: People, who: str, text: str, after: int) -> dict[str, Any]:
+def _mine(people, who, text, after):
     """Return a card with this text in this person's 1:1."""
     return people.wait_for(
         f"{text!r} for {who}",

@@ -1,22 +1,25 @@
-"""Incident from ``/check`` to the repaired channel, through the real processes."""
+"""Incident from ``/check`` to the repaired channel, through the real processes.
 
-from __future__ import annotations
+A change in Webex Connect that stops mail is named as a suspect, with who made it and when.
+"""
 
-from typing import Any
+import re
+from datetime import UTC, datetime
 
 import pytest
 
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SECRET, SPACE
-from practice.client import People, does, has, links
-from practice.conversation import band, words
-from tests.fixtures.stacks import checked
+from practice.client import does, has, links
+from practice.conversation import Walk, band, words
+from tests.fixtures.stacks import checked, tac_file
 
 MEASURED = True
+STACK = {"practice": {"trace_delay_s": "0"}}
+"""Message trace that shows each mail at once."""
 CHANGING = ("graph.", "exchange.")
-Json = dict[str, Any]
 
 
-def answered(people: People, after: Json) -> Json:
+def answered(people, after):
     """Answer the test mail as the agent, and return the card that says the channel is fixed."""
     asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
     people.press(REQUESTER, asked, "agent_has_it")
@@ -32,7 +35,16 @@ def answered(people: People, after: Json) -> Json:
     )
 
 
-def writes(people: People) -> dict[str, int]:
+def fix(people):
+    """Type ``/fix``, sign in as the administrator, and return the card that asked for that."""
+    before = people.now()
+    people.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
+    card = people.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
+    people.open_link(ADMIN, links(card)[0])
+    return card
+
+
+def writes(people):
     """Return the number of calls to Microsoft since the counts were reset that change something."""
     counts = people.control("GET", "calls")["counts"]
     return {name: count for name, count in counts.items() if name.startswith(CHANGING)}
@@ -124,10 +136,7 @@ def test_a_fix_asks_for_a_new_token(channel):
     """
     channel.control("POST", "fault/sessions_revoked")
     assert "revoked" in band(checked(channel))
-    before = channel.change
-    channel.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
-    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
-    channel.open_link(ADMIN, links(sign_in)[0])
+    sign_in = fix(channel)
     form = channel.wait_for("the form", has("token_saved", link=True), 40, after=sign_in["change"])
     assert "Press Generate Token" in band(form)
     assert links(form)[0].endswith(".webexconnect.io")
@@ -144,10 +153,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel):
     expired secret, so the permission is asked for after the approval.
     """
     channel.control("POST", "fault/secret_expired")
-    before = channel.change
-    channel.say(REQUESTER, f"/fix {MAILBOX}", SPACE)
-    sign_in = channel.wait_for("a sign-in card", has("ask_administrator", link=True), after=before)
-    channel.open_link(ADMIN, links(sign_in)[0])
+    sign_in = fix(channel)
     plan = channel.wait_for("a plan", has("approve"), 40, after=sign_in["change"])
     assert "2 changes to approve" in band(plan)
     channel.control("POST", "calls/reset")
@@ -201,3 +207,78 @@ def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(channel, prefi
         90,
         after=told["change"],
     )
+
+
+KIM = "kim@contoso.com"
+SUSPECTS = "Changed in Webex Connect shortly before"
+NO_PROOF = "These changes are possible causes"
+
+
+@pytest.fixture
+def proven(channel):
+    """People of the channel, with an answered mail; the clouds are restored at the end."""
+    channel.control("POST", "snapshot")
+    mail(channel, "Before")
+    yield channel
+    channel.control("POST", "restore")
+
+
+def mail(people, subject):
+    """Send a mail as a customer, and answer it as the agent if it became a task."""
+    letter = {"from": "customer@customer.example", "to": MAILBOX}
+    people.control("POST", "mail/customer", letter | {"subject": subject, "body": "Hello"})
+    tasks = people.control("GET", "agent/tasks")["items"]
+    if any(task["subject"] == subject for task in tasks):
+        people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_who_changed_the_asset_before_mail_stopped(proven, method):
+    """If answers stop after somebody edited the asset, the check says who edited it and when.
+
+    The change is no cause: the first line says when mail was last proven. The audit log takes one
+    method only, and the bot finds out which.
+    """
+    proven.control("PATCH", "outside", {"audit_method": method})
+    proven.control("POST", "connect/app", {"username": "agent@contoso.com", "as": KIM})
+    proven.control("POST", "connect/generate_token", {"as": MAILBOX})
+    edited = datetime.now(UTC)
+    proven.control("POST", "connect/save", {"as": KIM})
+    mail(proven, "After")
+    card = checked(proven)
+    told = words(card)
+    assert re.search(r"Last proven by an answer on .+ UTC\n", band(card))
+    assert (told.count(SUSPECTS), NO_PROOF in told, "Root cause" in told) == (1, True, False)
+    part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
+    assert ("updateApp" in part, KIM in part, part.count("AL  ")) == (True, True, 1)
+    found = re.search(r"(\d+ \w{3} \d\d:\d\d) UTC by", part)
+    assert found[1] in {
+        f"{edited.day} {edited:%b %H:%M}",
+        f"{edited.day} {datetime.now(UTC):%b %H:%M}",
+    }
+
+
+def test_a_deleted_asset_and_the_file_for_tac(proven):
+    """A deleted asset is named with the cause that it would explain, also in the file for TAC."""
+    proven.control("POST", "fault/connect_asset_deleted")
+    mail(proven, "After")
+    told = words(checked(proven))
+    part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
+    assert "deleteApp" in part
+    assert "connect.admin@contoso.com" in part
+    assert (
+        "It would explain: Webex Connect no longer has an email app with this forwarding address"
+        in part
+    )
+    summary = tac_file(Walk(proven, MAILBOX, SPACE))["summary.md"].decode()
+    lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
+    assert re.search(r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines)
+
+
+def test_a_change_after_which_mail_flows_is_no_suspect(proven):
+    """A check does not mention a change after which a mail was answered."""
+    proven.control("POST", "connect/save", {"as": KIM})
+    mail(proven, "After")
+    card = checked(proven)
+    assert "Nothing wrong: mail flows both ways" in band(card)
+    assert SUSPECTS not in words(card), words(card)

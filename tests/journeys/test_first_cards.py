@@ -3,8 +3,6 @@
 People get a clear answer, their values are kept, and nothing is changed.
 """
 
-from __future__ import annotations
-
 import base64
 
 import pytest
@@ -108,7 +106,7 @@ def test_second_setup_while_one_runs(people, new_walk):
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 
 
-def file(name: str, content: bytes) -> dict[str, str]:
+def file(name, content):
     """Return a file as a person sends it."""
     return {"name": name, "type": "text/plain", "base64": base64.b64encode(content).decode()}
 

@@ -1,31 +1,25 @@
 """Channel that people made by hand: found by a check, kept, and served like any other."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from practice.actors import ADMIN, MAILBOX
 from practice.client import does, links
-from practice.conversation import Walk, band, space, words
+from practice.conversation import band, space, words
 
 SHARES_STACK = True
 
-Json = dict[str, Any]
 FOUND = "Found by the bot"
 OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 
 
 @pytest.fixture
-def make(people, new_walk) -> Callable[[str], Walk]:
+def make(people, new_walk):
     """Return a function that makes a channel by hand, in a tenant and a space without the bot.
 
     A channel that a test keeps stays for the other tests, so each of those has its own mailbox.
     """
 
-    def made(mailbox: str) -> Walk:
+    def made(mailbox):
         walk = new_walk(mailbox)
         people.control("POST", "hand_made", {"mailbox": mailbox})
         walk.written = len(people.control("GET", "journal")["items"])
@@ -35,12 +29,12 @@ def make(people, new_walk) -> Callable[[str], Walk]:
 
 
 @pytest.fixture
-def hand_made(make) -> Walk:
+def hand_made(make):
     """Walk with a channel that people made by hand, of a mailbox that no test keeps."""
     return make(MAILBOX)
 
 
-def signed_in(walk: Walk, command: str = "/check") -> Json:
+def signed_in(walk, command="/check"):
     """Type the command, sign in as the administrator, and return the card that asks or judges."""
     walk.type(f"{command} {walk.mailbox}")
     thread = walk.said["id"]
@@ -51,7 +45,7 @@ def signed_in(walk: Walk, command: str = "/check") -> Json:
     return settled(walk, first)
 
 
-def settled(walk: Walk, card: Json) -> Json:
+def settled(walk, card):
     """Return the same card once it asks a question, or once the verdict is whole."""
     return walk.wait(
         "a question or the whole verdict",
@@ -104,9 +98,7 @@ def test_fix_changes_only_what_is_wrong(make, new_walk):
     walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
     signed_in(walk, "/adopt")
     walk.saying("This channel is adopted")
-    walk.type(f"/fix {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("a plan card", "approve"))
+    walk.approve(walk.planned("/fix"))
     walk.people.until(
         "SMTP AUTH switched on", lambda: [each for each in walk.writes() if "CAS" in each]
     )

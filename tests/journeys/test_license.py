@@ -1,12 +1,7 @@
 """License that is removed in the middle of a setup: it is named, with who assigns it again."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
-from practice.client import People
 from practice.conversation import band, words
 
 SHARES_STACK = True
@@ -15,11 +10,11 @@ LOST = "The user has no Exchange license."
 REMEDY = "A Microsoft 365 administrator assigns a license with Exchange Online"
 
 
-def _license(people: People, mailbox: str, *, there: bool) -> None:
+def _license(people, mailbox, *, there):
     people.patch({"users": {mailbox: {"licensed": there}}})
 
 
-def _named(walk: Any, *verbs: str) -> dict[str, Any]:
+def _named(walk, *verbs):
     """Return the card with these buttons that names the license.
 
     Assert that the card says that an administrator acts.
@@ -35,12 +30,12 @@ def _named(walk: Any, *verbs: str) -> dict[str, Any]:
     return found
 
 
-def _verbs(message: dict[str, Any]) -> list[str]:
+def _verbs(message):
     return [verb for verb in ("look_again", "rehearse") if f"'{verb}'" in str(message["card"])]
 
 
 @pytest.fixture
-def walk(people, new_walk) -> Any:
+def walk(people, new_walk):
     """Walk whose mailbox has its license again at the end."""
     found = new_walk()
     yield found

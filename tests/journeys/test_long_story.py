@@ -4,14 +4,11 @@ After each wait, no card in any room may be untrue (tests/fixtures/true_cards.py
 for buttons and not for words.
 """
 
-from __future__ import annotations
-
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
-from practice.client import Json, People, does
+from practice.client import does
 from practice.conversation import Walk, fresh, words
 from tests.fixtures.watched import WatchedChannels
 
@@ -23,13 +20,13 @@ LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def language(request) -> str:
+def language(request):
     """Return the language of the space."""
-    return str(request.param)
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def env(language) -> dict[str, str]:
+def env(language):
     """Return no settings. Each language has a stack of its own, in which the mailbox is unknown."""
     assert language in LANGUAGES
     return {}
@@ -48,39 +45,32 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     verdict = _check(people, walk, off=True)
     _three_press_fix(people, walk, verdict)
     _check_into_the_fix(people, walk, _check(people, walk, off=True))
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         _incident(people, walk, WatchedChannels.of(stack, redis))
-    _disconnect(people, walk, language)
+    _disconnect(walk, language)
     _press_old(people, walk, done, language)
     _again(people, walk)
 
 
-def _set(people: People, *, off: bool | None) -> None:
+def _set(people, *, off):
     """Turn SMTP AUTH of the mailbox off or on, as an administrator does by hand."""
-    box = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": off}}}}
-    people.patch(box)
+    people.mailbox(MAILBOX, smtp_auth_disabled=off)
 
 
-def _begin(people: People, walk: Walk) -> None:
-    """Ignore the cards so far."""
-    people.look()
-    walk.since = people.change
-
-
-def _check(people: People, walk: Walk, *, off: bool) -> Json:
+def _check(people, walk, *, off):
     """Break or repair the mailbox by hand, and return the verdict."""
     _set(people, off=off)
-    _begin(people, walk)
+    walk.since = people.now()
     walk.type(f"/check {MAILBOX}")
     return walk.card("the verdict", "check", *(["fix"] if off else []), seconds=40)
 
 
-def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
+def _three_press_fix(people, walk, verdict):
     """Let three people press Fix, repair it by hand, and cancel the fix before it changes anything.
 
     The second and third press the button of a client that was not refreshed.
     """
-    _begin(people, walk)
+    walk.since = people.now()
     people.press(REQUESTER, verdict, "fix")
     sign_in = walk.card("a sign-in card", "ask_administrator", link=True)
     for who in (ADMIN, COLLEAGUE):
@@ -99,13 +89,13 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
     walk.wait("the old verdict", lambda each: each["id"] == verdict["id"] and not does(each), 40)
 
 
-def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
+def _check_into_the_fix(people, walk, card):
     """Check the channel while it is being fixed, before and after the approval.
 
     Each time somebody has changed something by hand. The run's card comes to the thread of the
     check, and its plan has grown. In between the fix is canceled and begun again by one press.
     """
-    _begin(people, walk)
+    walk.since = people.now()
     later = Walk(people, MAILBOX, walk.room)
     people.press(REQUESTER, card, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
@@ -116,7 +106,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     assert does(busy) == {"go_on", "begin_again"}
     people.press(ADMIN, busy, "go_on")
     _plan_below(walk, walk.said)
-    _begin(people, walk)
+    walk.since = people.now()
     people.press(REQUESTER, busy, "begin_again")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the next fix", "approve"))
@@ -127,13 +117,13 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
 
 
-def _asked(people: People, walk: Walk) -> Json:
+def _asked(people, walk):
     """Ask for a check, and return that message."""
-    _begin(people, walk)
+    walk.since = people.now()
     return people.say(REQUESTER, f"/check {MAILBOX}", walk.room)
 
 
-def _plan_below(walk: Walk, asked: Json) -> Json:
+def _plan_below(walk, asked):
     """Return the run's plan in the thread of this message, as it was read again."""
     return walk.wait(
         "the plan in the thread of the check",
@@ -142,9 +132,9 @@ def _plan_below(walk: Walk, asked: Json) -> Json:
     )
 
 
-def _fix(people: People, walk: Walk, card: Json) -> None:
+def _fix(people, walk, card):
     """Fix the channel from this card, which is history after the proof."""
-    _begin(people, walk)
+    walk.since = people.now()
     later = Walk(people, MAILBOX, walk.room)
     people.press(REQUESTER, card, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
@@ -153,11 +143,11 @@ def _fix(people: People, walk: Walk, card: Json) -> None:
     walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
 
 
-def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
+def _incident(people, walk, watch):
     """Watch the channel, break it, and fix it from the card of the incident."""
     walk.type(f"/watch {MAILBOX}")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
-    _begin(people, walk)
+    walk.since = people.now()
     _set(people, off=True)
     for _ in range(2):
         watch.look(MAILBOX)
@@ -173,17 +163,13 @@ def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
     walk.type("/status")
 
 
-def _disconnect(people: People, walk: Walk, language: str) -> None:
+def _disconnect(walk, language):
     """Disconnect the channel."""
-    which = walk.type(f"/undo {MAILBOX}")
-    _begin(people, walk)
-    people.press(REQUESTER, which, title=own_text("button.disconnect", language))
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.approve(walk.planned("/undo", own_text("button.disconnect", language)))
     walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
 
 
-def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
+def _press_old(people, walk, done, language):
     """Press a button that the done card had."""
     assert "check" not in does(people.messages[done["id"]])
     told = walk.press(done, "check", version=done["edits"])
@@ -191,11 +177,9 @@ def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
     assert title.partition("{at}")[0].format(mailbox=MAILBOX) in words(told)
 
 
-def _again(people: People, walk: Walk) -> None:
+def _again(people, walk):
     """Set the channel up again."""
     fresh(people)
-    _begin(people, walk)
-    walk.revealed = False
-    walk.worked = len(walk._tasks())  # noqa: SLF001  the tasks so far
+    walk.since, walk.revealed, walk.worked = people.now(), False, len(walk.tasks())
     walk.approve(walk.plan())
     walk.to_the_proof()

@@ -3,15 +3,11 @@
 The space is not filled with cards that ask for nothing.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from practice.client import People
-from practice.conversation import Walk, apps, band, words
+from practice.conversation import apps, band, words
+
+SHARES_STACK = True
 
 CARDS_MAY_LAG = {"test_webex_that_refuses_edits_and_sends_twice"}
 FOR_NOBODY = "Nobody has to act"
@@ -25,7 +21,7 @@ the mail, the end, and whose turn it is.
 
 
 @pytest.fixture
-def reference(people) -> Iterator[People]:
+def reference(people):
     """People of a Webex that refuses edits of cards, with a slow directory."""
     people.control("PUT", "webex/options", {"card_edits": False})
     people.control("PUT", "settings", {"replication_s": 2.0})
@@ -34,18 +30,13 @@ def reference(people) -> Iterator[People]:
     people.control("PUT", "settings", {"replication_s": 0.5})
 
 
-def posted(people: People, since: int) -> list[dict[str, Any]]:
+def posted(people, since):
     """Return the bot's cards since that change, except the one that greets the space."""
-    people.look()
-    mine = [
-        each
-        for each in people.messages.values()
-        if each["change"] > since and each["from"].endswith("@webex.bot")
-    ]
-    return [each for each in mine if "This bot connects a mailbox" not in words(each)]
+    greeting = "This bot connects a mailbox"
+    return [each for each in people.posted(since) if greeting not in words(each)]
 
 
-def said_twice(cards: list[dict[str, Any]]) -> list[str]:
+def said_twice(cards):
     """Return the cards that ask the same as the previous card of their stage.
 
     The news of such a card could have waited.
@@ -98,20 +89,20 @@ def test_webex_that_refuses_edits_and_sends_twice(reference, new_walk):
     _check_in_two_cards(reference, walk)
 
 
-def _almost_all_ask(mine: list[dict[str, Any]]) -> None:
+def _almost_all_ask(mine):
     bands = [band(card) for card in mine]
     idle = [each.splitlines()[0] for each in bands if FOR_NOBODY in each]
     assert (len(idle) <= IDLE_MOST, len(bands) <= SETUP_MOST) == (True, True), bands
 
 
-def _made_once(walk: Walk) -> None:
+def _made_once(walk):
     made = [each for each in walk.writes() if "New-" in each]
     assert sorted(made) == sorted(set(made))
     assert "exchange.New-HostedOutboundSpamFilterRule" in made
     assert [len(app["passwordCredentials"]) for app in apps(walk.people)] == [1]
 
 
-def _check_in_two_cards(reference: People, walk: Walk) -> None:
+def _check_in_two_cards(reference, walk):
     since = reference.change
     walk.type(f"/check {walk.mailbox}")
     walk.wait("the verdict", lambda each: "Nothing wrong seen yet" in band(each), after=since)

@@ -3,13 +3,8 @@
 The bot reads the registration in Webex Connect's audit log.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-from practice import cardtext
-from practice.client import People, does
-from practice.conversation import FORM, connect_fields, words
+from practice.client import does
+from practice.conversation import words
 
 SHARES_STACK = True
 
@@ -22,34 +17,20 @@ def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(people, new_walk)
     walk = new_walk()
     walk.approve(walk.plan())
     walk.consent()
-    form = walk.form()
-    secret = walk.secret(form)
-    fields = {key: cardtext.value(form["card"], label) for label, key in FORM.items()}
-    people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
+    form = walk.enter()
     people.control("POST", "connect/generate_token", {"as": walk.mailbox})
     people.control("POST", "connect/save", {})
     people.press(walk.requester, form, "token_saved")
-    people.until("no button for it", lambda: "token_saved" not in offered(people, form))
+    people.until("no button for it", lambda: "token_saved" not in does(people.renewed(form)))
     people.control("POST", "connect/register", {"service": "Email service"})
     walk.rehearse()
     walk.task()
     waiting = walk.card("the agent's turn", "agent_has_it", seconds=40)
-    first = len(tasks(walk))
+    first = len(walk.tasks())
     people.press(walk.requester, form, "registered", version=0)
-    people.until("the second test mail", lambda: len(tasks(walk)) > first, 40)
+    people.until("the second test mail", lambda: len(walk.tasks()) > first, 40)
     again = walk.card("the agent's turn again", "agent_has_it", seconds=40, after=waiting["change"])
     assert "Registered" in words(again)
     assert "Subject  Webex email test" in words(again)
     walk.answer()
     assert "is connected to Webex Contact Center" in words(walk.done())
-
-
-def offered(people: People, form: Any) -> set[str]:
-    """Return the buttons of the form's card as it is now."""
-    return does(people.messages[form["id"]])
-
-
-def tasks(walk: Any) -> list[Any]:
-    """Return the contact center's tasks about the mailbox."""
-    items = walk.people.control("GET", "agent/tasks")["items"]
-    return [each for each in items if walk.mailbox in str(each)]

@@ -3,25 +3,18 @@
 No probe server runs here, so a person sends the test mail.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from practice import cardtext
-from practice.client import People, does
-from practice.conversation import FORM, Walk, band, connect_fields, words
+from practice.client import does
+from practice.conversation import FORM, band, connect_fields, words
 
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings without a mail server for test mails, so that a person sends the test mail."""
-    return {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}
+STACK = {"env": {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}}
+"""No mail server for test mails, so that a person sends the test mail."""
 
 
 @pytest.fixture
-def at_form(new_walk) -> Walk:
+def at_form(new_walk):
     """Walk that has come to the form of Webex Connect."""
     walk = new_walk()
     walk.approve(walk.plan(profile="least"))
@@ -29,15 +22,15 @@ def at_form(new_walk) -> Walk:
     return walk
 
 
-def secrets(people: People) -> list[Any]:
+def secrets(people):
     """Return the app's client secrets as an administrator sees them."""
     return list(people.tenant()["applications"][0]["passwordCredentials"])
 
 
-LOG = "auditLogs/signIns"
+LOG, READ = "auditLogs/signIns", "the token was generated"
 
 
-def looks(people: People) -> int:
+def looks(people):
     """Return how often the bot has read the sign-in log."""
     return sum(LOG in call["path"] for call in people.control("GET", "calls")["items"])
 
@@ -58,31 +51,19 @@ def test_a_rehearsal_claims_no_token(people, at_form, numbered):
     walk.saying("Rehearsal succeeded", seconds=40)
     seen = looks(people)
     people.until("two more looks at the log", lambda: looks(people) >= seen + 3, 60)
-    assert ("token_saved" in offered(people, form), READ in shown(people, form)) == (True, False)
+    assert ("token_saved" in does(people.renewed(form)), READ in words(people.renewed(form))) == (
+        True,
+        False,
+    )
     people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
     people.control("POST", "connect/generate_token", {"as": walk.mailbox})
     if not numbered:
-        people.until("the token in the log", lambda: READ in shown(people, form), 60)
+        people.until("the token in the log", lambda: READ in words(people.renewed(form)), 60)
     people.control("POST", "connect/save", {})
     people.press(walk.requester, form, "token_saved")
-    people.until("no button for it", lambda: "token_saved" not in offered(people, form))
-    assert "the token is saved" in shown(people, form)
+    people.until("no button for it", lambda: "token_saved" not in does(people.renewed(form)))
+    assert "the token is saved" in words(people.renewed(form))
     people.patch({"log_numbers_itself": False})
-
-
-READ = "the token was generated"
-
-
-def offered(people: People, form: Any) -> set[str]:
-    """Return the buttons of the form's card as it is now."""
-    people.look()
-    return does(people.messages[form["id"]])
-
-
-def shown(people: People, form: Any) -> str:
-    """Return the text of the form's card as it is now."""
-    people.look()
-    return words(people.messages[form["id"]])
 
 
 def test_wrong_user_then_smtp_off_then_skipped(people, at_form):

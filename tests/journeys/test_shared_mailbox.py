@@ -1,13 +1,9 @@
 """Shared mailbox in its usual state: its own account may not sign in, so a delegate does."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 from practice import cardtext
 from practice.actors import AGENT
-from practice.client import People
 from practice.conversation import words
 
 SHARES_STACK = True
@@ -18,7 +14,7 @@ TICK = (
 )
 
 
-def rights(people: People) -> dict[str, Any]:
+def rights(people):
     """Return who may send as the mailbox, and the own SMTP AUTH of the two mailboxes."""
     users = people.tenant()["users"]
     return {
@@ -38,7 +34,7 @@ FOR_THE_DELEGATE = (
 NOTHING = {"send_as": [], AGENT: None, SHARED: None}
 
 
-def unlicensed(people: People, **mailbox: Any) -> None:
+def unlicensed(people, **mailbox):
     """Take the license and all rights of the shared mailbox away, and let no user consent."""
     box = {"full_access": [], "send_as": [], **mailbox}
     users = {SHARED: {"licensed": False, "mailbox": box}}
@@ -75,31 +71,13 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people, new_walk):
     _undo(people, walk, before)
 
 
-def _again(walk: Any, command: str) -> Any:
-    """Type a command for the connected channel, sign in, and return its plan."""
-    walk.people.look()
-    walk.since, walk.worked = walk.people.change, len(tasks(walk))
-    card = walk.type(f"{command} {SHARED}")
-    if command == "/undo":
-        walk.people.press(walk.requester, card, title="Disconnect")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    return walk.card(f"the plan of {command}", "approve")
-
-
-def tasks(walk: Any) -> list[Any]:
-    """Return the tasks about the mailbox so far."""
-    items = walk.people.control("GET", "agent/tasks")["items"]
-    return [each for each in items if SHARED in str(each)]
-
-
-def _fix(people: People, walk: Any) -> None:
+def _fix(people, walk):
     """Take Send As away, and check that a fix gives it back and proves it.
 
     The proof is a login and an answer.
     """
-    users = {SHARED: {"mailbox": {"send_as": []}}}
-    people.patch({"users": users})
-    plan = _again(walk, "/fix")
+    people.mailbox(SHARED, send_as=[])
+    plan = walk.planned("/fix")
     assert "1 change to approve" in words(plan)
     assert f"granted to {AGENT}" in words(plan)
     walk.approve(plan)
@@ -108,16 +86,16 @@ def _fix(people: People, walk: Any) -> None:
     assert rights(people) == {"send_as": [AGENT], AGENT: False, SHARED: None}
 
 
-def grants_of_the_delegate(people: People) -> list[str]:
+def grants_of_the_delegate(people):
     """Return the ids of the grants for the delegate alone."""
     contoso = people.tenant()
     delegate = contoso["users"][AGENT]["id"]
     return [grant["id"] for grant in contoso["grants"] if grant["principalId"] == delegate]
 
 
-def _undo(people: People, walk: Any, before: list[str]) -> None:
+def _undo(people, walk, before):
     """Check that an undo takes back everything that the delegate was given, from both mailboxes."""
-    plan = _again(walk, "/undo")
+    plan = walk.planned("/undo", "Disconnect")
     assert "Remove-RecipientPermission" in str(plan["card"])
     walk.approve(plan)
     walk.saying("is disconnected: the previous values are restored", 60)

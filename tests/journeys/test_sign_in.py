@@ -3,19 +3,15 @@
 Each failure has its own words and a way to continue.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from practice.client import does, links
-from practice.conversation import Walk, apps, band, words
+from practice.conversation import apps, band, words
 
 SHARES_STACK = True
 
 
-def _asked(walk: Walk) -> dict[str, Any]:
+def _asked(walk):
     walk.ask()
     return walk.details()
 
@@ -116,7 +112,7 @@ def test_sign_in_without_exchanges_role(people, new_walk):
     assert (over["id"], does(over)) == (plan["id"], set())
 
 
-def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
+def _at_consent(new_walk, **details):
     walk = new_walk()
     walk.approve(walk.plan(**details))
     return walk, walk.card("a consent card", "look_again", link=True, seconds=40)

@@ -1,24 +1,20 @@
 """Permissions that the sign-ins of a setup, a fix and an undo request at Microsoft."""
 
-from __future__ import annotations
-
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from practice.client import People, does, links
-from practice.conversation import Walk, apps, words
+from practice.client import does, links
+from practice.conversation import apps, words
 from tests.fixtures.bot_pages import press_button
 
 SHARES_STACK = True
 
 READS = ("Get-", "Test-")
 APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
-Json = dict[str, Any]
 
 
-def asked(card: Json) -> set[str]:
+def asked(card):
     """Open the card's link in a new browser, and return the permissions requested at Microsoft."""
     with httpx.Client(trust_env=False) as browser:
         _, gone = press_button(browser, links(card)[0])
@@ -26,12 +22,12 @@ def asked(card: Json) -> set[str]:
     return {scope for scope in scopes if "." in scope}
 
 
-def writing(names: set[str]) -> set[str]:
+def writing(names):
     """Return the permissions that allow changes."""
     return {name for name in names if "Write" in name}
 
 
-def write_calls(people: People, after: int) -> list[str]:
+def write_calls(people, after):
     """Return the product's calls after that number that could change something at Microsoft.
 
     A call that the cloud refused counts as well.
@@ -49,20 +45,14 @@ def write_calls(people: People, after: int) -> list[str]:
     ]
 
 
-def now(people: People) -> int:
+def now(people):
     """Return the number of the newest call."""
     return max(call["number"] for call in people.control("GET", "calls")["items"])
 
 
-def sign_in_card(walk: Walk) -> Json:
+def sign_in_card(walk):
     """Return the newest card that asks for a sign-in."""
     return walk.card("a sign-in card", "ask_administrator", link=True)
-
-
-def fresh_cards(walk: Walk) -> None:
-    """Let the walk look only at cards that are posted from now on."""
-    walk.people.look()
-    walk.since = walk.people.change
 
 
 def test_no_permission_is_used_before_its_approval(people, new_walk):
@@ -88,14 +78,13 @@ def test_no_permission_is_used_before_its_approval(people, new_walk):
     _an_undo_signs_in_once(people, walk)
 
 
-def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> None:
+def _a_fix_at_exchange_writes_nothing_at_graph(people, walk):
     """Check that a fix of SMTP AUTH asks for no permission to write.
 
     The change is made by the person's role in Exchange.
     """
-    change = {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.patch(change)
-    fresh_cards(walk)
+    people.mailbox(walk.mailbox, smtp_auth_disabled=True)
+    walk.since = people.now()
     walk.type(f"/fix {walk.mailbox}")
     card = sign_in_card(walk)
     assert (writing(asked(card)), "Policy.Read.All" in asked(card)) == (set(), True)
@@ -105,29 +94,28 @@ def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> No
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def _mailbox(people: People, walk: Walk) -> Json:
-    found: Json = people.tenant()["users"][walk.mailbox]["mailbox"]
-    return found
+def _mailbox(people, walk):
+    return people.tenant()["users"][walk.mailbox]["mailbox"]
 
 
-def _break_the_app(people: People) -> str:
+def _break_the_app(people):
     app = apps(people)[0]
     gone = {"web": {**app["web"], "redirectUris": []}}
     people.patch({"applications": {app["appId"]: gone}})
     return str(app["appId"])
 
 
-def _redirects(people: People) -> list[str]:
+def _redirects(people):
     return list(apps(people)[0]["web"]["redirectUris"])
 
 
-def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
+def _a_fix_after_a_check_signs_in_once(people, walk):
     """Check that a fix after a check signs in once.
 
     The check found the app wrong, so the sign-in asks for apps at once, and for no grants.
     """
     _break_the_app(people)
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.type(f"/check {walk.mailbox}")
     check = walk.people.wait_for(
         "a check that offers a sign-in",
@@ -139,7 +127,7 @@ def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
     verdict = walk.people.wait_for(
         "the verdict", lambda each: each["id"] == check["id"] and "fix" in does(each), 60
     )
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.people.press(walk.requester, verdict, "fix")
     card = sign_in_card(walk)
     assert writing(asked(card)) == {APPS}
@@ -149,20 +137,20 @@ def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, walk: Walk) -> None:
+def _a_fix_without_a_check_signs_in_again_after_its_approval(people, walk):
     """Check that a fix without a check signs in again after its approval.
 
     The first sign-in only reads. The second one asks for the permission of the approved plan.
     """
     _break_the_app(people)
-    fresh_cards(walk)
+    walk.since = people.now()
     before = now(people)
     walk.type(f"/fix {walk.mailbox}")
     card = sign_in_card(walk)
     assert writing(asked(card)) == set()
     walk.open(card)
     plan = walk.card("the plan of the fix", "approve")
-    fresh_cards(walk)
+    walk.since = people.now()
     walk.approve(plan)
     again = sign_in_card(walk)
     assert (APPS in words(again), writing(asked(again))) == (True, {APPS})
@@ -172,12 +160,12 @@ def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, wal
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
+def _an_undo_signs_in_once(people, walk):
     """Check that an undo signs in once, because its steps are known before the sign-in.
 
     The sign-in asks for apps and grants, and for no permission beyond its own.
     """
-    fresh_cards(walk)
+    walk.since = people.now()
     before = now(people)
     which = walk.type(f"/undo {walk.mailbox}")
     people.press(walk.requester, which, title="Disconnect")

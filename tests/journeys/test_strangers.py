@@ -1,7 +1,5 @@
 """Outsiders, guests and other bots, who get nothing when they write or press."""
 
-from __future__ import annotations
-
 from practice.conversation import space, words
 
 SHARES_STACK = True

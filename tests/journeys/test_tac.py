@@ -1,16 +1,11 @@
 """Way from ``/tac`` to the one file for Cisco TAC, in a space and in a 1:1 message."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-from redis import Redis
-
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, words
 from tests.fixtures.stacks import unpacked
 
@@ -25,7 +20,7 @@ TYPED = {
 }
 
 
-def archive(people: People, message: dict[str, Any]) -> dict[str, bytes]:
+def archive(people, message):
     """Return the contents of the zip file of a message, by file name."""
     answer = people.file(message)
     assert answer.headers["content-type"] == "application/zip"
@@ -34,9 +29,7 @@ def archive(people: People, message: dict[str, Any]) -> dict[str, bytes]:
     return unpacked(answer.content)
 
 
-def made(
-    people: People, walk: Walk, card: dict[str, Any], **inputs: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def made(people, walk, card, **inputs):
     """Press the button, and return the message with the file and the card about its contents."""
     before = people.now()
     people.press(walk.requester, card, "tac", inputs)
@@ -79,7 +72,7 @@ def test_in_a_space(people, connected):
     assert_runs_and_no_secret(second)
 
 
-def assert_runs_and_no_secret(file: dict[str, bytes]) -> None:
+def assert_runs_and_no_secret(file):
     """Assert that the file has the findings and events of both runs, and no secret."""
     findings = json.loads(file["findings.json"])
     assert {name: bool(part["findings"]) for name, part in findings.items()} == {
@@ -126,7 +119,7 @@ def test_in_a_direct_message(stack, people, connected):
     walk = Walk(people, "support@contoso.com")
     card = walk.type("/tac support@contoso.com")
     assert "Screenshot" in words(walk.type("", files=[{**SHOT, "name": "shot"}]))
-    kept = Redis(port=stack.ports.redis)
+    kept = stack.redis()
     [name] = kept.keys(f"sealed:tac-screenshot:{card['roomId']}")
     assert 0 < kept.ttl(name) <= 3600
     assert base64.b64encode(PNG)[:40] not in kept.get(name)
@@ -157,14 +150,14 @@ def test_what_lies_in_redis_is_on_its_page(stack, people, connected):
     ]
     for part, pattern in PARTS.items():
         patterns = [each.replace(part, pattern) for each in patterns]
-    lying = [key.decode() for key in Redis(port=stack.ports.redis).scan_iter(count=1000)]
+    lying = [key.decode() for key in stack.redis().scan_iter(count=1000)]
     assert len(lying) > 20
     assert [
         key for key in lying if not any(re.fullmatch(pattern, key) for pattern in patterns)
     ] == []
 
 
-def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str]) -> dict[str, Any]:
+def reply(people, walk, root, who, file):
     """Answer in the thread with a file and a mention, and return the bot's answer to that."""
     before = people.now()
     people.say(who, "here it is", walk.room, parent=root, files=[file])

@@ -3,28 +3,28 @@
 Buttons run the command that they meant, and nothing else runs.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
-from practice.actors import MAILBOX
+from bench.crowd import fill
+from practice.actors import REQUESTER
 from practice.client import does
 from practice.conversation import Walk, words
 
-Json = dict[str, Any]
+SHARES_STACK = True
+MAILBOX, SPACE = "support@meant.example", "Meant"
 OUTSIDER = "outsider@evil.example"
 CHECK = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings that answer every refusal, because one outsider is refused several times."""
-    return {"REFUSALS_PER_HOUR": "1000"}
+def connected(stack, people):
+    """Walk in a space with a channel that works."""
+    body = {"name": SPACE, "members": [REQUESTER]}
+    fill(stack, people, str(people.control("POST", "webex/space", body)["id"]), [MAILBOX])
+    return Walk(people, MAILBOX, SPACE)
 
 
-def checked(walk: Walk, card: Json) -> Json:
+def checked(walk, card):
     """Return the verdict on the channel in the thread of a card."""
     return walk.wait(
         "a verdict",
@@ -40,7 +40,7 @@ def test_a_mistyped_command_runs_by_its_button(connected):
     assert MAILBOX in words(checked(connected, card))
 
 
-@pytest.mark.parametrize("typed", ["/check suport@contoso.com", "support@contsoo.com"])
+@pytest.mark.parametrize("typed", ["/check suport@meant.example", "support@maent.example"])
 def test_a_mistyped_address_leads_to_the_known_channel(connected, typed):
     """A mistyped address gets a button for the known channel.
 

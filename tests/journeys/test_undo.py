@@ -3,21 +3,19 @@
 Changes that other people have made since then stay.
 """
 
-from __future__ import annotations
-
 import signal
 from functools import reduce
 from operator import getitem
-from typing import Any
 
 from practice.actors import ADMIN
-from practice.client import People
-from practice.conversation import Walk, band, words
+from practice.conversation import band, words
+
+SHARES_STACK = True
 
 MAILBOX = "support@contoso.com"
 
 
-def tenant(people: People) -> Any:
+def tenant(people):
     """Return all of the tenant contoso.com as an administrator sees it.
 
     Consents of the administrator alone are left out, because each kind of sign-in adds its own.
@@ -25,21 +23,6 @@ def tenant(people: People) -> Any:
     found = people.tenant()
     admin = found["users"][ADMIN]["id"]
     return found | {"grants": [each for each in found["grants"] if each["principalId"] != admin]}
-
-
-def undo(walk: Walk) -> Any:
-    """Type ``/undo``, sign in, and return the plan of the undo."""
-    walk.people.look()
-    walk.since = walk.people.change
-    walk.type(f"/undo {MAILBOX}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    return walk.card("the plan of the undo", "approve")
-
-
-def set_up(walk: Walk) -> None:
-    """Approve the plan of a setup, and go on to the proven channel."""
-    walk.approve()
-    walk.to_the_proof()
 
 
 def test_there_and_back(people, stack, new_walk):
@@ -50,10 +33,11 @@ def test_there_and_back(people, stack, new_walk):
     walk = new_walk()
     walk.plan()
     before = tenant(people)
-    set_up(walk)
+    walk.approve()
+    walk.to_the_proof()
     _undo_a_fix(people, walk)
     made = walk.writes()
-    plan = undo(walk)
+    plan = walk.planned("/undo")
     assert (band(plan).splitlines()[0], walk.writes()) == (
         f"◆  Disconnect {MAILBOX}? After this no mail of {MAILBOX} reaches an agent.",
         made,
@@ -79,26 +63,21 @@ def test_there_and_back(people, stack, new_walk):
     _again(people, walk)
 
 
-def _undo_a_fix(people: People, walk: Walk) -> None:
+def _undo_a_fix(people, walk):
     """Cancel a fix and undo only that: the channel stays connected.
 
     After the fix, ``/undo`` asks which of both is meant.
     """
-    off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.patch(off)
+    people.mailbox(MAILBOX, smtp_auth_disabled=True)
     broken = tenant(people)
-    walk.since = people.change
-    walk.type(f"/fix {MAILBOX}")
-    walk.open(walk.card("a sign-in for the fix", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the fix", "approve"))
+    walk.approve(walk.planned("/fix"))
     box = "users", MAILBOX, "mailbox", "smtp_auth_disabled"
     people.until("SMTP AUTH is on", lambda: reduce(getitem, box, tenant(people)) is False, 60)
     walk.type(f"/cancel {MAILBOX}")
     cancelled = walk.saying("These changes remain")
     which = walk.type(f"/undo {MAILBOX}")
     assert f"Disconnect: after this no mail of {MAILBOX} reaches an agent" in words(which)
-    people.look()
-    walk.since = people.change
+    walk.since = people.now()
     people.press(walk.requester, cancelled, "undo")
     walk.open(walk.card("a sign-in for the undo", "ask_administrator", link=True))
     plan = walk.card("the plan of the undo", "approve")
@@ -108,11 +87,10 @@ def _undo_a_fix(people: People, walk: Walk) -> None:
     walk.saying("is undone: the previous values are restored", 60)
     assert tenant(people) == broken
     assert MAILBOX in words(walk.type("/channels"))
-    off["users"][MAILBOX]["mailbox"]["smtp_auth_disabled"] = None
-    people.patch(off)
+    people.mailbox(MAILBOX, smtp_auth_disabled=None)
 
 
-def _lost(people: People, walk: Walk) -> None:
+def _lost(people, walk):
     """Lose the secret that was shown, and get a new one within the run.
 
     The old secret is removed after the new one was shown.
@@ -139,24 +117,20 @@ def _lost(people: People, walk: Walk) -> None:
     )
 
 
-def _again(people: People, walk: Walk) -> None:
+def _again(people, walk):
     """Set up again and undo, while another person changes the mailbox and the app.
 
     A deleted app keeps its name for 30 days, so the next app has another name.
     """
-    walk.people.look()
-    walk.since, walk.revealed = walk.people.change, False
+    walk.since, walk.revealed = walk.people.now(), False
     walk.approve(walk.plan())
     walk.consent()
     _lost(people, walk)
     walk.type(f"/cancel {MAILBOX}")
     (app,) = tenant(people)["applications"]
-    theirs = {
-        "users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}},
-        "applications": {app["appId"]: {"keyCredentials": [{"keyId": "1"}]}},
-    }
-    people.patch(theirs)
-    plan = undo(walk)
+    people.mailbox(MAILBOX, smtp_auth_disabled=True)
+    people.patch({"applications": {app["appId"]: {"keyCredentials": [{"keyId": "1"}]}}})
+    plan = walk.planned("/undo")
     stays = [
         line.strip("▲ ").partition(":")[0]
         for line in words(plan).splitlines()

@@ -1,43 +1,29 @@
 """Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from redis import Redis
 
 from bench.crowd import fill
 from jobs.watch.model import Eye, Sight
 from practice.actors import REQUESTER
-from practice.client import People, does, has
+from practice.client import does, has
 from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from tests.fixtures.watched import WatchedChannels
 
 MAILBOX, OTHER, TENANT = "box0@watched.example", "box1@watched.example", "tenants/watched.example"
 SPACE = "Watched"
-Json = dict[str, Any]
 BROKEN = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
 RIGHT = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": False}}}}
 
 INHERITED = {
     "users": {each: {"mailbox": {"smtp_auth_disabled": None}} for each in (MAILBOX, OTHER)}
 }
+STACK = {"env": {"WATCH_TEST_MAIL": "0"}}
+"""No test mails: the copies of these channels' mails go nowhere, so no mail becomes a task."""
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings without test mails.
-
-    The copies of these channels' mails go nowhere, so no mail becomes a task.
-    """
-    return {"WATCH_TEST_MAIL": "0"}
-
-
-@pytest.fixture(scope="module")
-def room(stack, people) -> str:
+def room(stack, people):
     """Id of a space with two channels that work, whose tenant lets the bot read."""
     body = {"name": SPACE, "members": [REQUESTER]}
     made = str(people.control("POST", "webex/space", body)["id"])
@@ -46,14 +32,14 @@ def room(stack, people) -> str:
 
 
 @pytest.fixture(scope="module")
-def watch(stack, room) -> Iterator[WatchedChannels]:
+def watch(stack, room):
     """Watch of the running product."""
     assert room
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         yield WatchedChannels.of(stack, redis)
 
 
-def said(people: People, text: str, expected: str) -> Json:
+def said(people, text, expected):
     """Type something in the space, and return the card that has the expected words."""
     before = people.now()
     people.say(REQUESTER, text, SPACE)
@@ -62,20 +48,19 @@ def said(people: People, text: str, expected: str) -> Json:
     )
 
 
-def cards(people: People, text: str) -> list[Json]:
+def cards(people, text):
     """Return every message whose card has these words."""
     people.look()
     return [m for m in people.messages.values() if m["card"] and text in words(m)]
 
 
-def suspected(watch: WatchedChannels) -> tuple[Sight, str]:
+def suspected(watch):
     """Look at the mailbox once, and return the suspicion, which no other look has confirmed."""
     suspicion = watch.look(MAILBOX).suspicion
-    assert suspicion is not None
     return suspicion.sight, suspicion.cause
 
 
-def tells_the_recovery(people: People, card: Json) -> None:
+def tells_the_recovery(people, card):
     """Check that the incident's card says that the incident is over.
 
     A message below the card says how long it lasted.
@@ -98,7 +83,6 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(people, watch):
     said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15 minutes")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
     first = watch.incidents.state(MAILBOX).last
-    assert first is not None
     assert (first.sight, Eye.APP in first.eyes) == (Sight.HEALTHY, True)
     people.control("PATCH", TENANT, BROKEN)
     assert suspected(watch) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")

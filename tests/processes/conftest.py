@@ -4,8 +4,6 @@ A process of its own takes ten times as long, because it imports the bot. It is 
 process: its start, its environment, its signals and its end.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import subprocess
@@ -21,9 +19,10 @@ import structlog
 from cryptography.fernet import Fernet
 
 from bot.__main__ import main
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import LIMIT_S, ran
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
+Spawn = Callable[..., subprocess.Popen[bytes]]
 ENV = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -50,8 +49,37 @@ def running(command: str, env: dict[str, str], **options: Any) -> Iterator[subpr
         process.wait(LIMIT_S)
 
 
+def run(
+    line: tuple[str, ...], folder: Path, **env: str
+) -> tuple[int, str, subprocess.CompletedProcess[str]]:
+    """Run a command of the bot to its end.
+
+    Return its exit code, its last line and the finished process.
+    """
+    done = ran(sys.executable, "-m", "bot", *line, env=ENV | env, cwd=folder)
+    assert "Traceback" not in done.stderr
+    return done.returncode, (done.stderr.splitlines() or [""])[-1], done
+
+
 @pytest.fixture
-def worker(settings, redis, webex_script, reply, tmp_path) -> Iterator[subprocess.Popen[bytes]]:
+def spawn():
+    """Return a function that runs Python with these arguments until the end of the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+        line = [sys.executable, *map(str, arguments)]
+        quiet = {"stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(line, **quiet | options))  # noqa: S603  our own command line
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture
+def worker(settings, redis, webex_script, reply, tmp_path):
     """Real ``python -m bot worker``, with a Webex that knows the bot and has no webhook yet.
 
     Its log is worker.log in the test's folder.
@@ -66,7 +94,7 @@ def worker(settings, redis, webex_script, reply, tmp_path) -> Iterator[subproces
 
 
 @pytest.fixture
-def here(capfdbinary, monkeypatch) -> Iterator[Here]:
+def here(capfdbinary, monkeypatch):
     """Return a function that runs a command with this environment and this standard input."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -1,9 +1,6 @@
 """Story of ``make demo`` on a real run, which is short and uses the words of the cards."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -11,7 +8,6 @@ from redis import Redis
 from bench.crowd import encryption_keys
 from bot.actions import actions
 from practice import demo
-from practice.client import People
 from practice.stack import Stack
 from tests.fixtures.true_cards import TrueCards
 
@@ -19,12 +15,12 @@ LONGEST = 250
 PRESSES = re.compile(r"→ .* presses (.+?)(?:, with .*)?$", re.MULTILINE)
 
 
-def presses(told: str) -> list[str]:
+def presses(told):
     """Return the titles of the buttons that people press in the story."""
     return [part for found in PRESSES.findall(told) for part in found.split(", then ")]
 
 
-def unseen(told: str) -> list[str]:
+def unseen(told):
     """Return the titles of pressed buttons that no card of the story shows.
 
     The button "Send 1:1" is left out, because it opens inside another part of its card.
@@ -35,7 +31,7 @@ def unseen(told: str) -> list[str]:
 class CheckedStack(Stack):
     """Stack in which no card may be untrue after any wait of its people."""
 
-    def people(self, on_change: Callable[[dict[str, object]], None] = lambda _: None) -> People:
+    def people(self, on_change=lambda _: None):
         """Return people who look at all cards after each wait."""
         made = super().people(on_change)
         redis = Redis(port=self.ports.redis)

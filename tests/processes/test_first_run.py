@@ -5,16 +5,12 @@ and plays the proxy in front of the bot. The practice cloud takes the place of W
 The seconds are printed.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -54,19 +50,19 @@ class Clouds(Stack):
 
     bot: dict[str, str]
 
-    def _start_product(self, env: dict[str, str]) -> None:
+    def _start_product(self, env):
         self.bot = env
 
 
 @pytest.fixture
-def clouds() -> Iterator[Clouds]:
+def clouds():
     """Practice cloud without the processes of the product."""
     with Clouds() as running:
         yield running
 
 
 @pytest.fixture
-def project(tmp_path) -> Path:
+def project(tmp_path):
     """Folder with a repository of the project's files as they are now, which people can clone."""
     share, work = tmp_path / "share", tmp_path / "work"
     listed = [
@@ -93,7 +89,7 @@ def project(tmp_path) -> Path:
 
 
 @pytest.fixture
-def machine(tmp_path, project) -> Iterator[Machine]:
+def machine(tmp_path, project):
     """Clean machine, with the things that a person brings to it.
 
     These are sudo, an editor, and the address to clone.
@@ -102,14 +98,14 @@ def machine(tmp_path, project) -> Iterator[Machine]:
         yield made
 
 
-def blocks() -> list[list[str]]:
+def blocks():
     """Return the commands of the page's part about systemd, one list for each of its blocks."""
     part = PAGE.read_text("utf-8").partition("## With systemd")[2].partition("\n## ")[0]
     found = re.findall(r"^ *```\n(.*?)^ *```$", part, re.MULTILINE | re.DOTALL)
     return [commands(re.sub("^   ", "", block, flags=re.MULTILINE)) for block in found]
 
 
-def commands(block: str) -> list[str]:
+def commands(block):
     """Return the whole commands of a block.
 
     A line that the shell cannot end yet goes on in the next one.
@@ -128,13 +124,13 @@ def commands(block: str) -> list[str]:
     return whole
 
 
-def write(machine: Machine, place: str, text: str, mode: int = 0o644) -> None:
+def write(machine, place, text, mode=0o644):
     """Write a file of the person on the machine."""
     machine.path(place).write_text(text, "utf-8")
     machine.path(place).chmod(mode)
 
 
-def equip(machine: Machine, clouds: Clouds) -> dict[str, str]:
+def equip(machine, clouds):
     """Write the files that a person has on any machine, and return the terminal's environment."""
     write(machine, CA, clouds.ca_path.read_text("utf-8"))
     write(machine, "/etc/gitconfig", f'[url "/srv/share/project.git"]\n\tinsteadOf = {CLONED}\n')
@@ -161,7 +157,7 @@ def equip(machine: Machine, clouds: Clouds) -> dict[str, str]:
     }
 
 
-def paste(machine: Machine, terminal: Terminal, command: str, values: dict[str, str]) -> None:
+def paste(machine, terminal, command, values):
     """Enter a command that reads a secret, paste the value, and press Enter and Ctrl+D."""
     name = command.rpartition(" ")[2]
     before = len(terminal.said)
@@ -172,7 +168,7 @@ def paste(machine: Machine, terminal: Terminal, command: str, values: dict[str, 
     terminal.finish(before)
 
 
-def follow(terminal: Terminal, command: str) -> None:
+def follow(terminal, command):
     """Enter a command that shows the journal, and end it with Ctrl+C.
 
     Before that, the web process has to say that it listens.
@@ -187,7 +183,7 @@ def follow(terminal: Terminal, command: str) -> None:
     pause_for_person()
 
 
-def connect(machine: Machine, clouds: Clouds, lines: ExitStack) -> None:
+def connect(machine, clouds, lines):
     """Connect the booted machine with the practice cloud, and the world with its web process."""
     until(partial(is_up, machine.pid), "the network of the machine")
     for port in (clouds.ports.cloud, clouds.ports.smtp):
@@ -196,7 +192,7 @@ def connect(machine: Machine, clouds: Clouds, lines: ExitStack) -> None:
     lines.enter_context(cable(listen(clouds.ports.web), there(machine.pid, PORT)))
 
 
-def is_ready(clouds: Clouds) -> bool:
+def is_ready(clouds):
     """Return whether web, worker and Redis are ready."""
     with suppress(httpx.HTTPError):
         page = httpx.get(f"{clouds.public_url}/readyz", trust_env=False, timeout=5)
@@ -247,7 +243,7 @@ def test_from_an_empty_machine_to_help(machine, clouds):
     )
 
 
-def first_help(clouds: Clouds) -> float:
+def first_help(clouds):
     """Add the bot to a space, type ``/help``, and return the seconds until the answer."""
     people = clouds.people()
     try:

@@ -3,17 +3,13 @@
 In these tests a PATH of the test's own replaces the real programs.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 
 from practice.page import chromium, packages
 from practice.page.machine import Machine, MissingError
 
 
-def program(path: Path, code: str) -> None:
+def program(path, code):
     """Write a program that runs this code."""
     path.write_text(f"#!/bin/sh\n{code}\n", "utf-8")
     path.chmod(0o755)

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import base64
 import json
 import subprocess
@@ -7,7 +5,6 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +17,7 @@ from jobs.storage.connection import embedded_port
 from tests.fixtures.queue_state import alive
 from tests.fixtures.redis_servers import answers, listens
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import ENV, Here
+from tests.processes.conftest import ENV, run
 
 HOOK = {
     "name": "email-bot 1ad8b61b messages",
@@ -31,18 +28,10 @@ HOOK = {
 
 
 @pytest.fixture
-def env(webex_script, redis_url, redis) -> dict[str, str]:
+def env(webex_script, redis_url, redis):
     """Return a whole environment of settings for the scripted clouds."""
     clouds = dict.fromkeys(("WEBEX_API_URL", "MICROSOFT_LOGIN_URL"), webex_script.url)
     return ENV | clouds | {"REDIS_URL": redis_url}
-
-
-def run(command: str, env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m bot command`` in a process with this environment and no other."""
-    line = [sys.executable, "-m", "bot", command, *options]
-    return subprocess.run(  # noqa: S603  our own
-        line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
 
 
 def test_an_error_is_explained_without_any_setting(here):
@@ -74,7 +63,7 @@ def test_what_is_no_text_has_its_own_exit_code(here, text):
     assert (told["ours"], told["causes"], told["codes"]) == (False, [], [])
 
 
-def test_the_webhooks_are_registered_now(env, webex_script, reply):
+def test_the_webhooks_are_registered_now(env, webex_script, reply, tmp_path):
     """The command ``webhooks`` creates the three webhooks at Webex, and counts its changes."""
     webex_script.on(
         "GET",
@@ -83,8 +72,8 @@ def test_the_webhooks_are_registered_now(env, webex_script, reply):
         reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}),
     )
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
-    done = run("webhooks", env)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
+    code, _, done = run(("webhooks",), tmp_path, **env)
+    assert (code, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
 
 
 def test_the_doctor_is_content(here, env, webex_script, reply, redis):
@@ -261,7 +250,7 @@ def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 
-def _prefix(here: Here, env: dict[str, str], webex_script: Any, reply: Any) -> str:
+def _prefix(here, env, webex_script, reply):
     """Return the prefix of the names that the bot gives its webhooks at Webex."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
@@ -286,11 +275,11 @@ def test_one_command_runs_the_whole_bot(env, free_port, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "run"])
-def test_newer_data_is_refused(env, redis, command):
+def test_newer_data_is_refused(env, redis, tmp_path, command):
     """A process that finds newer data exits with 2 and a sentence before it touches anything."""
     redis.set("schema", "99")
-    done = run(command, env)
-    assert (done.returncode, done.stderr.splitlines()) == (2, [REFUSED])
+    code, _, done = run((command,), tmp_path, **env)
+    assert (code, done.stderr.splitlines()) == (2, [REFUSED])
     assert redis.keys("*") == [b"schema"]
 
 
@@ -307,18 +296,15 @@ REFUSED = (
 )
 
 
-def test_newer_data_is_refused_once_redis_comes(env, free_port, tmp_path):
+def test_newer_data_is_refused_once_redis_comes(env, spawn, free_port, tmp_path):
     """A worker that has waited for Redis and finds newer data there ends with all its parts."""
     line = redis_server.command(free_port, tmp_path)
     with subprocess.Popen(line) as first:  # noqa: S603  our own
         until(lambda: answers(free_port))
         Redis(port=free_port).set("schema", "99")
         first.terminate()
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "bot", "worker"],
-        env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"},
-        stderr=subprocess.PIPE,
-    )
+    late = env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"}
+    worker = spawn("-m", "bot", "worker", env=late, stderr=subprocess.PIPE)
     time.sleep(3)
     with subprocess.Popen(line) as second:  # noqa: S603  our own
         told = worker.communicate(timeout=30)[1].decode()

@@ -1,12 +1,9 @@
 """Page /metrics of the real web process, and the files under deploy/ that use its names."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +22,15 @@ TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
 OURS = re.compile(r"\bwebex_email_bot_\w+")
 SELECTED = re.compile(r"\b(webex_email_bot_\w+)\{([^}]*)\}")
 WORDS = re.compile(r"[a-zA-Z_]\w*")
-LANGUAGE = frozenset(
-    [
-        "absent",
-        "abs",
-        "by",
-        "histogram_quantile",
-        "increase",
-        "max",
-        "min",
-        "rate",
-        "sum",
-        "instance",
-        "le",
-    ]
-)
+LANGUAGE = {
+    *("absent", "abs", "by", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+    *("instance", "le"),
+}
 """Words of Prometheus's query language, and Prometheus's own labels, which name no metric."""
 
 
 @pytest.fixture
-def web(redis_url, redis, free_port, tmp_path) -> Iterator[str]:
+def web(redis_url, redis, free_port, tmp_path):
     """Address of a real web process that shows /metrics. Its Redis has a value for every metric."""
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)
@@ -56,7 +42,7 @@ def web(redis_url, redis, free_port, tmp_path) -> Iterator[str]:
         yield f"http://127.0.0.1:{free_port}"
 
 
-def scraped(url: str) -> dict[str, set[str]]:
+def scraped(url):
     """Return the labels of every name that the web process shows, as Prometheus would keep them."""
     answer = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
@@ -67,20 +53,20 @@ def scraped(url: str) -> dict[str, set[str]]:
     return found
 
 
-def rules() -> list[str]:
+def rules():
     """Return the expressions of the alert rules."""
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
     read: Any = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))
     return [rule["expr"] for group in read["groups"] for rule in group["rules"]]
 
 
-def panels() -> list[str]:
+def panels():
     """Return the expressions of the dashboard."""
     read = json.loads((ROOT / "deploy/grafana/webex-email-bot.json").read_text("utf-8"))
     return [target["expr"] for panel in read["panels"] for target in panel["targets"]]
 
 
-def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
+def unknown(expression, shown):
     """Return the words of an expression that neither Prometheus nor the web process knows."""
     names = set(OURS.findall(expression))
     labels = set().union(*(shown.get(name, set()) for name in names))

@@ -1,20 +1,17 @@
 """What a process has of its own: its connection to Webex, the lines of its log, and its locks."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 
 import pytest
 
 from bot import logs
 from jobs.storage import locks
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import ran
 
 
 @pytest.mark.filterwarnings(
@@ -39,15 +36,13 @@ logs.configure("INFO")
 """
 
 
-def written(source: str) -> str:
+def written(source):
     """Run code in a process with the product's logging and return its stderr.
 
     The code can use ``SECRET`` for the secret.
     """
-    command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
-    return subprocess.run(  # noqa: S603  our own
-        command, check=True, capture_output=True, text=True, timeout=LIMIT_S
-    ).stderr
+    code = PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)
+    return ran(sys.executable, "-c", code, check=True).stderr
 
 
 def test_a_line_is_one_json_object():
@@ -141,16 +136,11 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def holder(redis, redis_url) -> Iterator[subprocess.Popen[bytes]]:
+def holder(spawn, redis, redis_url):
     """Process that has taken the lock."""
-    line = [sys.executable, "-c", TAKE, redis_url]
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  our own
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"taken\n"
-            yield process
-        finally:
-            process.kill()
+    process = spawn("-c", TAKE, redis_url, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"taken\n"
+    return process
 
 
 def test_what_a_killed_process_held_is_free(holder, redis):

@@ -1,9 +1,6 @@
 """Wheel of the product: built, installed into an empty venv, and started from another folder."""
 
-from __future__ import annotations
-
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -14,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
+from tests.fixtures.waiting import ran
 from tests.processes.conftest import ENV
 
 ROOT = Path(__file__).parents[2]
@@ -23,20 +21,13 @@ LIMIT_S = 300
 pytestmark = pytest.mark.slow
 
 
-def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*line, **env):
     """Run a command to its end. Its environment is that of the tests, or only ``env``."""
-    return subprocess.run(  # noqa: S603  our own command line
-        [str(part) for part in line],
-        env=env or None,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return ran(*line, env=env or None, timeout=LIMIT_S)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory) -> Path:
+def source(tmp_path_factory):
     """Folder with a copy of the project's files."""
     made = tmp_path_factory.mktemp("source")
     for name in (*PACKAGES, "deploy", "docs"):
@@ -47,7 +38,7 @@ def source(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(source, tmp_path_factory) -> Path:
+def wheel(source, tmp_path_factory):
     """Wheel that is built from a copy of the project; skipped if pip can get no build back end."""
     made = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
@@ -59,7 +50,7 @@ def wheel(source, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(source, wheel, tmp_path_factory) -> Path:
+def sdist(source, wheel, tmp_path_factory):
     """Source distribution, built with the locked build back end."""
     folder, made = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("sdist")
     venv.create(folder, with_pip=True)
@@ -104,7 +95,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel):
 
 
 @pytest.fixture(scope="module")
-def command(wheel, tmp_path_factory) -> Path:
+def command(wheel, tmp_path_factory):
     """Command in an empty venv that has only the wheel and the dependencies of the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)

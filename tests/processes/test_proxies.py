@@ -3,14 +3,11 @@
 A signed webhook has to pass unchanged.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +34,7 @@ http {{
 
 
 @pytest.fixture
-def web(redis_url, tmp_path, free_port) -> Iterator[int]:
+def web(redis_url, tmp_path, free_port):
     """Port of a web process."""
     env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
     with running("web", env, cwd=tmp_path):
@@ -45,14 +42,14 @@ def web(redis_url, tmp_path, free_port) -> Iterator[int]:
         yield free_port
 
 
-def status(url: str) -> int:
+def status(url):
     """Return the status of a page, or 0 if nobody answers."""
     with suppress(httpx.HTTPError):
         return httpx.get(url, verify=False, trust_env=False, timeout=10).status_code  # noqa: S501  ours
     return 0
 
 
-def nginx(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
+def nginx(folder, web):
     """Return nginx's command with the example's file, its address, and its environment.
 
     Only the ports and the paths of the certificate are changed.
@@ -70,7 +67,7 @@ def nginx(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
     return line, f"https://127.0.0.1:{secure}", {}
 
 
-def caddy(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
+def caddy(folder, web):
     """Return Caddy's command with the example itself, its address, and its environment.
 
     The variables of the example contain the addresses, and there is no TLS.
@@ -114,7 +111,7 @@ def test_a_webhook_comes_through_unchanged(web, tmp_path, proxy):
     }  # the web process answers 413 early, which Caddy may take for a broken connection
 
 
-def envelope() -> dict[str, object]:
+def envelope():
     """Return a webhook's event as Webex sends it (platforms/webex.md 1)."""
     data = {"id": "m", "roomId": "r", "personId": "p", "personEmail": "ann@example.test"}
     return {

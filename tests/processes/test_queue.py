@@ -1,36 +1,23 @@
 """Jobs and events that workers in processes of their own take, are killed with, or must not run."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-from redis import Redis
-from rq.job import Job
 
 from bot.processes.worker import Dispatcher
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import ran
 
 BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
 
 
-def run_worker(redis_url: str) -> None:
+def run_worker(redis_url):
     """Run a real worker in a process of its own until the queue is empty."""
-    subprocess.run(  # noqa: S603  our own
-        [sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True
-    )
-
-
-def fetched(job: Job, redis: Redis) -> SafeJob:
-    """Return the job in its present state."""
-    found: SafeJob = SafeJob.fetch(job.id, connection=redis, serializer="json")
-    return found
+    ran(sys.executable, "-c", BURST, redis_url, check=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +29,7 @@ def test_only_listed_functions_run(redis, redis_url, tmp_path, function):
     trace = tmp_path / "trace"
     job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
     run_worker(redis_url)
-    result = fetched(job, redis).latest_result()
+    result = SafeJob.fetch(job.id, connection=redis, serializer="json").latest_result()
     assert (result is not None and "NotAllowedError" in str(result.exc_string), trace.exists()) == (
         True,
         False,
@@ -70,9 +57,8 @@ with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
 
 def test_nothing_lies_outside_the_prefix(redis, redis_url):
     """Every Redis key of a run, a lock, a finished job and RQ begins with REDIS_PREFIX."""
-    line = [sys.executable, "-c", EVERYTHING, redis_url]
     env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
-    subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own
+    ran(sys.executable, "-c", EVERYTHING, redis_url, env=env, check=True)
     found = set(redis.scan_iter())
     assert {b"second-bot:due", b"second-bot:audit:head", b"second-bot:rq:queues"} <= found
     assert {key for key in found if not key.startswith(b"second-bot:")} == set()
@@ -91,7 +77,7 @@ EventQueue(Redis.from_url(sys.argv[1])).process(sys.argv[2], handle)
 
 
 @pytest.fixture
-def events(redis) -> EventQueue:
+def events(redis):
     """Queue with one event that has just arrived."""
     made = EventQueue(redis)
     assert made.add(EVENT)
@@ -99,15 +85,12 @@ def events(redis) -> EventQueue:
 
 
 @pytest.fixture
-def worker(events, redis_url) -> Iterator[subprocess.Popen[bytes]]:
+def worker(spawn, events, redis_url):
     """Worker process that has begun to handle the event."""
-    line = [sys.executable, "-c", WORKER, redis_url, EVENT.key]
-    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
-    assert process.stdout is not None
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = spawn("-c", WORKER, redis_url, EVENT.key, **pipes)
     assert process.stdout.readline() == b"begun\n"
-    yield process
-    process.kill()
-    process.communicate()
+    return process
 
 
 def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, redis):

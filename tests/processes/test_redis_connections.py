@@ -1,13 +1,9 @@
 """Real Redis servers: a demoted one, one of another program, one with TLS, and the embedded one."""
 
-from __future__ import annotations
-
-import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,43 +29,32 @@ from jobs.storage.connection import (
     open_redis,
 )
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server, Switch, answers
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.redis_servers import Server, answers
+from tests.fixtures.waiting import LIMIT_S, ran, until
+from tests.processes.conftest import ENV
 
 COPY = "return redis.call('set', KEYS[1], ARGV[1])"
 
 
 @pytest.fixture
-def servers(tmp_path) -> Iterator[list[Server]]:
+def servers(tmp_path):
     """Primary and its replica, in this order."""
     with redis_servers.pair(tmp_path) as both:
         yield list(both)
 
 
 @pytest.fixture
-def switch(servers) -> Iterator[Switch]:
+def switch(servers):
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
-def connected(server: Server) -> list[str]:
+def connected(server):
     """Return the ids of the ordinary clients of a server, without the client that asks."""
     with Redis(port=server.port) as redis:
         own = str(redis.client_id())
         return [each["id"] for each in redis.client_list(_type="normal") if each["id"] != own]
-
-
-def exchange(servers: list[Server], switch: Switch | None) -> None:
-    """Make the replica the primary, and the primary its replica.
-
-    Connections stay, and new ones go to the new primary if there is a switch.
-    """
-    servers.reverse()
-    servers[0].lead()
-    servers[1].follow(servers[0])
-    if switch is not None:
-        switch.to = servers[0].port
 
 
 def test_a_write_goes_to_the_new_primary(servers, switch):
@@ -81,7 +66,7 @@ def test_a_write_goes_to_the_new_primary(servers, switch):
     for client in clients:
         client.set("before", "1")
     until(lambda: servers[1].ask("GET", "before"), "the replica has it")
-    exchange(servers, switch)
+    redis_servers.exchange(servers, switch)
     clients[0].set("command", "1")
     with clients[1].pipeline() as pipe:
         pipe.rpush("list", "once")
@@ -105,7 +90,7 @@ def test_one_refusal_closes_every_idle_connection(servers, switch):
             pool.release(each)
         before = set(connected(servers[0]))
         assert len(before) >= 2
-        exchange(servers, switch)
+        redis_servers.exchange(servers, switch)
         client.set("key", "new")
         until(lambda: not before & set(connected(servers[1])), "all connections are closed")
         assert client.get("key") == b"new"
@@ -118,14 +103,14 @@ def test_who_waits_for_a_job_is_woken(servers, switch):
     """
     found: list[object] = []
 
-    def wait() -> None:
+    def wait():
         with open_redis(switch.url, socket_timeout=60) as client:
             found.append(client.blpop(["jobs"], timeout=50))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     until(lambda: "blpop" in str(servers[0].ask("CLIENT", "LIST")), "the wait")
-    exchange(servers, switch)
+    redis_servers.exchange(servers, switch)
     until(lambda: "blpop" in str(servers[0].ask("CLIENT", "LIST")), "the wait at the new one")
     servers[0].ask("RPUSH", "jobs", "one")
     waiting.join()
@@ -141,7 +126,7 @@ def test_a_watched_transaction_begins_again(servers, switch):
         pipe.watch("key")
         pipe.multi()
         pipe.set("key", "1")
-        exchange(servers, switch)
+        redis_servers.exchange(servers, switch)
         with pytest.raises(WatchError):
             pipe.execute()
         client.set("key", "2")
@@ -233,30 +218,16 @@ def test_the_sentinels_are_asked_again(servers, tmp_path):
 
 
 @pytest.fixture
-def serve(free_port, tmp_path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def serve(spawn, free_port, tmp_path):
     """Return a function that starts ``python -m bot redis`` and waits until it answers."""
-    started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-m",
-            "bot",
-            "redis",
-            "--port",
-            str(free_port),
-            "--folder",
-            str(tmp_path / "data"),
-        ]
-        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
+    def start():
+        options = ("--port", free_port, "--folder", tmp_path / "data")
+        process: subprocess.Popen[bytes] = spawn("-m", "bot", "redis", *options)
         until(lambda: answers(free_port))
-        return started[-1]
+        return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-    until(lambda: not answers(free_port))
+    return start
 
 
 def test_it_starts_without_the_rest_of_the_bot():
@@ -265,9 +236,7 @@ def test_it_starts_without_the_rest_of_the_bot():
     So it starts fast.
     """
     code = "import sys, bot.__main__, bot.logs, bot.processes.redis_server; print(*sys.modules)"
-    loaded = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = ran(sys.executable, "-c", code, check=True).stdout.split()
     assert set(loaded) & {"webexteamssdk", "msal", "flask", "rq", "httpx", "bot.services"} == set()
     assert "bot.processes.redis_server" in loaded
 
@@ -313,22 +282,10 @@ sys.exit(redis_server.main(0, Path("data"), stand_by=True))
 
 
 @pytest.fixture
-def embedded(tmp_path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
+def embedded(spawn, tmp_path):
     """Return a function that starts a worker's embedded server, for which this port is usual."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(port: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", EMBEDDED, str(port)]
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
-        started.append(
-            subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)  # noqa: S603
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait()
+    env = {name: ENV[name] for name in ("PATH", "PYTHONPATH")}
+    return lambda port: spawn("-c", EMBEDDED, port, cwd=tmp_path, env=env)
 
 
 @pytest.mark.parametrize("word", ["", "password"])
@@ -366,7 +323,7 @@ def test_a_folder_has_one_server(embedded, tmp_path, free_port):
         assert (client.get("key"), second.poll()) == (b"value", None)
 
 
-def answers_at(client: Redis) -> bool:
+def answers_at(client):
     """Return whether the embedded server answers its client."""
     with suppress(RedisError):
         return bool(client.ping())

@@ -1,13 +1,11 @@
 """Measurements of ``make scale`` with a few channels, and of the memory."""
 
-from __future__ import annotations
-
 import os
 import re
-import subprocess
 import sys
 
 from practice.environment import ROOT
+from tests.fixtures.waiting import ran
 
 
 def test_every_event_is_answered_once_by_one_worker_and_by_two():
@@ -16,10 +14,8 @@ def test_every_event_is_answered_once_by_one_worker_and_by_two():
     The events are commands and setups at once, through real processes.
     """
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    command = [sys.executable, "-m", "bench", "scale-small"]
-    done = subprocess.run(  # noqa: S603  our own
-        command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False
-    )
+    line = (sys.executable, "-m", "bench", "scale-small")
+    done = ran(*line, cwd=ROOT, env=kept, timeout=None)
     assert "met: 100 events: 0 refused, 0 lost, 0 doubled" in done.stdout, done.stdout + done.stderr
     rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
     loads = [row for row in rows if len(row) == 13 and row[0].isdigit()]

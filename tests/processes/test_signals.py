@@ -1,15 +1,8 @@
-from __future__ import annotations
-
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from bot.processes.supervisor import PATIENCE_S, PAUSE_S, Timers
 from tests.fixtures.waiting import LIMIT_S, until
@@ -72,23 +65,7 @@ sys.exit(Supervisor((), timers.tick).run())
 """
 
 
-@pytest.fixture
-def run(tmp_path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Return a function that starts a script in a process of its own."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(source: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", source, *arguments]
-        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def pids(file: Path, count: int) -> list[int]:
+def pids(file, count):
     """Wait until a file has so many lines, and return the process ids in it."""
     until(
         lambda: file.exists() and len(file.read_text().splitlines()) >= count,
@@ -97,7 +74,7 @@ def pids(file: Path, count: int) -> list[int]:
     return [int(line.split()[0]) for line in file.read_text().splitlines()]
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(pid):
     """Return whether a process runs; a zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -105,21 +82,21 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_a_killed_child_is_started_again(run, tmp_path):
+def test_a_killed_child_is_started_again(spawn, tmp_path):
     """The supervisor starts a new child for one that was killed with SIGKILL."""
-    run(SUPERVISED, str(tmp_path), "patient")
+    spawn("-c", SUPERVISED, tmp_path, "patient")
     first = pids(tmp_path / "patient", 1)[0]
     os.kill(first, signal.SIGKILL)
     second = pids(tmp_path / "patient", 2)[1]
     assert (first != second, is_alive(first), is_alive(second)) == (True, False, True)
 
 
-def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run, tmp_path):
+def test_sigterm_lets_children_finish_and_the_last_role_goes_last(spawn, tmp_path):
     """On SIGTERM, workers finish their job before the last role ends, and no process is left.
 
     Redis is the last role, because the others need it until then. The supervisor exits with 0.
     """
-    supervisor = run(SUPERVISED, str(tmp_path), "patient", "last")
+    supervisor = spawn("-c", SUPERVISED, tmp_path, "patient", "last")
     children = pids(tmp_path / "patient", 1) + pids(tmp_path / "last", 1)
     supervisor.terminate()
     assert (supervisor.wait(LIMIT_S), (tmp_path / "last-saw").read_text()) == (0, "patient")
@@ -134,24 +111,24 @@ def test_everybody_is_out_within_thirty_seconds():
     assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
 
 
-def test_children_die_with_the_supervisor(run, tmp_path):
+def test_children_die_with_the_supervisor(spawn, tmp_path):
     """A killed supervisor leaves no orphans.
 
     Its children get SIGTERM from the kernel and finish.
     """
-    supervisor = run(SUPERVISED, str(tmp_path), "patient")
+    supervisor = spawn("-c", SUPERVISED, tmp_path, "patient")
     child = pids(tmp_path / "patient", 1)[0]
     supervisor.kill()
     until(lambda: not is_alive(child), "the end of the child")
     assert (tmp_path / "finished").exists()
 
 
-def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run, tmp_path):
+def test_a_child_that_fails_at_once_is_not_started_at_full_speed(spawn, tmp_path):
     """A child that fails at once is started once a second.
 
     The supervisor still reacts to SIGTERM.
     """
-    supervisor = run(SUPERVISED, str(tmp_path), "failing")
+    supervisor = spawn("-c", SUPERVISED, tmp_path, "failing")
     pids(tmp_path / "failing", 2)
     supervisor.terminate()
     first, second = (
@@ -160,10 +137,10 @@ def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run, tmp_path):
     assert (supervisor.wait(LIMIT_S), second - first >= PAUSE_S) == (0, True)
 
 
-def test_a_timer_is_not_cut_off(run, tmp_path):
+def test_a_timer_is_not_cut_off(spawn, tmp_path):
     """On SIGTERM the timers wait for the function that runs."""
     file = tmp_path / "timer"
-    process = run(TIMED, str(file))
+    process = spawn("-c", TIMED, file)
     until(lambda: file.exists() and file.read_text(), "the beginning")
     process.terminate()
     assert (process.wait(LIMIT_S), file.read_text()) == (0, "ended")
@@ -211,5 +188,5 @@ def test_a_timer_may_say_when_it_is_due_again():
     assert 0 < timers.tick() <= 0.5
 
 
-def log_nothing(_: int) -> None:
+def log_nothing(_):
     """Do nothing, as a timer."""

@@ -1,13 +1,12 @@
 """Whole site of ``make site``, built in strict mode by MkDocs."""
 
-from __future__ import annotations
-
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.waiting import ran
 
 ROOT = Path(__file__).parents[2]
 MKDOCS = ROOT / ".venv" / "site" / "bin" / "mkdocs"
@@ -22,13 +21,7 @@ def test_the_site_is_built_without_a_warning():
     mkdocs = MKDOCS if MKDOCS.exists() else shutil.which("mkdocs")
     if not mkdocs:
         pytest.skip("MkDocs is not installed: make site installs it into .venv/site")
-    built = subprocess.run(  # noqa: S603  our own script
-        [sys.executable, "tools/site.py", str(mkdocs)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    built = ran(sys.executable, "tools/site.py", mkdocs, cwd=ROOT, timeout=None)
     assert (built.returncode, built.stderr) == (0, "")
     html = ROOT / ".site" / "html"
     assert 'lang="de"' in (html / "de" / "glossary" / "index.html").read_text("utf-8")

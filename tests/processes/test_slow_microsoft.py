@@ -3,17 +3,13 @@
 It delays neither the webhook nor the first page of a sign-in.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
@@ -41,7 +37,7 @@ class Dripping:
     lock: threading.Lock = field(default_factory=threading.Lock)
     go: threading.Event = field(default_factory=threading.Event)
 
-    def document(self) -> bytes:
+    def document(self):
         """Return the discovery document."""
         at = f"{self.base}/organizations"
         names = {
@@ -53,10 +49,10 @@ class Dripping:
         return json.dumps(names).encode()
 
 
-class _Handler(Quiet, BaseHTTPRequestHandler):
+class _Handler(Quiet):
     service: Dripping
 
-    def do_GET(self) -> None:
+    def do_GET(self):  # noqa: N802  http.server's name
         with self.service.lock:
             self.service.inside += 1
         self.send_response(200)
@@ -70,7 +66,7 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def login() -> Iterator[Dripping]:
+def login():
     """Slow login service that listens on loopback."""
     service = Dripping()
     handler = type("Handler", (_Handler,), {"service": service})
@@ -82,7 +78,7 @@ def login() -> Iterator[Dripping]:
 
 
 @pytest.fixture
-def address(services, login, free_port, webex_script) -> Iterator[str]:
+def address(services, login, free_port, webex_script):
     """Address of a real web process that uses this login service."""
     env = {
         "WEBEX_WEBHOOK_SECRET": SECRET,
@@ -99,17 +95,17 @@ def address(services, login, free_port, webex_script) -> Iterator[str]:
         yield env["PUBLIC_URL"]
 
 
-def finished(pressed: list[Future[httpx.Response]]) -> int:
+def finished(pressed):
     """Return the number of presses that have their answer."""
     return sum(each.done() for each in pressed)
 
 
-def press(url: str, browser: httpx.Client, form: dict[str, str]) -> httpx.Response:
+def press(url, browser, form):
     """Press the button of a page in a browser."""
     return browser.post(url, data=form)
 
 
-def webhook(address: str, number: int) -> int:
+def webhook(address, number):
     """Deliver an event, and return the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
     body = json.dumps(event).encode()

@@ -1,14 +1,10 @@
 """Processes that cannot do their work, say why in a sentence, and end."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -29,32 +25,12 @@ from practice import ports
 from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.name_service import has_own_files, own_mounts
-from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import ENV
-
-
-def run(
-    line: tuple[str, ...], folder: Path, **env: str
-) -> tuple[int, str, subprocess.CompletedProcess[str]]:
-    """Run a command of the bot to its end.
-
-    Return its exit code, its last line and the finished process.
-    """
-    done = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-m", "bot", *line],
-        env=ENV | env,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, (done.stderr.splitlines() or [""])[-1], done
+from tests.fixtures.waiting import LIMIT_S, ran, until
+from tests.processes.conftest import ENV, run
 
 
 @pytest.fixture
-def guarded(free_port, tmp_path) -> Iterator[int]:
+def guarded(free_port, tmp_path):
     """Port of a Redis with a password."""
     server = redis_servers.Server(tmp_path, free_port, ("--requirepass", "the-right-word"))
     server.start()
@@ -78,7 +54,7 @@ def test_a_wrong_password_ends_the_process(guarded, tmp_path, command, user, why
     assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
 
 
-def test_a_redis_that_is_only_starting_is_waited_for(free_port, tmp_path):
+def test_a_redis_that_is_only_starting_is_waited_for(spawn, free_port, tmp_path):
     """A worker waits for a Redis that still reads its data.
 
     Such a Redis refuses every command with LOADING, which passes.
@@ -91,14 +67,8 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port, tmp_path):
             redis.set(f"key {number}", os.urandom(4096))
         redis.save()
         first.terminate()
-    waiting = subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-c", WAITING, url],
-        env=ENV,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert waiting.stdout is not None
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    waiting = spawn("-c", WAITING, url, env=ENV, text=True, **pipes)
     assert waiting.stdout.readline() == "ready\n"
     with subprocess.Popen([*line, *SLOWLY], stdout=subprocess.DEVNULL) as second:  # noqa: S603
         until(lambda: redis_servers.listens(free_port))
@@ -199,14 +169,7 @@ def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
     line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
     frozen = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path} && cd {tmp_path}"
     whole = [*own_mounts(), "sh", "-c", f'{frozen} && exec "$@"', "sh"]
-    done = subprocess.run(  # noqa: S603  our own command line
-        [*whole, sys.executable, "-m", "bot", *line],
-        env=ENV,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = ran(*whole, sys.executable, "-m", "bot", *line, env=ENV)
     last = done.stderr.splitlines()[-1]
     said = f"data folder {tmp_path / 'data'} (Read-only file system): start the bot in a folder"
     assert (done.returncode, said in last, "Traceback" in done.stderr) == (2, True, False), last
@@ -232,17 +195,14 @@ def test_a_port_that_an_open_redis_holds_ends_the_embedded_one(redis, tmp_path):
     assert (code, "because another program does" in last, redis.dbsize()) == (2, True, 0)
 
 
-def test_a_second_server_of_a_folder_ends(free_port, tmp_path):
+def test_a_second_server_of_a_folder_ends(spawn, free_port, tmp_path):
     """A second embedded server of a folder ends with exit code 1, as the reason may pass.
 
     Two servers that write one append-only file would destroy it.
     """
-    line = [sys.executable, "-m", "bot", "redis", "--port", str(free_port)]
-    with subprocess.Popen(line, cwd=tmp_path, env=ENV, stderr=subprocess.DEVNULL) as first:  # noqa: S603
-        until(lambda: redis_servers.answers(free_port))
-        other = str(ports.free_port())
-        code, last, _ = run(("redis", "--port", other), tmp_path)
-        first.terminate()
+    spawn("-m", "bot", "redis", "--port", free_port, cwd=tmp_path, env=ENV)
+    until(lambda: redis_servers.answers(free_port))
+    code, last, _ = run(("redis", "--port", str(ports.free_port())), tmp_path)
     assert (code, last) == (1, f"The embedded Redis of {tmp_path / 'data'} runs already.")
 
 
@@ -272,7 +232,7 @@ def test_a_bad_address_of_sentinels_ends_the_process(here):
 
 
 @pytest.fixture
-def guarded_sentinel(tmp_path) -> Iterator[int]:
+def guarded_sentinel(tmp_path):
     """Port of a Sentinel with a password, which watches a Redis without one."""
     with (
         redis_servers.pair(tmp_path / "pair") as (primary, _),

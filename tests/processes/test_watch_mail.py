@@ -3,15 +3,10 @@
 The eye is the worker's own look in a process of its own. For this process an hour is a second.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from bench.crowd import fill
 from bench.watch_faults import SETTINGS, Eye, WatchedFaults
@@ -30,7 +25,6 @@ NO_LOG = {"CONNECT_AUDIT_URL": "", "CONNECT_AUDIT_TOKEN": ""}
 
 Without that log only a mail shows that the forwarding address no longer exists.
 """
-Json = dict[str, Any]
 
 
 @dataclass
@@ -42,14 +36,14 @@ class Played:
     eye: Eye
 
     @property
-    def mails(self) -> list[Json]:
+    def mails(self):
         """Return the test mails that reached an agent."""
         tasks = self.people.control("GET", "agent/tasks")["items"]
         return [task for task in tasks if MARK in task["subject"]]
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[Played]:
+def played():
     """Running product whose tenant lets the bot read, with a channel and the eye of the watch."""
     with Stack(practice=SETTINGS, env=NO_LOG) as stack:
         people = stack.people()
@@ -74,7 +68,7 @@ def test_a_mail_goes_the_whole_way_and_is_no_customers(played):
     second = played.eye.look()
     assert (first["sight"], second["sight"]) == (Sight.HEALTHY, Sight.HEALTHY)
     assert second["mails"] == first["mails"] > 0
-    with Redis(port=played.stack.ports.redis) as redis:
+    with played.stack.redis() as redis:
         assert redis.zscore(keys.watch_mails_arrived(), MAILBOX) is not None
 
 
@@ -91,7 +85,7 @@ def test_a_break_that_only_the_mail_sees(played):
     assert seen["station"] == "connect"
     assert seen["late"] == 0
     played.people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
-    with Redis(port=played.stack.ports.redis) as redis:
+    with played.stack.redis() as redis:
         watch = WatchedChannels.of(played.stack, redis)
         watch.wait(lambda: watch.channels.load(MAILBOX))
         watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
@@ -124,10 +118,10 @@ def test_no_two_processes_send_one_in_the_same_hour(played):
     assert len({mail["message_id"] for mail in mails if _is_for(mail, box)}) == 1
 
 
-def _is_for(mail: Json, box: str) -> bool:
+def _is_for(mail, box):
     """Return whether a mail is the watch's test mail to this mailbox, and not a copy of it."""
     return mail["recipient"] == box and MARK in mail["subject"]
 
 
-def _broken(seen: Json) -> Json | None:
+def _broken(seen):
     return seen if seen["sight"] == Sight.BROKEN else None

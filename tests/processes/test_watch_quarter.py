@@ -1,16 +1,14 @@
 """Days of the watch in virtual time, with the real rounds, incidents, cards and stores."""
 
-from __future__ import annotations
-
 import pytest
 from redis import Redis
 
-from bench.watch_judge import Judged, judge
-from bench.watch_quarter import Quarter, simulate
+from bench.watch_judge import judge
+from bench.watch_quarter import simulate
 
 
 @pytest.fixture(scope="module")
-def played(redis_url) -> tuple[Quarter, Judged]:
+def played(redis_url):
     """Three simulated days with 20 channels in 2 tenants, on a Redis that is empty before."""
     with Redis.from_url(redis_url) as redis:
         redis.flushall()

@@ -1,22 +1,17 @@
 """Web process: its answers, its end, its patience with stalled clients, and its WSGI object."""
 
-from __future__ import annotations
-
 import http.client
 import select
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from practice import ports
 from tests.fixtures.redis_servers import listens
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.waiting import LIMIT_S, ran, until
 from tests.processes.conftest import ENV
 
 SERVER = """
@@ -44,16 +39,11 @@ serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1"
 
 
 @pytest.fixture
-def server(redis_url, free_port, tmp_path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(spawn, redis_url, free_port, tmp_path):
     """Real web process that listens, and its port."""
-    script = tmp_path / "server.py"
-    script.write_text(SERVER)
-    command = [sys.executable, str(script), redis_url, str(free_port), str(tmp_path / "began")]
-    process = subprocess.Popen(command, env={"PYTHONPATH": str(Path.cwd())})  # noqa: S603  our own
+    process = spawn("-c", SERVER, redis_url, free_port, tmp_path / "began", env=ENV)
     until(lambda: listens(free_port), "the web process")
-    yield process, free_port
-    process.kill()
-    process.wait()
+    return process, free_port
 
 
 def test_the_server_does_not_say_what_it_is(server):
@@ -170,23 +160,15 @@ for pid in children:
 
 
 @pytest.fixture
-def forks(redis_url, tmp_path, free_ports) -> Iterator[tuple[int, int]]:
+def forks(spawn, redis_url, tmp_path, free_port):
     """Ports of two forks of a process that has loaded the application and asked Redis."""
-    line = [sys.executable, "-c", PREFORK, *map(str, free_ports)]
-    server = subprocess.Popen(line, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)  # noqa: S603
-    until(lambda: all(status(port, "/healthz") == 200 for port in free_ports), "both forks")
-    yield free_ports
-    server.terminate()
-    server.wait(LIMIT_S)
+    both = free_port, ports.free_port()
+    spawn("-c", PREFORK, *both, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)
+    until(lambda: all(status(port, "/healthz") == 200 for port in both), "both forks")
+    return both
 
 
-@pytest.fixture
-def free_ports(free_port) -> tuple[int, int]:
-    """Return two free ports."""
-    return free_port, ports.free_port()
-
-
-def status(port: int, path: str) -> int:
+def status(port, path):
     """Return the status of an answer, or 0 without an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     try:
@@ -211,14 +193,8 @@ def test_bad_settings_end_the_server():
 
     On this code gunicorn ends, too.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", "from bot.web.wsgi import app"],
-        env=ENV | {"PUBLIC_URL": ""},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    line = (sys.executable, "-c", "from bot.web.wsgi import app")
+    done = ran(*line, env=ENV | {"PUBLIC_URL": ""})
     assert (done.returncode, done.stderr.splitlines()) == (
         3,
         [

@@ -1,19 +1,15 @@
 """Real worker: what it takes, when it ends, what its check says, and the lines of its log."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from redis import Redis
 from rq import Worker
 from rq.job import Job
 
@@ -28,11 +24,10 @@ from jobs.storage.counters import EVENTS_HANDLED, read
 from practice.processes import session
 from tests.fixtures.site import create_app
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import running
-from tests.processes.test_start_sentences import run
+from tests.processes.conftest import run, running
 
 
-def a_while_ago() -> str:
+def a_while_ago():
     """Return a time so long ago that Webex would show its events by now."""
     return (now() - handler.API_LAG).isoformat()
 
@@ -109,13 +104,10 @@ def test_who_takes_what():
     assert MORE == (NAME, RUNS, CARDS)
 
 
-def test_a_job_is_told_of_sigterm(redis, settings, tmp_path):
+def test_a_job_is_told_of_sigterm(spawn, redis, settings, tmp_path):
     """A job learns of SIGTERM at once and ends by itself, long before it would be killed."""
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
-    worker = subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-c", PROBING, settings.redis_url, str(tmp_path)],
-        stderr=subprocess.DEVNULL,
-    )
+    worker = spawn("-c", PROBING, settings.redis_url, tmp_path)
     job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
     until((tmp_path / "began").exists)
     worker.terminate()
@@ -147,12 +139,10 @@ sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 """
 
 
-def test_a_worker_waits_for_redis(free_port):
+def test_a_worker_waits_for_redis(spawn, free_port):
     """A worker that starts before Redis waits for it and then connects."""
-    server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
+    spawn("-c", LATE.format(port=free_port))
     assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
-    server.terminate()
-    server.wait()
 
 
 LATE = """
@@ -173,7 +163,7 @@ def test_the_check_follows_the_worker(redis, redis_url, tmp_path):
     Before the worker's start and after its end, the check exits with 1.
     """
 
-    def checked() -> tuple[int, str]:
+    def checked():
         code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
         return code, done.stdout
 
@@ -226,7 +216,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines(worker, redis, webex_script, tmp_path) -> Lines:
+def lines(worker, redis, webex_script, tmp_path):
     """Return a function that returns the lines so far of a real worker's log.
 
     The worker's webhooks are in order.
@@ -237,7 +227,7 @@ def lines(worker, redis, webex_script, tmp_path) -> Lines:
     return lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
-def beats(redis: Redis) -> dict[str, str]:
+def beats(redis):
     """Return the last sign of life of each RQ worker, which comes with every round of waiting."""
     return {each.name: str(each.last_heartbeat) for each in Worker.all(connection=redis)}
 

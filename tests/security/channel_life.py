@@ -1,7 +1,5 @@
 """Life of a channel under the worst conditions, with records of everything that was seen in it."""
 
-from __future__ import annotations
-
 import base64
 import re
 import signal

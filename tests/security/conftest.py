@@ -1,8 +1,6 @@
 """One stack per module, people who should get nothing, and presses that no card offers."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,12 +44,8 @@ class Presses:
             self.submit(who, card, inputs)
         new: Callable[[], list[Json]] = lambda: [  # noqa: E731  asked again and again
             each
-            for each in self.people.messages.values()
-            if each["roomId"] == card["roomId"]
-            and each["parentId"]
-            and each["from"].endswith("@webex.bot")
-            and each["edits"] == 0
-            and each["change"] > before
+            for each in self.people.posted(before)
+            if each["roomId"] == card["roomId"] and each["parentId"] and each["edits"] == 0
         ]
         self.people.until(f"{len(sent)} answers", lambda: len(new()) >= len(sent), ANSWERS_S)
         return [words(each) for each in new()]
@@ -62,21 +56,15 @@ class Presses:
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings of the product that answer every refusal, so that each attempt can be seen."""
-    return {"REFUSALS_PER_HOUR": "1000"}
-
-
-@pytest.fixture(scope="module")
-def presses(stack, people) -> Iterator[Presses]:
+def presses(stack, people):
     """Sender of inputs for cards that no button sends."""
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     yield Presses(people, redis)
     redis.close()
 
 
 @pytest.fixture(scope="module")
-def new_walk(people) -> Iterator[Callable[..., Walk]]:
+def new_walk(people):
     """Return a function that starts walks in a tenant in its initial state.
 
     Each walk has a space of its own, if no room is given.
@@ -91,15 +79,15 @@ def new_walk(people) -> Iterator[Callable[..., Walk]]:
 
 
 @pytest.fixture(scope="module")
-def writer(stack) -> Iterator[Writer]:
+def writer(stack):
     """Intruder with access to the stack's Redis."""
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     yield Writer(stack, redis)
     redis.close()
 
 
 @pytest.fixture
-def planned(people, new_walk) -> Iterator[tuple[Walk, str, str]]:
+def planned(people, new_walk):
     """Walk whose run waits for both approvals, with the ids of run and plan.
 
     The walk is canceled at the end.

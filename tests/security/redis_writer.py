@@ -1,9 +1,6 @@
 """Intruder who can read and write Redis, and does not have ENCRYPTION_KEYS."""
 
-from __future__ import annotations
-
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +12,8 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.client import actions
 from practice.conversation import Walk, words
-from practice.environment import ROOT
 from practice.stack import Stack
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.stacks import operator
 
 FOREIGN = "was not made by this bot. Nothing more is done"
 OLDER = "has set the run back to an older state. Nothing more is done"
@@ -52,15 +48,7 @@ class Writer:
 
     def command(self, *name: str) -> subprocess.CompletedProcess[str]:
         """Run one of the operator's commands."""
-        return subprocess.run(  # noqa: S603  our own
-            [sys.executable, "-m", "bot", *name],
-            env=self.stack.processes["worker"].env,
-            cwd=ROOT,
-            timeout=LIMIT_S,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return operator(self.stack, *name)
 
 
 def run_of(card: Json) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """Items of the checklist in checklist.toml, each with its tests."""
 
-from __future__ import annotations
-
 import ast
 import tomllib
 from functools import cache
@@ -17,7 +15,7 @@ ITEMS = {
 
 
 @cache
-def defined_in(path: str) -> set[str]:
+def defined_in(path):
     """Return the names of the tests in a file, or an empty set if the file does not exist."""
     file = TESTS / path
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else ()

@@ -1,14 +1,10 @@
 """Every verb that a card can send, sent by the wrong people, late, twice, and with odd inputs.
 
 The verbs come from the registry. A new verb must be added to an audience in
-``tests/security/verbs.py``, or the first test fails.
+``tests/security/verbs.toml``, or the first test fails.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -32,12 +28,12 @@ from tests.security.verbs import (
 )
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
-
-Json = dict[str, Any]
+STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
+"""Every refusal is answered, so that each attempt can be seen."""
 
 
 @pytest.fixture(scope="module")
-def planned(people, new_walk) -> tuple[Walk, Json]:
+def planned(people, new_walk):
     """Walk whose run waits for its approvals, also for the whole tenant's, and its plan card."""
     walk = new_walk("service@contoso.com")
     fresh(people, dehydrated=True)
@@ -45,7 +41,7 @@ def planned(people, new_walk) -> tuple[Walk, Json]:
 
 
 @pytest.fixture(scope="module")
-def right(planned) -> Json:
+def right(planned):
     """Inputs that the buttons of the plan card really send."""
     walk, card = planned
     data = next(
@@ -72,16 +68,14 @@ class Twice(People):
 
     pressed: set[str] = frozenset()
 
-    def press(
-        self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any
-    ) -> Json:
+    def press(self, who, message, do="", inputs=None, **more):
         """Press the same version of the card twice at once."""
         self.pressed = self.pressed | {do}
         for _ in range(2):
             pressed = super().press(who, message, do, inputs, version=message["edits"], **more)
         return pressed
 
-    def offered(self, run: str) -> set[str]:
+    def offered(self, run):
         """Return the verbs of every version of every card of a run."""
         cards = [
             {"card": each["card"]}
@@ -99,13 +93,13 @@ class Twice(People):
         }
 
 
-def told(answers_seen: list[str], key: str) -> list[str]:
+def told(answers_seen, key):
     """Return the answers that do not contain this refusal."""
     return [each for each in answers_seen if text(f"refused.{key}") not in each]
 
 
 def test_every_verb_has_its_audience():
-    """Every verb has exactly one audience in ``tests/security/verbs.py``."""
+    """Every verb has exactly one audience in ``tests/security/verbs.toml``."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
     assert bot_actions().keys() - audiences.keys() == set()
     assert audiences.keys() - bot_actions().keys() == set()
@@ -216,7 +210,7 @@ def test_strange_inputs(presses, planned, right, kind):
 
 
 @pytest.fixture
-def twice(stack, new_walk) -> Iterator[Callable[[str], Walk]]:
+def twice(stack, new_walk):
     """Return a function that starts walks of people who press twice.
 
     The tenant needs the tenant-wide change. The walks are canceled at the end. The bot forgets the
@@ -224,7 +218,7 @@ def twice(stack, new_walk) -> Iterator[Callable[[str], Walk]]:
     """
     people, made = Twice(stack.cloud_url, stack.ca_path), list[Walk]()
 
-    def make(mailbox: str) -> Walk:
+    def make(mailbox):
         fresh(people, dehydrated=True)
         forget(stack, mailbox)
         made.append(Walk(people, mailbox, new_walk(mailbox).room))
@@ -241,13 +235,13 @@ LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
 """Verbs that a setup with a working channel does not press. The other test presses them."""
 
 
-def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
+def history(presses, card):
     """Return the id of a card's run, and all events of that run."""
     run = next(each["data"]["run"] for each in actions(card) if each.get("data", {}).get("run"))
     return run, [codec.load(raw, Event) for raw in presses.redis.lrange(f"run:{run}:events", 0, -1)]
 
 
-def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
+def repeated(events):
     """Return the decisions, changes and ends that are recorded more than once."""
     decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
     told = Counter(
@@ -296,7 +290,7 @@ def test_every_button_twice(twice, presses):
     assert repeated(events) == {(Kind.CHANGED, "client_secret"): 2}
     assert people.offered(run) - people.pressed == LEFT_TO_THE_OTHER
     (app,) = apps(people)
-    assert (len(app["passwordCredentials"]), len(walk._tasks())) == (2, 1)  # noqa: SLF001  what the agent got
+    assert (len(app["passwordCredentials"]), len(walk.tasks())) == (2, 1)
     assert Counter(write for write in walk.writes() if write.startswith(MAKES)) == {
         "graph.create_application": 1,
         "graph.create_service_principal": 1,

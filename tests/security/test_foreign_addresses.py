@@ -3,14 +3,9 @@
 The tests go through the real processes.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from jobs.clock import now
@@ -20,44 +15,34 @@ from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
 from practice.client import actions, does
-from practice.conversation import Walk, words
+from practice.conversation import words
 
 APPROVER = "admin@contoso.com"
 EVIL = "a.imiconnect.io.evil.example"
 CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
 CYRILLIC_O = "\u043e"
-Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Environment with an approver who is not the requester."""
-    return {"APPROVERS": APPROVER}
+STACK = {"env": {"APPROVERS": APPROVER}}
+"""Approver who is not the requester."""
 
 
 @pytest.fixture
-def redis(stack) -> Iterator[Redis]:
+def redis(presses):
     """Connection to the bot's own Redis."""
-    client = Redis(port=stack.ports.redis)
-    yield client
-    client.close()
+    return presses.redis
 
 
-def data_of(card: Json, do: str) -> Json:
+def data_of(card, do):
     """Return the data that a card's button with this verb sends."""
-    found: Json = next(
-        each["data"] for each in actions(card) if each.get("data", {}).get("do") == do
-    )
-    return found
+    return next(each["data"] for each in actions(card) if each.get("data", {}).get("do") == do)
 
 
-def approvals(redis: Redis) -> list[Json]:
+def approvals(redis):
     """Return the data of every approval in the audit trail."""
     lines = [read(line) for line in redis.lrange(keys.audit_entries(), 0, -1)]
     return [entry["data"] for entry in lines if entry["what"] == "approved"]
 
 
-def started(walk: Walk, **more: str) -> Json:
+def started(walk, **more):
     """Play from the command to the sign-in, and return the plan card.
 
     The plan waits for somebody to confirm its hosts.

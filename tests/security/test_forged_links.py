@@ -4,49 +4,34 @@ The attacker gets no secret and runs no code. The real web and worker processes 
 secret of a run waits to be shown.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
-from rq.job import Job
 
 from bot.cards.presenters.card_state import slot_of
 from bot.links import LIFE
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from jobs.storage import codec
 from practice.client import links
-from practice.conversation import Walk, fresh, words
-from practice.stack import Stack
+from practice.conversation import fresh, words
 from tests.fixtures.serving import Quiet, Server, serving
 from tests.security.channel_life import SHAPES
-from tests.security.redis_writer import Writer, run_of
+from tests.security.redis_writer import run_of
 
 GUESS = "a-token-of-the-intruder"
 DIGEST = hashlib.sha256(GUESS.encode()).hexdigest()
 QUEUES = (NAME, RUNS, CARDS)
-Json = dict[str, Any]
+STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
+"""Every refusal is answered, so that each attempt can be seen."""
 
 
 @pytest.fixture(scope="module")
-def writer(stack) -> Iterator[Writer]:
-    """Intruder with access to the stack's Redis."""
-    redis = Redis(port=stack.ports.redis)
-    yield Writer(stack, redis)
-    redis.close()
-
-
-@pytest.fixture(scope="module")
-def waiting(people, new_walk) -> tuple[Walk, Json, str]:
+def waiting(people, new_walk):
     """Walk whose client secret waits to be shown, the card with the link, and the run's id."""
     fresh(people)
     walk = new_walk()
@@ -57,7 +42,7 @@ def waiting(people, new_walk) -> tuple[Walk, Json, str]:
     return walk, card, run_of(card)[0]
 
 
-def asked(stack: Stack, kind: str) -> list[httpx.Response]:
+def asked(stack, kind):
     """Return the answers to everything that a browser can ask of the intruder's link."""
     url = f"{stack.public_url}/{kind}/{GUESS}"
     return [
@@ -66,7 +51,7 @@ def asked(stack: Stack, kind: str) -> list[httpx.Response]:
     ]
 
 
-def planted(writer: Writer, how: str, kind: str, run: str) -> None:
+def planted(writer, how, kind, run):
     """Write a link with the intruder's token into Redis, in the given way."""
     redis, own = (
         writer.redis,
@@ -152,30 +137,29 @@ def test_a_card_that_is_said_to_be_in_another_space(people, writer, waiting, new
 class Payload:
     """Object whose pickle runs a command when it is read."""
 
-    def __init__(self, trace: Path) -> None:
+    def __init__(self, trace) -> None:
         self.trace = trace
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> object:
         return (Path.touch, (self.trace,))
 
 
 @pytest.fixture
-def listener() -> Iterator[tuple[str, list[str]]]:
+def listener():
     """Address of a web server of the intruder, and the list of the requests that it got."""
     seen: list[str] = []
 
-    class Seen(Quiet, BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Seen(Quiet):
+        def do_GET(self):  # noqa: N802  http.server's name
             seen.append(self.path)
-            self.send_response(200)
-            self.end_headers()
+            self.reply(200, {}, b"")
 
     server = Server(Seen)
     with serving(server):
         yield f"{server.base}/", seen
 
 
-def job(redis: Redis, name: str, function: str, *arguments: str) -> Job:
+def job(redis, name, function, *arguments):
     """Put a job into a queue, as RQ writes it."""
     return make_queue(redis, name).enqueue_call(function, args=arguments, failure_ttl=600)
 

@@ -3,13 +3,9 @@
 No forged event counts, and everything shows. The real web and worker processes run.
 """
 
-from __future__ import annotations
-
 import time
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from bot.processes.worker import TRAIL_S
 from jobs.clock import now
@@ -25,14 +21,14 @@ from tests.security.redis_writer import FOREIGN, OLDER, run_of, stopped
 
 COLLEAGUE = "colleague@contoso.com"
 EVIL = "copies@evil.example"
-Json = dict[str, Any]
+STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
+"""Every refusal is answered, so that each attempt can be seen."""
 
 
-def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
+def forwards_elsewhere(run, redis):
     """Return the run's history with another forwarding address in it."""
     lines = redis.lrange(f"run:{run}:events", 0, -1)
     known = codec.load(lines[1], Event).channel
-    assert known is not None
     address = known.forwarding_address.encode()
     return [line.replace(address, EVIL.encode()) for line in lines]
 
@@ -272,11 +268,7 @@ def test_an_older_state_of_a_run(planned, writer):
         place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
     )
     walk.type(f"/cancel {walk.mailbox}")
-    walk.people.look()
-    walk.since = walk.people.change
-    walk.type(f"/undo {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.approve(walk.planned("/undo"))
     walk.saying("is disconnected", 90)
     assert f"run:{run}:events" not in writer.command("doctor").stdout
     tenant, made = walk.people.tenant(), walk.writes()

@@ -3,27 +3,21 @@
 The tests go through the real processes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
 import re
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from practice.client import links
 from practice.conversation import words
-from practice.stack import Stack
 from practice.webex.world import CONTOSO
 from tests.fixtures.bot_pages import press_button
 
@@ -34,17 +28,12 @@ EVENT = {
     "data": {"id": "m-1", "roomId": "r-1", "personId": "p-1"},
 }
 JSON = {"Content-Type": "application/json"}
-Json = dict[str, Any]
+STACK = {"env": {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}}
+"""One organization, and an approver who is not the requester."""
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Environment with one organization and an approver who is not the requester."""
-    return {"APPROVERS": APPROVER, "ALLOWED_ORG_IDS": CONTOSO}
-
-
-@pytest.fixture(scope="module")
-def hook(stack) -> Callable[..., httpx.Response]:
+def hook(stack):
     """Return a function that sends a body to the webhook, signed with ``key``.
 
     ``headers`` may replace the signature.
@@ -54,9 +43,7 @@ def hook(stack) -> Callable[..., httpx.Response]:
         stack.processes["web"].env["WEBEX_WEBHOOK_SECRET"],
     )
 
-    def send(
-        body: bytes, headers: Json | None = None, method: str = "POST", key: str = secret
-    ) -> httpx.Response:
+    def send(body, headers=None, method="POST", key=secret):
         signature = {"X-Spark-Signature": hmac.new(key.encode(), body, hashlib.sha1).hexdigest()}
         return httpx.request(
             method,
@@ -148,9 +135,9 @@ def test_an_event_that_comes_fifty_times(people, new_walk, hook):
     assert (codes, sum(each["parentId"] == root for each in people.messages.values())) == ({200}, 1)
 
 
-def seconds_left(stack: Stack, states: list[str]) -> list[int]:
+def seconds_left(stack, states):
     """Return the seconds for which the bot still keeps each sign-in flow."""
-    with Redis(port=stack.ports.redis) as redis:
+    with stack.redis() as redis:
         return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
 
 
@@ -188,13 +175,13 @@ def test_a_link_that_travels(stack, people, new_walk):
     assert people.open_link(APPROVER, url).status == 410
 
 
-def _state(browser: httpx.Client, url: str) -> str:
+def _state(browser, url):
     """Press the button of the page in this browser, and return the state that Microsoft gets."""
     _, gone = press_button(browser, url)
     return dict(parse_qsl(urlsplit(gone.headers["Location"]).query))["state"]
 
 
-def _denied(stack: Stack, state: str, browser: httpx.Client | None = None) -> int:
+def _denied(stack, state, browser=None):
     query = {"state": state, "error": "access_denied", "error_description": "AADSTS65004: declined"}
     ask = browser.get if browser else partial(httpx.get, trust_env=False)
     return ask(f"{stack.public_url}/microsoft/callback", params=query).status_code
@@ -222,11 +209,11 @@ def test_two_persons_and_once_more_at_the_moment_itself(stack, people, presses, 
     assert len(walk.writes()) > 3
 
 
-def _runs(card: Json) -> set[str]:
+def _runs(card):
     return set(re.findall(r"'run': '(\w{6})'", str(card["card"])))
 
 
-def _plan(card: Json) -> str:
+def _plan(card):
     return str(re.findall(r"'plan': '([^']+)'", str(card["card"]))[0])
 
 

@@ -3,23 +3,18 @@
 The examples are the same in every run. Use `--hypothesis-seed` and more examples to search further.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
 import stamina
 from aiosmtplib import SMTPResponse
 from cryptography.fernet import Fernet
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from bot.chat.parsing import nearest, parse_command
@@ -65,7 +60,7 @@ TEXT = st.text(max_size=300) | st.just(HOSTILE)
 
 
 @pytest.fixture
-def services(redis) -> Services:
+def services(redis):
     """Services of the bot's conversation, with clouds at addresses at which nobody listens."""
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings(
@@ -89,7 +84,7 @@ def services(redis) -> Services:
 
 
 @pytest.fixture
-def browser(services) -> FlaskClient:
+def browser(services):
     """HTTP client at the webhook and the pages of the bot."""
     app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages])
     app.config["SERVICES"] = services
@@ -97,7 +92,7 @@ def browser(services) -> FlaskClient:
 
 
 @pytest.fixture
-def hasty() -> Iterator[None]:
+def hasty():
     """Let each call have one try, without a pause."""
     with stamina.set_testing(True, attempts=1):
         yield
@@ -255,10 +250,10 @@ def test_mentions(text, markup):
 def test_exchange_bodies(hasty, services, status, body):
     """Any answer of Exchange becomes rows or a CloudError, and never another error."""
 
-    async def token() -> str:
+    async def token():
         return "token"
 
-    async def asked() -> None:
+    async def asked():
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
         async with async_client(services.settings, transport) as http:
             rows = await InvokeCommand(
@@ -284,11 +279,11 @@ def test_answers_of_the_sign_in(answer):
         assert read_consent_answer({str(name): str(value) for name, value in said.items()})
 
 
-def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
+def _smtp(probe, words):
     """Return the result of a probe at a server that sends these words and hangs up."""
 
-    async def serve() -> SmtpProbe:
-        async def ctx(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve():
+        async def ctx(reader, writer):
             writer.write(words)
             writer.close()
 

@@ -5,31 +5,23 @@ page, the rehearsal, a check, a fix and the file for TAC, with logs at DEBUG. Th
 finished run are pressed again.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import time
 import zlib
-from collections.abc import Callable
 from itertools import chain
-from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
-from practice.client import People, actions
+from practice.client import actions
 from practice.conversation import apps, words
-from practice.stack import Stack
 from tests.fixtures.stacks import tac_file
 from tests.security.channel_life import (
     PLANTED,
     SHAPES,
     CrowdedWalk,
-    Json,
     Life,
     check_and_fix,
     found_in,
@@ -48,16 +40,12 @@ CONTRACT = (
 )
 """Secrets that only the environment may hold, by contract (checklist.toml S1)."""
 ASKED = {"openid", "profile", "offline_access"}
+STACK = {"env": {"LOG_LEVEL": "DEBUG"}}
+"""Settings with which everything that can be logged is logged."""
 
 
 @pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings with which everything that can be logged is logged."""
-    return {"LOG_LEVEL": "DEBUG"}
-
-
-@pytest.fixture(scope="module")
-def life(stack, people) -> Life:
+def life(stack, people):
     """Lead the whole life of a channel once."""
     walk = CrowdedWalk(people, "support@contoso.com", "Contact center")
     walk.life = lived = Life(walk)
@@ -71,7 +59,7 @@ def life(stack, people) -> Life:
 
 
 @pytest.fixture(scope="module")
-def haystacks(stack, people, life) -> dict[str, bytes]:
+def haystacks(stack, people, life):
     """Contents of every place that may hold no secret, by name.
 
     The places are Redis and its files, logs, every version of everything posted in Webex, and the
@@ -79,7 +67,7 @@ def haystacks(stack, people, life) -> dict[str, bytes]:
     """
     people.look()
     time.sleep(1.1)  # Redis writes its file once a second
-    redis = Redis(port=stack.ports.redis)
+    redis = stack.redis()
     found = {
         f"log of {name}": (stack.folder / f"{name}.log").read_bytes()
         for name in ("web", "worker", "redis")
@@ -92,7 +80,7 @@ def haystacks(stack, people, life) -> dict[str, bytes]:
         if path.is_file() and path.suffix in {".aof", ".rdb", ".manifest"}
     )
     found |= {f"file {path.name}": inflated(path.read_bytes()) for path in files}
-    found["webex"] = repr(posted(people)).encode()
+    found["webex"] = repr(people.posted()).encode()
     return found | {f"bundle {name}": content for name, content in life.bundle.items()}
 
 
@@ -119,7 +107,7 @@ def test_the_search_finds_what_is_there():
     assert {name for name, _ in found_in(places, [secret])} == places.keys() - {"nothing"}
 
 
-def settings_of(stack: Stack) -> list[str]:
+def settings_of(stack):
     """Return the secret values in the worker's environment."""
     env = stack.processes["worker"].env
     return [value for name in CONTRACT for value in env[name].split(",")]
@@ -162,7 +150,7 @@ def test_processes_show_only_the_contract(stack, people, life):
     assert found_in({"environs": b"\n".join(life.environs)}, issued) == []
 
 
-def shows_a_secret(page: httpx.Response) -> bool:
+def shows_a_secret(page):
     """Return whether a page holds text in the form of a secret."""
     return SHAPES.search(page.text) is not None
 
@@ -179,7 +167,7 @@ def test_of_fifty_readers_one_wins(life):
     assert {each.status_code for each in life.readers if each not in winners} == {410}
 
 
-def is_safe(way: Json) -> bool:
+def is_safe(way):
     """Return whether an authorization request has the code flow, PKCE, 256 bits and named scopes."""
     bits = len(way["code_challenge"]) == 43 <= min(len(way["nonce"]), len(way["state"]))
     flow = (way["response_type"], way["code_challenge_method"]) == ("code", "S256")
@@ -242,14 +230,14 @@ def test_pressed_three_times_and_killed(people, life):
     assert len(kinds) == 2, kinds
 
 
-def old_buttons(people: People) -> dict[tuple[str, str], tuple[Json, Json]]:
+def old_buttons(people):
     """Return every button of a run by verb and room: its message, and the data that it sends.
 
     The buttons are those of every version of every card of the bot.
     """
     return {
         (data["do"], message["room"]): (message, data)
-        for message in posted(people)
+        for message in people.posted()
         if message["card"]
         for version in message["history"]
         for data in (action.get("data") for action in actions({"card": version["card"]}))
@@ -257,12 +245,7 @@ def old_buttons(people: People) -> dict[tuple[str, str], tuple[Json, Json]]:
     }
 
 
-def posted(people: People) -> list[Json]:
-    """Return everything that the bot has posted."""
-    return [each for each in people.messages.values() if each["from"].endswith("@webex.bot")]
-
-
-def belongs_to_a_run(data: Any) -> bool:
+def belongs_to_a_run(data):
     """Return whether a button with this data acts on a run that goes on.
 
     A finding is accepted on the card of a check, which has ended.
@@ -271,7 +254,7 @@ def belongs_to_a_run(data: Any) -> bool:
     return isinstance(data, dict) and bool(data.get("run")) and data["do"] not in verbs
 
 
-def reader_of(message: Json, requester: str) -> str:
+def reader_of(message, requester):
     """Return the person who presses a card: the requester, or the person of a 1:1 room."""
     if message["roomType"] == "group":
         return requester
@@ -294,16 +277,13 @@ def test_every_button_of_a_run_that_is_over(people, life):
         "rehearse",
         "agent_has_it",
     }
-    people.look()
-    before, writes = people.change, walk.writes()
+    before, writes = people.now(), walk.writes()
     for message, data in old.values():
         who = reader_of(message, walk.requester)
         people.control(
             "POST", "webex/submit", {"as": who, "message_id": message["id"], "inputs": data}
         )
-    new: Callable[[], list[Json]] = lambda: [  # noqa: E731  called again and again
-        each for each in posted(people) if each["change"] > before
-    ]
-    people.until(f"{len(old)} answers", lambda: len(new()) >= len(old), 40)
-    assert [words(each) for each in new() if text("refused.over") not in words(each)] == []
+    people.until(f"{len(old)} answers", lambda: len(people.posted(before)) >= len(old), 40)
+    told = [words(each) for each in people.posted(before)]
+    assert [each for each in told if text("refused.over") not in each] == []
     assert walk.writes() == writes

@@ -4,15 +4,12 @@ The repository holds no secret, no repr shows one, and no request leaves without
 clients.
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import importlib
 import os
 import pkgutil
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -67,7 +64,7 @@ OUTWARD = {
 CLIENTS = {"jobs/clouds/http.py", "bot/processes/worker.py"}
 
 
-def texts() -> Iterator[tuple[str, str]]:
+def texts():
     """Yield the path and content of every text file of the project."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = sorted({*folders} - NOT_OURS)
@@ -77,7 +74,7 @@ def texts() -> Iterator[tuple[str, str]]:
                     yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 
-def product() -> Iterator[tuple[str, ast.AST]]:
+def product():
     """Yield every node of the syntax trees of the product, with the path of its file."""
     for path in files("bot", "jobs", "adaptive_cards"):
         name = str(path.relative_to(ROOT))
@@ -85,7 +82,7 @@ def product() -> Iterator[tuple[str, ast.AST]]:
             yield name, node
 
 
-def calls_of(*functions: str) -> list[tuple[str, str]]:
+def calls_of(*functions):
     """Return the file and the function of each call of one of these functions in the product."""
     last = {each.rpartition(".")[2] for each in functions}
     return [
@@ -112,7 +109,7 @@ def test_the_scanner_finds_what_it_is_for():
     assert scanned("client_secret = os.environ['X']; sha256:" + "a1" * 32) == []
 
 
-def scanned(text: str) -> list[tuple[str, str]]:
+def scanned(text):
     """Return the kind and beginning of each secret in a text, except obviously made-up ones."""
     return [
         (kind, hit[0][:12])

@@ -3,10 +3,7 @@
 The refusal names the setting and the way to make it.
 """
 
-from __future__ import annotations
-
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from bot.settings import settings_problems
 from tests.fixtures.parsed import table
+from tests.fixtures.waiting import ran
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -57,18 +55,9 @@ def test_no_process_starts_without(role):
 
     The process also says how to make secrets and keys.
     """
-    done = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-m", "bot", role],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "PUBLIC_URL": "http://bot.example.com",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    env |= {"PUBLIC_URL": "http://bot.example.com"}
+    done = ran(sys.executable, "-m", "bot", role, env=env)
     named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
     assert "secrets.token_urlsafe(32)" in done.stderr
@@ -84,12 +73,5 @@ def test_no_file_named_test_is_run(loads, said, tmp_path):
     The file would run only if it were imported on purpose.
     """
     (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
-    done = subprocess.run(  # noqa: S603  our own command line
-        [sys.executable, "-c", loads],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = ran(sys.executable, "-c", loads, cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, said)

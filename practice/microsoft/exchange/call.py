@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 3.5.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field

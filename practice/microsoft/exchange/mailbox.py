@@ -1,7 +1,5 @@
 """Cmdlets for mailboxes and users: SMTP AUTH and forwarding (microsoft.md 2.1 and 2.2)."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 2.1, 2.3, 2.4.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from practice.microsoft.exchange import rules

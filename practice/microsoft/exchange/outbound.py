@@ -1,7 +1,5 @@
 """Outbound spam policies and their rules (platforms/microsoft.md 2.3)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final

@@ -4,8 +4,6 @@ The next page is a POST of the same body to ``@odata.nextLink``. This works for 
 alone is refused (both measured in 2026). The cloud keeps no page: it runs the cmdlet again.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 2.6.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from practice.microsoft.exchange.call import (

@@ -3,8 +3,6 @@
 Source: a whole rule of the ExchangeOnlineManagement module, as a public sample report keeps it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 2.5.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Flask blueprint of InvokeCommand, $batch and EXOModuleFile (microsoft.md 3.2 to 3.5)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 

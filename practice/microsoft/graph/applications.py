@@ -1,7 +1,5 @@
 """Applications of Graph: create, upsert by uniqueName, change, delete (microsoft.md 1.1)."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.graph import odata, shapes

@@ -1,7 +1,5 @@
 """Call of Graph: its caller, its permissions, and the shape of answers and errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn

@@ -1,7 +1,5 @@
 """Delegated grants (oauth2PermissionGrants) and app role assignments (microsoft.md 1.5)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Final
 

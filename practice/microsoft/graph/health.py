@@ -3,8 +3,6 @@
 Source: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.graph import odata

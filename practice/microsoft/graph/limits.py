@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 7.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta

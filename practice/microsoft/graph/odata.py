@@ -1,7 +1,5 @@
 """OData query options that are supported: $filter, $select, $top, $count and $skiptoken."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

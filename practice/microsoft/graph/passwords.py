@@ -3,8 +3,6 @@
 The text of a secret is returned only once (platforms/microsoft.md 1.2).
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Users and groups of Graph, with the inbox rules and directory roles of the signed-in person."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.graph import odata

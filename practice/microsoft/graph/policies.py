@@ -3,8 +3,6 @@
 All of them are read-only here.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.graph import limits, odata

@@ -3,8 +3,6 @@
 An app made through Graph gets a service principal only by a call to this resource.
 """
 
-from __future__ import annotations
-
 from itertools import islice
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Properties of an application and a service principal, and the properties that may be written."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 from urllib.parse import urlsplit

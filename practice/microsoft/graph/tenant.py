@@ -1,7 +1,5 @@
 """Organization of Graph, with its domains, sign-in log and directory roles."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft.graph import limits, odata

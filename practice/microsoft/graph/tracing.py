@@ -3,8 +3,6 @@
 The trace needs its own service principal, and rows appear after a delay.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any, Final
 

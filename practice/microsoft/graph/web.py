@@ -3,8 +3,6 @@
 It checks the token and the permissions, and adds the IDs on every response and the error format.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request

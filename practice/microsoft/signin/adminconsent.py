@@ -1,7 +1,5 @@
 """Endpoints of admin consent, the new one and the old one (platforms/microsoft.md 1.6)."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from practice.microsoft import ids

@@ -1,7 +1,5 @@
 """Authorize endpoint of the sign-in: its page, and the result of the choice made on the page."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Client checks at the start of every endpoint: the app, the tenant, and the app's right to ask."""
 
-from __future__ import annotations
-
 import hmac
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Consent: the existing grants, and who may grant (platforms/microsoft.md 1.5 to 1.7)."""
 
-from __future__ import annotations
-
 import base64
 import uuid
 from typing import Any, Final

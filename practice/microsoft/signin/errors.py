@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 5.
 """
 
-from __future__ import annotations
-
 import tomllib
 import uuid
 from datetime import datetime

@@ -4,8 +4,6 @@ Like Microsoft's own pages, they are in the browser's language, but only English
 The descriptions of errors are Microsoft's, in English.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 

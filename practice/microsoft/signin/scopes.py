@@ -1,7 +1,5 @@
 """Scope strings of sign-in requests: permissions on resources, and the scopes of OpenID."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

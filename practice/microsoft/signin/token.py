@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 4.
 """
 
-from __future__ import annotations
-
 import hmac
 from typing import Any, Final
 

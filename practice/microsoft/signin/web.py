@@ -3,8 +3,6 @@
 Its paths are not case-sensitive.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from typing import Any, Final

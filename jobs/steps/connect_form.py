@@ -32,7 +32,7 @@ from jobs.microsoft.sign_in_log import SignInRow, read
 from jobs.model import Evidence, Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import SECRET_SHOWN
-from jobs.steps.mailbox_user import SmtpAuth
+from jobs.steps.mailbox_and_smtp_auth import SmtpAuth
 from jobs.storage.vault import Sealed
 
 AT = "generated_at"

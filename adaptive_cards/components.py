@@ -207,18 +207,8 @@ def row(
     note: el.Element | None = None,
     right: el.Element | None = None,
 ) -> el.Element:
-    """Return a row with glyph, id, title and state.
-
-    The columns on the left have fixed pixel widths, so that rows of separate ColumnSets align.
-    """
-    cells = [
-        glyphs.glyph(mark),
-        el.column("28px", el.sign(name, **el.SUBTLE), spacing="None"),
-        el.column("stretch", title, *([note] if note else []), spacing="Small"),
-    ]
-    if right:
-        cells.append(el.column("auto", right, spacing="Default"))
-    return el.columns(*cells, spacing="Small")
+    items = (title, note) if note else (title,)
+    return glyphs.marked(mark, *items, name=name, width="28px", right=right)
 
 
 def beside(label: str, value: el.Element, width: str, spacing: str = "Small") -> el.Element:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import compress
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks import discovering, more_access, remedies
-from jobs.checks.changers import SetBack, set_back
-from jobs.checks.check import findings_of, gaps, steps_of
+from jobs.checks import discovering, remedies
+from jobs.checks.check import findings_of, gaps, may_be_granted, may_sign_in, steps_of
 from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now, parse
 from jobs.engine.step import Step
@@ -20,6 +18,8 @@ from jobs.model import (
     ConnectChange,
     Finding,
     Reason,
+    RunKind,
+    Scope,
     Signals,
     State,
     Station,
@@ -44,7 +44,6 @@ OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
 Link = Callable[[str], str]
-PAGES = ("signin", "access")  # where somebody signs in, or lets the bot read by itself
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
 EXPLAINED = {
@@ -95,6 +94,21 @@ class Suspect(NamedTuple):
 
     change: ConnectChange
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBack:
+    """Value of a step that the bot's newest change has set, and that is wrong again.
+
+    ``baselines`` ask for the other value; they are given from the second time on, because then a
+    tool probably keeps them.
+    """
+
+    step: str
+    run: str
+    at: datetime
+    after: Text
+    baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,18 +215,21 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
 
     ``watched`` is how often the channel is watched, or empty.
     """
-    steps, found = steps_of(run), _counting(run)
+    steps, found, mailbox = steps_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
-    left, weighed = gaps(steps, found), _weighed(verdict, found)
+    left, weighed = gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
-    known = _set_back(run, store, {name: steps[name] for name in verdict.causes})
+    suspects = verdict.weighed[CHANGES].signals.changes if CHANGES in verdict.possible else ()
+    past = dict[str, SetBack]()
+    if run.checked and not run.brief.discover:
+        past = set_back(store, mailbox, {name: steps[name] for name in verdict.causes})
     channel = _found_channel(run, store, watched)
 
     def line(name: str, explained_by: str = "") -> Line:
         step, each = steps[name], weighed[name]
         # The access that the finding was read with, or else the access that its step needs.
         shown = replace(each, access=each.access or step.diagnosis.access)
-        return Line(step.article_row, Text(f"step.{name}"), shown, explained_by, known.get(name))
+        return Line(step.article_row, Text(f"step.{name}"), shown, explained_by, past.get(name))
 
     def lines(*names: str) -> tuple[Line, ...]:
         return tuple(map(line, names))
@@ -220,7 +237,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
     waiting = filter(lambda name: found[name].cause == Cause.NOBODY_LOGGED_IN, found)
     seen = Reading(
         run=run.id,
-        mailbox=run.channel.mailbox,
+        mailbox=mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         causes=lines(*verdict.causes),
@@ -228,7 +245,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
             line(name, steps[cause].article_row) for name, cause in verdict.symptoms.items()
         ),
         possible=lines(*(name for name in verdict.possible if name != CHANGES)),
-        changes=_suspects(verdict) if CHANGES in verdict.possible else (),
+        changes=tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in suspects),
         warnings=lines(*verdict.warnings, *waiting),
         skipped=lines(*verdict.skipped),
         lines=lines(*filter(weighed.get, steps)),
@@ -239,7 +256,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
         problem=run.problems.get("app_access"),
         damage=damage(run, verdict, found),
         secret_expires=expires,
-        secret_ends=ends if _is_ours(run) else None,
+        secret_ends=ends,
         unread=left.count,
         needs_administrator=left.by_sign_in,
         login=_is_ok(found, "smtp_login"),
@@ -250,20 +267,21 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
 
 
 def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Link) -> Reading:
-    may_sign_in = not run.ended and more_access.may_sign_in(run)
-    whole = not may_sign_in or run.account is not None
-    fix = remedies.fix(run, verdict, whole=whole) if _is_ours(run) else None
-    granted = not fix and more_access.may_be_granted(store.redis, run)
-    if seen.secret_ends and not fix:
+    signs_in = not run.ended and may_sign_in(run)
+    whole = not signs_in or run.account is not None
+    fix = remedies.fix(run, verdict, whole=whole) if seen.is_ours else None
+    granted = not fix and may_be_granted(store.redis, run)
+    ends = seen.secret_ends if seen.is_ours else None
+    if ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
-    urls = {page: link(page) for page in compress(PAGES, (may_sign_in, granted))}
     codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
     return replace(
         seen,
         fix=fix,
-        sign_in_url=urls.get("signin", ""),
-        lacks_role=may_sign_in and whole,
-        grant_url=urls.get("access", ""),
+        sign_in_url=link("signin") if signs_in else "",
+        lacks_role=signs_in and whole,
+        grant_url=link("access") if granted else "",
+        secret_ends=ends,
         proven=proven_at(run, store) if seen.unread else None,
         accepts="" if run.brief.discover else next(filter(None, codes), ""),
     )
@@ -310,19 +328,21 @@ def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
     return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
 
-def _is_ours(run: Run) -> bool:
-    return run.kept or not run.brief.discover
+def set_back(store: RunStore, mailbox: str, steps: Mapping[str, Step]) -> dict[str, SetBack]:
+    """Return which of these wrong steps the bot has set right before.
 
-
-def _set_back(run: Run, store: RunStore, causes: Mapping[str, Step]) -> dict[str, SetBack]:
-    if run.brief.discover or not run.checked:
-        return {}
-    return set_back(store, run.channel.mailbox, causes)
-
-
-def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
-    changes = verdict.weighed[CHANGES].signals.changes
-    return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
+    An object of the app that is wrong again, such as an expired secret, was not set back.
+    """
+    found: dict[str, SetBack] = {}
+    for run in store.runs_of_mailbox(mailbox):
+        for name in steps.keys() & run.changed.keys():
+            made = run.changed[name]
+            if run.kind is RunKind.UNDO or made.done is None or not made.changes:
+                found.pop(name, None)
+            elif made.changes[0].scope is not Scope.APP:
+                again = steps[name].baselines if name in found else ()
+                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
+    return found
 
 
 def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, ...]:
@@ -335,7 +355,9 @@ def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, .
         for name in PROVING
         if _is_ok(found, name)
     ]
-    if proofs and (quiet := quiet_at(run, found)):
+    # all three sources of service status were read, and none of them has an incident
+    if proofs and all(_is_ok(found, name) for name in OUTSIDE):
+        quiet = min(run.found_at[name] for name in OUTSIDE)
         proofs.append(Proof("MS", Text("verdict.no_incident"), quiet))
     return tuple(proofs)
 
@@ -434,12 +456,6 @@ def _refused(found: Found) -> tuple[int, datetime] | None:
 def _missed(signals: Signals) -> tuple[int, datetime] | None:
     since = signals.missed_since or signals.since
     return (signals.missed, since) if signals.missed and since else None
-
-
-def quiet_at(run: Run, found: Found) -> datetime | None:
-    """Return when all three sources of service status were last read without an incident."""
-    quiet = all(_is_ok(found, name) for name in OUTSIDE)
-    return min(run.found_at[name] for name in OUTSIDE) if quiet else None
 
 
 def secret_dates(found: Found) -> tuple[datetime | None, datetime | None]:

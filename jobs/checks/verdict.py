@@ -102,8 +102,6 @@ def has_overdue_mail(finding: Finding) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Findings of a check, and the steps by which they are weighed."""
-
     steps: Steps
     findings: Found
 

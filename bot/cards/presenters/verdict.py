@@ -12,18 +12,8 @@ from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_minutes, day_month, minutes
 from bot import links
-from bot.cards.presenters import card_state as shared, questions, watch
-from bot.cards.presenters.findings import (
-    EXPLAINED,
-    Room,
-    accepting,
-    cause_of,
-    causes,
-    findings,
-    fitting,
-    found,
-    sentence,
-)
+from bot.cards.presenters import card_state as shared, findings, questions, watch
+from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.discovering import open_questions
@@ -51,7 +41,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def view(run: Run, services: Services) -> Reading:
-    """Return what the check says in its space, with the pages that its reader may open."""
     watched = watch.interval_of(run, services) if run.kept else ""
     return read(run, services.store, lambda page: links.link(services, page, run.id).url, watched)
 
@@ -60,7 +49,7 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     # The findings that were not checked appear only after the check ended.
     changed = room.section("verdict.changed", [_change(room, each) for each in view.changes])
     changed += [ui.small_print(Text("verdict.changed_next"))] if changed else []
-    parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
+    parts = [*findings.causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
     if view.looking:
         return parts
     if view.found and view.found.values:
@@ -84,9 +73,10 @@ def _row(room: Room, mark: Mark, line: Line) -> el.Element:
 def _symptoms(view: Reading, room: Room) -> list[el.Element]:
     parts: list[el.Element] = []
     for cause in dict.fromkeys(line.explained_by for line in view.symptoms):
-        rows = [_row(room, EXPLAINED, line) for line in view.symptoms if line.explained_by == cause]
+        theirs = (line for line in view.symptoms if line.explained_by == cause)
+        rows = [_row(room, findings.EXPLAINED, line) for line in theirs]
         title = el.said(Text("verdict.explained", {"row": cause}), **el.BOLD, spacing="Medium")
-        parts += [title, *fitting(rows, room.rows)]
+        parts += [title, *findings.fitting(rows, room.rows)]
     return parts
 
 
@@ -216,14 +206,14 @@ def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element
     rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
-        return [*body, *found(view, room), *rows], []
+        return [*body, *findings.found(view, room), *rows], []
     if not view.lines:
         return [*body, *rows], []
     # A button inside the part that opens counts, too.
     room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
-    fields, accept = accepting(view) if room_left else ([], [])
+    fields, accept = findings.accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
-    return [*body, *rows], [act.show_card(title, [*findings(view, room), *fields], *accept)]
+    return [*body, *rows], [act.show_card(title, [*findings.opened(view, room), *fields], *accept)]
 
 
 def _fix(view: Reading) -> list[el.Element]:

@@ -15,7 +15,6 @@ from bot.cards.presenters import lists
 from bot.chat.context import ChatContext
 from bot.commands import check
 from jobs.checks.assessment import summarize
-from jobs.checks.bulk import mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
@@ -60,7 +59,7 @@ def test_one_round_for_all_channels(anna, known, said):
     check.run(anna, "ALL")
     run = the_round(anna)
     assert run.kind == "bulk_check"
-    assert mailboxes(run) == boxes
+    assert run.brief.mailboxes == boxes
     assert run.requester.email == "anna@example.test"
     assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == [
         "jobs.advance.advance"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobs.checks.changers import name_changers, set_back
+from jobs.checks.check import name_changers
+from jobs.checks.reading import set_back
 from jobs.clock import now
 from jobs.engine.step import StepContext
 from jobs.model import Access, Change, Finding, Scope, State, Text
@@ -37,7 +38,7 @@ TOOL = {"user": None, "app": {"displayName": "CIPP"}}
 
 def named(ctx: StepContext, allowed: set[Access]) -> list[tuple[str, str]]:
     """Return who changed the grant and how, as the check's run has it afterwards."""
-    asyncio.run(name_changers(ctx, STEPS, allowed))
+    asyncio.run(name_changers(ctx, allowed))
     found = ctx.store.load(ctx.run.id).findings["smtp_grant"]
     return [(each.by, each.event) for each in found.signals.changes]
 

@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_cards.locale import SOURCE, Locale, drawn_for
 from adaptive_cards.texts import has_text, keys, own_text, render
-from bot.cards.presenters.audit import words_of
+from bot.cards.presenters.lists import words_of_entry
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
@@ -28,7 +28,7 @@ ASKED = ("administrator", "consent_administrator")
 def told(language: str, what: str, **more: Any) -> str:
     """Return the line of an audit entry in this language."""
     with drawn_for(Locale(language)):
-        return render(words_of(entry(what, About("7Q4K2M", "fix"), **more)))
+        return render(words_of_entry(entry(what, About("7Q4K2M", "fix"), **more)))
 
 
 SPELLED = re.compile(r'(?:record\(ctx, run, |answered\(|_says\(|"question": )"(\w+)"')
@@ -105,7 +105,7 @@ def test_what_a_newer_version_wrote_is_shown_by_its_name(what, more, line):
 
 def test_no_text_asks_for_a_value_that_no_entry_has():
     """No text has a placeholder that no entry fills, which would end ``/audit`` with an error."""
-    values = set(words_of(entry("opened")).values)
+    values = set(words_of_entry(entry("opened")).values)
     texts = {key: own_text(key, SOURCE) for key in keys() if key.startswith("audit.what.")}
     wanted = {key: set(re.findall(r"{(\w+)}", words)) for key, words in texts.items()}
     assert len(wanted) > 30

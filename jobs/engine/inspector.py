@@ -292,8 +292,8 @@ TOKEN_SAVED = "token_saved"  # noqa: S105  the name of a question
 log = structlog.get_logger(__name__)
 
 
-def is_deleted(run: Run, step: str = "application") -> bool:
-    found = run.findings.get(step)
+def is_deleted(run: Run) -> bool:
+    found = run.findings.get("application")
     return found is not None and found.cause in DELETED
 
 

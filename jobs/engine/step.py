@@ -46,7 +46,6 @@ from jobs.model import (
     Turn,
     verbatim,
 )
-from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run import RecordedChange, Run
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
@@ -80,10 +79,6 @@ class StepContext:
         return self.run.channel
 
     @property
-    def channels(self) -> ChannelIndex:
-        return self.store.channels
-
-    @property
     def by_hand(self) -> bool:
         """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
@@ -110,8 +105,6 @@ class StepContext:
 
 
 class _Facts(TypedDict, total=False):
-    """Further parts of a finding."""
-
     cause: str
     evidence: tuple[Evidence, ...]
     facts: dict[str, str]
@@ -463,7 +456,6 @@ def rows_of(package: str) -> dict[str, dict[str, Any]]:
 
 
 def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
-    """Return the steps of a package by name, one for each row of its table."""
     for each in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{each.name}")
     return {name: _KINDS[package, name]() for name in sorted(rows_of(package))}

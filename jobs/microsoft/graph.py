@@ -73,6 +73,7 @@ def rows_of(page: Json) -> list[Json]:
     return rows
 
 
+APPLICATIONS, PRINCIPALS, GRANTS = "applications", "servicePrincipals", "oauth2PermissionGrants"
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 #: Service principal that must exist in the tenant before Graph traces messages (microsoft.md 2.5).
@@ -179,10 +180,17 @@ class Graph:
         call = Call("graph", method, self._url(path), {}, headers or {}, body, repeatable)
         return await self._call(call)
 
-    async def remove(self, path: str) -> None:
-        """Delete an object; a 404 is success, as an earlier answer may have been lost."""
+    async def update(self, kind: str, object_id: str, body: Json) -> None:
+        """Change an object of a collection, such as ``applications``; lists are replaced."""
+        await self.send("PATCH", f"/{kind}/{segment(object_id)}", body)
+
+    async def delete(self, kind: str, object_id: str) -> None:
+        """Delete an object; a 404 is success, as an earlier answer may have been lost.
+
+        An application stays in the recycle bin for 30 days.
+        """
         with suppress(NotFound):
-            await self.send("DELETE", path)
+            await self.send("DELETE", f"/{kind}/{segment(object_id)}")
 
     async def _call(self, call: Call) -> Any:
         if call.method == "GET":
@@ -233,13 +241,6 @@ class Graph:
         written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
         return as_object(written) if written else await self.get(path)
 
-    async def update_application(self, object_id: str, body: Json) -> None:
-        await self.send("PATCH", f"/applications/{segment(object_id)}", body)
-
-    async def delete_application(self, object_id: str) -> None:
-        """Delete an application, which stays in the recycle bin for 30 days."""
-        await self.remove(f"/applications/{segment(object_id)}")
-
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
         """Create a client secret; never retried, because each call creates another one.
 
@@ -284,12 +285,6 @@ class Graph:
             await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True)
         )
 
-    async def update_service_principal(self, sp_id: str, body: Json) -> None:
-        await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
-
-    async def delete_service_principal(self, sp_id: str) -> None:
-        await self.remove(f"/servicePrincipals/{segment(sp_id)}")
-
     async def grants(self, client_sp_id: str) -> list[Json]:
         found = await self.collection(
             "/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"}
@@ -301,26 +296,15 @@ class Graph:
         page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE}, has="value")
         return None if "@odata.nextLink" in page else rows_of(page)
 
-    async def create_grant(
-        self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None
-    ) -> Json:
-        """Grant delegated permissions to one user, or to the tenant if ``principal_id`` is None.
+    async def create_grant(self, client_sp: str, resource_sp: str, scope: str, user: str) -> None:
+        """Grant delegated permissions to one user.
 
         Raises:
-            AlreadyExists: there is such a grant. Merge, then call :meth:`update_grant`.
+            AlreadyExists: there is such a grant. Merge its scopes, then call :meth:`update`.
         """
-        body = {"clientId": client_sp_id, "resourceId": resource_sp_id, "scope": scope}
-        body |= {"consentType": "AllPrincipals"}
-        if principal_id:
-            body |= {"consentType": "Principal", "principalId": principal_id}
-        return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
-
-    async def update_grant(self, grant_id: str, scope: str) -> None:
-        """Replace a grant's scopes; the caller merges them with the present ones first."""
-        await self.send("PATCH", f"/oauth2PermissionGrants/{segment(grant_id)}", {"scope": scope})
-
-    async def delete_grant(self, grant_id: str) -> None:
-        await self.remove(f"/oauth2PermissionGrants/{segment(grant_id)}")
+        body = {"clientId": client_sp, "resourceId": resource_sp, "scope": scope}
+        body |= {"consentType": "Principal", "principalId": user}
+        await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True)
 
     async def app_role_assignments(self, sp_id: str) -> list[Json]:
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")

@@ -108,8 +108,6 @@ def _ids(answer: Mapping[str, Any], description: str) -> RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class MsalResponse:
-    """Response in the form that msal expects."""
-
     status_code: int
     text: str = field(repr=False)
     headers: dict[str, str]

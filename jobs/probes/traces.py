@@ -35,19 +35,10 @@ from jobs.mail import message_trace as flow, watch_mail
 from jobs.mail.message_trace import LOST, MailFlow, Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import (
-    NO_SIGNALS,
-    Access,
-    Finding,
-    Reason,
-    Signals,
-    State,
-    Station,
-    Text,
-    second_of,
-)
+from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Station, Text, second_of
 from jobs.probes.contact_center import BACK, GRACE, came_of, only_app, read_tasks
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
+from jobs.storage import keys
 
 _SHORTEST = 4
 """Fewest characters of a name or reason to search for. Sentences contain shorter ones by chance."""
@@ -110,8 +101,6 @@ MOST_READ = 5
 
 
 class _Traced(Probe):
-    """Probe for the mail flow at one station."""
-
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
@@ -487,9 +476,9 @@ def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     The server is known to send if another channel's test mail has arrived since. If there is no
     other channel, several mails in a row must be missing.
     """
-    redis, mailbox, mail = ctx.store.redis, ctx.channel.mailbox, known[0].mail
-    if watch_mail.others_arrived(redis, mailbox, mail.at):
+    redis, mailbox, at = ctx.store.redis, ctx.channel.mailbox, known[0].mail.at
+    if watch_mail.has_others(redis, keys.watch_mails_arrived(), mailbox, at):
         return True
     missing = [way.fate is Fate.MISSING for way in known[:IN_A_ROW]]
-    alone = not watch_mail.others_sent(redis, mailbox, mail.at - ALONE)
+    alone = not watch_mail.has_others(redis, keys.watch_mails_sent(), mailbox, at - ALONE)
     return alone and len(missing) == IN_A_ROW and all(missing)

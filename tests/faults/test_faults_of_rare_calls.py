@@ -15,7 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.microsoft.graph import GRANTS, MESSAGE_TRACE_APP_ID, PRINCIPALS
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.probes.sign_ins import AuthenticationPolicy
 from practice.mail.trace import Event as Passed, Row
@@ -47,11 +47,11 @@ async def _by_address(ctx: StepContext, _: dict[str, Any]) -> Any:
 
 
 async def _scopes(ctx: StepContext, ids: dict[str, Any]) -> Any:
-    return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
+    return await ctx.graph.update(GRANTS, ids["grant"]["id"], {"scope": ids["grant"]["scope"]})
 
 
 async def _opened(ctx: StepContext, ids: dict[str, Any]) -> Any:
-    return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
+    return await ctx.graph.update(PRINCIPALS, ids["principal"], {"accountEnabled": True})
 
 
 async def _authentication(ctx: StepContext, _: dict[str, Any]) -> Any:

@@ -43,7 +43,6 @@ OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """Steps that report the status that the providers publish about themselves."""
 COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
-Link = Callable[[str], str]
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
 EXPLAINED = {
@@ -152,9 +151,9 @@ class Reading:
     ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
     fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
 
-    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
-    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
-    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    ``may_sign_in`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``may_grant`` is set if an administrator could give the bot its own read
+    access. The card adds the addresses of these pages. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
     changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the
     channel is not known here.
 
@@ -181,8 +180,10 @@ class Reading:
     turn: Turn = Turn.NOBODY
     fix: tuple[str, dict[str, str]] | None = None
     proofs: tuple[Proof, ...] = ()
+    may_sign_in: bool = False
     sign_in_url: str = ""
     lacks_role: bool = False
+    may_grant: bool = False
     grant_url: str = ""
     problem: Problem | None = None
     damage: Lost | None = None
@@ -210,16 +211,12 @@ class Reading:
         return self.found is None or self.found.kept
 
 
-def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = "") -> Reading:
-    """Return what a check says; ``link`` makes the address of a page (signin, access).
-
-    ``watched`` is how often the channel is watched, or empty.
-    """
+def read(run: Run, store: RunStore, watched: str = "") -> Reading:
+    """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
     steps, found, mailbox = steps_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
     left, weighed = gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
-    suspects = verdict.weighed[CHANGES].signals.changes if CHANGES in verdict.possible else ()
     past = dict[str, SetBack]()
     if run.checked and not run.brief.discover:
         past = set_back(store, mailbox, {name: steps[name] for name in verdict.causes})
@@ -245,7 +242,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
             line(name, steps[cause].article_row) for name, cause in verdict.symptoms.items()
         ),
         possible=lines(*(name for name in verdict.possible if name != CHANGES)),
-        changes=tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in suspects),
+        changes=_suspects(verdict),
         warnings=lines(*verdict.warnings, *waiting),
         skipped=lines(*verdict.skipped),
         lines=lines(*filter(weighed.get, steps)),
@@ -263,10 +260,10 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
         silent=run.silent,
         found=channel,
     )
-    return _with_offers(seen, run, store, verdict, link) if run.checked else seen
+    return _with_offers(seen, run, store, verdict) if run.checked else seen
 
 
-def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Link) -> Reading:
+def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> Reading:
     signs_in = not run.ended and may_sign_in(run)
     whole = not signs_in or run.account is not None
     fix = remedies.fix(run, verdict, whole=whole) if seen.is_ours else None
@@ -278,9 +275,9 @@ def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict, lin
     return replace(
         seen,
         fix=fix,
-        sign_in_url=link("signin") if signs_in else "",
+        may_sign_in=signs_in,
         lacks_role=signs_in and whole,
-        grant_url=link("access") if granted else "",
+        may_grant=granted,
         secret_ends=ends,
         proven=proven_at(run, store) if seen.unread else None,
         accepts="" if run.brief.discover else next(filter(None, codes), ""),
@@ -326,6 +323,13 @@ def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
     if lacks := discovering.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
+
+
+def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
+    if CHANGES not in verdict.possible:
+        return ()
+    changes = verdict.weighed[CHANGES].signals.changes
+    return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
 
 
 def set_back(store: RunStore, mailbox: str, steps: Mapping[str, Step]) -> dict[str, SetBack]:

@@ -54,7 +54,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
-    acts = _turn(run) if glyphs.is_person(_turn(run)) and not run.has_begun else ""
+    acts = _persons_turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
@@ -65,6 +65,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
+def _persons_turn(run: Run) -> str:
+    return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
+
+
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     # The result is empty if they can press the button in the place in which the run began.
     approvers, elsewhere = services.bot.approvers, run.origin.direct or run.answer(ABSENT)
@@ -73,6 +77,11 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
 
 def _reachable(run: Run, services: Services) -> tuple[str, ...]:
     return served(services.bot, _approvers(run, services))
+
+
+def _asked(run: Run, services: Services) -> list[str]:
+    slots = {each: shared.slot_of(each) for each in _reachable(run, services)}
+    return [each for each, slot in slots.items() if not shared.was_refused(services, run.id, slot)]
 
 
 def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
@@ -89,8 +98,7 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
     ]
     if next_action(run).turn is not Turn.APPROVER:
         return found
-    slots = {each: shared.slot_of(each) for each in _reachable(run, services)}
-    asked = [each for each, slot in slots.items() if not shared.was_refused(services, run.id, slot)]
+    asked = _asked(run, services)
     others = [each for each in asked if each != to]
     lines = {"plan.asked_by": [run.requester.email], "plan.waits_for": others}
     if to == shared.THREAD:
@@ -401,15 +409,19 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = [each for each in _standing(run) if each.state in NOTED]
-    if run.kind is RunKind.UNDO:
-        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
+        for each in _staying(run)
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     disconnects = run.kind is RunKind.UNDO and not run.undoes
     return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stop(run: Run, finding: Finding) -> Text:

@@ -42,7 +42,12 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 def view(run: Run, services: Services) -> Reading:
     watched = watch.interval_of(run, services) if run.kept else ""
-    return read(run, services.store, lambda page: links.link(services, page, run.id).url, watched)
+    seen = read(run, services.store, watched)
+    return replace(
+        seen,
+        sign_in_url=links.link(services, "signin", run.id).url if seen.may_sign_in else "",
+        grant_url=links.link(services, "access", run.id).url if seen.may_grant else "",
+    )
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:

@@ -18,26 +18,13 @@ Parts that open and the buttons inside them count too.
 ADDRESS_MOST = 254
 
 
-def submit(
-    title: str,
-    do: str,
-    *,
-    main: bool = False,
-    reads: bool = False,
-    destroys: bool = False,
-    **data: str,
-) -> Element:
+def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
     """Return a button that sends its verb and ``data``; ``main`` marks the card's one green button.
-
-    ``destroys`` marks a button after which something that works may stop.
 
     A button with ``reads`` reads the card's inputs and needs them to be filled in.
     """
-    return (
-        press(title, {"do": do, **data}, main=main)
-        | ({"associatedInputs": "auto"} if reads else {})
-        | ({"style": "destructive"} if destroys else {})
-    )
+    read = {"associatedInputs": "auto"} if reads else {}
+    return press(title, {"do": do, **data}, main=main) | read
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:

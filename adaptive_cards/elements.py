@@ -6,7 +6,7 @@ TextRun or a Fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from adaptive_cards.texts import render, text
 from jobs.model import Text
 
 Element = dict[str, Any]
+Elements = Sequence[Element]
 Look = str | bool
 BOLD: dict[str, Look] = {"weight": "Bolder"}
 SUBTLE: dict[str, Look] = {"isSubtle": True}

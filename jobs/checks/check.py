@@ -26,7 +26,7 @@ from jobs.engine.engine import Engine
 from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, ConnectChange, Finding, Reason, State
+from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, Kind, Run
 from jobs.runs.run_store import RunStore
@@ -251,3 +251,35 @@ def _read(row: dict[str, Any], words: tuple[str, ...], since: datetime) -> Conne
     if at is None or at <= since or not fits:
         return None
     return ConnectChange(at=at, by=who or app, event=activity)
+
+
+@dataclass(frozen=True, slots=True)
+class SetBack:
+    """Value of a step that the bot's newest change has set, and that is wrong again.
+
+    ``baselines`` ask for the other value; they are given from the second time on, because then a
+    tool probably keeps them.
+    """
+
+    step: str
+    run: str
+    at: datetime
+    after: Text
+    baselines: tuple[str, ...] = ()
+
+
+def set_back(store: RunStore, mailbox: str, steps: dict[str, Step]) -> dict[str, SetBack]:
+    """Return which of these wrong steps the bot has set right before.
+
+    An object of the app that is wrong again, such as an expired secret, was not set back.
+    """
+    found: dict[str, SetBack] = {}
+    for run in store.runs_of_mailbox(mailbox):
+        for name in steps.keys() & run.changed.keys():
+            made = run.changed[name]
+            if run.kind is RunKind.UNDO or made.done is None or not made.changes:
+                found.pop(name, None)
+            elif made.changes[0].scope is not Scope.APP:
+                again = steps[name].baselines if name in found else ()
+                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
+    return found

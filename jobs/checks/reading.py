@@ -8,24 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks import discovering, remedies
-from jobs.checks.check import findings_of, gaps, may_be_granted, may_sign_in, steps_of
+from jobs.checks import check, discovering, remedies
 from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now, parse
 from jobs.engine.step import Step
-from jobs.model import (
-    NO_SIGNALS,
-    ConnectChange,
-    Finding,
-    Reason,
-    RunKind,
-    Scope,
-    Signals,
-    State,
-    Station,
-    Text,
-    Turn,
-)
+from jobs.model import ConnectChange, Finding, Reason, Signals, State, Station, Text, Turn
 from jobs.runs.run import Problem, Run
 from jobs.runs.run_store import RunStore
 
@@ -96,21 +83,6 @@ class Suspect(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SetBack:
-    """Value of a step that the bot's newest change has set, and that is wrong again.
-
-    ``baselines`` ask for the other value; they are given from the second time on, because then a
-    tool probably keeps them.
-    """
-
-    step: str
-    run: str
-    at: datetime
-    after: Text
-    baselines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """Finding as it counts, with its row and the name of its step.
 
@@ -121,7 +93,7 @@ class Line:
     title: Text
     found: Finding
     explained_by: str = ""
-    set_back: SetBack | None = None
+    set_back: check.SetBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +185,13 @@ class Reading:
 
 def read(run: Run, store: RunStore, watched: str = "") -> Reading:
     """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
-    steps, found, mailbox = steps_of(run), _counting(run), run.channel.mailbox
+    steps, found, mailbox = check.steps_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
-    left, weighed = gaps(run), _weighed(verdict, found)
+    left, weighed = check.gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
-    past = dict[str, SetBack]()
+    past = dict[str, check.SetBack]()
     if run.checked and not run.brief.discover:
-        past = set_back(store, mailbox, {name: steps[name] for name in verdict.causes})
+        past = check.set_back(store, mailbox, {name: steps[name] for name in verdict.causes})
     channel = _found_channel(run, store, watched)
 
     def line(name: str, explained_by: str = "") -> Line:
@@ -264,10 +236,10 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
 
 
 def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> Reading:
-    signs_in = not run.ended and may_sign_in(run)
+    signs_in = not run.ended and check.may_sign_in(run)
     whole = not signs_in or run.account is not None
     fix = remedies.fix(run, verdict, whole=whole) if seen.is_ours else None
-    granted = not fix and may_be_granted(store.redis, run)
+    granted = not fix and check.may_be_granted(store.redis, run)
     ends = seen.secret_ends if seen.is_ours else None
     if ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
@@ -332,23 +304,6 @@ def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
     return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
 
 
-def set_back(store: RunStore, mailbox: str, steps: Mapping[str, Step]) -> dict[str, SetBack]:
-    """Return which of these wrong steps the bot has set right before.
-
-    An object of the app that is wrong again, such as an expired secret, was not set back.
-    """
-    found: dict[str, SetBack] = {}
-    for run in store.runs_of_mailbox(mailbox):
-        for name in steps.keys() & run.changed.keys():
-            made = run.changed[name]
-            if run.kind is RunKind.UNDO or made.done is None or not made.changes:
-                found.pop(name, None)
-            elif made.changes[0].scope is not Scope.APP:
-                again = steps[name].baselines if name in found else ()
-                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
-    return found
-
-
 def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, ...]:
     proofs = [
         Proof(
@@ -377,7 +332,7 @@ def proven_at(run: Run, store: RunStore) -> datetime | None:
 
 
 def _counting(run: Run) -> dict[str, Finding]:
-    found = findings_of(run).items()
+    found = check.findings_of(run).items()
     return {name: each for name, each in found if each.reason is not Reason.NO_WATCH_MAIL}
 
 
@@ -445,7 +400,7 @@ def damage(run: Run, verdict: Verdict, found: Found) -> Lost | None:
 
 
 def _signals(found: Found, step: str) -> Signals:
-    return found[step].signals if step in found else NO_SIGNALS
+    return found[step].signals if step in found else Signals()
 
 
 def _refused(found: Found) -> tuple[int, datetime] | None:

@@ -51,6 +51,9 @@ from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
+Words = Text | Reason
+"""What a finding says: a text, or a reason that code decides by, which has a text."""
+
 
 @dataclass(slots=True)
 class StepContext:
@@ -313,7 +316,7 @@ class Step(ABC):
             reversible=line.reversible,
         )
 
-    def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
+    def _finding(self, state: State, seen: Words | None, **more: Unpack[_Facts]) -> Finding:
         reason, words = (seen, seen.text()) if isinstance(seen, Reason) else (None, seen)
         more["facts"] = dict(more.get("facts", {}))
         return Finding(self.name, state, words, reason=reason, **more)
@@ -321,29 +324,24 @@ class Step(ABC):
     def ok(self, seen: Text | None = None, **more: Unpack[_Facts]) -> Finding:
         return self._finding(State.OK, seen, **more)
 
-    def wrong(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def wrong(self, seen: Words, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact does not hold; the catalog expects it by the step's name."""
         found = self._finding(State.WRONG, seen, **more)
         return replace(found, expected=Text(f"expected.{self.name}"))
 
-    def possible(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def possible(self, seen: Words, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact may stop mail: a setup goes on, and a check looks for proof."""
         return replace(self.wrong(seen, **more), state=State.POSSIBLE)
 
     def waits_for(
-        self,
-        turn: Turn,
-        seen: Text | Reason | None = None,
-        *,
-        again_s: float = 0,
-        **more: Unpack[_Facts],
+        self, turn: Turn, seen: Words | None = None, *, again_s: float = 0, **more: Unpack[_Facts]
     ) -> Finding:
         """Return that the step waits, to be read again in ``again_s`` seconds; 0 means not."""
         until = now() + timedelta(seconds=again_s) if again_s else None
         found = self._finding(State.WAITING, seen, **more)
         return replace(found, waiting_for=turn, until=until)
 
-    def skipped(self, why: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def skipped(self, why: Words, **more: Unpack[_Facts]) -> Finding:
         """Return the finding that the step was skipped; it never counts as OK."""
         return self._finding(State.SKIPPED, why, **more)
 

@@ -169,16 +169,9 @@ class Graph:
         return self._url(f"/{rest}", version)
 
     async def send(
-        self,
-        method: str,
-        path: str,
-        body: Json | None = None,
-        *,
-        headers: Params | None = None,
-        repeatable: bool | None = None,
+        self, method: str, path: str, body: Json | None = None, *, repeatable: bool | None = None
     ) -> Any:
-        call = Call("graph", method, self._url(path), {}, headers or {}, body, repeatable)
-        return await self._call(call)
+        return await self._call(Call("graph", method, self._url(path), {}, {}, body, repeatable))
 
     async def update(self, kind: str, object_id: str, body: Json) -> None:
         """Change an object of a collection, such as ``applications``; lists are replaced."""
@@ -238,7 +231,8 @@ class Graph:
         merges them before.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
-        written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
+        prefer = {"Prefer": "create-if-missing"}
+        written = await self._call(Call("graph", "PATCH", self._url(path), {}, prefer, body))
         return as_object(written) if written else await self.get(path)
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
@@ -395,12 +389,7 @@ class Graph:
     # --- message trace ----------------------------------------------------------------------------
 
     async def message_traces(
-        self,
-        since: datetime,
-        until: datetime,
-        recipient: str = "",
-        sender: str = "",
-        subject: str = "",
+        self, since: datetime, until: datetime, recipient: str, sender: str, subject: str
     ) -> list[Json]:
         """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5).
 

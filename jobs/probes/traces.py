@@ -19,13 +19,7 @@ from itertools import filterfalse
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
-from jobs.channel.mailbox import (
-    all_copies_since,
-    answers_among,
-    copies_since,
-    evidence_of,
-    newest_delivered,
-)
+from jobs.channel.mailbox import all_copies_since, answers_among, evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
@@ -234,14 +228,14 @@ class Answers(_Traced, row="answers"):
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
-        sent, copies = await asyncio.gather(from_mailbox, copies_since(ctx, since))
+        sent, copies = await asyncio.gather(from_mailbox, all_copies_since(ctx, since))
         answers = answers_among(ctx, watch_mail.without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
         if passage.good is None:
             return self._went(None)
-        return self._answered(passage.good, answers, copies)
+        return self._answered(passage.good, answers, watch_mail.without_watch_mails(copies))
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         told = await why(ctx, passage.failures[0])

@@ -222,7 +222,6 @@ async def _changes_since_token(ctx: StepContext) -> list[datetime]:
     return [each.at for each in made if _OF_AN_APP.fullmatch(each.event)]
 
 
-SPREADS = SmtpAuth.diagnosis.explains
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
 """Causes that say nothing about the login, which is retried first (platforms/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
@@ -235,7 +234,9 @@ LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 class _Login(Step):
     def refused(self, ctx: StepContext, probe: SmtpProbe, turn: Turn, again_s: float) -> Finding:
         """Return that the step waits for this party, or for time while a change may spread."""
-        spreads = probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
+        spreads = probe.cause in SmtpAuth.diagnosis.explains and ctx.began_within(
+            "smtp_auth", SPREADS_FOR
+        )
         if spreads or turn is Turn.TIME:
             turn, again_s = Turn.TIME, ctx.pause(self.name, LOGIN_PAUSES_S)
         found = self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again_s)

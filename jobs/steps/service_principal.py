@@ -31,8 +31,6 @@ LINES = {
     ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
 }
 """Texts of the plan before and after the reset of a blocking property."""
-BY_MICROSOFT = "disabledByMicrosoftStatus"
-NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable, row="service_principal"):
@@ -57,11 +55,15 @@ class ServicePrincipal(Undoable, row="service_principal"):
 
         Source: platforms/microsoft.md 1.1 and 5 (AADSTS7000112). Other properties stay planned.
         """
-        status = text_of(principal, BY_MICROSOFT)
+        status = text_of(principal, "disabledByMicrosoftStatus")
         by_microsoft = Text("seen.app_by_microsoft", {"status": status})
         deactivated = principal.get("isDisabled") or ctx.fact(DEACTIVATED)
         obstacles = (
-            (status.lower() not in NOT_DISABLED, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
+            (
+                status.lower() not in {"", "notdisabled"},
+                by_microsoft,
+                Cause.APP_DISABLED_BY_MICROSOFT,
+            ),
             (deactivated, Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
             (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
             (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),

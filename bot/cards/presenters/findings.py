@@ -70,7 +70,6 @@ def _label(mark: Mark, name: str) -> str:
 
 
 _MOST = 4
-_TRANSCRIPT = "transcript"
 _TRANSCRIPT_MOST = 2
 _KIND_MOST, _SENTENCE_MOST = 24, 160
 _TRACE = "trace"
@@ -107,7 +106,7 @@ def _words(found: Finding, seen: str) -> str:
 
 def _kept(items: Sequence[Evidence]) -> list[Evidence]:
     """Return the first replies, or the end of a transcript: a space does not get a whole one."""
-    replies = [item for item in items if item.text and item.kind != _TRANSCRIPT]
+    replies = [item for item in items if item.text and item.kind != "transcript"]
     return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
 
 

@@ -190,7 +190,7 @@ def search(  # noqa: PLR0913  everything that the card shows
             glyphs.of_state(line.found.state),
             line.row,
             el.said(line.title),
-            ui.note(line.found.seen) if line.found.seen else None,
+            *([ui.note(line.found.seen)] if line.found.seen else []),
         )
         for line in lines
     ]

@@ -252,7 +252,9 @@ def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Ele
     title = plural("button.undo_changes" if undo else "button.approve", local)
     if undo and not run.undoes:
         title = text("button.disconnect")
-    approve = submit(title, "approve", main=not undo, destroys=undo, run=run.id, plan=plan_id)
+    approve = submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
+    if undo:  # something that works may stop
+        approve["style"] = "destructive"
     of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
     return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 

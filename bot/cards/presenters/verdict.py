@@ -10,7 +10,7 @@ from adaptive_cards import actions as act, components as ui, elements as el, gly
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
-from adaptive_cards.times import day, day_clock, day_minutes, day_month, minutes
+from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
 from bot.cards.presenters import card_state as shared, findings, questions, watch
 from bot.cards.presenters.findings import Room, cause_of, sentence
@@ -146,7 +146,6 @@ _IN_A_ROW = 3
 _SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
 """Signs before and after a station, by whether mail went there."""
 _CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
-_CLOSE: dict[str, el.Look] = {"spacing": "None"}
 _LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
     True: (glyphs.OK, {"size": "Small"}),
     False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
@@ -167,7 +166,9 @@ def way(view: Reading) -> list[el.Element]:
         first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
         signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
         below = (text(f"station.{stop.station}"), look), (_stop_text(view, stop), el.SMALL)
-        names = (el.rich(el.run(told, **how), **_CENTER, **_CLOSE) for told, how in below if told)
+        names = (
+            el.rich(el.run(told, **how), **_CENTER, spacing="None") for told, how in below if told
+        )
         drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
         came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
@@ -180,7 +181,7 @@ def _stop_text(view: Reading, stop: Stop) -> str:
     if stop.at is None:
         return text("verdict.unseen") if stop.passes is None and not view.looking else ""
     # The kicker names the zone. Another day than today is shown as a date.
-    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
+    return local_time(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
 
 
 # The first one in which the card is small enough.
@@ -191,7 +192,6 @@ _ROOMS = (
     Room(2, 1, 0, seen=False, compact=True),
 )
 _FRAME_BYTES = 200
-_TOLD_LINES = 2
 
 
 def draw(view: Reading) -> Card:
@@ -202,7 +202,7 @@ def draw(view: Reading) -> Card:
         body, actions = _drawn(view, room)
         if size({"parts": (body, actions)}) <= left:
             break
-    return finished(kicker, head, body, actions, told=_TOLD_LINES)
+    return finished(kicker, head, body, actions, told=2)
 
 
 def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs.checks.check import name_changers
-from jobs.checks.reading import set_back
+from jobs.checks.check import name_changers, set_back
 from jobs.clock import now
 from jobs.engine.step import StepContext
 from jobs.model import Access, Change, Finding, Scope, State, Text

@@ -29,30 +29,21 @@ def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **da
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
     """Return a button that can be pressed although a required field of the card is empty."""
-    return {
-        "type": "Action.Submit",
-        "title": plain(title),
-        "associatedInputs": "none",
-        **({"style": "positive"} if main else {}),
-        "data": data,
-    }
+    button = {"type": "Action.Submit", "title": plain(title), "associatedInputs": "none"}
+    return {**button, **_style(main=main), "data": data}
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    return {
-        "type": "Action.OpenUrl",
-        "title": title,
-        "url": url,
-        **({"style": "positive"} if main else {}),
-    }
+    return {"type": "Action.OpenUrl", "title": title, "url": url, **_style(main=main)}
+
+
+def _style(*, main: bool) -> Element:
+    return {"style": "positive"} if main else {}
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
-    inner: Element = {
-        "type": "AdaptiveCard",
-        "body": body,
-        **({"actions": list(actions)} if actions else {}),
-    }
+    offered = {"actions": list(actions)} if actions else {}
+    inner = {"type": "AdaptiveCard", "body": body, **offered}
     return {"type": "Action.ShowCard", "title": title, "card": inner}
 
 

@@ -92,9 +92,8 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
     lines = [*(line for line in lines if not _is_turn(line)), said(words, spacing="Small")]
     row = {**row, "columns": [*glyph, {**told, "items": [title, *lines]}]}
     content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
-    return Card(
-        fit(_unpressable(content, keep)), clip(f"{read(title)}. {render(words)}", TEXT_MOST)
-    )
+    fallback = clip(f"{read(title)}. {render(words)}", TEXT_MOST)
+    return Card(fit(_unpressable(content, keep)), fallback)
 
 
 def _is_turn(line: Element) -> bool:

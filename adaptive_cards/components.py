@@ -207,11 +207,8 @@ def row(
 
 
 def beside(label: str, value: el.Element, width: str, spacing: str = "Small") -> el.Element:
-    cells = (
-        el.column(width, el.own(label, **el.SUBTLE)),
-        el.column("stretch", value, spacing="Small"),
-    )
-    return el.columns(*cells, spacing=spacing)
+    named, told = el.own(label, **el.SUBTLE), el.column("stretch", value, spacing="Small")
+    return el.columns(el.column(width, named), told, spacing=spacing)
 
 
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:

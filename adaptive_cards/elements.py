@@ -99,12 +99,8 @@ def columns(*cells: Element, spacing: str = "") -> Element:
 
 
 def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
-    return {
-        "type": "Container",
-        **({"style": style} if style else {}),
-        "spacing": spacing,
-        "items": list(items),
-    }
+    tint = {"style": style} if style else {}
+    return {"type": "Container", **tint, "spacing": spacing, "items": list(items)}
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:

@@ -43,9 +43,8 @@ def render(words: Text) -> str:
     """
     if words.key == _VERBATIM:
         return words.values["text"]
-    return _template(words).format_map(
-        {name: _value(value) for name, value in words.values.items()}
-    )
+    values = {name: _value(value) for name, value in words.values.items()}
+    return _template(words).format_map(values)
 
 
 def render_if_any(words: Text | None) -> str:

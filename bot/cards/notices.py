@@ -306,11 +306,9 @@ def _tell_approver(services: Services, approver: str, ends: datetime, at: dateti
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    title, words = (
-        _days_left("reminder.own_", ends, at),
-        Text("reminder.own_words", {"end": day_of(ends)}),
-    )
-    return NoticeView(Text("reminder.own_kicker"), title, words, WARNED, at=at)
+    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
+    kicker = Text("reminder.own_kicker")
+    return NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
 
 
 def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:

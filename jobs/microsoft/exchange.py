@@ -156,9 +156,8 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
     says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
     if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
-        raise unreadable(
-            "exchange", "an answer without a list of objects", answer.status, ids=answer.ids
-        )
+        why = "an answer without a list of objects"
+        raise unreadable("exchange", why, answer.status, ids=answer.ids)
     return [ExchangeRow(each) for each in value]
 
 

@@ -217,9 +217,8 @@ class Graph:
 
     async def applications(self) -> list[Json]:
         """Return the applications (2,000 at most) with the fields that show their mailbox."""
-        return await self.collection(
-            "/applications", {"$select": "id,appId,displayName,uniqueName,web"}
-        )
+        wanted = {"$select": "id,appId,displayName,uniqueName,web"}
+        return await self.collection("/applications", wanted)
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
         return await self.find(f"/applications(appId={key(app_id)})")
@@ -241,9 +240,8 @@ class Graph:
         Look for the secret first and remove the orphan (microsoft.md 1.2).
         """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
-        made = as_object(
-            await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body)
-        )
+        path = f"/applications/{segment(object_id)}/addPassword"
+        made = as_object(await self.send("POST", path, body))
         secret = made.get("secretText")
         if not is_filled_text(secret):
             raise unreadable("graph", "addPassword without secretText", httpx.codes.OK)
@@ -275,9 +273,8 @@ class Graph:
         Raises:
             AlreadyExists: the app has a service principal already.
         """
-        return as_object(
-            await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True)
-        )
+        body = {"appId": app_id}
+        return as_object(await self.send("POST", "/servicePrincipals", body, repeatable=True))
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         found = await self.collection(
@@ -316,9 +313,8 @@ class Graph:
             return found
         mail = f"mail eq {text(address)}"
         try:
-            matches = await self._users(
-                f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}"
-            )
+            proxy = f"proxyAddresses/any(p:p eq {text('smtp:' + address)})"
+            matches = await self._users(f"{proxy} or {mail}")
         except Rejected:  # some directories do not support such a filter
             matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
@@ -327,9 +323,8 @@ class Graph:
         return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
     async def organization(self) -> Json:
-        found = await self.collection(
-            "/organization", {"$select": "id,displayName,verifiedDomains"}
-        )
+        wanted = {"$select": "id,displayName,verifiedDomains"}
+        found = await self.collection("/organization", wanted)
         return found[0] if found else {}
 
     async def app_management_policy(self) -> Json:
@@ -343,10 +338,8 @@ class Graph:
 
     async def security_defaults(self) -> bool:
         """Return whether security defaults are on (microsoft.md 2.1)."""
-        policy = await self.get(
-            "/policies/identitySecurityDefaultsEnforcementPolicy", has="isEnabled"
-        )
-        return bool(policy.get("isEnabled"))
+        path, told = "/policies/identitySecurityDefaultsEnforcementPolicy", "isEnabled"
+        return bool((await self.get(path, has=told))[told])
 
     async def conditional_access_policies(self) -> list[Json]:
         """Return the Conditional Access policies (microsoft.md 2.1; one request a second, 7)."""
@@ -382,9 +375,8 @@ class Graph:
 
         Source: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
-        return await self.collection(
-            "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}
-        )
+        path = "/admin/serviceAnnouncement/healthOverviews"
+        return await self.collection(path, {"$expand": "issues"})
 
     # --- message trace ----------------------------------------------------------------------------
 

@@ -228,15 +228,14 @@ SPREADS_FOR = timedelta(hours=1)
 """Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (microsoft.md 2.1,
 not confirmed).
 """
+SPREADS = SmtpAuth.diagnosis.explains
 LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
 class _Login(Step):
     def refused(self, ctx: StepContext, probe: SmtpProbe, turn: Turn, again_s: float) -> Finding:
         """Return that the step waits for this party, or for time while a change may spread."""
-        spreads = probe.cause in SmtpAuth.diagnosis.explains and ctx.began_within(
-            "smtp_auth", SPREADS_FOR
-        )
+        spreads = probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
         if spreads or turn is Turn.TIME:
             turn, again_s = Turn.TIME, ctx.pause(self.name, LOGIN_PAUSES_S)
         found = self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again_s)

@@ -319,9 +319,8 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
             *_remedy(run, failed),
             *_transcript(failed),
         ]
-        return finished(
-            ui.kicker(head), _refused(failed, head, direct=direct), body, [again, *stop]
-        )
+        band = _refused(failed, head, direct=direct)
+        return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:
         turn = ui.run_turn(head, Turn.REQUESTER, Text("rehearsal.offer_turn"))
         first = act.submit(text("button.rehearse"), "rehearse", main=True, run=run.id)

@@ -175,9 +175,8 @@ def _changed(view: Reading, line: Line) -> str:
     if not past.baselines:
         return text("verdict.set_back", **values)
     exemption = text(f"exemption.{past.step}", mailbox=view.mailbox)
-    return text(
-        "verdict.set_back_again", **values, ids=", ".join(past.baselines), exemption=exemption
-    )
+    values |= {"ids": ", ".join(past.baselines), "exemption": exemption}
+    return text("verdict.set_back_again", **values)
 
 
 _LINES_MOST, _COMMANDS_MOST = 40, 12

@@ -171,10 +171,8 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.account is None:
         link = links.link(services, "signin", run.id)
         runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
-        asked = (
-            each.answer("administrator") for each in runs if each.origin.room == run.origin.room
-        )
-        last = next(filter(None, asked), "")
+        here = (each for each in runs if each.origin.room == run.origin.room)
+        last = next(filter(None, (each.answer("administrator") for each in here)), "")
         drawn = {
             to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)
             for to in shared.thread_and_person(run.answer("administrator"))

@@ -365,9 +365,8 @@ def _unproven(view: Reading) -> ui.Band:
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return ui.Band.of(
-        style, glyphs.UNKNOWN, _not_proven(view), *told, ui.turn_line(turn, _next(view))
-    )
+    acts = ui.turn_line(turn, _next(view))
+    return ui.Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, acts)
 
 
 def _not_proven(view: Reading) -> Text:

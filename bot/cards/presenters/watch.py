@@ -430,10 +430,8 @@ def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:
     legend = "  ".join(
         f"{mark.glyph} {text(f'history.state_{state}')}" for state, mark in _MARKS.items()
     )
-    lines = [
-        el.rich(*marks, spacing="Medium"),
-        el.rich(el.run(legend, **el.SUBTLE), spacing="None"),
-    ]
+    below = el.rich(el.run(legend, **el.SUBTLE), spacing="None")
+    lines = [el.rich(*marks, spacing="Medium"), below]
     if not most:
         return [*lines, ui.note(Text("history.days_line", values))]
     mails = "".join(_spaced(at, _block(each, most)) for at, each in enumerate(days))

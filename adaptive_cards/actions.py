@@ -18,54 +18,32 @@ Parts that open and the buttons inside them count too.
 ADDRESS_MOST = 254
 
 
-def submit(
-    title: str,
-    do: str,
-    *,
-    main: bool = False,
-    reads: bool = False,
-    destroys: bool = False,
-    **data: str,
-) -> Element:
+def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
     """Return a button that sends its verb and ``data``; ``main`` marks the card's one green button.
-
-    ``destroys`` marks a button after which something that works may stop.
 
     A button with ``reads`` reads the card's inputs and needs them to be filled in.
     """
-    return (
-        press(title, {"do": do, **data}, main=main)
-        | ({"associatedInputs": "auto"} if reads else {})
-        | ({"style": "destructive"} if destroys else {})
-    )
+    read = {"associatedInputs": "auto"} if reads else {}
+    return press(title, {"do": do, **data}, main=main) | read
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
     """Return a button that can be pressed although a required field of the card is empty."""
-    return {
-        "type": "Action.Submit",
-        "title": plain(title),
-        "associatedInputs": "none",
-        **({"style": "positive"} if main else {}),
-        "data": data,
-    }
+    button = {"type": "Action.Submit", "title": plain(title), "associatedInputs": "none"}
+    return {**button, **_style(main=main), "data": data}
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    return {
-        "type": "Action.OpenUrl",
-        "title": title,
-        "url": url,
-        **({"style": "positive"} if main else {}),
-    }
+    return {"type": "Action.OpenUrl", "title": title, "url": url, **_style(main=main)}
+
+
+def _style(*, main: bool) -> Element:
+    return {"style": "positive"} if main else {}
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
-    inner: Element = {
-        "type": "AdaptiveCard",
-        "body": body,
-        **({"actions": list(actions)} if actions else {}),
-    }
+    offered = {"actions": list(actions)} if actions else {}
+    inner = {"type": "AdaptiveCard", "body": body, **offered}
     return {"type": "Action.ShowCard", "title": title, "card": inner}
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import BOLD, SMALL, Element, is_link, read, rich, run, said
+from adaptive_cards.elements import BOLD, SMALL, Element, Elements, is_link, read, rich, run, said
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
 from adaptive_cards.glyphs import OK
 from adaptive_cards.texts import render, text
@@ -34,12 +34,7 @@ class Card:
 
 
 def finished(
-    kicker: Element,
-    band: Band,
-    body: Sequence[Element],
-    actions: Sequence[Element] = (),
-    *,
-    told: int = 1,
+    kicker: Element, band: Band, body: Elements, actions: Elements = (), *, told: int = 1
 ) -> Card:
     """Return a card of these four parts, in which no text is a template, below 15 kB as sent.
 
@@ -97,9 +92,8 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
     lines = [*(line for line in lines if not _is_turn(line)), said(words, spacing="Small")]
     row = {**row, "columns": [*glyph, {**told, "items": [title, *lines]}]}
     content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
-    return Card(
-        fit(_unpressable(content, keep)), clip(f"{read(title)}. {render(words)}", TEXT_MOST)
-    )
+    fallback = clip(f"{read(title)}. {render(words)}", TEXT_MOST)
+    return Card(fit(_unpressable(content, keep)), fallback)
 
 
 def _is_turn(line: Element) -> bool:
@@ -116,10 +110,8 @@ def _unpressable(node: Any, keep: Sequence[str]) -> Any:
     return {name: _unpressable(value, keep) for name, value in node.items()}
 
 
-def _is_empty(node: Any, keep: Sequence[str]) -> bool:
+def _is_empty(node: Element, keep: Sequence[str]) -> bool:
     """Return whether nothing is left of an element without the buttons that send or open."""
-    if not isinstance(node, dict):
-        return False
     if node.get("type") == "ActionSet":
         return all(_is_empty(action, keep) for action in node["actions"])
     pressed = node.get("type") in {"Action.Submit", "Action.OpenUrl"}

@@ -11,7 +11,7 @@ from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, tex
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import clock, day_clock, seconds
+from adaptive_cards.times import SECONDS, clock, day_clock, local_time
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
@@ -201,32 +201,14 @@ def titled(key: str, rows: Sequence[el.Element]) -> list[el.Element]:
 
 
 def row(
-    mark: Mark,
-    name: str,
-    title: el.Element,
-    note: el.Element | None = None,
-    right: el.Element | None = None,
+    mark: Mark, name: str, title: el.Element, *notes: el.Element, right: el.Element | None = None
 ) -> el.Element:
-    """Return a row with glyph, id, title and state.
-
-    The columns on the left have fixed pixel widths, so that rows of separate ColumnSets align.
-    """
-    cells = [
-        glyphs.glyph(mark),
-        el.column("28px", el.sign(name, **el.SUBTLE), spacing="None"),
-        el.column("stretch", title, *([note] if note else []), spacing="Small"),
-    ]
-    if right:
-        cells.append(el.column("auto", right, spacing="Default"))
-    return el.columns(*cells, spacing="Small")
+    return glyphs.marked(mark, title, *notes, name=name, width="28px", right=right)
 
 
 def beside(label: str, value: el.Element, width: str, spacing: str = "Small") -> el.Element:
-    cells = (
-        el.column(width, el.own(label, **el.SUBTLE)),
-        el.column("stretch", value, spacing="Small"),
-    )
-    return el.columns(*cells, spacing=spacing)
+    named, told = el.own(label, **el.SUBTLE), el.column("stretch", value, spacing="Small")
+    return el.columns(el.column(width, named), told, spacing=spacing)
 
 
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:
@@ -249,7 +231,7 @@ def aside(words: Text) -> el.Element:
 
 
 def aside_time(at: datetime) -> el.Element:
-    return el.sign(seconds(at), **el.SUBTLE, horizontalAlignment="Right")
+    return el.sign(local_time(at, SECONDS), **el.SUBTLE, horizontalAlignment="Right")
 
 
 def note(words: Text) -> el.Element:

@@ -6,7 +6,7 @@ TextRun or a Fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from adaptive_cards.texts import render, text
 from jobs.model import Text
 
 Element = dict[str, Any]
+Elements = Sequence[Element]
 Look = str | bool
 BOLD: dict[str, Look] = {"weight": "Bolder"}
 SUBTLE: dict[str, Look] = {"isSubtle": True}
@@ -98,12 +99,8 @@ def columns(*cells: Element, spacing: str = "") -> Element:
 
 
 def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
-    return {
-        "type": "Container",
-        **({"style": style} if style else {}),
-        "spacing": spacing,
-        "items": list(items),
-    }
+    tint = {"style": style} if style else {}
+    return {"type": "Container", **tint, "spacing": spacing, "items": list(items)}
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:

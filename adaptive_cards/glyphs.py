@@ -56,12 +56,16 @@ def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
 def marked(
     mark: Mark,
     *items: Element,
-    name: str = "",
+    name: str | None = None,
+    width: str = "36px",
     spacing: str = "Small",
     right: Element | None = None,
 ) -> Element:
-    """Return a row with a glyph, an id of up to three letters if it has one, and its contents."""
-    names = [column("36px", sign(name, **SUBTLE), spacing="None")] if name else []
+    """Return a row with a glyph, its contents, and if it has one an id and a text at the right.
+
+    The columns on the left have fixed widths, so that rows of separate ColumnSets align.
+    """
+    names = [] if name is None else [column(width, sign(name, **SUBTLE), spacing="None")]
     ends = [column("auto", right, spacing="Default")] if right else []
     told = column("stretch", *items, spacing="Small")
     return columns(glyph(mark), *names, told, *ends, spacing=spacing)

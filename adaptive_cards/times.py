@@ -16,24 +16,21 @@ from adaptive_cards import locale
 _MINUTES_AS_HOURS = 120
 _MINUTE = timedelta(minutes=1)
 _SHORT_ZONE = 5
-_CLOCK, _SECONDS = "HH:mm", "HH:mm:ss"
+MINUTES, SECONDS = "HH:mm", "HH:mm:ss"
+"""Patterns of a time of day, which is shown to the minute if none is given."""
 
 
-def clock(at: datetime) -> str:
+def clock(at: datetime, pattern: str = MINUTES) -> str:
     """Return the time as ``14:32 UTC``, or ``15:32 CET (14:32 UTC)``."""
-    return _labeled(at, _CLOCK)
+    here = locale.current()
+    utc = f"{_format(at.astimezone(UTC), pattern)} UTC"
+    if here.zone == locale.UTC:
+        return utc
+    return f"{local_time(at, pattern)} {_zone(_local(at))} ({utc})"
 
 
-def clock_seconds(at: datetime) -> str:
-    return _labeled(at, _SECONDS)
-
-
-def minutes(at: datetime) -> str:
-    return _format(_local(at), _CLOCK)
-
-
-def seconds(at: datetime) -> str:
-    return _format(_local(at), _SECONDS)
+def local_time(at: datetime, pattern: str = MINUTES) -> str:
+    return _format(_local(at), pattern)
 
 
 def day(at: datetime) -> str:
@@ -52,16 +49,12 @@ def day_month(at: datetime) -> str:
 
 def day_minutes(at: datetime) -> str:
     """Return the date and time without the zone, for a narrow column; the kicker names the zone."""
-    return f"{day_month(at)}{_before_clock()}{minutes(at)}"
+    return f"{day_month(at)}{_before_clock()}{local_time(at)}"
 
 
-def day_clock(at: datetime) -> str:
+def day_clock(at: datetime, pattern: str = MINUTES) -> str:
     """Return the date and time as ``24 Nov 14:20 UTC``."""
-    return f"{day_month(at)}{_before_clock()}{clock(at)}"
-
-
-def day_clock_seconds(at: datetime) -> str:
-    return f"{day_month(at)}{_before_clock()}{clock_seconds(at)}"
+    return f"{day_month(at)}{_before_clock()}{clock(at, pattern)}"
 
 
 def _before_clock() -> str:
@@ -93,14 +86,6 @@ def in_unit(length: timedelta) -> tuple[str, int]:
         if total >= size and total % size == 0:
             return unit, total // size
     return "minute", total
-
-
-def _labeled(at: datetime, pattern: str) -> str:
-    here = locale.current()
-    utc = f"{_format(at.astimezone(UTC), pattern)} UTC"
-    if here.zone == locale.UTC:
-        return utc
-    return f"{_format(_local(at), pattern)} {_zone(_local(at))} ({utc})"
 
 
 def _zone(moment: datetime) -> str:

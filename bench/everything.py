@@ -16,7 +16,6 @@ from redis import Redis
 
 from bench.crowd import encryption_keys, fill
 from bench.table import table, verdict
-from jobs.checks.bulk import mailboxes
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from practice.actors import REQUESTER
@@ -134,7 +133,7 @@ def _ended(store: RunStore, redis: Redis, room: str) -> Run:
     while time.monotonic() < until:
         raw = redis.get(f"space:{room}:bulk_check")
         run = store.load(raw.decode()) if isinstance(raw, bytes) else None
-        if run is not None and run.checked and len(run.findings) == len(mailboxes(run)):
+        if run is not None and run.checked and len(run.findings) == len(run.brief.mailboxes):
             return run
         time.sleep(POLL_S)
     raise NotSeenError(f"the end of the bulk check within {LONGEST_S:.0f} s", None)

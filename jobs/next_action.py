@@ -14,8 +14,9 @@ from jobs.engine.inspector import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
-from jobs.steps import all_steps, mailbox_user, steps_of
+from jobs.steps import all_steps, steps_of
 from jobs.steps.connect_form import MailboxFields
+from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 
 ActionKind = StrEnum(
     "ActionKind",
@@ -85,7 +86,7 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.NOBODY, ActionKind.READING)
     if not is_blocked(run):
         return None
-    if mailbox_user.needs_delegate(run):
+    if needs_delegate(run):
         return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
     read_again = all(run.findings[name].until for name in blocking_steps(run))
     waits = NextAction(Turn.TIME, ActionKind.WAITING)

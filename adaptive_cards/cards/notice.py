@@ -38,7 +38,6 @@ class NoticeView:
 
 
 def notice(view: NoticeView) -> Card:
-    """Return the card; refusals, receipts and small failures all have this form."""
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
     actions = [

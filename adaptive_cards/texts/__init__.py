@@ -14,14 +14,14 @@ from typing import Any
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.times import day_clock, day_clock_seconds, in_unit, span, written_date
+from adaptive_cards.times import SECONDS, day_clock, in_unit, span, written_date
 from jobs.model import Text
 
 _VERBATIM = "verbatim"
 _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "day": lambda value: written_date(date.fromisoformat(value)),
     "clock": lambda value: day_clock(datetime.fromisoformat(value)),
-    "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
+    "second": lambda value: day_clock(datetime.fromisoformat(value), SECONDS),
     "span": lambda value: span(timedelta(seconds=float(value))),
     "every": lambda value: _every(timedelta(seconds=float(value))),
 }
@@ -43,9 +43,8 @@ def render(words: Text) -> str:
     """
     if words.key == _VERBATIM:
         return words.values["text"]
-    return _template(words).format_map(
-        {name: _value(value) for name, value in words.values.items()}
-    )
+    values = {name: _value(value) for name, value in words.values.items()}
+    return _template(words).format_map(values)
 
 
 def render_if_any(words: Text | None) -> str:

@@ -39,7 +39,8 @@ from jobs.redact import without_secrets
 from jobs.runs import accepted
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
-from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, mailbox_user, rehearses, steps_of
+from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
+from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed
 
 FIELDS = (
@@ -178,7 +179,7 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @actions.on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    actions.require(mailbox_user.needs_delegate(run))
+    actions.require(needs_delegate(run))
     if address := _accepted(ctx, run, DELEGATE, inputs.get("delegate", ""), read_address):
         actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(DELEGATE, address))
 

@@ -22,7 +22,7 @@ from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.actions import refusing, require
 from bot.cards.presenters import verdict
-from bot.cards.presenters.search import search
+from bot.cards.presenters.mail import search
 from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
@@ -45,7 +45,6 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.checks import check
 from jobs.checks.reading import Reading
-from jobs.checks.remedies import verdict_of
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.mail import watch_mail
@@ -198,7 +197,7 @@ def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Open the search, or the case for Cisco TAC at once if the newest check names a cause."""
     mailbox = inputs.get("channel", "")
     last = ctx.services.store.last_check(mailbox)
-    if last is not None and verdict_of(last).causes:
+    if last is not None and check.verdict_of(last).causes:
         open_tac(ctx, mailbox)
     elif case := opened(ctx, mailbox):
         case = replace(case, place=_next(ctx.services, case))
@@ -325,9 +324,7 @@ def _next(services: Services, case: Case) -> str:
     if case.place:
         return dict(pairwise((*PLACES, "")))[case.place]
     last = services.store.last_check(case.mailbox)
-    is_read = (
-        last is not None and not check.gaps(check.steps_of(last), check.findings_of(last)).count
-    )
+    is_read = last is not None and not check.gaps(last).count
     return PLACES[1 if is_read else 0]
 
 

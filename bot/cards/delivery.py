@@ -36,25 +36,8 @@ from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat import audience
 from bot.services import Services
-from bot.webex.client import (
-    Message,
-    WebexAnswerError,
-    WebexBadRequestError,
-    WebexError,
-    WebexNotFoundError,
-    is_own,
-    may_be_of_run,
-    plain,
-)
-from bot.webex.errors import (
-    FORBIDDEN,
-    NOT_FOUND,
-    SERVICE_UNAVAILABLE,
-    TOO_MANY_REQUESTS,
-    UNAUTHORIZED,
-    UNCONFIRMED,
-    passes,
-)
+from bot.webex import errors
+from bot.webex.client import Message, is_own, may_be_of_run, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
@@ -83,8 +66,8 @@ def find_unconfirmed(
             whole = each if each.card else services.webex.message(each.id, fresh=False)
             if not post.names_run or may_be_of_run(whole, run.id):
                 return replace(post, message=each.id, room=each.room_id)
-    except WebexError as error:
-        if passes(error):
+    except errors.WebexError as error:
+        if errors.passes(error):
             error.accepted = False
             raise
     return None
@@ -210,7 +193,7 @@ def _post(
     if posted is None:
         if doubt:
             passed = (now() - doubt.at).total_seconds()
-            if (wait := UNCONFIRMED.after(max(doubt.posts, 1)) - passed) > 0:
+            if (wait := errors.UNCONFIRMED.after(max(doubt.posts, 1)) - passed) > 0:
                 return wait
         if wanted.retires:
             services.redis.hdel(keys.cards(run.id), slot)
@@ -242,8 +225,8 @@ def _send(
         shared.keep_card(services, run.id, slot, begun)
     try:
         message, room = _send_to(services, run, wanted)
-    except WebexError as error:
-        lost = passes(error) and error.accepted
+    except errors.WebexError as error:
+        lost = errors.passes(error) and error.accepted
         if kept := replace(begun, posts=begun.posts + 1) if lost else doubt:
             shared.keep_card(services, run.id, slot, kept)
         else:
@@ -297,8 +280,8 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
         shared.keep_card(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
-    except WebexError as error:
-        refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
+    except errors.WebexError as error:
+        refused = isinstance(error, errors.WebexAnswerError) and error.status in EDIT_REFUSED
         if refused and not _is_elsewhere(services, shown, error):
             log.info(
                 "card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id
@@ -306,7 +289,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
             return _post_instead(services, run, wanted, shown, error)
         # A failed edit counts if Webex may have made it. An error answer to a second try does not
         # count again, and a refusal never counts.
-        again = isinstance(error, WebexAnswerError) and shown.tried
+        again = isinstance(error, errors.WebexAnswerError) and shown.tried
         if refused or again or not error.accepted:
             shared.keep_card(services, run.id, wanted.slot, shown)
         raise
@@ -315,20 +298,20 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     return 0
 
 
-def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
+def _is_elsewhere(services: Services, shown: PostedCard, error: errors.WebexError) -> bool:
     """Return whether Webex refused an edit (403, 404) because the bot is not in the room."""
-    if error.status not in {FORBIDDEN, NOT_FOUND} or not shown.room:
+    if error.status not in {errors.FORBIDDEN, errors.NOT_FOUND} or not shown.room:
         return False
     try:
         return services.webex.membership(shown.room, services.me.id) is None
-    except WebexAnswerError as unseen:
-        if unseen.status not in {FORBIDDEN, NOT_FOUND}:
+    except errors.WebexAnswerError as unseen:
+        if unseen.status not in {errors.FORBIDDEN, errors.NOT_FOUND}:
             raise
         return True
 
 
 def _post_instead(
-    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: errors.WebexError
 ) -> float:
     """Post the card again after a refused edit if its message was deleted or the update is urgent.
 
@@ -336,7 +319,7 @@ def _post_instead(
     If Webex refuses the new post as well, something in the card is wrong, and the message stays
     open for edits with other content.
     """
-    if isinstance(error, WebexNotFoundError):  # a person deleted the message
+    if isinstance(error, errors.WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
     refused = replace(shown, edits=shared.EDITS if shown.edits > shown.tried else shared.NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
@@ -344,7 +327,7 @@ def _post_instead(
         return _skip_update(services, run, wanted, refused)
     try:
         return _post(services, run, wanted, refused)
-    except WebexBadRequestError:
+    except errors.WebexBadRequestError:
         shared.keep_card(services, run.id, wanted.slot, shown)
         raise
 
@@ -380,9 +363,9 @@ OTHERS_S = 15.0
 """Longest time for which one card's rate limit delays the cards of other places, in seconds."""
 KEPT_S = 86_400
 """Seconds for which the refusal of a card is remembered."""
-OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
+OF_THE_ACCOUNT = frozenset({errors.TOO_MANY_REQUESTS, errors.SERVICE_UNAVAILABLE})
 """Status codes that may concern the whole bot account and not only one message."""
-MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
+MAY_END = frozenset({errors.UNAUTHORIZED, errors.FORBIDDEN, errors.NOT_FOUND})
 """Status codes of refusals that may end without another card.
 
 They mean that the token is invalid, or that the bot is not in the space.
@@ -397,14 +380,6 @@ class Refusal:
     place: str
     status: int
     since: float
-
-    def may_be_over(self, places: tuple[str, ...]) -> bool:
-        """Return whether a successful call for one of these places shows that Webex takes the card.
-
-        After a 401 every successful call shows it, because the token is valid again.
-        """
-        here = self.status in MAY_END and self.place in places
-        return here or self.status == UNAUTHORIZED
 
 
 def place_of(run: Run, card: DesiredCard) -> str:
@@ -427,7 +402,7 @@ def show(services: Services, run: Run, card: DesiredCard) -> float:
     before = shared.posted_card(services, run.id, card.slot)
     try:
         wait = sync(services, run, card)
-    except WebexError as error:
+    except errors.WebexError as error:
         told = {"slot": card.slot, "tracking_id": error.tracking_id, "error": str(error)}
         log.warning("card not shown", run=run.id, **told)
         return _put_off(services, run, card, error)
@@ -448,8 +423,8 @@ def _left_s(services: Services, run: Run, card: DesiredCard) -> float:
         return float(max(0, *pipe.execute())) / 1000
 
 
-def _put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    if not passes(error):
+def _put_off(services: Services, run: Run, card: DesiredCard, error: errors.WebexError) -> float:
+    if not errors.passes(error):
         return _refused(services, run, card, error)
     wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
     # The pause that Webex asks for is for this card only, or for its place and all others.
@@ -466,11 +441,13 @@ def draw_refused(services: Services, *places: str) -> None:
         refusal = codec.load(raw, Refusal)
         if now().timestamp() - refusal.since > KEPT_S:
             services.redis.hdel(keys.cards_refused(), field)
-        if refusal.may_be_over(places):
+        # After a 401 every successful call shows that the token is valid again.
+        here = refusal.status in MAY_END and refusal.place in places
+        if here or refusal.status == errors.UNAUTHORIZED:
             services.cards.request(refusal.run)
 
 
-def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+def _refused(services: Services, run: Run, card: DesiredCard, error: errors.WebexError) -> float:
     moment, field = now().timestamp(), _own(run, card)
     raw = services.redis.hget(keys.cards_refused(), field)
     since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment

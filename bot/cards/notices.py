@@ -306,11 +306,9 @@ def _tell_approver(services: Services, approver: str, ends: datetime, at: dateti
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    title, words = (
-        _days_left("reminder.own_", ends, at),
-        Text("reminder.own_words", {"end": day_of(ends)}),
-    )
-    return NoticeView(Text("reminder.own_kicker"), title, words, WARNED, at=at)
+    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
+    kicker = Text("reminder.own_kicker")
+    return NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
 
 
 def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
@@ -407,7 +405,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     is_watch = not services.store.length(run.id)
     with drawn_for(locale_of_card(services, run, to)):
         if refusal and not (told and run.ended):
-            view = card_of_watch(run) if is_watch else card_of_closed(run)
+            view = card_of_closed(run, is_watch=is_watch)
             urgency = next_action(run).kind
             return [shared.desired_card(CLOSED_SLOT, notice(view), view, to=to, urgency=urgency)]
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
@@ -419,13 +417,11 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return [shared.last_look(CLOSED_SLOT, Text("notice.closed_kicker"), title, words, to=to)]
 
 
-def card_of_watch(run: Run) -> NoticeView:
-    about = {"mailbox": run.channel.mailbox}
-    title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
-    return _red(Text("watch.kicker"), title, words)
-
-
-def card_of_closed(run: Run) -> NoticeView:
+def card_of_closed(run: Run, *, is_watch: bool = False) -> NoticeView:
+    if is_watch:
+        about = {"mailbox": run.channel.mailbox}
+        title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
+        return _red(Text("watch.kicker"), title, words)
     title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
     return _red(
         Text("notice.closed_kicker"),

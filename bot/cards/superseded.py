@@ -79,13 +79,13 @@ def _result(run: Run, at: datetime) -> Text:
     if fact.finding is None:
         return Text(f"result.{fact.kind}", values | {"undone": run.undoes})
     if fact.finding.state is State.WRONG:
-        return Text("result.broken", values | {"cause": f"key:{_cause(fact.finding)}"})
+        return Text("result.broken", values | {"cause": f"key:{cause_of(fact.finding).key}"})
     return Text("result.well" if fact.finding.state is State.OK else "result.unclear", values)
 
 
-def _cause(seen: Finding) -> str:
-    known = known_text(f"cause.{seen.cause}")
-    return known.key if known else f"step.{seen.facts['step']}"
+def cause_of(broken: Finding) -> Text:
+    """Return the cause of a broken channel in words, or the step that shows it."""
+    return known_text(f"cause.{broken.cause}") or Text(f"step.{broken.facts['step']}")
 
 
 def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cards.texts import text
-from bot.cards.presenters.audit import audit
+from bot.cards.presenters.lists import audit
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel

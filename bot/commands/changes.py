@@ -20,6 +20,7 @@ from bot.chat.parsing import read_known, read_mailbox
 from bot.commands import Command, check
 from bot.webex.client import WebexAnswerError
 from jobs.checks import remedies
+from jobs.checks.check import verdict_of
 from jobs.clock import now
 from jobs.engine.undo import known, recall
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
@@ -256,7 +257,7 @@ def _brief(ctx: ChatContext, mailbox: str) -> Brief:
         return replace(brief, fix=replace(planned, wrong=ending))
     planned = replace(
         planned,
-        manual_causes=remedies.for_people(remedies.verdict_of(last)),
+        manual_causes=remedies.for_people(verdict_of(last)),
         checked_at=last.checked,
         wrong=tuple({*remedies.likely_changes(last), *ending}),
     )

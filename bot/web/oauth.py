@@ -28,7 +28,7 @@ from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
-from jobs.checks.more_access import may_sign_in
+from jobs.checks.check import may_sign_in
 from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded

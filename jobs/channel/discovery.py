@@ -158,7 +158,7 @@ class Apps:
 
     def _beginnings(self) -> list[str]:
         """Return the beginnings of own and known Call Back URLs (platforms/connect.md 1.4)."""
-        known = (record.channel.callback_url for record in self.ctx.channels.connected())
+        known = (record.channel.callback_url for record in self.ctx.store.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
         own = f"https://{self.ctx.channel.domain.partition('.')[0]}"
         return list(dict.fromkeys([own, *hosts]))[:LABELS]

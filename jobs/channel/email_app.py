@@ -185,10 +185,11 @@ async def update(ctx: StepContext, app: Json) -> None:
     """
     object_id, body = graph.promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
+        named = {**body, "uniqueName": app_key(ctx)}
         with suppress(AlreadyExists, Rejected):
-            await ctx.graph.update_application(object_id, {**body, "uniqueName": app_key(ctx)})
+            await ctx.graph.update(graph.APPLICATIONS, object_id, named)
             return
-    await ctx.graph.update_application(object_id, body)
+    await ctx.graph.update(graph.APPLICATIONS, object_id, body)
 
 
 def _new(ctx: StepContext) -> Json:

@@ -162,7 +162,7 @@ def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
 
 
 def _others(ctx: StepContext) -> list[Record]:
-    connected = ctx.channels.connected() if ctx.looking else ()
+    connected = ctx.store.channels.connected() if ctx.looking else ()
     return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.checks.check import findings_of, gaps, steps_of
-from jobs.checks.verdict import judge, mail_flows
+from jobs.checks.check import findings_of, gaps, verdict_of
+from jobs.checks.verdict import mail_flows
 from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Kind, Run, undid
 
@@ -94,8 +94,12 @@ def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
 
 def fact_of(run: Run) -> Fact | None:
     """Return what a run made true of its channel; None if it goes on, or has changed nothing."""
+    about = run.id, run.requester.email, run.origin.room
     if run.kind is RunKind.CHECK:
-        return _seen_by(run)
+        if run.checked is None:
+            return None
+        at = max(run.checked, run.ended_at or run.checked)
+        return Fact(FactKind.CHECKED, at, *about, summarize(run))
     if run.ended_at is None or run.kind not in _DONE:
         return None
     kind = _DONE[run.kind]
@@ -107,15 +111,7 @@ def fact_of(run: Run) -> Fact | None:
         if not run.undoes:
             return None
         kind = FactKind.UNDONE
-    return Fact(kind, run.ended_at, run.id, run.requester.email, run.origin.room)
-
-
-def _seen_by(check: Run) -> Fact | None:
-    if check.checked is None:
-        return None
-    at = max(check.checked, check.ended_at or check.checked)
-    by, room = check.requester.email, check.origin.room
-    return Fact(FactKind.CHECKED, at, check.id, by, room, summarize(check))
+    return Fact(kind, run.ended_at, *about)
 
 
 def summarize(run: Run) -> Finding:
@@ -124,15 +120,14 @@ def summarize(run: Run) -> Finding:
     Checks that were skipped, because access or an answer was missing, do not count as good. The
     state is OK only if mail was seen to flow.
     """
-    steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
-    verdict = judge(steps, found)
+    verdict, found, mailbox = verdict_of(run), findings_of(run), run.channel.mailbox
     if verdict.causes:
         step = verdict.causes[0]
         cause = verdict.weighed[step].cause
         return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
-    if (left := gaps(steps, found)).count:
+    if (left := gaps(run)).count:
         key = "not_looked_at" if left.by_sign_in else "not_read"
         values = {"count": str(left.count), "all": str(len(found))}
         return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))

@@ -62,8 +62,6 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class BulkCheck:
-    """Work of one worker on one bulk check."""
-
     runtime: Runtime
     run: Run
     holds: Callable[[], bool]
@@ -128,12 +126,8 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     return runtime.store.length(run.id)
 
 
-def mailboxes(run: Run) -> tuple[str, ...]:
-    return run.brief.mailboxes
-
-
 def _without_verdict(run: Run) -> list[str]:
-    return [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
+    return [mailbox for mailbox in run.brief.mailboxes if mailbox not in run.findings]
 
 
 def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel]]:

@@ -1,23 +1,32 @@
-"""Check of a channel: all facts at once, with the access that is available, without changes."""
+"""Check of a channel: all facts at once, with the access that is available, without changes.
+
+More access shows more: another sign-in, or a grant of the tenant.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from redis import Redis
 
 from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
 from jobs.checks import discovering
-from jobs.checks.changers import name_changers
 from jobs.checks.discovering import discover, open_questions
-from jobs.clock import now
-from jobs.clouds.errors import SignInNeeded
+from jobs.checks.verdict import Verdict, judge
+from jobs.clock import now, parse
+from jobs.clouds.errors import CloudError, SignInNeeded
+from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
-from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder
-from jobs.engine.step import Step
+from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
+from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, Finding, Reason, State
+from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, Kind, Run
 from jobs.runs.run_store import RunStore
@@ -72,7 +81,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             steps = steps_of(ctx.run)
             allowed = {Access.NONE, Access.ADMIN}
             await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(allowed)
-            await name_changers(ctx, steps, allowed)
+            await name_changers(ctx, allowed)
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -85,7 +94,7 @@ async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> N
     async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
         ctx, steps = seen.context(run, runtime.store), steps_of(run)
         await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
-        await name_changers(ctx, steps, seen.allowed)
+        await name_changers(ctx, seen.allowed)
     if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 
@@ -97,6 +106,10 @@ def steps_of(run: Run) -> dict[str, Step]:
 def findings_of(run: Run) -> dict[str, Finding]:
     steps = steps_of(run)
     return {name: finding for name, finding in run.findings.items() if name in steps}
+
+
+def verdict_of(check: Run) -> Verdict:
+    return judge(steps_of(check), findings_of(check))
 
 
 def brief_for(store: RunStore, mailbox: str) -> Brief:
@@ -138,11 +151,12 @@ class Gaps:
     by_sign_in: bool = False
 
 
-def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
+def gaps(check: Run) -> Gaps:
     """Return the gaps of a check; none if the bot's own access reads all that it can.
 
     Features that are not configured, and findings with nothing to read, are not gaps.
     """
+    steps, found = steps_of(check), findings_of(check)
     skipped = {
         n for n, each in found.items() if each.state is State.SKIPPED and each.reason in MISSING
     }
@@ -155,3 +169,117 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
         if not each or app_may_read(steps[n].reads)
     )
     return Gaps(len(unread), all(at_sign_in)) if any(left) else Gaps()
+
+
+def may_sign_in(run: Run) -> bool:
+    """Return whether a sign-in would show more facts than the run has now.
+
+    That is the case before the first sign-in, or after a finished check if somebody with more roles
+    signs in.
+    """
+    if run.account is not None:
+        return run.checked is not None and lacks_role(run)
+    return any(map(needs_sign_in, run.findings.values()))
+
+
+def may_be_granted(redis: Redis, run: Run) -> bool:
+    """Return whether the tenant could grant the bot access to facts that are skipped now.
+
+    The tenant must be known, and must not have granted access already.
+    """
+    tenant, may = run.channel.tenant_id, run.account is None and may_sign_in(run)
+    return may and tenant != "" and app_access.grant_for(redis, tenant) is None
+
+
+OBJECTS = {
+    "application": ("object_id", ("application",)),
+    "permissions": ("object_id", ("application",)),
+    "client_secret": ("object_id", ("application",)),
+    "service_principal": ("sp_id", ("service principal",)),
+    "smtp_grant": ("sp_id", ("permission grant", "consent")),
+    "admin_consent": ("sp_id", ("app role assignment", "consent")),
+    "mailbox_user": ("user_id", ("account", "user")),
+    "sessions": ("user_id", ("stsrefreshtoken", "password", "account")),
+}
+"""Fact with the object of a step's cause, and words of the activities that may bring it about.
+
+Source: learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities.
+"""
+KEPT = timedelta(days=7)
+"""Time for which a tenant without a license keeps the log."""
+
+
+async def name_changers(ctx: StepContext, allowed: Collection[Access]) -> None:
+    """Record who made the newest change of Entra that explains each cause, from the audit log.
+
+    The log is read only for the objects of causes. One that cannot be read says nothing.
+    """
+    if not {Access.ADMIN, Access.APP}.intersection(allowed):
+        return
+    found = findings_of(ctx.run)
+    for name in {*verdict_of(ctx.run).causes} & OBJECTS.keys():
+        change = await _change(ctx, name)
+        if change is not None:
+            signals = msgspec.structs.replace(found[name].signals, changes=(change,))
+            finding: Finding = replace(found[name], signals=signals)
+            ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step=name, finding=finding))
+
+
+async def _change(ctx: StepContext, step: str) -> ConnectChange | None:
+    """Return the newest change of a step's object since the bot's own changes, or None."""
+    fact, words = OBJECTS[step]
+    runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+    object_id = ctx.fact(fact) or _newest(runs, fact)
+    own = (each.ended_at for each in runs if each.changed)
+    since = max(filter(None, (*own, now() - KEPT)))
+    if not object_id:
+        return None
+    try:
+        rows = await ctx.graph.directory_audits(object_id, since)
+    except CloudError:
+        return None
+    changes = filter(None, (_read(row, words, since) for row in rows))
+    return max(changes, key=lambda each: each.at, default=None)
+
+
+def _read(row: dict[str, Any], words: tuple[str, ...], since: datetime) -> ConnectChange | None:
+    at, activity = parse(row.get("activityDateTime")), text_of(row, "activityDisplayName")
+    by = as_dict(row.get("initiatedBy"))
+    who = text_of(as_dict(by.get("user")), "userPrincipalName", "displayName", "id")
+    app = text_of(as_dict(by.get("app")), "displayName", "appId")
+    fits = any(word in activity.lower() for word in words) and row.get("result") != "failure"
+    if at is None or at <= since or not fits:
+        return None
+    return ConnectChange(at=at, by=who or app, event=activity)
+
+
+@dataclass(frozen=True, slots=True)
+class SetBack:
+    """Value of a step that the bot's newest change has set, and that is wrong again.
+
+    ``baselines`` ask for the other value; they are given from the second time on, because then a
+    tool probably keeps them.
+    """
+
+    step: str
+    run: str
+    at: datetime
+    after: Text
+    baselines: tuple[str, ...] = ()
+
+
+def set_back(store: RunStore, mailbox: str, steps: dict[str, Step]) -> dict[str, SetBack]:
+    """Return which of these wrong steps the bot has set right before.
+
+    An object of the app that is wrong again, such as an expired secret, was not set back.
+    """
+    found: dict[str, SetBack] = {}
+    for run in store.runs_of_mailbox(mailbox):
+        for name in steps.keys() & run.changed.keys():
+            made = run.changed[name]
+            if run.kind is RunKind.UNDO or made.done is None or not made.changes:
+                found.pop(name, None)
+            elif made.changes[0].scope is not Scope.APP:
+                again = steps[name].baselines if name in found else ()
+                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
+    return found

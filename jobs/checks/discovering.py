@@ -125,7 +125,6 @@ NEEDED = ("client_id", "callback_url", "forwarding_address")
 
 
 def missing(run: Run) -> tuple[str, ...]:
-    """Return the names of the values in NEEDED that the check did not find."""
     channel = run.channel
     known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
     return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)

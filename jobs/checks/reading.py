@@ -5,27 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import compress
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks import discovering, more_access, remedies
-from jobs.checks.changers import SetBack, set_back
-from jobs.checks.check import findings_of, gaps, steps_of
+from jobs.checks import check, discovering, remedies
 from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now, parse
 from jobs.engine.step import Step
-from jobs.model import (
-    NO_SIGNALS,
-    ConnectChange,
-    Finding,
-    Reason,
-    Signals,
-    State,
-    Station,
-    Text,
-    Turn,
-)
+from jobs.model import ConnectChange, Finding, Reason, Signals, State, Station, Text, Turn
 from jobs.runs.run import Problem, Run
 from jobs.runs.run_store import RunStore
 
@@ -43,8 +30,6 @@ OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """Steps that report the status that the providers publish about themselves."""
 COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
-Link = Callable[[str], str]
-PAGES = ("signin", "access")  # where somebody signs in, or lets the bot read by itself
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
 EXPLAINED = {
@@ -108,7 +93,7 @@ class Line:
     title: Text
     found: Finding
     explained_by: str = ""
-    set_back: SetBack | None = None
+    set_back: check.SetBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +123,9 @@ class Reading:
     ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
     fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
 
-    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
-    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
-    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    ``may_sign_in`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``may_grant`` is set if an administrator could give the bot its own read
+    access. The card adds the addresses of these pages. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
     changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the
     channel is not known here.
 
@@ -167,8 +152,10 @@ class Reading:
     turn: Turn = Turn.NOBODY
     fix: tuple[str, dict[str, str]] | None = None
     proofs: tuple[Proof, ...] = ()
+    may_sign_in: bool = False
     sign_in_url: str = ""
     lacks_role: bool = False
+    may_grant: bool = False
     grant_url: str = ""
     problem: Problem | None = None
     damage: Lost | None = None
@@ -196,23 +183,22 @@ class Reading:
         return self.found is None or self.found.kept
 
 
-def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = "") -> Reading:
-    """Return what a check says; ``link`` makes the address of a page (signin, access).
-
-    ``watched`` is how often the channel is watched, or empty.
-    """
-    steps, found = steps_of(run), _counting(run)
+def read(run: Run, store: RunStore, watched: str = "") -> Reading:
+    """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
+    steps, found, mailbox = check.steps_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
-    left, weighed = gaps(steps, found), _weighed(verdict, found)
+    left, weighed = check.gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
-    known = _set_back(run, store, {name: steps[name] for name in verdict.causes})
+    past = dict[str, check.SetBack]()
+    if run.checked and not run.brief.discover:
+        past = check.set_back(store, mailbox, {name: steps[name] for name in verdict.causes})
     channel = _found_channel(run, store, watched)
 
     def line(name: str, explained_by: str = "") -> Line:
         step, each = steps[name], weighed[name]
         # The access that the finding was read with, or else the access that its step needs.
         shown = replace(each, access=each.access or step.diagnosis.access)
-        return Line(step.article_row, Text(f"step.{name}"), shown, explained_by, known.get(name))
+        return Line(step.article_row, Text(f"step.{name}"), shown, explained_by, past.get(name))
 
     def lines(*names: str) -> tuple[Line, ...]:
         return tuple(map(line, names))
@@ -220,7 +206,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
     waiting = filter(lambda name: found[name].cause == Cause.NOBODY_LOGGED_IN, found)
     seen = Reading(
         run=run.id,
-        mailbox=run.channel.mailbox,
+        mailbox=mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         causes=lines(*verdict.causes),
@@ -228,7 +214,7 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
             line(name, steps[cause].article_row) for name, cause in verdict.symptoms.items()
         ),
         possible=lines(*(name for name in verdict.possible if name != CHANGES)),
-        changes=_suspects(verdict) if CHANGES in verdict.possible else (),
+        changes=_suspects(verdict),
         warnings=lines(*verdict.warnings, *waiting),
         skipped=lines(*verdict.skipped),
         lines=lines(*filter(weighed.get, steps)),
@@ -239,31 +225,32 @@ def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = ""
         problem=run.problems.get("app_access"),
         damage=damage(run, verdict, found),
         secret_expires=expires,
-        secret_ends=ends if _is_ours(run) else None,
+        secret_ends=ends,
         unread=left.count,
         needs_administrator=left.by_sign_in,
         login=_is_ok(found, "smtp_login"),
         silent=run.silent,
         found=channel,
     )
-    return _with_offers(seen, run, store, verdict, link) if run.checked else seen
+    return _with_offers(seen, run, store, verdict) if run.checked else seen
 
 
-def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Link) -> Reading:
-    may_sign_in = not run.ended and more_access.may_sign_in(run)
-    whole = not may_sign_in or run.account is not None
-    fix = remedies.fix(run, verdict, whole=whole) if _is_ours(run) else None
-    granted = not fix and more_access.may_be_granted(store.redis, run)
-    if seen.secret_ends and not fix:
+def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> Reading:
+    signs_in = not run.ended and check.may_sign_in(run)
+    whole = not signs_in or run.account is not None
+    fix = remedies.fix(run, verdict, whole=whole) if seen.is_ours else None
+    granted = not fix and check.may_be_granted(store.redis, run)
+    ends = seen.secret_ends if seen.is_ours else None
+    if ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
-    urls = {page: link(page) for page in compress(PAGES, (may_sign_in, granted))}
     codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
     return replace(
         seen,
         fix=fix,
-        sign_in_url=urls.get("signin", ""),
-        lacks_role=may_sign_in and whole,
-        grant_url=urls.get("access", ""),
+        may_sign_in=signs_in,
+        lacks_role=signs_in and whole,
+        may_grant=granted,
+        secret_ends=ends,
         proven=proven_at(run, store) if seen.unread else None,
         accepts="" if run.brief.discover else next(filter(None, codes), ""),
     )
@@ -310,17 +297,9 @@ def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
     return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
 
-def _is_ours(run: Run) -> bool:
-    return run.kept or not run.brief.discover
-
-
-def _set_back(run: Run, store: RunStore, causes: Mapping[str, Step]) -> dict[str, SetBack]:
-    if run.brief.discover or not run.checked:
-        return {}
-    return set_back(store, run.channel.mailbox, causes)
-
-
 def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
+    if CHANGES not in verdict.possible:
+        return ()
     changes = verdict.weighed[CHANGES].signals.changes
     return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
 
@@ -335,7 +314,9 @@ def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, .
         for name in PROVING
         if _is_ok(found, name)
     ]
-    if proofs and (quiet := quiet_at(run, found)):
+    # all three sources of service status were read, and none of them has an incident
+    if proofs and all(_is_ok(found, name) for name in OUTSIDE):
+        quiet = min(run.found_at[name] for name in OUTSIDE)
         proofs.append(Proof("MS", Text("verdict.no_incident"), quiet))
     return tuple(proofs)
 
@@ -351,7 +332,7 @@ def proven_at(run: Run, store: RunStore) -> datetime | None:
 
 
 def _counting(run: Run) -> dict[str, Finding]:
-    found = findings_of(run).items()
+    found = check.findings_of(run).items()
     return {name: each for name, each in found if each.reason is not Reason.NO_WATCH_MAIL}
 
 
@@ -419,7 +400,7 @@ def damage(run: Run, verdict: Verdict, found: Found) -> Lost | None:
 
 
 def _signals(found: Found, step: str) -> Signals:
-    return found[step].signals if step in found else NO_SIGNALS
+    return found[step].signals if step in found else Signals()
 
 
 def _refused(found: Found) -> tuple[int, datetime] | None:
@@ -434,12 +415,6 @@ def _refused(found: Found) -> tuple[int, datetime] | None:
 def _missed(signals: Signals) -> tuple[int, datetime] | None:
     since = signals.missed_since or signals.since
     return (signals.missed, since) if signals.missed and since else None
-
-
-def quiet_at(run: Run, found: Found) -> datetime | None:
-    """Return when all three sources of service status were last read without an incident."""
-    quiet = all(_is_ok(found, name) for name in OUTSIDE)
-    return min(run.found_at[name] for name in OUTSIDE) if quiet else None
 
 
 def secret_dates(found: Found) -> tuple[datetime | None, datetime | None]:

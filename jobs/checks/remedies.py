@@ -11,8 +11,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, known
-from jobs.checks.check import brief_for, findings_of, steps_of
-from jobs.checks.verdict import Verdict, in_state, judge
+from jobs.checks.check import brief_for, verdict_of
+from jobs.checks.verdict import Verdict, in_state
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Brief, FixBrief, Run
 from jobs.runs.run_store import RunStore
@@ -91,10 +91,6 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
     causes = (verdict.weighed[name].cause for name in verdict.causes)
     cause = next((each for each in causes if each in NEW_TOKEN), "") if news else ""
     return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
-
-
-def verdict_of(check: Run) -> Verdict:
-    return judge(steps_of(check), findings_of(check))
 
 
 def likely_changes(check: Run) -> tuple[str, ...]:

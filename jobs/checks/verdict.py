@@ -30,7 +30,6 @@ UNSPECIFIC = frozenset(
         Cause.CONNECT_SMTP_FAILED,
     }
 ) | {""}
-NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,6 @@ def has_overdue_mail(finding: Finding) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Findings of a check, and the steps by which they are weighed."""
-
     steps: Steps
     findings: Found
 
@@ -192,7 +189,9 @@ class Case:
                 return True
             if begun is None or well is None or (failed.token_lives and good.unanswered):
                 continue
-            if well > begun + (NO_TIME if failed.token_lives else self.diagnosis(healer).grace):
+            if well > begun + (
+                timedelta(0) if failed.token_lives else self.diagnosis(healer).grace
+            ):
                 return True
         return False
 
@@ -315,12 +314,10 @@ def in_state(names: Iterable[str], findings: Found, *states: State) -> list[str]
     return [name for name in names if name in findings and findings[name].state in states]
 
 
-def _since(
-    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Found
-) -> datetime | None:
+def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], found: Found) -> datetime | None:
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
-    theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
-    return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
+    theirs = (*causes, *in_state(own_symptoms, found, State.WRONG))
+    return min(filter(None, (found[name].signals.since for name in theirs)), default=None)
 
 
 @cache

@@ -288,12 +288,11 @@ MARK_S = 2 * 24 * 3600
 """Seconds for which the newest answer before a look is remembered."""
 HOLDS = frozenset({State.OK, State.WARNING})
 DELETED = frozenset({Cause.APP_DELETED_MEANWHILE, Cause.SECRET_DELETED_MEANWHILE})
-TOKEN_SAVED = "token_saved"  # noqa: S105  the name of a question
 log = structlog.get_logger(__name__)
 
 
-def is_deleted(run: Run, step: str = "application") -> bool:
-    found = run.findings.get(step)
+def is_deleted(run: Run) -> bool:
+    found = run.findings.get("application")
     return found is not None and found.cause in DELETED
 
 
@@ -309,7 +308,7 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
         return None
     answers = ("look_again", step.repeat_on)
     wanted_again = any(ctx.run.answered_since(step.name, name) for name in answers)
-    given_out = bool(ctx.run.answer(TOKEN_SAVED)) or ctx.run.settled("token")
+    given_out = bool(ctx.run.answer("token_saved")) or ctx.run.settled("token")
     if wanted_again and not (given_out and step.name == "application"):
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, DELETED_AGAIN_S)))

@@ -46,11 +46,13 @@ from jobs.model import (
     Turn,
     verbatim,
 )
-from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run import RecordedChange, Run
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
+
+Words = Text | Reason
+"""What a finding says: a text, or a reason that code decides by, which has a text."""
 
 
 @dataclass(slots=True)
@@ -80,10 +82,6 @@ class StepContext:
         return self.run.channel
 
     @property
-    def channels(self) -> ChannelIndex:
-        return self.store.channels
-
-    @property
     def by_hand(self) -> bool:
         """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
@@ -110,8 +108,6 @@ class StepContext:
 
 
 class _Facts(TypedDict, total=False):
-    """Further parts of a finding."""
-
     cause: str
     evidence: tuple[Evidence, ...]
     facts: dict[str, str]
@@ -320,7 +316,7 @@ class Step(ABC):
             reversible=line.reversible,
         )
 
-    def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
+    def _finding(self, state: State, seen: Words | None, **more: Unpack[_Facts]) -> Finding:
         reason, words = (seen, seen.text()) if isinstance(seen, Reason) else (None, seen)
         more["facts"] = dict(more.get("facts", {}))
         return Finding(self.name, state, words, reason=reason, **more)
@@ -328,29 +324,24 @@ class Step(ABC):
     def ok(self, seen: Text | None = None, **more: Unpack[_Facts]) -> Finding:
         return self._finding(State.OK, seen, **more)
 
-    def wrong(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def wrong(self, seen: Words, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact does not hold; the catalog expects it by the step's name."""
         found = self._finding(State.WRONG, seen, **more)
         return replace(found, expected=Text(f"expected.{self.name}"))
 
-    def possible(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def possible(self, seen: Words, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact may stop mail: a setup goes on, and a check looks for proof."""
         return replace(self.wrong(seen, **more), state=State.POSSIBLE)
 
     def waits_for(
-        self,
-        turn: Turn,
-        seen: Text | Reason | None = None,
-        *,
-        again_s: float = 0,
-        **more: Unpack[_Facts],
+        self, turn: Turn, seen: Words | None = None, *, again_s: float = 0, **more: Unpack[_Facts]
     ) -> Finding:
         """Return that the step waits, to be read again in ``again_s`` seconds; 0 means not."""
         until = now() + timedelta(seconds=again_s) if again_s else None
         found = self._finding(State.WAITING, seen, **more)
         return replace(found, waiting_for=turn, until=until)
 
-    def skipped(self, why: Text | Reason, **more: Unpack[_Facts]) -> Finding:
+    def skipped(self, why: Words, **more: Unpack[_Facts]) -> Finding:
         """Return the finding that the step was skipped; it never counts as OK."""
         return self._finding(State.SKIPPED, why, **more)
 
@@ -463,7 +454,6 @@ def rows_of(package: str) -> dict[str, dict[str, Any]]:
 
 
 def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
-    """Return the steps of a package by name, one for each row of its table."""
     for each in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{each.name}")
     return {name: _KINDS[package, name]() for name in sorted(rows_of(package))}

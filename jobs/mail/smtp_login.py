@@ -236,35 +236,31 @@ class SmtpProbe:
         return (Evidence("smtp", self.reply), *self.lines)
 
 
-async def login_probe(
-    server: str, username: str, access_token: str, seconds: float = 15.0
-) -> SmtpProbe:
+async def login_probe(server: str, username: str, token: str, seconds: float = 15.0) -> SmtpProbe:
     """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
     Nothing is raised or sent. Without a token only the offer of XOAUTH2 is checked. A result that
     says nothing about the login is tried once more (microsoft.md 4.1). The right to send as another
     user is not proven (5.2.252 comes only after DATA).
     """
-    probe = await _carried_out(server, username, access_token, seconds)
+    probe = await _carried_out(server, username, token, seconds)
     if probe.cause not in BUSY | CUT_OFF:
         return probe
     await asyncio.sleep(_PAUSE_S)
-    return await _carried_out(server, username, access_token, seconds)
+    return await _carried_out(server, username, token, seconds)
 
 
-async def login_with(
-    server: str, username: str, others: Iterable[str], access_token: str
-) -> SmtpProbe:
+async def login_with(server: str, username: str, others: Iterable[str], token: str) -> SmtpProbe:
     """Log in like :func:`login_probe`; after a 5.7.3 alone also with each of the ``others``.
 
     That reply does not say whether the token or the name is wrong. Another name only shows which
     one the form needs: if the server takes none, the first refusal is returned.
     """
-    first = await login_probe(server, username, access_token)
+    first = await login_probe(server, username, token)
     if first.cause != REFUSED:
         return first
     for name in others:
-        probe = await login_probe(server, name, access_token)
+        probe = await login_probe(server, name, token)
         if probe.ok:
             return replace(probe, instead=name)
     return first

@@ -17,6 +17,7 @@ from redis import Redis
 
 from jobs.mail.message_trace import TraceRow
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 HEADER = "X-Webex-Email-Watch"
 MARK = "[Webex email watch]"
@@ -110,20 +111,13 @@ def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
         pipe.execute()
 
 
-def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
-    return bool(_others(redis, keys.watch_mails_arrived(), mailbox, since))
-
-
-def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
-    return bool(_others(redis, keys.watch_mails_sent(), mailbox, since))
+def has_others(redis: Redis, noted: Key, mailbox: str, since: datetime) -> bool:
+    """Return whether a test mail of another channel has arrived, or was sent, since."""
+    rows: Any = redis.zrangebyscore(noted, since.timestamp(), "+inf", start=0, num=2)
+    return any(row != mailbox.encode() for row in rows)
 
 
 def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:
     pipe.zadd(key, {mailbox: at.timestamp()}, gt=True)
     pipe.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
     pipe.expire(key, KEPT)
-
-
-def _others(redis: Redis, key: str, mailbox: str, since: datetime) -> list[bytes]:
-    rows: Any = redis.zrangebyscore(key, since.timestamp(), "+inf", start=0, num=2)
-    return [row for row in rows if row != mailbox.encode()]

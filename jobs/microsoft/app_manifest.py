@@ -88,9 +88,8 @@ def issues_access_tokens(app: Json | None) -> bool:
 
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
-    return (resource.lower(), permission.lower()) in {
-        (each, number) for each, number, _ in declared(app)
-    }
+    known = {(each, number) for each, number, _ in declared(app)}
+    return (resource.lower(), permission.lower()) in known
 
 
 def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
@@ -179,11 +178,8 @@ class SecretRules:
 def rules_for(policy: Json, made: datetime) -> SecretRules:
     """Return the policy's restrictions that are enabled and apply to an app created at ``made``."""
     rules = list(_in_force(policy, made))
-    limits = (
-        _duration(text_of(rule, "maxLifetime"))
-        for rule in rules
-        if _kind(rule) == "passwordlifetime"
-    )
+    lifetimes = (rule for rule in rules if _kind(rule) == "passwordlifetime")
+    limits = (_duration(text_of(rule, "maxLifetime")) for rule in lifetimes)
     return SecretRules(
         any(_kind(rule) == "passwordaddition" for rule in rules),
         min(filter(None, limits), default=None),

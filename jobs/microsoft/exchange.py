@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+from requests.structures import CaseInsensitiveDict
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import REFUSALS, CloudReply, MalformedAnswer, unreadable
@@ -48,21 +49,11 @@ If it does not exist, Exchange answers with ManagementObjectNotFoundException (m
 Params = Mapping[str, Any]
 
 
-class ExchangeRow(dict[str, Any]):
-    """Object that a cmdlet returned. ``get`` and ``[]`` ignore the case of property names."""
+class ExchangeRow(CaseInsensitiveDict[Any]):
+    """Object that a cmdlet returned, without the annotations of its properties."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
         super().__init__({name: value for name, value in properties.items() if "@" not in name})
-        self._names = {name.lower(): name for name in self}
-
-    def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(self._names.get(name.lower(), name))
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._names
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(self._names.get(name.lower(), name), default)
 
 
 @dataclass(eq=False)
@@ -165,9 +156,8 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
     says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
     if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
-        raise unreadable(
-            "exchange", "an answer without a list of objects", answer.status, ids=answer.ids
-        )
+        why = "an answer without a list of objects"
+        raise unreadable("exchange", why, answer.status, ids=answer.ids)
     return [ExchangeRow(each) for each in value]
 
 

@@ -73,6 +73,7 @@ def rows_of(page: Json) -> list[Json]:
     return rows
 
 
+APPLICATIONS, PRINCIPALS, GRANTS = "applications", "servicePrincipals", "oauth2PermissionGrants"
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 #: Service principal that must exist in the tenant before Graph traces messages (microsoft.md 2.5).
@@ -168,21 +169,21 @@ class Graph:
         return self._url(f"/{rest}", version)
 
     async def send(
-        self,
-        method: str,
-        path: str,
-        body: Json | None = None,
-        *,
-        headers: Params | None = None,
-        repeatable: bool | None = None,
+        self, method: str, path: str, body: Json | None = None, *, repeatable: bool | None = None
     ) -> Any:
-        call = Call("graph", method, self._url(path), {}, headers or {}, body, repeatable)
-        return await self._call(call)
+        return await self._call(Call("graph", method, self._url(path), {}, {}, body, repeatable))
 
-    async def remove(self, path: str) -> None:
-        """Delete an object; a 404 is success, as an earlier answer may have been lost."""
+    async def update(self, kind: str, object_id: str, body: Json) -> None:
+        """Change an object of a collection, such as ``applications``; lists are replaced."""
+        await self.send("PATCH", f"/{kind}/{segment(object_id)}", body)
+
+    async def delete(self, kind: str, object_id: str) -> None:
+        """Delete an object; a 404 is success, as an earlier answer may have been lost.
+
+        An application stays in the recycle bin for 30 days.
+        """
         with suppress(NotFound):
-            await self.send("DELETE", path)
+            await self.send("DELETE", f"/{kind}/{segment(object_id)}")
 
     async def _call(self, call: Call) -> Any:
         if call.method == "GET":
@@ -216,9 +217,8 @@ class Graph:
 
     async def applications(self) -> list[Json]:
         """Return the applications (2,000 at most) with the fields that show their mailbox."""
-        return await self.collection(
-            "/applications", {"$select": "id,appId,displayName,uniqueName,web"}
-        )
+        wanted = {"$select": "id,appId,displayName,uniqueName,web"}
+        return await self.collection("/applications", wanted)
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
         return await self.find(f"/applications(appId={key(app_id)})")
@@ -230,15 +230,9 @@ class Graph:
         merges them before.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
-        written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
+        prefer = {"Prefer": "create-if-missing"}
+        written = await self._call(Call("graph", "PATCH", self._url(path), {}, prefer, body))
         return as_object(written) if written else await self.get(path)
-
-    async def update_application(self, object_id: str, body: Json) -> None:
-        await self.send("PATCH", f"/applications/{segment(object_id)}", body)
-
-    async def delete_application(self, object_id: str) -> None:
-        """Delete an application, which stays in the recycle bin for 30 days."""
-        await self.remove(f"/applications/{segment(object_id)}")
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
         """Create a client secret; never retried, because each call creates another one.
@@ -246,9 +240,8 @@ class Graph:
         Look for the secret first and remove the orphan (microsoft.md 1.2).
         """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
-        made = as_object(
-            await self.send("POST", f"/applications/{segment(object_id)}/addPassword", body)
-        )
+        path = f"/applications/{segment(object_id)}/addPassword"
+        made = as_object(await self.send("POST", path, body))
         secret = made.get("secretText")
         if not is_filled_text(secret):
             raise unreadable("graph", "addPassword without secretText", httpx.codes.OK)
@@ -280,15 +273,8 @@ class Graph:
         Raises:
             AlreadyExists: the app has a service principal already.
         """
-        return as_object(
-            await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True)
-        )
-
-    async def update_service_principal(self, sp_id: str, body: Json) -> None:
-        await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
-
-    async def delete_service_principal(self, sp_id: str) -> None:
-        await self.remove(f"/servicePrincipals/{segment(sp_id)}")
+        body = {"appId": app_id}
+        return as_object(await self.send("POST", "/servicePrincipals", body, repeatable=True))
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         found = await self.collection(
@@ -301,26 +287,15 @@ class Graph:
         page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE}, has="value")
         return None if "@odata.nextLink" in page else rows_of(page)
 
-    async def create_grant(
-        self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None
-    ) -> Json:
-        """Grant delegated permissions to one user, or to the tenant if ``principal_id`` is None.
+    async def create_grant(self, client_sp: str, resource_sp: str, scope: str, user: str) -> None:
+        """Grant delegated permissions to one user.
 
         Raises:
-            AlreadyExists: there is such a grant. Merge, then call :meth:`update_grant`.
+            AlreadyExists: there is such a grant. Merge its scopes, then call :meth:`update`.
         """
-        body = {"clientId": client_sp_id, "resourceId": resource_sp_id, "scope": scope}
-        body |= {"consentType": "AllPrincipals"}
-        if principal_id:
-            body |= {"consentType": "Principal", "principalId": principal_id}
-        return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
-
-    async def update_grant(self, grant_id: str, scope: str) -> None:
-        """Replace a grant's scopes; the caller merges them with the present ones first."""
-        await self.send("PATCH", f"/oauth2PermissionGrants/{segment(grant_id)}", {"scope": scope})
-
-    async def delete_grant(self, grant_id: str) -> None:
-        await self.remove(f"/oauth2PermissionGrants/{segment(grant_id)}")
+        body = {"clientId": client_sp, "resourceId": resource_sp, "scope": scope}
+        body |= {"consentType": "Principal", "principalId": user}
+        await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True)
 
     async def app_role_assignments(self, sp_id: str) -> list[Json]:
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")
@@ -338,9 +313,8 @@ class Graph:
             return found
         mail = f"mail eq {text(address)}"
         try:
-            matches = await self._users(
-                f"proxyAddresses/any(p:p eq {text('smtp:' + address)}) or {mail}"
-            )
+            proxy = f"proxyAddresses/any(p:p eq {text('smtp:' + address)})"
+            matches = await self._users(f"{proxy} or {mail}")
         except Rejected:  # some directories do not support such a filter
             matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
@@ -349,9 +323,8 @@ class Graph:
         return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
     async def organization(self) -> Json:
-        found = await self.collection(
-            "/organization", {"$select": "id,displayName,verifiedDomains"}
-        )
+        wanted = {"$select": "id,displayName,verifiedDomains"}
+        found = await self.collection("/organization", wanted)
         return found[0] if found else {}
 
     async def app_management_policy(self) -> Json:
@@ -365,10 +338,8 @@ class Graph:
 
     async def security_defaults(self) -> bool:
         """Return whether security defaults are on (microsoft.md 2.1)."""
-        policy = await self.get(
-            "/policies/identitySecurityDefaultsEnforcementPolicy", has="isEnabled"
-        )
-        return bool(policy.get("isEnabled"))
+        path, told = "/policies/identitySecurityDefaultsEnforcementPolicy", "isEnabled"
+        return bool((await self.get(path, has=told))[told])
 
     async def conditional_access_policies(self) -> list[Json]:
         """Return the Conditional Access policies (microsoft.md 2.1; one request a second, 7)."""
@@ -404,19 +375,13 @@ class Graph:
 
         Source: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
-        return await self.collection(
-            "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}
-        )
+        path = "/admin/serviceAnnouncement/healthOverviews"
+        return await self.collection(path, {"$expand": "issues"})
 
     # --- message trace ----------------------------------------------------------------------------
 
     async def message_traces(
-        self,
-        since: datetime,
-        until: datetime,
-        recipient: str = "",
-        sender: str = "",
-        subject: str = "",
+        self, since: datetime, until: datetime, recipient: str, sender: str, subject: str
     ) -> list[Json]:
         """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5).
 

@@ -26,15 +26,7 @@ import msal
 
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
-from jobs.clouds import clock_skew
-from jobs.clouds.errors import (
-    AlreadyExists,
-    CloudError,
-    CloudReply,
-    Rejected,
-    SignInNeeded,
-    unreadable,
-)
+from jobs.clouds import clock_skew, errors
 from jobs.clouds.json_values import is_filled_text, text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.client_credential import Credential, credential_of
@@ -67,31 +59,27 @@ def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: st
     if not own or not is_filled_text(claims.get("oid")):
         raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
     if tenant.lower() not in {"", own.lower()}:
-        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
+        said = errors.CloudReply("entra", code=account_name(claims))
+        raise errors.Rejected(Cause.WRONG_TENANT, said)
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(own, issuer).rstrip("/"):
         raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
     if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
         raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
 
 
-def _refused(cause: str, message: str) -> Rejected:
-    return Rejected(cause, CloudReply("entra", message=message))
+def _refused(cause: str, message: str) -> errors.Rejected:
+    return errors.Rejected(cause, errors.CloudReply("entra", message=message))
 
 
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
-    login_url: str,
-    tenant: str,
-    client_id: str,
-    scopes: Sequence[str],
-    redirect_uri: str,
-    state: str,
+    login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect: str, state: str
 ) -> str:
     """Return the URL where an administrator grants the scopes.
 
     ``tenant`` is an id or ``organizations``, never ``common``.
     """
     query = {"client_id": client_id, "scope": " ".join(scopes)}
-    query |= {"redirect_uri": redirect_uri, "state": state}
+    query |= {"redirect_uri": redirect, "state": state}
     page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
     return f"{page}?{urlencode(query, quote_via=quote)}"
 
@@ -107,7 +95,7 @@ def read_consent_answer(query: Mapping[str, str]) -> str:
     """
     if "error" in query:
         error = entra_error(query)
-        if not isinstance(error, AlreadyExists):
+        if not isinstance(error, errors.AlreadyExists):
             raise error
     elif query.get("admin_consent", "").lower() != "true":
         raise _refused(Cause.CONSENT_DECLINED, "no admin_consent in the answer")
@@ -189,7 +177,7 @@ class Identity:
         now, because the person waits at the return.
         """
         app = self._app()
-        with suppress(CloudError):
+        with suppress(errors.CloudError):
             self._http.document(text_of(self._http.document(self._discovery), "jwks_uri"))
         # msal prefers form_post; GET is used so that SameSite cookies arrive
         with warnings.catch_warnings():
@@ -221,7 +209,7 @@ class Identity:
         if not hmac.compare_digest(
             str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
         ):
-            raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
+            raise errors.Rejected(Cause.STATE_MISMATCH, errors.CloudReply("entra"))
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
@@ -270,7 +258,7 @@ class Identity:
                 result = silently(list(scopes), account=accounts[0], force_refresh=refresh)
                 if result is not None:
                     return self._received(result), kept.serialize()
-            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+            raise errors.SignInNeeded(Cause.SIGN_IN_MISSING, errors.CloudReply("entra"))
 
         return _retry_if_busy(ask)
 
@@ -294,8 +282,8 @@ class Identity:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
         if self.is_bot and error.cause in patterns().groups["of_credential"]:
-            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
+            said = errors.CloudReply("entra", error.status, error.code, error.message, error.ids)
+            error = errors.Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
         raise error
 
     def _validated(self, token: str, nonce: str, tenant: str) -> dict[str, Any]:
@@ -352,11 +340,11 @@ class Identity:
                 http_client=self._http,
             )
         except _MSAL_CONFUSED as error:
-            raise unreadable("entra", "the discovery document lacks an endpoint") from error
+            raise errors.unreadable("entra", "the discovery document lacks an endpoint") from error
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
     try:
         return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
     except _MSAL_CONFUSED as error:
-        raise unreadable("entra", type(error).__name__) from None
+        raise errors.unreadable("entra", type(error).__name__) from None

@@ -108,8 +108,6 @@ def _ids(answer: Mapping[str, Any], description: str) -> RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class MsalResponse:
-    """Response in the form that msal expects."""
-
     status_code: int
     text: str = field(repr=False)
     headers: dict[str, str]
@@ -153,17 +151,12 @@ class MsalHttp:
         )
 
     def post(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, Any] | None = None,
-        headers: Any = None,
-        **_: object,
+        self, url: str, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
     ) -> MsalResponse:
         """Send a token request. httpx would send msal's bytes in Python's notation for bytes."""
         given = _without_nulls(data or {}).items()
         form = {name: each.decode() if isinstance(each, bytes) else each for name, each in given}
-        reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
+        reply = self._exchange("POST", url, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
             raise unreadable("entra", "a token answer without a token", reply.status_code)

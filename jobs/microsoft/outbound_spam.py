@@ -172,9 +172,8 @@ def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
     """Return whether two rules cover the same senders, however Exchange writes them."""
-    return all(
-        sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING)
-    )
+    names = ("From", *NARROWING)
+    return all(sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in names)
 
 
 def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[str]]:

@@ -29,8 +29,6 @@ _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One row of the sign-in log."""
-
     at: datetime
     code: int  # the AADSTS number, 0 for success
     reason: str

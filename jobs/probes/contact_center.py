@@ -6,6 +6,7 @@ What the token may not read is skipped, because it says nothing about the channe
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,15 +16,8 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
+from jobs.contact_center import services
 from jobs.contact_center.routing import ContactCenter, Routing
-from jobs.contact_center.services import (
-    EntryPoint,
-    Task,
-    Tasks,
-    email_entry_points,
-    email_tasks,
-    read_changes,
-)
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.mail.message_trace import LARGEST, TraceRow
 from jobs.model import (
@@ -50,13 +44,28 @@ GRACE = timedelta(minutes=3)
 """
 
 
-class AgentTasks(Probe, row="agent_tasks"):
-    """Probe for the newest email task of the mailbox (platforms/connect.md 3.1)."""
+class Configured(Probe):
+    """Probe that asks nothing before it is configured."""
+
+    without: Mapping[str, str]
+    """Texts on why nothing was asked, by the setting that is empty."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
+        for setting, why in self.without.items():
+            if not getattr(ctx.settings, setting):
+                return self.skipped(Text(f"skipped.{why}"))
+        return await self.look(ctx)
+
+    @abstractmethod
+    async def look(self, ctx: StepContext) -> Finding:
+        """Inspect the fact, as :meth:`jobs.engine.step.Step.inspect` does."""
+
+
+class AgentTasks(Configured, row="agent_tasks"):
+    """Probe for the newest email task of the mailbox (platforms/connect.md 3.1)."""
+
+    async def look(self, ctx: StepContext) -> Finding:
         """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
-        if not ctx.settings.contact_center_url:
-            return self.skipped(Text("skipped.no_contact_center"))
         mine = await own_tasks(ctx)
         if not mine:
             nameless = any(task.names_nobody for task in (await read_tasks(ctx)).rows)
@@ -66,17 +75,15 @@ class AgentTasks(Probe, row="agent_tasks"):
         return self.ok(Text("seen.task", words), signals=Signals(at=newest))
 
 
-class MailToTask(Probe, row="mail_to_task"):
+class MailToTask(Configured, row="mail_to_task"):
     """Probe that checks whether the newest mail handed to Webex Connect has become a task.
 
     Mail that creates no task by design is left out: mail from the mailbox itself, and mail above 25
     MB (platforms/connect.md 1.7).
     """
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def look(self, ctx: StepContext) -> Finding:
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
-        if not ctx.settings.contact_center_url:
-            return self.skipped(Text("skipped.no_contact_center"))
         handed, made = await _handed(ctx)
         return self._judged(handed, list(takewhile(lambda row: not made(row), handed)))
 
@@ -93,16 +100,14 @@ class MailToTask(Probe, row="mail_to_task"):
         return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
 
 
-class FlowTemplate(Probe, row="flow_template"):
+class FlowTemplate(Configured, row="flow_template"):
     """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
 
-    async def inspect(self, ctx: StepContext) -> Finding:
+    async def look(self, ctx: StepContext) -> Finding:
         """Compare each mail with the tasks of the minutes after it.
 
         If a later mail made a task, the loss is only a warning, because mail flows.
         """
-        if not ctx.settings.contact_center_url:
-            return self.skipped(Text("skipped.no_contact_center"))
         fresh_too, made = await _handed(ctx)
         handed = [row for row in fresh_too if row.received < now() - GRACE]
         lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
@@ -117,18 +122,16 @@ class FlowTemplate(Probe, row="flow_template"):
         return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
-class EmailEntryPoint(Probe, row="entry_point"):
+class EmailEntryPoint(Configured, row="entry_point"):
     """Probe for an active Email entry point whose ``assetId`` is the app (connect.md 3.2)."""
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        if not _has_organization(ctx):
-            return self.skipped(Text("skipped.no_contact_center_org"))
+    async def look(self, ctx: StepContext) -> Finding:
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
             return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
         return await self._full(ctx, found) or self._judged(found)
 
-    async def _full(self, ctx: StepContext, found: list[EntryPoint]) -> Finding | None:
+    async def _full(self, ctx: StepContext, found: list[services.EntryPoint]) -> Finding | None:
         """Return that the only entry point takes no more tasks, if it has a limit that is reached."""
         most = found[0].most if len(found) == 1 else 0
         taken = sum(task.is_open for task in await own_tasks(ctx)) if most else 0
@@ -137,7 +140,7 @@ class EmailEntryPoint(Probe, row="entry_point"):
         full = {"name": found[0].name, "count": str(taken), "most": str(most)}
         return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
 
-    def _judged(self, found: list[EntryPoint]) -> Finding:
+    def _judged(self, found: list[services.EntryPoint]) -> Finding:
         shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
         names = {"names": ", ".join(shown)}
         if not any(point.active for point in found):
@@ -163,19 +166,19 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
     return [row for row in of_others if row.received >= tasks.since], made
 
 
-async def read_tasks(ctx: StepContext) -> Tasks:
+async def read_tasks(ctx: StepContext) -> services.Tasks:
     """Return the email tasks of the last days; CloudError if they cannot be read."""
-    return await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
+    return await ctx.reads.read("tasks", lambda: services.email_tasks(ctx.settings, now() - BACK))
 
 
-async def own_tasks(ctx: StepContext) -> list[Task]:
+async def own_tasks(ctx: StepContext) -> list[services.Task]:
     """Return the mailbox's tasks, newest first; CloudError as for :func:`read_tasks`."""
     tasks, app = await asyncio.gather(read_tasks(ctx), only_app(ctx))
     return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 
 
-async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
-    return await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
+async def _entry_points(ctx: StepContext) -> tuple[services.EntryPoint, ...]:
+    return await ctx.reads.read("entry points", lambda: services.email_entry_points(ctx.settings))
 
 
 async def only_app(ctx: StepContext) -> str:
@@ -188,12 +191,12 @@ async def only_app(ctx: StepContext) -> str:
         return ""
 
 
-def _only_asset(points: Sequence[EntryPoint]) -> str:
+def _only_asset(points: Sequence[services.EntryPoint]) -> str:
     """Return the app of the only entry point, if it names one, else ''."""
     return (points[0].asset or "") if len(points) == 1 else ""
 
 
-def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
+def came_of(task: services.Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
     """Return whether the task may result from a mail of ``sender`` to the mailbox.
 
     The mail was received at ``at`` or later. ``app`` is the app whose tasks can only be the
@@ -210,8 +213,8 @@ class AssetWorkload(MailToTask, row="asset_workload"):
     Contact Center cannot use it at the same time (platforms/connect.md 1.9).
     """
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        found = await super().inspect(ctx)
+    async def look(self, ctx: StepContext) -> Finding:
+        found = await super().look(ctx)
         if found.state is not State.WRONG:
             return found
         seen = Text("seen.asset_workload")
@@ -222,16 +225,14 @@ WAITS_LONG = timedelta(minutes=15)
 """Time after which it means something that no agent has accepted a task."""
 
 
-class ContactQueue(Probe, row="contact_queue"):
+class ContactQueue(Configured, row="contact_queue"):
     """Probe for a queue of the channel that is active and serves somebody.
 
     It is the queue of the mailbox's newest task. Before there is one, every queue for the channel
     type may be the channel's, and only a problem that all of them have counts.
     """
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        if not _has_organization(ctx):
-            return self.skipped(Text("skipped.no_contact_center_org"))
+    async def look(self, ctx: StepContext) -> Finding:
         routings = await _routings(ctx)
         if routings is None:
             return self.skipped(Text("skipped.queue_unseen"))
@@ -243,7 +244,7 @@ class ContactQueue(Probe, row="contact_queue"):
         found = [self._judged(each, tasks) for each in routings]
         return next((each for each in found if each.state is State.OK), found[0])
 
-    def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
+    def _judged(self, routing: Routing, tasks: services.Tasks) -> Finding:
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
         if queue.channel in OTHERS:
@@ -262,12 +263,10 @@ class ContactQueue(Probe, row="contact_queue"):
         return self.wrong(Text(f"seen.{seen}", values), cause=cause)
 
 
-class QueueAgents(Probe, row="queue_agents"):
+class QueueAgents(Configured, row="queue_agents"):
     """Probe for an agent of the queue who may get a task of the channel."""
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        if not _has_organization(ctx):
-            return self.skipped(Text("skipped.no_contact_center_org"))
+    async def look(self, ctx: StepContext) -> Finding:
         found = [self._judged(each) for each in await _routings(ctx) or ()]
         by_state = {each.state: each for each in reversed(found)}
         unseen = self.skipped(Text("skipped.agents_unseen"))
@@ -287,21 +286,19 @@ class QueueAgents(Probe, row="queue_agents"):
         return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
 
 
-class WaitingTasks(Probe, row="waiting_tasks"):
+class WaitingTasks(Configured, row="waiting_tasks"):
     """Probe for tasks that no agent accepts.
 
     If nobody is logged in, as at night, the tasks only wait. That is no fault of the channel.
     """
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        if not _has_organization(ctx):
-            return self.skipped(Text("skipped.no_contact_center_org"))
+    async def look(self, ctx: StepContext) -> Finding:
         waiting = [task for task in await own_tasks(ctx) if task.waits]
         if not waiting or now() - waiting[-1].created < WAITS_LONG:
             return self.ok(Text("seen.no_waiting"))
         return await self._waits(ctx, waiting)
 
-    async def _waits(self, ctx: StepContext, waiting: Sequence[Task]) -> Finding:
+    async def _waits(self, ctx: StepContext, waiting: Sequence[services.Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
         center = ContactCenter(ctx.settings, ctx.reads)
         routings = await _routings(ctx) or ()
@@ -318,10 +315,6 @@ class WaitingTasks(Probe, row="waiting_tasks"):
             return self.wrong(Text("seen.waiting", told), cause=Cause.TASKS_WAIT)
         told |= {"accepted": str(offers[0]), "rejected": str(offers[1])}
         return self.wrong(Text("seen.waiting_offers", told), cause=Cause.TASKS_WAIT)
-
-
-def _has_organization(ctx: StepContext) -> bool:
-    return bool(ctx.settings.contact_center_url and ctx.settings.contact_center_org)
 
 
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
@@ -382,19 +375,17 @@ class SuspectDiagnosis(Diagnosis):
         )
 
 
-class ConnectChanges(Probe, row="connect_changes"):
+class ConnectChanges(Configured, row="connect_changes"):
     """Probe for changes in Webex Connect that may have stopped mail (platforms/connect.md 2.3)."""
 
     diagnosis: SuspectDiagnosis
     lasting: Mapping[str, str]
     """Texts on why the log was not read, by the status of its answer, which will stay the same."""
 
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the audit log if its address is configured. An unreadable log says nothing."""
-        if not ctx.settings.connect_audit_url:
-            return self.skipped(Text("skipped.no_audit_log"))
+    async def look(self, ctx: StepContext) -> Finding:
+        """Read the audit log; an unreadable one says nothing."""
         try:
-            since, read = now() - timedelta(days=BACK_DAYS), read_changes
+            since, read = now() - timedelta(days=BACK_DAYS), services.read_changes
             found = await ctx.reads.read("connect audit", lambda: read(ctx.settings, since, now()))
         except CloudError as error:
             lasting = self.lasting.get(str(error.status))
@@ -402,7 +393,7 @@ class ConnectChanges(Probe, row="connect_changes"):
             return self.skipped(why, evidence=(Evidence("connect-audit", str(error)),))
         # until a setup or a fix ends, the channel's people change the app, which they register last
         good = ctx.run.brief.token_at or _FIRST
-        if good > _FIRST and (proven := ctx.channels.record(ctx.channel.mailbox)):
+        if good > _FIRST and (proven := ctx.store.channels.record(ctx.channel.mailbox)):
             good = max(good, proven.at)
         later = tuple(change for change in found.rows if change.at > good)
         if not later:

@@ -26,18 +26,7 @@ from jobs.mail.smtp_login import SmtpProbe, hello_probe
 from jobs.microsoft import graph
 from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
-from jobs.model import (
-    NO_SIGNALS,
-    Evidence,
-    Finding,
-    Profile,
-    Reason,
-    Signals,
-    State,
-    Text,
-    minute_of,
-    verbatim,
-)
+from jobs.model import Evidence, Finding, Profile, Reason, Signals, State, Text, minute_of, verbatim
 
 BACK = timedelta(days=7)
 
@@ -272,7 +261,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     if cause in SmtpLogin.own and not of_the_user:
         later = max(newest, now() - RENEWED)
         return Signals(disproved_by=SmtpLogin.own[cause], harmless_after=later), False
-    return NO_SIGNALS, True
+    return Signals(), True
 
 
 def _speaks_for_both(ctx: StepContext, good: datetime) -> bool:
@@ -288,8 +277,6 @@ MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
 EXCHANGE = {"office365", graph.EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
-BY_ANSWERS = ("answers",)
-"""Findings that disprove a policy of a location, which the bot's login does not share."""
 
 
 class ConditionalAccess(Probe, row="conditional_access"):
@@ -358,7 +345,7 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     found = Signals(harmless_after=newest)
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return found
-    return found | Signals(elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS)
+    return found | Signals(elsewhere_since=newest, by_place=True, disproved_by=("answers",))
 
 
 def _demands(policy: dict[str, Any]) -> bool:

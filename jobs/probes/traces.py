@@ -19,13 +19,7 @@ from itertools import filterfalse
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
-from jobs.channel.mailbox import (
-    all_copies_since,
-    answers_among,
-    copies_since,
-    evidence_of,
-    newest_delivered,
-)
+from jobs.channel.mailbox import all_copies_since, answers_among, evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
@@ -35,19 +29,10 @@ from jobs.mail import message_trace as flow, watch_mail
 from jobs.mail.message_trace import LOST, MailFlow, Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import (
-    NO_SIGNALS,
-    Access,
-    Finding,
-    Reason,
-    Signals,
-    State,
-    Station,
-    Text,
-    second_of,
-)
+from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Station, Text, second_of
 from jobs.probes.contact_center import BACK, GRACE, came_of, only_app, read_tasks
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
+from jobs.storage import keys
 
 _SHORTEST = 4
 """Fewest characters of a name or reason to search for. Sentences contain shorter ones by chance."""
@@ -110,8 +95,6 @@ MOST_READ = 5
 
 
 class _Traced(Probe):
-    """Probe for the mail flow at one station."""
-
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
@@ -245,14 +228,14 @@ class Answers(_Traced, row="answers"):
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
-        sent, copies = await asyncio.gather(from_mailbox, copies_since(ctx, since))
+        sent, copies = await asyncio.gather(from_mailbox, all_copies_since(ctx, since))
         answers = answers_among(ctx, watch_mail.without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
         if passage.good is None:
             return self._went(None)
-        return self._answered(passage.good, answers, copies)
+        return self._answered(passage.good, answers, watch_mail.without_watch_mails(copies))
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         told = await why(ctx, passage.failures[0])
@@ -487,9 +470,9 @@ def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     The server is known to send if another channel's test mail has arrived since. If there is no
     other channel, several mails in a row must be missing.
     """
-    redis, mailbox, mail = ctx.store.redis, ctx.channel.mailbox, known[0].mail
-    if watch_mail.others_arrived(redis, mailbox, mail.at):
+    redis, mailbox, at = ctx.store.redis, ctx.channel.mailbox, known[0].mail.at
+    if watch_mail.has_others(redis, keys.watch_mails_arrived(), mailbox, at):
         return True
     missing = [way.fate is Fate.MISSING for way in known[:IN_A_ROW]]
-    alone = not watch_mail.others_sent(redis, mailbox, mail.at - ALONE)
+    alone = not watch_mail.has_others(redis, keys.watch_mails_sent(), mailbox, at - ALONE)
     return alone and len(missing) == IN_A_ROW and all(missing)

@@ -27,8 +27,6 @@ SOMETIMES = frozenset({"own_login", "lost_secret", "unused_secret", "old_secret"
 """Steps that a setup has only in one case, or that only a fix has (:func:`steps_of`)."""
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
-CARRIES_MAIL_SEND = "mail_send"
-"""Step whose change makes a new consent necessary."""
 PROOF = frozenset({"own_login", "agent_has_it", "agent_answer"})
 """Steps that prove that answers to customers are sent; the login only in a fix."""
 
@@ -74,7 +72,7 @@ def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
     needed = {
         PROOF: new_token or carry,
         FORM: new_token or "client_secret" in changed,
-        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
+        CONSENT: told.consent_missing or "mail_send" in changed,
     }
     names = {name for name, step in steps.items() if step.automatic and not step.required_answer}
     names |= {"test_mail"} | (changed & {"old_secret"})

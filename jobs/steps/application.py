@@ -19,7 +19,7 @@ from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft import app_manifest as manifest
-from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
+from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
@@ -100,9 +100,9 @@ class Application(Undoable, row="application"):
         if app := await email_app.app_of_run(ctx):
             if past.values_before["object_id"]:
                 before = _before(ctx, app, past.values_before)
-                await ctx.graph.update_application(str(app["id"]), before)
+                await ctx.graph.update(APPLICATIONS, str(app["id"]), before)
             else:
-                await ctx.graph.delete_application(str(app["id"]))
+                await ctx.graph.delete(APPLICATIONS, str(app["id"]))
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
@@ -236,7 +236,7 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
 async def _write(ctx: StepContext, platform: Json, *, on: bool) -> None:
     boxes = {"enableIdTokenIssuance": False, **(platform.get("implicitGrantSettings") or {})}
     web = {**platform, "implicitGrantSettings": {**boxes, "enableAccessTokenIssuance": on}}
-    await ctx.graph.update_application(ctx.fact("object_id"), {"web": web})
+    await ctx.graph.update(APPLICATIONS, ctx.fact("object_id"), {"web": web})
 
 
 def _values(app: Json | None) -> dict[str, str]:
@@ -261,7 +261,7 @@ class MailSend(Undoable, row="mail_send"):
         send = email_app.smtp_send_permission(ctx)
         for each in ((*send, "Scope"), (*self._permission(ctx), "Role")):
             app = {"requiredResourceAccess": manifest.with_permission(app, *each)}
-        await ctx.graph.update_application(ctx.fact("object_id"), app)
+        await ctx.graph.update(APPLICATIONS, ctx.fact("object_id"), app)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         values = self._values(ctx, await email_app.app_of_run(ctx))
@@ -271,7 +271,8 @@ class MailSend(Undoable, row="mail_send"):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await email_app.app_of_run(ctx):
             access = manifest.without_permission(app, *self._permission(ctx))
-            await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
+            body = {"requiredResourceAccess": access}
+            await ctx.graph.update(APPLICATIONS, str(app["id"]), body)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         return {"declared": "yes" if manifest.declares(app, *self._permission(ctx)) else ""}

@@ -166,7 +166,7 @@ class ClientSecret(Undoable, row="client_secret"):
         elif rules.forbidden:
             found = self.wrong(Text("seen.secrets_forbidden"))
         else:  # a channel that was proven or made by hand had a secret
-            had = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
+            had = ctx.by_hand or ctx.store.channels.record(ctx.channel.mailbox) is not None
             found = self.wrong(Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if had else "")
         why = Cause.SECRET_FORBIDDEN_BY_POLICY if rules.forbidden else found.cause
         return replace(found, cause=why, facts=renewal)
@@ -240,7 +240,7 @@ class ClientSecret(Undoable, row="client_secret"):
         mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
         if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
             return True
-        proven = ctx.channels.record(ctx.channel.mailbox) is not None
+        proven = ctx.store.channels.record(ctx.channel.mailbox) is not None
         in_use = mine or proven or ctx.fact("key_id") == key_id
         return in_use and ctx.store.was_secret_shown(key_id)
 
@@ -269,7 +269,7 @@ class CheckSecret(Undoable, row="check_secret"):
         kept = there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
         if kept or ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)):
             return self.ok(Text("seen.check_secret"), values={"made": "yes"})
-        if ctx.channels.record(ctx.channel.mailbox) is not None:
+        if ctx.store.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
         return self.wrong(Reason.ABSENT, values={"made": ""})
 

@@ -32,7 +32,7 @@ from jobs.microsoft.sign_in_log import SignInRow, read
 from jobs.model import Evidence, Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import SECRET_SHOWN
-from jobs.steps.mailbox_user import SmtpAuth
+from jobs.steps.mailbox_and_smtp_auth import SmtpAuth
 from jobs.storage.vault import Sealed
 
 AT = "generated_at"
@@ -222,13 +222,13 @@ async def _changes_since_token(ctx: StepContext) -> list[datetime]:
     return [each.at for each in made if _OF_AN_APP.fullmatch(each.event)]
 
 
-SPREADS = SmtpAuth.diagnosis.explains
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
 """Causes that say nothing about the login, which is retried first (platforms/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
 """Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (microsoft.md 2.1,
 not confirmed).
 """
+SPREADS = SmtpAuth.diagnosis.explains
 LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 

@@ -228,9 +228,8 @@ class AgentAnswer(Step, row="agent_answer"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
-        rows = await ctx.trace().find(
-            ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx)
-        )
+        sender, subject = ctx.channel.mailbox, subject_of(ctx)
+        rows = await ctx.trace().find(ctx.run.opened, sender=sender, subject=subject)
         answers = answers_among(ctx, rows)
         delivered = newest_delivered(answers)
         if delivered is not None:
@@ -244,7 +243,5 @@ class AgentAnswer(Step, row="agent_answer"):
         words = await ctx.trace().details(failed)
         facts = {"answer_failed_at": failed.received.isoformat()}
         cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")
-        found = self.waits_for(
-            Turn.ADMINISTRATOR, seen, cause=cause, again_s=PAUSES_S[-1], facts=facts
-        )
-        return replace(found, evidence=evidence_of(words))
+        found = self.waits_for(Turn.ADMINISTRATOR, seen, cause=cause, again_s=PAUSES_S[-1])
+        return replace(found, facts=facts, evidence=evidence_of(words))

@@ -20,7 +20,7 @@ from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, Json, promised
 from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
 
@@ -31,8 +31,6 @@ LINES = {
     ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
 }
 """Texts of the plan before and after the reset of a blocking property."""
-BY_MICROSOFT = "disabledByMicrosoftStatus"
-NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable, row="service_principal"):
@@ -57,11 +55,15 @@ class ServicePrincipal(Undoable, row="service_principal"):
 
         Source: platforms/microsoft.md 1.1 and 5 (AADSTS7000112). Other properties stay planned.
         """
-        status = text_of(principal, BY_MICROSOFT)
+        status = text_of(principal, "disabledByMicrosoftStatus")
         by_microsoft = Text("seen.app_by_microsoft", {"status": status})
         deactivated = principal.get("isDisabled") or ctx.fact(DEACTIVATED)
         obstacles = (
-            (status.lower() not in NOT_DISABLED, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
+            (
+                status.lower() not in {"", "notdisabled"},
+                by_microsoft,
+                Cause.APP_DISABLED_BY_MICROSOFT,
+            ),
             (deactivated, Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
             (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
             (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),
@@ -92,7 +94,7 @@ class ServicePrincipal(Undoable, row="service_principal"):
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
             body = {name: OPEN[name] for name in shut}
-            await ctx.graph.update_service_principal(finding.facts["sp_id"], body)
+            await ctx.graph.update(PRINCIPALS, finding.facts["sp_id"], body)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that it is as it was, or gone, unless others added content to its app."""
@@ -125,9 +127,9 @@ class ServicePrincipal(Undoable, row="service_principal"):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if sp_id := past.values_before["sp_id"]:
             was = {name: past.values_before[name] == "true" for name in OPEN}
-            await ctx.graph.update_service_principal(sp_id, was)
+            await ctx.graph.update(PRINCIPALS, sp_id, was)
         else:
-            await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
+            await ctx.graph.delete(PRINCIPALS, ctx.fact("sp_id"))
 
 
 async def _lets_in(ctx: StepContext, sp_id: str) -> State:
@@ -238,7 +240,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
             mine = _with(_with(grants, "resourceId", resource), "principalId", user)[:1]
             wanted = _joined(scopes.union(*map(_scopes, mine)))
             if mine:
-                await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
+                await ctx.graph.update(GRANTS, promised(mine[0], "id"), {"scope": wanted})
                 continue
             with suppress(AlreadyExists):  # an earlier try, not replicated yet: inspect decides
                 await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
@@ -258,9 +260,9 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         was, grants = past.values_before, await ctx.graph.grants(ctx.fact("sp_id"))
         for name, grant in _mine(ctx, grants, was.get(OF)).items():
             if not was[name]:
-                await ctx.graph.delete_grant(promised(grant, "id"))
+                await ctx.graph.delete(GRANTS, promised(grant, "id"))
             elif grant.get("scope") != was[name]:
-                await ctx.graph.update_grant(promised(grant, "id"), was[name])
+                await ctx.graph.update(GRANTS, promised(grant, "id"), {"scope": was[name]})
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, set[str]]]:
         """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""

@@ -19,7 +19,6 @@ from typing import Any
 import msgspec
 
 from jobs.checks import check
-from jobs.checks.remedies import verdict_of
 from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Channel, Finding, Person, Text
 from jobs.redact import Redactor
@@ -244,7 +243,7 @@ class Pages:
         if run is None or run.checked is None:
             yield self.words("no_check")
             return
-        for finding in (run.findings[name] for name in verdict_of(run).causes):
+        for finding in (run.findings[name] for name in check.verdict_of(run).causes):
             words = self.say(Text(f"cause.{finding.cause}")) or self._title(finding)
             yield f"- {_article_row(run, finding)} {words} ({finding.cause or finding.step})"
 

@@ -28,9 +28,8 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
-from jobs.checks.changers import name_changers
-from jobs.checks.check import findings_of, steps_of
-from jobs.checks.verdict import Verdict, judge
+from jobs.checks.check import findings_of, name_changers, verdict_of
+from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
@@ -129,7 +128,7 @@ class CloudLook:
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
-            await name_changers(context, steps_of(draft.run), seen.allowed)
+            await name_changers(context, seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
         seen_so = partial(outcome_of, app=access, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, seen_so), context
@@ -271,14 +270,13 @@ def outcome_of(
 
     ``app`` is whether the tenant's read access worked, and ``mails`` the arrived mails by hour.
     """
-    steps, found = steps_of(run), findings_of(run)
-    verdict = judge(steps, found)
+    verdict = verdict_of(run)
     eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
     unseen = _unseen(verdict.weighed)
     known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails))
     if verdict.causes:
         return _broken(run, verdict, known)
-    if unknown := _mostly_unknown(found):
+    if unknown := _mostly_unknown(findings_of(run)):
         return replace(known, sight=Sight.UNSURE, cause=unknown)
     lost = next((eye for eye in had if eye not in eyes), None)
     return known if lost is None else _without(lost, verdict.weighed, known)

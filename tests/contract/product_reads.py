@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from jobs.clouds.errors import CloudError
-from jobs.microsoft.graph import Graph
+from jobs.microsoft.graph import APPLICATIONS, GRANTS, PRINCIPALS, Graph
 
 ROOT = Path(__file__).parents[2]
 _WORD = re.compile(r"[A-Za-z@][\w.@]*")
@@ -60,8 +60,9 @@ _KEY = re.compile(
 )
 
 
-ANY_PATH = {"find", "get", "collection", "send", "remove"}
-"""Methods of the Graph client that take any path."""
+ANY_PATH = {"find", "get", "collection", "send", "update", "delete"}
+"""Methods of the Graph client that take any path, or any kind of object."""
+KINDS = (APPLICATIONS, PRINCIPALS, GRANTS)
 
 
 def template(method: str, path: str) -> str:
@@ -90,6 +91,9 @@ async def requests_to_graph() -> frozenset[str]:
                 given = [_value(each) for each in parameters if each.kind is not each.KEYWORD_ONLY]
                 with suppress(CloudError):
                     await method(*given)
+        for kind in KINDS:
+            await graph.update(kind, _MARK, {})
+            await graph.delete(kind, _MARK)
     return frozenset(seen)
 
 

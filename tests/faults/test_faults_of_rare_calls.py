@@ -15,7 +15,7 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.microsoft.graph import GRANTS, MESSAGE_TRACE_APP_ID, PRINCIPALS
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Access, State
 from jobs.probes import checks_for
@@ -112,11 +112,11 @@ async def _by_address(ctx, _):
 
 
 async def _scopes(ctx, ids):
-    return await ctx.graph.update_grant(ids["grant"]["id"], ids["grant"]["scope"])
+    return await ctx.graph.update(GRANTS, ids["grant"]["id"], {"scope": ids["grant"]["scope"]})
 
 
 async def _opened(ctx, ids):
-    return await ctx.graph.update_service_principal(ids["principal"], {"accountEnabled": True})
+    return await ctx.graph.update(PRINCIPALS, ids["principal"], {"accountEnabled": True})
 
 
 async def _authentication(ctx, _):

@@ -273,17 +273,7 @@ def username(run: Run) -> str:
     user of any other mailbox (platforms/microsoft.md 2.6). The rehearsal may have found that the
     server takes only another name. The result is empty while the delegate is not known.
     """
-    if run.fact("shared"):
-        return run.fact("username") or shared_mailbox_login(run)
-    return run.fact("upn")
-
-
-def shared_mailbox_login(run: Run) -> str:
-    """Return the user who signs in for a shared mailbox.
-
-    The result is empty while nobody has named one, and for a mailbox that is not shared.
-    """
-    return login_of(run) if run.fact("shared") else ""
+    return run.fact("username") or login_of(run)
 
 
 def ended_at(run: Run) -> datetime:

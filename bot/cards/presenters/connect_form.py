@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_within, text
@@ -12,6 +14,7 @@ from bot.links import Link
 from bot.services import Services
 from jobs import next_action as turns
 from jobs.causes.cause import Cause
+from jobs.channel.mailbox import login_of
 from jobs.checks.remedies import page_of
 from jobs.engine.inspector import is_deleted
 from jobs.microsoft.scopes import smtp_scope
@@ -39,16 +42,16 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # The values are not shown if somebody has deleted the app, because they lead nowhere.
     if not shown or is_deleted(run):
         return []
-    saved, registered, making = _is_saved(run), _is_registered(run), _is_making_secret(run)
+    form = _Form.of(run)
     # A fix needs no registration.
-    filled_in = saved and (registered or run.kind is RunKind.FIX)
-    if filled_in and not (_is_token_read(run) or _is_read(run, "registered", "registered")):
+    filled_in = form.saved and (form.registered or run.kind is RunKind.FIX)
+    if filled_in and not form.read:
         return []
     gone = not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-    turn = f"{saved}{registered}{gone}{making}"
+    turn = f"{form.saved}{form.registered}{gone}{form.making}"
     head, link = shared.header(run, 6, services), links.link(services, "handover", run.id)
     card = connect_form(run, head, link, services.settings, gone=gone)
-    asks, urgency = "making" if making else turn, f"{turn}{_next_turn(run)}"
+    asks, urgency = "making" if form.making else turn, f"{turn}{form.acts}"
     to = run.requester.email
     return [shared.desired_card("connect", card, to=to, urgency=urgency, prompt=asks)]
 
@@ -61,9 +64,9 @@ def connect_form(
     ``link`` shows the client secret, unless it is ``gone``. If all fields but the secret are filled
     in already, the others are in a part that opens.
     """
-    registers = run.kind is not RunKind.FIX  # a fix finds the channel registered
+    form, registers = _Form.of(run), run.kind is not RunKind.FIX  # a fix finds it registered
     only_secret = run.kind is RunKind.FIX and "application" not in run.changed
-    secret, press = _secret(run, link, gone=gone), _press(run, registers=registers)
+    secret, press = _secret(run, form, link, gone=gone), _press(run, form, registers=registers)
     if only_secret:
         opens = [act.show_card(text("button.other_fields"), _fields(run, settings, []))]
         body = [el.own("connect.client_secret", **el.SUBTLE), *secret, *press]
@@ -77,34 +80,34 @@ def connect_form(
     )
     explain = act.submit(text("button.explain"), "explain", reads=True, run=run.id)
     actions = [*opens, act.show_card(text("button.see_error"), [field], explain)]
-    band = _band(run, is_open=registers and not _is_registered(run), only_secret=only_secret)
-    return finished(ui.kicker(head), band, [*body, *_confirm_buttons(run)], actions)
+    band = _band(run, form, is_open=registers and not form.registered, only_secret=only_secret)
+    return finished(ui.kicker(head), band, [*body, *_confirm_buttons(run, form)], actions)
 
 
-def _is_saved(run: Run) -> bool:
-    return bool(run.answer("token_saved")) or run.settled("token")
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What is done of the form, and who acts once it is registered.
 
+    ``read`` is the text about a part that only a log shows to be done, and no agent's mail proves.
+    """
 
-def _is_registered(run: Run) -> bool:
-    return bool(run.answer("registered")) or run.settled("registered")
+    saved: bool
+    registered: bool
+    making: bool
+    acts: Turn
+    read: str
 
-
-def _is_making_secret(run: Run) -> bool:
-    return bool(run.answer("new_secret")) and not run.settled("client_secret")
-
-
-def _is_read(run: Run, question: str, step: str) -> bool:
-    """Return whether only a log shows that the step was done, and no agent's mail proves it."""
-    return run.settled(step) and not run.answer(question) and not run.settled("agent_has_it")
-
-
-def _is_token_read(run: Run) -> bool:
-    return _is_read(run, "token_saved", "token") and not _is_registered(run)
-
-
-def _next_turn(run: Run) -> Turn:
-    turn = turns.next_action(run).turn
-    return turn if _is_registered(run) and turn is not Turn.TIME else Turn.NOBODY
+    @classmethod
+    def of(cls, run: Run) -> _Form:
+        saved = bool(run.answer("token_saved")) or run.settled("token")
+        registered = bool(run.answer("registered")) or run.settled("registered")
+        making = bool(run.answer("new_secret")) and not run.settled("client_secret")
+        turn, read = turns.next_action(run).turn, ""
+        acts = turn if registered and turn is not Turn.TIME else Turn.NOBODY
+        told = run.answer("registered" if registered else "token_saved")
+        if (saved or registered) and not told and not run.settled("agent_has_it"):
+            read = "registered_read" if registered else "token_read"
+        return cls(saved, registered, making, acts, read)
 
 
 def _login(run: Run) -> str:
@@ -112,9 +115,8 @@ def _login(run: Run) -> str:
 
     For a shared mailbox the name is that of the delegate (platforms/connect.md 1.2).
     """
-    if run.fact("shared"):
-        return shared.shared_mailbox_login(run)
-    return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""
+    login = login_of(run)
+    return login if run.fact("shared") or login.lower() != run.channel.mailbox else ""
 
 
 def values(run: Run, settings: Settings, secret: str = "") -> dict[str, str]:
@@ -168,28 +170,23 @@ def _below(label: str, value: str) -> list[el.Element]:
     return [el.own(label, **el.SUBTLE, spacing="Small"), el.literal(value, spacing="None")]
 
 
-def _band(run: Run, *, is_open: bool, only_secret: bool) -> ui.Band:
-    saved, acts = _is_saved(run), _next_turn(run)
-    if saved and not is_open:
+def _band(run: Run, form: _Form, *, is_open: bool, only_secret: bool) -> ui.Band:
+    if form.saved and not is_open:
         filled_in = Text("connect.filled_in_next")
-        words = filled_in if acts is Turn.NOBODY else turns.next_action(run).words
-        turn = ui.turn_line(acts, words)
+        words = filled_in if form.acts is Turn.NOBODY else turns.next_action(run).words
+        turn = ui.turn_line(form.acts, words)
         return ui.Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
     title, told = "connect.title", "connect.turn"
     if only_secret:
         kind = "token" if turns.keeps_secret(run) else "secret"
         title, told = f"connect.title_{kind}", f"connect.turn_{kind}"
-    if saved:
-        told = "connect.turn_save" if _is_token_read(run) else "connect.turn_register"
+    if form.saved:
+        told = "connect.turn_save" if form.read == "token_read" else "connect.turn_register"
     return ui.persons_turn(Text(title), ui.turn_line(Turn.REQUESTER, Text(told), direct=True))
 
 
-def _secret(run: Run, link: Link, *, gone: bool) -> list[el.Element]:
-    kept = {
-        "stays": turns.keeps_secret(run),
-        "making": _is_making_secret(run),
-        "used": gone and _is_saved(run),
-    }
+def _secret(run: Run, form: _Form, link: Link, *, gone: bool) -> list[el.Element]:
+    kept = {"stays": turns.keeps_secret(run), "making": form.making, "used": gone and form.saved}
     if state := next((name for name, is_so in kept.items() if is_so), ""):
         return [el.own(f"connect.secret_{state}", spacing="None")]
     if gone:  # a secret is shown only once
@@ -201,14 +198,14 @@ def _secret(run: Run, link: Link, *, gone: bool) -> list[el.Element]:
     return [where, act.buttons(show, spacing="Small")]
 
 
-def _press(run: Run, *, registers: bool) -> list[el.Element]:
+def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
     named = {"username": _login(run) or shared.username(run)}
     token = el.said(Text("connect.sign_in_as", named))
     if run.fact("shared") and not _login(run):
         token = el.own("connect.sign_in_user")
-    to_do = [(token, _is_saved(run))]
+    to_do = [(token, form.saved)]
     if registers:
-        to_do.append((el.own("connect.register"), _is_registered(run)))
+        to_do.append((el.own("connect.register"), form.registered))
     page = page_of(run.channel) if turns.keeps_secret(run) else ""
     opens = [act.buttons(act.open_url(text("button.open_connect"), page), spacing="Small")]
     return [
@@ -227,22 +224,20 @@ def _before(run: Run) -> el.Element:
     return ui.box("warning", glyphs.WARNING, title, *lines)
 
 
-def _confirm_buttons(run: Run) -> list[el.Element]:
-    saved, registered = _is_saved(run), _is_registered(run)
-    read = "token_read" if _is_token_read(run) else ""
+def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
     left = {
-        "token_saved": not saved or bool(read),
-        "registered": run.kind is not RunKind.FIX and not registered,
+        "token_saved": not form.saved or form.read == "token_read",
+        "registered": run.kind is not RunKind.FIX and not form.registered,
     }
-    if _is_read(run, "registered", "registered"):
-        read, left = "registered_read", {"registered": True}
-    first = "registered" if saved and not registered else "" if saved else "token_saved"
+    if form.read == "registered_read":
+        left = {"registered": True}
+    first = "token_saved" if not form.saved else "" if form.registered else "registered"
     offered = [
         act.submit(text(f"button.{verb}"), verb, main=verb == first, run=run.id)
         for verb, is_so in left.items()
         if is_so
     ]
-    told = [el.own(f"connect.{read}", **el.SUBTLE, spacing="Medium")] if read else []
+    told = [el.own(f"connect.{form.read}", **el.SUBTLE, spacing="Medium")] if form.read else []
     return [*told, act.buttons(*offered)] if offered else []
 
 
@@ -324,9 +319,8 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
             *_remedy(run, failed),
             *_transcript(failed),
         ]
-        return finished(
-            ui.kicker(head), _refused(failed, head, direct=direct), body, [again, *stop]
-        )
+        band = _refused(failed, head, direct=direct)
+        return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:
         turn = ui.run_turn(head, Turn.REQUESTER, Text("rehearsal.offer_turn"))
         first = act.submit(text("button.rehearse"), "rehearse", main=True, run=run.id)
@@ -346,7 +340,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
 def _named(run: Run) -> dict[str, str]:
     if not run.fact("shared"):
         return {"username": shared.username(run), "login": ""}
-    login = shared.shared_mailbox_login(run) or text("connect.login_of_user")
+    login = login_of(run) or text("connect.login_of_user")
     return {"username": run.channel.mailbox, "login": login}
 
 

@@ -51,14 +51,13 @@ class Room(NamedTuple):
             )
         below = [note(verbatim(told))] if told else []
         beside = aside(verbatim(right)) if right else None
-        return glyphs.marked(mark, el.rich(el.run(title)), *below, name=name, right=beside)
+        return glyphs.marked(mark, el.rich(el.run(title)), *below, name=name or None, right=beside)
 
     def section(self, key: str, rows: Sequence[el.Element]) -> list[el.Element]:
         return titled(key, fitting(rows, self.rows))
 
 
 def fitting(rows: Sequence[el.Element], most: int) -> list[el.Element]:
-    """Return the rows that fit, and a line with the number left out."""
     return [*rows[:most], *_more(len(rows) - most)]
 
 
@@ -71,7 +70,6 @@ def _label(mark: Mark, name: str) -> str:
 
 
 _MOST = 4
-_TRANSCRIPT = "transcript"
 _TRANSCRIPT_MOST = 2
 _KIND_MOST, _SENTENCE_MOST = 24, 160
 _TRACE = "trace"
@@ -91,26 +89,8 @@ The mail server's name and a link after that sentence are not part of it.
 """
 
 
-def in_words(view: Reading, cause: Line) -> str:
-    """Return a cause's own evidence in words, or that of the first finding that it explains.
-
-    A setting has no error text, but the mail that the setting stopped has one. Evidence that is
-    already shown as seen is left out.
-    """
-    explained = [each.found for each in view.symptoms if each.explained_by == cause.row]
-    seen = render_if_any(cause.found.seen)
-    return next(filter(None, (_words(each, seen) for each in (cause.found, *explained))), "")
-
-
-def as_written(evidence: Sequence[Evidence]) -> list[str]:
-    """Return each piece of evidence as the service wrote it, in one line each.
-
-    Only the end of a transcript is used, because a space does not get a whole one.
-    """
-    return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(evidence)]
-
-
 def _words(found: Finding, seen: str) -> str:
+    """Return the evidence in words, without what is shown as seen already."""
     items = [
         item
         for item in found.evidence
@@ -125,7 +105,8 @@ def _words(found: Finding, seen: str) -> str:
 
 
 def _kept(items: Sequence[Evidence]) -> list[Evidence]:
-    replies = [item for item in items if item.text and item.kind != _TRANSCRIPT]
+    """Return the first replies, or the end of a transcript: a space does not get a whole one."""
+    replies = [item for item in items if item.text and item.kind != "transcript"]
     return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
 
 
@@ -171,11 +152,14 @@ def _details(view: Reading, line: Line) -> list[el.Element]:
     planned = view.fix is not None and "url" not in view.fix[1]
     is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
     remedy = None if is_button else known_text(f"remedy.{line.found.cause}")
+    seen = render_if_any(line.found.seen)
+    # A setting has no error text, but the mail that the setting stopped has one.
+    told_of = (line, *(each for each in view.symptoms if each.explained_by == line.row))
     values = {
         "verdict.expected": render_if_any(line.found.expected),
-        "verdict.seen": render_if_any(line.found.seen),
+        "verdict.seen": seen,
         "verdict.who_changed": _changed(view, line),
-        "verdict.evidence": in_words(view, line),
+        "verdict.evidence": next(filter(None, (_words(each.found, seen) for each in told_of)), ""),
         "verdict.remedy": render_if_any(remedy),
     }
     told = [known(values, "Small")] if any(values.values()) else []
@@ -191,9 +175,8 @@ def _changed(view: Reading, line: Line) -> str:
     if not past.baselines:
         return text("verdict.set_back", **values)
     exemption = text(f"exemption.{past.step}", mailbox=view.mailbox)
-    return text(
-        "verdict.set_back_again", **values, ids=", ".join(past.baselines), exemption=exemption
-    )
+    values |= {"ids": ", ".join(past.baselines), "exemption": exemption}
+    return text("verdict.set_back_again", **values)
 
 
 _LINES_MOST, _COMMANDS_MOST = 40, 12
@@ -205,14 +188,14 @@ _WRITTEN_SIGNS = 400
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
-def findings(view: Reading, room: Room) -> list[el.Element]:
-    """Return the contents of the part that opens: evidence, all findings, and commands."""
+def opened(view: Reading, room: Room) -> list[el.Element]:
     wrong = (line for line in view.lines if line.found.state is not State.OK)
-    details = dict.fromkeys(
-        text("verdict.evidence_of", row=line.row, evidence=written)
+    told = [
+        (line.row, _evidence_line(each.kind, each.text.removesuffix(".")))
         for line in (*view.causes, *view.symptoms, *wrong)
-        for written in as_written(line.found.evidence)
-    )
+        for each in _kept(line.found.evidence)
+    ]
+    details = dict.fromkeys(text("verdict.evidence_of", row=r, evidence=each) for r, each in told)
     written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
     evidence = titled("verdict.as_written", written)
     return [*evidence, *found(view, room), *_commands(view)]
@@ -223,7 +206,6 @@ def _small(written: str) -> el.Element:
 
 
 def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
-    """Return the fields and the button with which an approver accepts the first cause."""
     if not view.accepts:
         return [], []
     titles = [(days, plural("verdict.days", int(days))) for days in DAYS]

@@ -1,4 +1,4 @@
-"""Lists of a space: its channels, worst first, and its runs."""
+"""Lists of a space: its channels, worst first, its runs, and its audit trail."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from datetime import datetime
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.channels import ChannelLine, channels
-from adaptive_cards.texts import known_text, render, text
+from adaptive_cards.locale import SOURCE
+from adaptive_cards.texts import has_text, own_text, plural, render, text
+from adaptive_cards.times import day_clock
 from bot.cards import superseded
-from bot.cards.presenters.card_state import DesiredCard
+from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services
-from jobs.checks import bulk
-from jobs.clock import now
-from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
+from jobs.checks.discovering import WITHOUT
+from jobs.clock import now, parse
+from jobs.model import Finding, RunKind, State, Text, Turn, minute_of, verbatim
 from jobs.next_action import ENDED, next_action, stage_of, wait_of
+from jobs.runs.audit import AuditEntry
+from jobs.runs.event_log import BOT
 from jobs.runs.run import Kind, Run
 from jobs.watch.store import assessment
 
-EDITS = 7
-"""Number of intermediate edits of the card, however many channels there are.
-
-A message takes ten edits (platforms/webex.md 2).
-"""
-
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    mailboxes, done = bulk.mailboxes(run), run.checked is not None or bool(run.ended)
+    mailboxes, done = run.brief.mailboxes, run.checked is not None or bool(run.ended)
     withdrawn = sum(question.startswith("app_access") for question in run.problems)
     card = channels(
         [_channel_line(run, mailbox) for mailbox in mailboxes],
@@ -36,9 +34,7 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
         withdrawn=withdrawn,
         direct=run.origin.direct,
     )
-    # Progress is shown in ``EDITS`` parts.
-    part = len(run.findings) * EDITS // max(len(mailboxes), 1)
-    fingerprint = f"{part} {done} {withdrawn}"
+    fingerprint = f"{len(run.findings)} {done} {withdrawn}"
     return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
 
@@ -58,7 +54,7 @@ def line_of(services: Services, mailbox: str) -> ChannelLine:
 def words_of(judged: Finding) -> Text:
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
-    return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")
+    return superseded.cause_of(judged)
 
 
 def _channel_line(run: Run, mailbox: str) -> ChannelLine:
@@ -68,7 +64,7 @@ def _channel_line(run: Run, mailbox: str) -> ChannelLine:
     return ChannelLine(mailbox, judged.state, words_of(judged), run.found_at[mailbox])
 
 
-_RUNS_MOST = 10
+_ROWS_MOST = 10
 _ENDED = {Kind.FINISHED: glyphs.OK, Kind.FAILED: glyphs.WRONG, Kind.CANCELLED: glyphs.SKIPPED}
 
 
@@ -82,8 +78,8 @@ def status(runs: Sequence[Run], at: datetime, more: int = 0, *, direct: bool = F
         told = Text("status.nobody" if going else "status.nothing_next")
         mark = glyphs.RUNNING if going else glyphs.SKIPPED
         band = ui.Band.of("emphasis", mark, title, ui.answer_line(told))
-    body = [_run_row(run) for run in runs[:_RUNS_MOST]]
-    body += ui.count_line("status.more", more + max(len(runs) - _RUNS_MOST, 0))
+    body = [_run_row(run) for run in runs[:_ROWS_MOST]]
+    body += ui.count_line("status.more", more + max(len(runs) - _ROWS_MOST, 0))
     again = act.submit(text("button.look_again"), "status")
     setup = act.submit(text("button.setup"), "setup", main=True)
     kicker = ui.kicker_at("status.kicker_direct" if direct else "status.kicker", at)
@@ -109,3 +105,105 @@ def _run_row(run: Run) -> el.Element:
     mailbox = run.channel.mailbox
     address = el.rich(el.run(mailbox)) if mailbox else el.own("kicker.new")
     return glyphs.marked(mark, address, about, *map(ui.note, notes))
+
+
+SKIPPED = "skip:"
+"""Beginning of the answer of a person who skips the rehearsal; the reason follows."""
+_COPIED = ("question", "value", "most", "last", "event", "entry", "until")
+_OFFERED_MOST = 4
+
+
+def audit(  # noqa: PLR0913  everything that the card shows
+    mailbox: str,
+    at: datetime,
+    entries: Sequence[AuditEntry],
+    *,
+    filed: int,
+    name: str,
+    broken_at: int = 0,
+    offered: Sequence[str] = (),
+) -> Card:
+    """Return the card with one row per entry, newest first, ten at most.
+
+    ``entries`` are those that a person may see, oldest first; the newest ``filed`` of them are in
+    the file ``name``. ``mailbox`` is empty for a whole space. ``broken_at`` is the first entry that
+    was tampered with; 0 if the trail is intact. ``offered`` are channels that get a button each,
+    four at most, that shows only their entries.
+    """
+    newest = [_entry_row(entry) for entry in reversed(entries[-_ROWS_MOST:])]
+    count = len(entries)
+    body = ui.titled("audit.newest", newest)
+    if body:
+        values = {"name": name, "count": str(filed)}
+        filed_as = "audit.file_cut" if filed < count else "audit.file"
+        body.append(ui.small_print(Text(filed_as, values)))
+    meant = {"do": "typed", "command": "audit"}
+    buttons = [
+        act.press(act.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
+        for each in offered[:_OFFERED_MOST]
+    ]
+    body += act.button_rows(buttons, "Small")
+    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
+    if broken_at:
+        look, title = ui.BROKEN, Text("audit.broken", {"entry": str(broken_at)})
+        told = "audit.broken_next"
+    elif count:
+        look, title = ui.WELL, verbatim(plural("audit.whole", count))
+        told = "audit.next"
+    band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
+    about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")
+    return finished(ui.kicker_of(about, day_clock(at)), band, body)
+
+
+def _entry_row(entry: AuditEntry) -> el.Element:
+    by, mailbox, run = (str(entry.get(name, "")) for name in ("by", "mailbox", "run"))
+    who = el.rich(
+        el.run(text("audit.the_bot") if by in {"", BOT} else by, **el.BOLD),
+        el.run(f"  {day_clock(parse(entry.get('at')) or NEVER)}", **el.SUBTLE),
+    )
+    key = "audit.about_run" if run else "audit.about_entry"
+    values = {"mailbox": mailbox, "run": run, "entry": str(entry.get("n", 0))}
+    about = Text("audit.about" if mailbox and run else key, values)
+    lines = who, el.said(words_of_entry(entry), spacing="None"), ui.note(about)
+    return el.container("", *lines, spacing="Small")
+
+
+def words_of_entry(entry: AuditEntry) -> Text:
+    # An event that the catalog does not know is shown by its name, and so is a cause.
+    data = entry.get("data") or {}
+    values = {name: str(data.get(name, "")) for name in _COPIED} | {
+        "what": str(entry.get("what", "")),
+        "running": str(entry.get("running", "")),
+        "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
+        "scope": _named(f"audit.scope.{data.get('scope', '')}"),
+        "step": _named(f"step.{entry.get('step', '')}"),
+        "cause": _cause(str(data.get("cause", ""))),
+        "count": str(data.get("count", len(entry.get("changes") or ()))),
+    }
+    what = values["what"]
+    if what == "answered":
+        return _answer(values)
+    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
+
+
+def _answer(values: dict[str, str]) -> Text:
+    question, value = values["question"], values["value"]
+    if question == "rehearse" and value.startswith(SKIPPED):
+        return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
+    key = _key_or(f"audit.answer.{question}", "audit.what.answered")
+    return Text(_key_or(f"{key}_without", key) if value == WITHOUT else key, values)
+
+
+def _key_or(key: str, other: str) -> str:
+    return key if has_text(key) else other
+
+
+def _cause(code: str) -> str:
+    for key in (f"cause.{code}", f"typed.{code}"):
+        if has_text(key) and "{" not in own_text(key, SOURCE):
+            return f"key:{key}"
+    return code or "key:cause.unexpected"
+
+
+def _named(key: str) -> str:
+    return f"key:{key}" if has_text(key) else key.rpartition(".")[2]

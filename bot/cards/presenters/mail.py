@@ -1,16 +1,19 @@
-"""Card of the test mail: its way, station by station."""
+"""Cards that follow mail: the test mail station by station, and the search for missing mail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs
-from adaptive_cards.actions import button_rows, cancel, submit
+from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
 from adaptive_cards.card import finished
-from adaptive_cards.texts import text
+from adaptive_cards.texts import has_text, text
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
 from jobs.causes.cause import Cause
+from jobs.checks.reading import Line
 from jobs.clock import parse
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
@@ -25,93 +28,90 @@ The answer is the address of the person asked 1:1.
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.kind is RunKind.UNDO or "test_mail" not in run.findings or run.ended:
         return []
-    stuck, for_agent, answers = _stuck(run), _is_for_agent(run), _answers(run)
+    mail = _Mail.of(run)
+    stuck = mail.stuck
     why = (stuck.cause, shared.code_of(stuck), stuck.waiting_for) if stuck else ""
     asked = shared.unreachable_recipient(run, AGENT)
-    turn = f"{why}{_is_to_be_sent(run)}{for_agent}{answers}{asked}"
-    with_agent = for_agent or answers
-    asks = turn if stuck or _is_to_be_sent(run) or with_agent else ""
+    turn = f"{why}{mail.to_send}{mail.for_agent}{mail.answers}{asked}"
+    with_agent = mail.for_agent or mail.answers
+    asks = turn if stuck or mail.to_send or with_agent else ""
     places = shared.thread_and_person(run.answer(AGENT) if with_agent else "")
     copies = {to: drawn(run, shared.header(run, 7, to=to), to) for to in places}
     return shared.desired_cards("mail", copies, turn, asks)
 
 
-def _is_to_be_sent(run: Run) -> bool:
-    mail = run.findings["test_mail"]
-    return mail.waiting_for is Turn.REQUESTER and not _is_late(run)
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.
 
+    ``agent_at`` is when an agent had it. An agent's word counts, and so does an answer to the mail,
+    even one that was stopped.
+    """
 
-def _is_late(run: Run) -> bool:
-    return run.findings["test_mail"].cause == Cause.TEST_MAIL_LATE
+    late: bool
+    to_send: bool
+    stuck: Finding | None
+    agent_at: datetime | None
+    for_agent: bool
+    answers: bool
 
-
-def _stuck(run: Run) -> Finding | None:
-    """Return what holds up the mail or, if the mail is there, the agent's answer."""
-    found = (run.findings.get(name) for name in ("test_mail", "agent_answer"))
-    return next(
-        (each for each in found if each and each.cause and each.state is not State.OK), None
-    )
-
-
-def _answers(run: Run) -> bool:
-    answer = run.findings.get("agent_answer")
-    return answer is not None and answer.state is State.WAITING
-
-
-def _agent_at(run: Run) -> datetime | None:
-    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
-    if told := run.answers.get("agent_has_it"):
-        return told.at
-    return parse(run.fact("answer_failed_at") or run.fact("answered_at"))
-
-
-def _is_for_agent(run: Run) -> bool:
-    return run.fact("forwarded_at") != "" and _agent_at(run) is None
+    @classmethod
+    def of(cls, run: Run) -> _Mail:
+        mail, answers = run.findings["test_mail"], run.state_of("agent_answer") is State.WAITING
+        late = mail.cause == Cause.TEST_MAIL_LATE
+        found = filter(None, (mail, run.findings.get("agent_answer")))
+        stuck = next((each for each in found if each.cause and each.state is not State.OK), None)
+        told = run.answers.get("agent_has_it")
+        answered = parse(run.fact("answer_failed_at") or run.fact("answered_at"))
+        at, forwarded = told.at if told else answered, run.fact("forwarded_at") != ""
+        to_send = mail.waiting_for is Turn.REQUESTER and not late
+        return cls(late, to_send, stuck, at, forwarded and at is None, answers)
 
 
 def drawn(run: Run, head: ui.Header, to: str) -> Card:
     """Return the card; the copy of an agent has no button for what an agent cannot do."""
+    mail = _Mail.of(run)
     seen = {
         "V1": parse(run.fact("arrived_at")),
         "M3": parse(run.fact("forwarded_at")),
-        "V2": _agent_at(run),
+        "V2": mail.agent_at,
         "V3": parse(run.fact("answered_at")),
     }
-    reached, stuck, direct = sum(map(bool, seen.values())), _stuck(run), to != shared.THREAD
+    reached, stuck, direct = sum(map(bool, seen.values())), mail.stuck, to != shared.THREAD
     body = [ui.beside("mail.subject", el.value_line(run.fact("subject")), "80px", "Medium")]
-    if _is_to_be_sent(run):
+    if mail.to_send:
         warning = el.said(Text("connect.to_itself", {"mailbox": run.channel.mailbox}))
         own = el.own("mail.from_elsewhere", **el.BOLD)
         body.append(ui.box("warning", glyphs.WARNING, own, warning))
     body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
-        body.append(_station(run, name, at, is_next=place == reached))
+        body.append(_station(mail, name, at, is_next=place == reached))
     if stuck and (words := shared.cause_text(stuck)):
         remedy = shared.remedy_of(stuck)
         body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
-    actions = _main(run, direct=direct)
+    actions = _main(run.id, mail, direct=direct)
     if not direct:
         actions.append(cancel(run.id, of_run=True))
-    if _is_for_agent(run) and not stuck and not direct:
+    if mail.for_agent and not stuck and not direct:
         title, asked = text("button.ask_agent"), shared.unreachable_recipient(run, AGENT)
         typed, opens = ui.ask_someone(title, "ask_agent", run.id, asked, who="agent")
         body, actions = [*body, *typed], [*actions, *opens]
-    band = _band(run, head, stuck, direct=direct)
+    band = _band(run, mail, head, direct=direct)
     return finished(ui.kicker(head), band, [*body, *button_rows(actions)])
 
 
-def _band(run: Run, head: ui.Header, stuck: Finding | None, *, direct: bool) -> ui.Band:
-    if _is_to_be_sent(run):
+def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
+    if mail.to_send:
         words = text("mail.send_turn", mailbox=run.channel.mailbox)
         anyone = el.run(text("turn.anyone"), **el.BOLD), el.run(f": {words}")
         return ui.persons_turn(Text("mail.send"), el.rich(*anyone, spacing="Small"))
-    if stuck:
-        return _stopped(run, head, stuck)
+    if mail.stuck:
+        return _stopped(mail.stuck, head, late=mail.late)
     title, told = Text("mail.on_its_way"), Text("mail.on_its_way_next")
     asked: Text | None = None
-    if _agent_at(run):
+    if mail.agent_at:
         title, told = Text("mail.answered"), Text("mail.answered_next")
-        asked = Text("turn_words.answer") if _answers(run) else None
+        asked = Text("turn_words.answer") if mail.answers else None
     elif run.fact("forwarded_at"):
         title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
     if asked:
@@ -119,9 +119,9 @@ def _band(run: Run, head: ui.Header, stuck: Finding | None, *, direct: bool) -> 
     return ui.Band.calm("emphasis", glyphs.RUNNING, title, told)
 
 
-def _stopped(run: Run, head: ui.Header, stuck: Finding) -> ui.Band:
+def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:
     turn = stuck.waiting_for or Turn.ADMINISTRATOR
-    if _is_late(run):
+    if late:
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))
     title, told = "mail.stopped", "mail.stopped_turn"
     if stuck.step == "agent_answer":
@@ -131,14 +131,14 @@ def _stopped(run: Run, head: ui.Header, stuck: Finding) -> ui.Band:
     return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
 
-def _station(run: Run, name: str, at: datetime | None, *, is_next: bool) -> el.Element:
+def _station(mail: _Mail, name: str, at: datetime | None, *, is_next: bool) -> el.Element:
     title = el.own(f"station.{name.lower()}")
     if at:
         return ui.row(glyphs.OK, name, title, right=ui.aside_time(at))
-    asked = _is_to_be_sent(run) or _is_late(run)
+    asked = mail.to_send or mail.late
     if not is_next:
         mark, state = glyphs.NOT_YET, "state.not_yet"
-    elif _stuck(run) and not asked:
+    elif mail.stuck and not asked:
         mark, state = glyphs.WRONG, "state.stops_here"
     elif asked or name == "V2":
         mark, state = glyphs.PERSON, "state.waits_person"
@@ -147,11 +147,63 @@ def _station(run: Run, name: str, at: datetime | None, *, is_next: bool) -> el.E
     return ui.row(mark, name, title, right=ui.aside(Text(state)))
 
 
-def _main(run: Run, *, direct: bool) -> list[el.Element]:
+def _main(run_id: str, mail: _Mail, *, direct: bool) -> list[el.Element]:
     # An agent has no button for a problem, because an agent cannot fix it.
-    verb, key = ("agent_has_it", "button.agent_has_it") if _is_for_agent(run) else ("", "")
-    if _stuck(run):
+    verb, key = ("agent_has_it", "button.agent_has_it") if mail.for_agent else ("", "")
+    if mail.stuck:
         verb, key = ("", "") if direct else ("look_again", "button.look_again")
-    if _is_to_be_sent(run):
+    if mail.to_send:
         verb, key = "test_sent", "button.sent"
-    return [submit(text(key), verb, main=True, run=run.id)] if verb else []
+    return [submit(text(key), verb, main=True, run=run_id)] if verb else []
+
+
+_SEEN_MOST = 2000
+
+
+def search(  # noqa: PLR0913  everything that the card shows
+    mailbox: str,
+    at: datetime,
+    place: str,
+    number: int,
+    of: int,
+    *,
+    lines: Sequence[Line] = (),
+    told: tuple[Text, Text] | None = None,
+    mail: Text | None = None,
+    sends: bool = False,
+    sign_in_url: str = "",
+) -> Card:
+    """Return the card of one place of a search.
+
+    ``lines`` are what the newest check says of the place. ``told`` is what a pasted text or the
+    newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
+    offers to send one. ``sign_in_url`` leads to what the check could not read.
+    """
+    kicker = ui.kicker_at("search.kicker", at, mailbox=mailbox)
+    title = Text(f"search.title_{place}")
+    step = Text("search.step", {"number": str(number), "all": str(of)})
+    band = ui.persons_turn(title, el.said(step), ui.answer_line(Text("search.turn")))
+    means = told and (el.said(told[0], **el.BOLD), el.said(told[1]))
+    ways = [el.own(way) for way in (f"search.{place}_{each}" for each in "12345") if has_text(way)]
+    known = [
+        ui.row(
+            glyphs.of_state(line.found.state),
+            line.row,
+            el.said(line.title),
+            *([ui.note(line.found.seen)] if line.found.seen else []),
+        )
+        for line in lines
+    ]
+    sign_in = [open_url(text("button.see_more"), sign_in_url)] if sign_in_url else []
+    send = [submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
+    again = submit(text("button.check_again"), "check", channel=mailbox)
+    body = [
+        *([ui.box("warning", glyphs.WARNING, *means)] if means else []),
+        *ui.titled("search.look_at", [ui.row(glyphs.PERSON, "", way) for way in ways]),
+        *ui.titled("search.known", known),
+        *([ui.small_print(mail)] if mail else []),
+        *button_rows([*sign_in, *send, again]),
+        input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
+    ]
+    go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
+    return finished(kicker, band, body, [go_on])

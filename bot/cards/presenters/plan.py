@@ -25,13 +25,7 @@ from bot.chat.audience import ABSENT
 from bot.chat.permissions import served
 from bot.services import Services
 from jobs.causes.cause import known
-from jobs.channel import form
-from jobs.channel.connect_hosts import (
-    callback_host,
-    foreign_hosts,
-    forwarding_host,
-    unconfirmed_hosts,
-)
+from jobs.channel import connect_hosts as hosts, form
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, Profile, RunKind, Scope, State, Text, Turn, minute_of
@@ -59,23 +53,20 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
-    hosts, waits, acts = services.settings.connect_hosts, _waits(run), _persons_turn(run)
-    turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, hosts)}{acts}"
+    known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
+    acts = _persons_turn(run)
+    turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
     head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
-    drawn = {shared.THREAD: plan(run, head, hosts, _people(run, services), opens=not closed)}
+    drawn = {shared.THREAD: plan(run, head, known_hosts, _people(run, services), opens=not closed)}
     for to in _reachable(run, services) if waits else ():
-        drawn[to] = plan(run, head, hosts, _people(run, services, to))
+        drawn[to] = plan(run, head, known_hosts, _people(run, services, to))
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
 def _persons_turn(run: Run) -> str:
     return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
-
-
-def _waits(run: Run) -> bool:
-    return next_action(run).turn is Turn.APPROVER
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
@@ -105,7 +96,7 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
         Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
         for scope, given in sorted(run.approvals.items())
     ]
-    if not _waits(run):
+    if next_action(run).turn is not Turn.APPROVER:
         return found
     asked = _asked(run, services)
     others = [each for each in asked if each != to]
@@ -261,7 +252,9 @@ def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Ele
     title = plural("button.undo_changes" if undo else "button.approve", local)
     if undo and not run.undoes:
         title = text("button.disconnect")
-    approve = submit(title, "approve", main=not undo, destroys=undo, run=run.id, plan=plan_id)
+    approve = submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
+    if undo:  # something that works may stop
+        approve["style"] = "destructive"
     of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
     return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 
@@ -293,24 +286,24 @@ def made_by_hand(run: Run) -> str:
 
 
 def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
-    return any(_left(run)) and bool(unconfirmed_hosts(run, connect_hosts))
+    return any(_left(run)) and bool(hosts.unconfirmed_hosts(run, connect_hosts))
 
 
 def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
-    callback, forwarding = callback_host(run.channel), forwarding_host(run.channel)
-    hosts = foreign_hosts(run, connect_hosts)
-    if not hosts:
+    callback, forwarding = hosts.callback_host(run.channel), hosts.forwarding_host(run.channel)
+    foreign = hosts.foreign_hosts(run, connect_hosts)
+    if not foreign:
         return []
-    lines = [el.said(Text("plan.foreign", {"count": str(len(hosts))}), **el.BOLD)]
-    for host in hosts:
+    lines = [el.said(Text("plan.foreign", {"count": str(len(foreign))}), **el.BOLD)]
+    for host in foreign:
         goes = "forwarding" if host != callback else "callback" if host != forwarding else "both"
         lines += [el.literal(host, spacing="Small"), ui.note(Text(f"plan.foreign_{goes}"))]
     by = run.answers.get(FOREIGN_HOSTS)
-    if by and not unconfirmed_hosts(run, connect_hosts):
+    if by and not hosts.unconfirmed_hosts(run, connect_hosts):
         who = {"who": by.by, "at": clock(by.at)}
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
     elif run.plan and opens and any(_left(run)) and not _blocking(run):
-        title = plural("button.confirm_hosts", len(hosts))
+        title = plural("button.confirm_hosts", len(foreign))
         button = submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
         lines += [el.own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
     return [ui.box("warning", glyphs.WARNING, *lines)]
@@ -345,8 +338,8 @@ def addresses(run: Run) -> list[el.Element]:
     channel = run.channel
     named = (
         ("field.mailbox", channel.mailbox, channel.domain),
-        ("field.callback_url", channel.callback_url, callback_host(channel)),
-        ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
+        ("field.callback_url", channel.callback_url, hosts.callback_host(channel)),
+        ("field.forwarding_address", channel.forwarding_address, hosts.forwarding_host(channel)),
     )
     shown = () if run.kind is RunKind.UNDO else named
     return [line for key, value, host in shown if value for line in _address(key, value, host)]

@@ -13,7 +13,7 @@ from adaptive_cards.card import finished, size
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import listed, render, text, with_counts
-from adaptive_cards.times import clock, clock_seconds, day, lasted
+from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.card_state import DesiredCard
 from bot.cards.presenters.plan import LEFT
@@ -33,7 +33,6 @@ WITHOUT_CHANGES = frozenset({"admin_consent", "mailbox_fields"})
 GROUPS = ("entra", "microsoft", "connect")
 _ROWS_MOST_BYTES = 11_500
 """Size from which only the rows that need attention keep their notes."""
-_ASKS = {State.WRONG, State.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
     rows = _drawn_groups(groups, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _drawn_groups(groups, every_note=False)
-    told = {"run": run.id, "at": clock_seconds(at)}
+    told = {"run": run.id, "at": clock(at, SECONDS)}
     body = [
         *ui.problem_box(_problem(run) or otherwise),
         *rows,
@@ -178,14 +177,20 @@ def _drawn_groups(groups: dict[str, tuple[Row, ...]], *, every_note: bool) -> li
 
 
 def _drawn(line: Row, *, every_note: bool) -> el.Element:
-    mark, below, right = glyphs.NOT_YET, None, line.right
+    mark, right = glyphs.NOT_YET, line.right
+    notes: list[el.Element] = []
     if line.running:
         mark, right = glyphs.RUNNING, Text("state.running")
     elif (found := line.finding) is not None:
         mark, right = glyphs.of_state(found.state, found.waiting_for), _right(found)
-        if found.seen and found.state is not State.OK and (every_note or found.state in _ASKS):
-            below = ui.note(found.seen)
-    return ui.row(mark, line.row, el.said(line.title), below, ui.aside(right) if right else None)
+        if (
+            found.seen
+            and found.state is not State.OK
+            and (every_note or found.state in {State.WRONG, State.WAITING})
+        ):
+            notes = [ui.note(found.seen)]
+    beside = ui.aside(right) if right else None
+    return ui.row(mark, line.row, el.said(line.title), *notes, right=beside)
 
 
 def _right(found: Finding) -> Text | None:

@@ -25,7 +25,7 @@ from jobs.engine.inspector import is_deleted, lacks_role
 from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import AppCandidate, Run, Search
-from jobs.steps import mailbox_user
+from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage import keys
 
 
@@ -137,7 +137,7 @@ DELEGATE_SLOT = "delegate"
 
 
 def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
-    if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
+    if run.ended or run.account is None or not needs_delegate(run):
         return []
     card = delegate(run)
     news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
@@ -171,10 +171,8 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.account is None:
         link = links.link(services, "signin", run.id)
         runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
-        asked = (
-            each.answer("administrator") for each in runs if each.origin.room == run.origin.room
-        )
-        last = next(filter(None, asked), "")
+        here = (each for each in runs if each.origin.room == run.origin.room)
+        last = next(filter(None, (each.answer("administrator") for each in here)), "")
         drawn = {
             to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)
             for to in shared.thread_and_person(run.answer("administrator"))

@@ -10,20 +10,10 @@ from adaptive_cards import actions as act, components as ui, elements as el, gly
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
-from adaptive_cards.times import day, day_clock, day_minutes, day_month, minutes
+from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
-from bot.cards.presenters import card_state as shared, questions, watch
-from bot.cards.presenters.findings import (
-    EXPLAINED,
-    Room,
-    accepting,
-    cause_of,
-    causes,
-    findings,
-    fitting,
-    found,
-    sentence,
-)
+from bot.cards.presenters import card_state as shared, findings, questions, watch
+from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.discovering import open_questions
@@ -51,16 +41,20 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def view(run: Run, services: Services) -> Reading:
-    """Return what the check says in its space, with the pages that its reader may open."""
     watched = watch.interval_of(run, services) if run.kept else ""
-    return read(run, services.store, lambda page: links.link(services, page, run.id).url, watched)
+    seen = read(run, services.store, watched)
+    return replace(
+        seen,
+        sign_in_url=links.link(services, "signin", run.id).url if seen.may_sign_in else "",
+        grant_url=links.link(services, "access", run.id).url if seen.may_grant else "",
+    )
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:
     # The findings that were not checked appear only after the check ended.
     changed = room.section("verdict.changed", [_change(room, each) for each in view.changes])
     changed += [ui.small_print(Text("verdict.changed_next"))] if changed else []
-    parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
+    parts = [*findings.causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
     if view.looking:
         return parts
     if view.found and view.found.values:
@@ -84,9 +78,10 @@ def _row(room: Room, mark: Mark, line: Line) -> el.Element:
 def _symptoms(view: Reading, room: Room) -> list[el.Element]:
     parts: list[el.Element] = []
     for cause in dict.fromkeys(line.explained_by for line in view.symptoms):
-        rows = [_row(room, EXPLAINED, line) for line in view.symptoms if line.explained_by == cause]
+        theirs = (line for line in view.symptoms if line.explained_by == cause)
+        rows = [_row(room, findings.EXPLAINED, line) for line in theirs]
         title = el.said(Text("verdict.explained", {"row": cause}), **el.BOLD, spacing="Medium")
-        parts += [title, *fitting(rows, room.rows)]
+        parts += [title, *findings.fitting(rows, room.rows)]
     return parts
 
 
@@ -151,7 +146,6 @@ _IN_A_ROW = 3
 _SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
 """Signs before and after a station, by whether mail went there."""
 _CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
-_CLOSE: dict[str, el.Look] = {"spacing": "None"}
 _LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
     True: (glyphs.OK, {"size": "Small"}),
     False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
@@ -172,7 +166,9 @@ def way(view: Reading) -> list[el.Element]:
         first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
         signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
         below = (text(f"station.{stop.station}"), look), (_stop_text(view, stop), el.SMALL)
-        names = (el.rich(el.run(told, **how), **_CENTER, **_CLOSE) for told, how in below if told)
+        names = (
+            el.rich(el.run(told, **how), **_CENTER, spacing="None") for told, how in below if told
+        )
         drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
         came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
@@ -185,7 +181,7 @@ def _stop_text(view: Reading, stop: Stop) -> str:
     if stop.at is None:
         return text("verdict.unseen") if stop.passes is None and not view.looking else ""
     # The kicker names the zone. Another day than today is shown as a date.
-    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
+    return local_time(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
 
 
 # The first one in which the card is small enough.
@@ -196,7 +192,6 @@ _ROOMS = (
     Room(2, 1, 0, seen=False, compact=True),
 )
 _FRAME_BYTES = 200
-_TOLD_LINES = 2
 
 
 def draw(view: Reading) -> Card:
@@ -207,7 +202,7 @@ def draw(view: Reading) -> Card:
         body, actions = _drawn(view, room)
         if size({"parts": (body, actions)}) <= left:
             break
-    return finished(kicker, head, body, actions, told=_TOLD_LINES)
+    return finished(kicker, head, body, actions, told=2)
 
 
 def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:
@@ -216,14 +211,14 @@ def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element
     rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
-        return [*body, *found(view, room), *rows], []
+        return [*body, *findings.found(view, room), *rows], []
     if not view.lines:
         return [*body, *rows], []
     # A button inside the part that opens counts, too.
     room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
-    fields, accept = accepting(view) if room_left else ([], [])
+    fields, accept = findings.accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
-    return [*body, *rows], [act.show_card(title, [*findings(view, room), *fields], *accept)]
+    return [*body, *rows], [act.show_card(title, [*findings.opened(view, room), *fields], *accept)]
 
 
 def _fix(view: Reading) -> list[el.Element]:
@@ -370,9 +365,8 @@ def _unproven(view: Reading) -> ui.Band:
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return ui.Band.of(
-        style, glyphs.UNKNOWN, _not_proven(view), *told, ui.turn_line(turn, _next(view))
-    )
+    acts = ui.turn_line(turn, _next(view))
+    return ui.Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, acts)
 
 
 def _not_proven(view: Reading) -> Text:

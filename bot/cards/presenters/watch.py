@@ -37,6 +37,7 @@ from jobs.watch.model import (
 from jobs.watch.store import assessment
 
 Row = tuple[str, Text]
+Incidents = Sequence[Incident]
 SLOT, NOBODY = "incident", "nobody:"
 NEWS_FOR = timedelta(hours=1)
 """Age up to which a change of an incident is posted below its card.
@@ -44,7 +45,6 @@ NEWS_FOR = timedelta(hours=1)
 An older change is only on the card.
 """
 _GENERATE = "fix.generate_token"
-_FIX = "fix."
 _POSTED = {
     NewsKind.WORSE: ui.BROKEN,
     NewsKind.FLAPS: ("attention", glyphs.WARNING),
@@ -58,11 +58,7 @@ All other changes are only on the card.
 
 
 def living_card(
-    card: IncidentCard,
-    incidents: Sequence[Incident],
-    at: datetime,
-    channel: Channel | None,
-    to: str = "thread",
+    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, to: str
 ) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
@@ -77,9 +73,7 @@ def living_card(
     return shared.desired_card(slot, found, seen, to=to, urgency=f"{over} {part} {acting}")
 
 
-def news_cards(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime
-) -> list[shared.DesiredCard]:
+def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[shared.DesiredCard]:
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
@@ -97,16 +91,14 @@ def news_cards(
     ]
 
 
-def reminder_card(
-    card: IncidentCard, incidents: Sequence[Incident], number: int
-) -> shared.DesiredCard:
+def reminder_card(card: IncidentCard, incidents: Incidents, number: int) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), ui.ASKED)
     return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
-def reminder_over(slot: str, incidents: Sequence[Incident]) -> shared.DesiredCard:
+def reminder_over(slot: str, incidents: Incidents) -> shared.DesiredCard:
     title, cause = Text("reminder.over_title"), _cause_now(incidents[0])
     return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
@@ -130,12 +122,7 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
 def incident(
-    card: IncidentCard,
-    incidents: Sequence[Incident],
-    at: datetime,
-    channel: Channel | None,
-    *,
-    direct: bool = False,
+    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, *, direct: bool
 ) -> Card:
     """Return the card of an incident, or of all that have the same cause.
 
@@ -180,7 +167,7 @@ def _changes(news: Sequence[News]) -> list[el.Element]:
 
 
 def _buttons(
-    card: IncidentCard, incidents: Sequence[Incident], channel: Channel | None, *, direct: bool
+    card: IncidentCard, incidents: Incidents, channel: Channel | None, *, direct: bool
 ) -> list[el.Element]:
     look, current = look_of(incidents), open_ones(incidents)
     names = _mailboxes(current or incidents)
@@ -193,9 +180,7 @@ def _buttons(
     return [*([] if direct else _fix(card, current, channel)), on_it, *check]
 
 
-def _fix(
-    card: IncidentCard, current: Sequence[Incident], channel: Channel | None
-) -> list[el.Element]:
+def _fix(card: IncidentCard, current: Incidents, channel: Channel | None) -> list[el.Element]:
     """Return the button that opens a plan for each channel, or the page for a fix by hand."""
     first = current[0]
     if not is_of_one_mailbox(card, current):
@@ -207,20 +192,20 @@ def _fix(
     return [open_url(text(_GENERATE), page)] if page else []
 
 
-def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
+def open_ones(incidents: Incidents) -> list[Incident]:
     return [each for each in incidents if each.is_open]
 
 
-def _mailboxes(incidents: Sequence[Incident]) -> list[str]:
+def _mailboxes(incidents: Incidents) -> list[str]:
     return sorted({each.mailbox for each in incidents})
 
 
-def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
+def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
     """Return whether the card names one mailbox; the operator's card only counts them."""
     return not card.counts and len(_mailboxes(incidents)) == 1
 
 
-def look_of(incidents: Sequence[Incident]) -> Look:
+def look_of(incidents: Incidents) -> Look:
     current = open_ones(incidents)
     if not current:
         unwatched = all(each.is_unwatched for each in incidents)
@@ -230,7 +215,7 @@ def look_of(incidents: Sequence[Incident]) -> Look:
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
 
 
-def _title(card: IncidentCard, look: Look, incidents: Sequence[Incident]) -> Text:
+def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
     if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
@@ -259,15 +244,15 @@ def _cause_text(cause: str) -> Text:
 
 
 def _is_ended_by_plan(incident: Incident) -> bool:
-    planned = incident.fix.startswith(_FIX) and incident.fix != _GENERATE
+    planned = incident.fix.startswith("fix.") and incident.fix != _GENERATE
     return planned and incident.sight is not Sight.CANNOT_LOOK
 
 
-def fixable(incidents: Sequence[Incident]) -> list[Incident]:
+def fixable(incidents: Incidents) -> list[Incident]:
     return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
-def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
+def _rows(incidents: Incidents, at: datetime) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
     late = sum(each.damage.late for each in incidents)
     bounced = sum(each.damage.bounced for each in incidents)
@@ -288,19 +273,19 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     return [(key, words) for key, words in rows.items() if words]
 
 
-def _end_of(incidents: Sequence[Incident]) -> datetime | None:
+def _end_of(incidents: Incidents) -> datetime | None:
     ends = [each.ended for each in incidents if each.ended is not None]
     return max(ends) if len(ends) == len(incidents) else None
 
 
-def _acting(incidents: Sequence[Incident], at: datetime) -> Text | None:
+def _acting(incidents: Incidents, at: datetime) -> Text | None:
     if by := _acted_on(incidents):
         values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
         return Text("watch.acting", values)
     return Text("watch.acting_nobody") if open_ones(incidents) else None
 
 
-def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
+def _acted_on(incidents: Incidents) -> Incident | None:
     return next((each for each in incidents if each.acting), None)
 
 
@@ -387,13 +372,7 @@ _MARKS = {
 
 
 def history(  # noqa: PLR0913  everything that the card shows
-    mailbox: str,
-    found: Figures,
-    incidents: Sequence[Incident],
-    at: datetime,
-    page: Link,
-    *,
-    watched: bool,
+    mailbox: str, found: Figures, incidents: Incidents, at: datetime, page: Link, *, watched: bool
 ) -> Card:
     """Return the card of a channel's last days; at most five incidents are on it.
 
@@ -429,7 +408,7 @@ def history(  # noqa: PLR0913  everything that the card shows
     return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
-def _state_now(found: Figures, incidents: Sequence[Incident]) -> tuple[str, Mark]:
+def _state_now(found: Figures, incidents: Incidents) -> tuple[str, Mark]:
     sights = {each.sight for each in open_ones(incidents)}
     if Sight.BROKEN in sights:
         return "attention", glyphs.WRONG
@@ -451,10 +430,8 @@ def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:
     legend = "  ".join(
         f"{mark.glyph} {text(f'history.state_{state}')}" for state, mark in _MARKS.items()
     )
-    lines = [
-        el.rich(*marks, spacing="Medium"),
-        el.rich(el.run(legend, **el.SUBTLE), spacing="None"),
-    ]
+    below = el.rich(el.run(legend, **el.SUBTLE), spacing="None")
+    lines = [el.rich(*marks, spacing="Medium"), below]
     if not most:
         return [*lines, ui.note(Text("history.days_line", values))]
     mails = "".join(_spaced(at, _block(each, most)) for at, each in enumerate(days))

@@ -17,9 +17,8 @@ from adaptive_cards.cards.notice import (
     tac_file,
 )
 from adaptive_cards.texts import text
-from bot.cards.presenters.audit import audit
-from bot.cards.presenters.lists import status
-from bot.cards.presenters.search import search
+from bot.cards.presenters.lists import audit, status
+from bot.cards.presenters.mail import search
 from bot.chat.explanation import explanation
 from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
 from jobs.model import (

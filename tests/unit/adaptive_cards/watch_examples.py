@@ -40,11 +40,11 @@ TOKEN = {"cause": "smtp_token_refused", "fix": "fix.generate_token", "turn": Tur
 MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(30)]
 
 
-def incident(incidents, card: IncidentCard = CARD, **more):
+def incident(incidents, card=CARD, *, direct=False):
     """Return the card of these incidents, an hour after the first one was confirmed."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
     at = AT + timedelta(hours=1)
-    return watch.incident(card, shown, at, CHANNEL, **more)
+    return watch.incident(card, shown, at, CHANNEL, direct=direct)
 
 
 def examples():

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from jobs.clock import now
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
-from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Event, Kind, Origin
@@ -44,8 +44,11 @@ MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 def _by_then(moment) -> Any:
-    """Return the time that ``moment`` gives now, because the tests were collected minutes ago."""
-    return moment()
+    """Return the time that ``moment`` gives now, because the tests were collected minutes ago.
+
+    A row of Exchange is its properties.
+    """
+    return dict(moment) if isinstance(moment, ExchangeRow) else moment()
 
 
 @dataclass

@@ -191,7 +191,7 @@ async def test_graph_is_never_written_to(name):
         given = {each: kinds.get(str(kind.annotation), "x") for each, kind in named}
         with pytest.raises(tokens.WriteRefusedError):
             await method(**given)
-    assert (sent, len(writing()) >= 10) == ([], True)
+    assert (sent, len(writing())) == ([], 7)
 
 
 @pytest.mark.parametrize("cmdlet", ["Set-CASMailbox", "New-HostedOutboundSpamFilterRule"])

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.access import app_access
 from jobs.checks import bulk
-from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
+from jobs.checks.bulk import BulkCheck, CheckBuffer
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.channel_index import Record
@@ -85,7 +85,7 @@ async def test_a_lost_lease_writes_nothing_more(runtime, store, begun):
 async def test_a_worker_whose_time_is_up_lets_go(runtime, store, begun):
     """A worker whose time is up begins no further tenant and leaves the rest for the next turn."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
-    for name, channels in bulk.by_tenant(runtime, mailboxes(begun)).items():
+    for name, channels in bulk.by_tenant(runtime, begun.brief.mailboxes).items():
         await work.tenant(name, channels)
     assert store.load(begun.id).findings == {}
 
@@ -104,7 +104,7 @@ async def test_a_tenant_that_was_begun_is_finished(runtime, store, begun, second
 
 def test_channels_by_their_tenant(runtime, begun):
     """Channels are grouped by their tenants, and those without a known tenant form one group."""
-    found = bulk.by_tenant(runtime, mailboxes(begun))
+    found = bulk.by_tenant(runtime, begun.brief.mailboxes)
     assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {
         "": list(BOXES[:2]),
         "t2": [BOXES[2]],

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.checks.changers import name_changers, set_back
+from jobs.checks.check import name_changers, set_back
 from jobs.clock import now
 from jobs.model import Access, Change, Finding, Scope, State, Text
 from jobs.probes import all_probes
@@ -32,7 +32,7 @@ TOOL = {"user": None, "app": {"displayName": "CIPP"}}
 
 def named(ctx, allowed: set[Access]) -> list[tuple[str, str]]:
     """Return who changed the grant and how, as the check's run has it afterwards."""
-    asyncio.run(name_changers(ctx, STEPS, allowed))
+    asyncio.run(name_changers(ctx, allowed))
     found = ctx.store.load(ctx.run.id).findings["smtp_grant"]
     return [(each.by, each.event) for each in found.signals.changes]
 

@@ -8,7 +8,7 @@ import pytest
 from bot.web.oauth import FLOWS
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
-from jobs.checks import more_access
+from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
@@ -16,7 +16,7 @@ from jobs.engine.step import Diagnosis, Probe
 from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
-from jobs.steps.mailbox_user import MailboxUser
+from jobs.steps.mailbox_and_smtp_auth import MailboxUser
 
 NOT_AT_GRAPH = Forbidden("not_allowed", CloudReply("graph", 403, "Forbidden"))
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
@@ -201,7 +201,7 @@ def run_with(given, *findings: Finding):
 def test_when_a_sign_in_shows_more(given, reason, more):
     """A check offers a sign-in only if something was left out for lack of access."""
     run = run_with(given, Finding("a", State.SKIPPED, reason=reason))
-    assert more_access.may_sign_in(run) is more
+    assert check.may_sign_in(run) is more
 
 
 UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
@@ -224,11 +224,11 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, find
     Their look replaces the earlier one. The card does not ask them to let the bot read.
     """
     ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
-    assert (more_access.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
+    assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
     run = ctx.store.load(ctx.run.id)
-    assert (more_access.may_sign_in(run), FLOWS["signin"].is_complete(run)) == (more, not more)
-    assert not more_access.may_be_granted(redis, run)
+    assert (check.may_sign_in(run), FLOWS["signin"].is_complete(run)) == (more, not more)
+    assert not check.may_be_granted(redis, run)
     other = replace(run.account, upn="other@contoso.com")
     ctx.store.append(ctx.run.id, Event(Kind.SIGNED_IN, now(), account=other))
     again = ctx.store.load(ctx.run.id)
@@ -243,10 +243,10 @@ def test_when_the_tenant_can_let_the_bot_read(given, redis):
     run = run_with(given, Finding("a", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN))
     nowhere = replace(run, channel=replace(run.channel, tenant_id=""))
     over = replace(run, findings={"a": Finding("a", State.OK)})
-    offered = [more_access.may_be_granted(redis, each) for each in (run, nowhere, over)]
+    offered = [check.may_be_granted(redis, each) for each in (run, nowhere, over)]
     assert offered == [True, False, False]
     app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
-    assert more_access.may_be_granted(redis, run) is False
+    assert check.may_be_granted(redis, run) is False
 
 
 def test_a_grant_looks_anew(given):

@@ -149,8 +149,8 @@ def test_the_addresses_of_a_mailbox(mailbox, addresses):
 @pytest.mark.parametrize(
     ("policies", "mode"),
     [
-        ([DEFAULT | {"AutoForwardingMode": "on"}], "on"),
-        ([DEFAULT | {"AutoForwardingMode": None}], "Automatic"),
+        ([ExchangeRow({**DEFAULT, "AutoForwardingMode": "on"})], "on"),
+        ([ExchangeRow({**DEFAULT, "AutoForwardingMode": None})], "Automatic"),
         ([{"Name": "Default", "AutoForwardingMode": "On"}], "On"),
         ([], "Automatic"),
     ],

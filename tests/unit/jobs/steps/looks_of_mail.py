@@ -7,7 +7,7 @@ from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import State
 from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.forwarding import POLICY, RULE
-from jobs.steps.mailbox_user import PROPERTY
+from jobs.steps.mailbox_and_smtp_auth import PROPERTY
 from tests.unit.jobs.conftest import MAILBOX, NO_OBJECT
 from tests.unit.jobs.steps import looks as table
 from tests.unit.jobs.steps.looks import AGENT, CHECK, MADE, REFUSED, TARGET, USER, rows, sign_in

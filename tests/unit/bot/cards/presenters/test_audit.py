@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, keys, own_text
-from bot.cards.presenters.audit import words_of
+from bot.cards.presenters.lists import words_of_entry
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
@@ -38,7 +38,7 @@ def test_every_answer_has_its_words():
 
 def test_no_text_asks_for_a_value_that_no_entry_has():
     """No text has a placeholder that no entry fills, which would end ``/audit`` with an error."""
-    values = set(words_of(entry("opened")).values)
+    values = set(words_of_entry(entry("opened")).values)
     texts = {key: own_text(key, SOURCE) for key in keys() if key.startswith("audit.what.")}
     wanted = {key: set(re.findall(r"{(\w+)}", words)) for key, words in texts.items()}
     assert len(wanted) > 30

@@ -18,7 +18,7 @@ from jobs.microsoft.msal_http import entra_error
 from jobs.microsoft.responses import judge_exchange, judge_graph
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.steps.mailbox_user import SmtpAuth
+from jobs.steps.mailbox_and_smtp_auth import SmtpAuth
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 

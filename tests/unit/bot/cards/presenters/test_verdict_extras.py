@@ -80,18 +80,17 @@ def test_damage_only_where_mail_stops_and_the_trace_was_read(found, keep_copy, d
     assert reading.damage(run, verdict_of(run), run.findings) == damage
 
 
-def test_no_incident_is_a_line_where_all_three_were_read():
+def test_no_incident_is_a_line_where_all_three_were_read(services):
     """The line "no incident" needs all three services to be read.
 
     A skipped service was not read.
     """
-    three = [
-        Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")
-    ]
-    run = run_of(*three)
-    assert reading.quiet_at(run, run.findings) == AT
-    partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
-    assert reading.quiet_at(partly, partly.findings) is None
+    names = ("smtp_login", "exchange_health", "entra_health", "webex_status")
+    found = [Finding(name, State.OK) for name in names]
+    proofs = [(each.row, each.at) for each in view(run_of(*found), services).proofs]
+    assert proofs[1:] == [("MS", AT)]
+    partly = run_of(*found[:3], Finding("webex_status", State.SKIPPED))
+    assert [each.row for each in view(partly, services).proofs] == [proofs[0][0]]
 
 
 def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():

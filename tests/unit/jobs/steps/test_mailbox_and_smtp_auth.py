@@ -15,7 +15,7 @@ from jobs.model import Channel, Finding, RunKind, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
-from jobs.steps.mailbox_user import (
+from jobs.steps.mailbox_and_smtp_auth import (
     PROPERTY,
     Delegate,
     MailboxUser,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,7 @@ class Redactor:
 
     def _unquoted(self, wrapped: int, found: re.Match[str]) -> str:
         """Return a percent-encoded word, decoded and redacted if it contains a secret."""
-        ways: tuple[Callable[[str], str], ...] = (unquote, unquote_plus)
-        for decode in ways:
-            decoded = decode(found[0])
+        for decoded in (unquote(found[0]), unquote_plus(found[0])):
             if (clean := self._clean(decoded, wrapped, opaque=True)) != decoded:
                 return clean
         return found[0]

@@ -220,17 +220,11 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     for name, is_right in _RIGHT.items():
         if name in values and not is_right(values[name]):
             yield f"{name} {_TOLD['wrong'][name]}"
-    yield from _odd_hosts(values.get("CONNECT_HOSTS", "host").lower())
-
-
-def _odd_hosts(hosts: str) -> Iterator[str]:
-    """Yield a sentence for each part that is no pattern, such as one for a top-level domain."""
+    hosts = values.get("CONNECT_HOSTS", "host").lower()
     for part in listed(hosts) or (hosts,):
         if not _HOSTS.fullmatch(part):
-            yield (
-                f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
-                " *.connect.example.com or connect.example.com"
-            )
+            looks = _TOLD["wrong"]["CONNECT_HOSTS"]
+            yield f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: {looks}"
 
 
 def _is_fernet_key(text: str) -> bool:

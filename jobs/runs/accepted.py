@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from redis.client import Pipeline
 
@@ -42,11 +41,9 @@ def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
 def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
     """Return what is accepted for a channel now, by cause; a value of others does not count."""
     key = keys.accepted(mailbox)
-    rows: Any = store.redis.hgetall(key)
-    found = {
-        cause: store.authenticator.load(key, raw, Accepted, cause)
-        for cause, raw in ((codec.as_text(name), raw) for name, raw in rows.items())
-    }
+    rows = {codec.as_text(cause): raw for cause, raw in store.redis.hgetall(key).items()}
+    load = store.authenticator.load
+    found = {cause: load(key, raw, Accepted, cause) for cause, raw in rows.items()}
     return {cause: given for cause, given in found.items() if given and given.until > now()}
 
 

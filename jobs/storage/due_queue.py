@@ -72,11 +72,10 @@ class DueQueue:
         self, member: str, when: datetime, pipe: Pipeline | None = None, *, sooner: bool = False
     ) -> None:
         """Have the member handed out at the time ``when``; with ``sooner`` only if that is sooner."""
-        to = self.redis if pipe is None else pipe
-        to.zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
+        (pipe or self.redis).zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
 
     def remove(self, member: str, pipe: Pipeline | None = None) -> None:
-        (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
+        (pipe or self.redis).zrem(keys.due(), self.field(member))
 
     def due(self, member: str) -> float:
         return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
@@ -94,11 +93,8 @@ class DueQueue:
     def all(self) -> dict[str, datetime]:
         rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
         head = f"{self.kind}:".encode()
-        return {
-            codec.as_text(raw.removeprefix(head)): datetime.fromtimestamp(score, UTC)
-            for raw, score in rows
-            if raw.startswith(head)
-        }
+        own = {raw.removeprefix(head): score for raw, score in rows if raw.startswith(head)}
+        return {codec.as_text(n): datetime.fromtimestamp(score, UTC) for n, score in own.items()}
 
     def count(self) -> int:
         """Return the number of members, counted in Redis, because it may be that of all channels."""
@@ -132,9 +128,8 @@ def claim(redis: Redis) -> tuple[list[LockName], float | None]:
 def recall(redis: Redis) -> None:
     """Have everything handed out whose time was written before the clock was set back."""
     at = now().timestamp()
-    beyond: Any = redis.zrangebyscore(
-        keys.due(), at + LONGEST_PAUSE_S + 1, "+inf", start=0, num=MOST
-    )
+    since = at + LONGEST_PAUSE_S + 1
+    beyond: Any = redis.zrangebyscore(keys.due(), since, "+inf", start=0, num=MOST)
     if beyond:
         redis.zadd(keys.due(), dict.fromkeys(beyond, at), xx=True)
 

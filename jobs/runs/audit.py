@@ -218,7 +218,7 @@ class Trail:
 
     def look(self) -> None:
         """Record that the trail was set back; each verification names an end that is not sealed."""
-        raw, _, head = self._seen()
+        raw, _, head, _ = self._seen()
         if raw is not None and head is None:
             return
         head = head or Head()
@@ -235,7 +235,7 @@ class Trail:
 
     def verify(self) -> Verified:
         """Verify the chain from its first entry to the sealed end. Nothing is written."""
-        raw, length, head = self._seen()
+        raw, length, head, _ = self._seen()
         cleared, newest, why = (head or Head()).cleared, True, ""
         wrong, last = walk(self._lines(length), cleared)
         if self.head().cleared != cleared:
@@ -287,13 +287,14 @@ class Trail:
             log.info("audit entries removed", first=removed[0]["n"], last=removed[-1]["n"])
         return len(removed)
 
-    def _seen(self) -> tuple[object, int, Head | None]:
-        """Return the stored head, the number of entries, and the head if the bot has sealed it."""
-        with self._redis.pipeline() as both:
-            both.get(keys.audit_head())
-            both.llen(keys.audit_entries())
-            raw, length = both.execute()
-        return raw, length, self._head(raw)
+    def _seen(self, newest: int = 1) -> tuple[object, int, Head | None, list[bytes]]:
+        """Return the stored head, the number of entries, the head if sealed, and newest entries."""
+        with self._redis.pipeline() as pipe:
+            pipe.get(keys.audit_head())
+            pipe.llen(keys.audit_entries())
+            pipe.lrange(keys.audit_entries(), -newest, -1)
+            raw, length, lines = pipe.execute()
+        return raw, length, self._head(raw), lines
 
     def _lines(self, length: int) -> Iterator[bytes]:
         for place in range(0, length, SLICE):
@@ -333,12 +334,7 @@ class Trail:
             expected = str(entry["prev"])
 
     def _newest_first(self) -> Iterator[bytes]:
-        with self._redis.pipeline() as pipe:
-            pipe.get(keys.audit_head())
-            pipe.llen(keys.audit_entries())
-            pipe.lrange(keys.audit_entries(), -NEWEST, -1)
-            raw, length, lines = pipe.execute()
-        head = self._head(raw)
+        _, length, head, lines = self._seen(NEWEST)
         if not lines or not head or hash_of(lines[-1]) != head.end.hash:
             return
         yield from reversed(lines)

@@ -141,7 +141,10 @@ class Rekeying:
             return self._history(name, key, reader)
         foreign: list[str] = []
         changed: dict[Slot, bytes] = {}
-        values = _values(reader, key, stored, any_field=what is not What.CARDS)
+        rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
+        values = {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
+        if what is What.CARDS:  # a field without a MAC grants nothing
+            values = {n: v for n, v in values.items() if mac_of(v)}
         for slot, value in values.items():
             if what is What.SEALED:
                 renewed = self._vault.renewed(key, value)
@@ -162,15 +165,6 @@ class Rekeying:
         if renewed == lines:
             return Found(newest=1)
         return Found(older=1, changed=dict(enumerate(renewed)))
-
-
-def _values(reader: Reader, key: str, stored: bytes, *, any_field: bool) -> dict[str, bytes]:
-    """Return the values of a key; fields without a MAC grant nothing, and may be left out."""
-    if stored == _HASH:
-        found = {codec.as_text(n): codec.as_bytes(v) for n, v in reader.hgetall(key).items()}
-        return {slot: value for slot, value in found.items() if any_field or mac_of(value)}
-    value = reader.get(key)
-    return {"": value} if isinstance(value, bytes) else {}
 
 
 def doubts(store: RunStore) -> dict[str, list[str]]:

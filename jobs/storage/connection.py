@@ -64,10 +64,6 @@ def embedded_url(folder: Path) -> str:
     return f"{_EMBEDDED}{folder}"
 
 
-def embedded_folder(url: str) -> Path | None:
-    return Path(url.removeprefix(_EMBEDDED)) if url.startswith(_EMBEDDED) else None
-
-
 def url_problem(url: str) -> str:
     """Return why the address cannot be right, as the end of a sentence without a password."""
     try:
@@ -143,8 +139,9 @@ def open_redis(url: str, **options: Any) -> Redis:
     pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
-    if (folder := embedded_folder(url)) is not None:
-        return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
+    if url.startswith(_EMBEDDED):
+        options["folder"] = url.removeprefix(_EMBEDDED)
+        return Redis.from_pool(Pool(EmbeddedConnection, **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)
     kinds = {"rediss": _Tls, "unix": _Socket}

@@ -119,10 +119,15 @@ def claim(redis: Redis) -> tuple[list[LockName], float | None]:
     if not first or first[0][1] > at:
         return [], first[0][1] - at if first else None
     taken = redis.eval(TAKE, 1, keys.due(), repr(at), repr(at + AGAIN_S), MOST)
-    names = {raw: _name(raw) for raw in taken}
-    if unreadable := [raw for raw, name in names.items() if name is None]:
-        redis.zrem(keys.due(), *unreadable)
-    return [name for name in names.values() if name], 0.0
+    names = list[LockName]()
+    for raw in taken:
+        name = LockName.from_field(codec.as_text(raw))
+        if name and name.kind in KINDS and name.field.encode() == raw:
+            names.append(name)
+        else:
+            log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
+            redis.zrem(keys.due(), raw)
+    return names, 0.0
 
 
 def recall(redis: Redis) -> None:
@@ -132,12 +137,3 @@ def recall(redis: Redis) -> None:
     beyond: Any = redis.zrangebyscore(keys.due(), since, "+inf", start=0, num=MOST)
     if beyond:
         redis.zadd(keys.due(), dict.fromkeys(beyond, at), xx=True)
-
-
-def _name(raw: bytes) -> LockName | None:
-    text = codec.as_text(raw)
-    name = LockName.from_field(text) if text.encode() == raw else None
-    if name is None or name.kind not in KINDS:
-        log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
-        return None
-    return name

@@ -14,8 +14,6 @@ from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 
-NAMES_PROBLEM = frozenset({State.WRONG, State.POSSIBLE})
-
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -49,7 +47,7 @@ def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
 
 def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:
     given = known.get(finding.cause)
-    if given is None or finding.state not in NAMES_PROBLEM:
+    if given is None or finding.state not in {State.WRONG, State.POSSIBLE}:
         return finding
     values = {"day": day_of(given.until), "why": given.why, "by": given.by}
     return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))

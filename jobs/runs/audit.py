@@ -33,7 +33,6 @@ DOUBTED = "audit_doubted"
 """Name of the entry that is written if the trail's previous end is not sealed by the bot."""
 LOST = "audit_lost"
 """Name of the entry that is written if the trail has lost its newest entries with Redis."""
-CHAIN = ("prev", "hash")
 
 AuditEntry = dict[str, Any]
 
@@ -88,7 +87,7 @@ def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
     place = start
     for line in lines:
         entry = read(line)
-        fact = {name: value for name, value in entry.items() if name not in CHAIN}
+        fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}}
         expected = chained_hash(place.hash, fact)
         link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
         if link != (place.n + 1, place.hash, expected) or entry.get("what") == DOUBTED:

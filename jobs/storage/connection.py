@@ -37,7 +37,6 @@ SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
 SENTINEL_EXAMPLE = "redis+sentinel://host1:26379,host2:26379/SERVICE/0"
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
-SERVER_SCHEMES = frozenset({"redis", "rediss", "unix"})
 URL_EXAMPLE = "redis://127.0.0.1:6379/0"
 _EMBEDDED = "redis+embedded:"
 _SENTINELS = re.compile(
@@ -67,7 +66,7 @@ def embedded_url(folder: Path) -> str:
 def url_problem(url: str) -> str:
     """Return why the address cannot be right, as the end of a sentence without a password."""
     try:
-        if sentinels_of(url) or parts_of(url).scheme in SERVER_SCHEMES:
+        if sentinels_of(url) or parts_of(url).scheme in {"redis", "rediss", "unix"}:
             return ""
     except ValueError as error:
         return str(error)
@@ -113,7 +112,6 @@ SENTINEL_S = 1.0
 """Seconds within which a Sentinel has to answer before the next one is asked."""
 UNBLOCKED = "UNBLOCKED"
 """First word of the answer to a client whose server is demoted while the client waits for a job."""
-NO_WRITES = "read only replica"
 UNANNOUNCED = MaintNotificationsConfig(enabled=False)
 """Only Redis Enterprise announces its maintenance; others refuse it, a round trip in each job."""
 
@@ -151,7 +149,7 @@ def open_redis(url: str, **options: Any) -> Redis:
 
 def is_demoted(error: exceptions.ResponseError) -> bool:
     if isinstance(error, exceptions.ExecAbortError):
-        return NO_WRITES in str(error)
+        return "read only replica" in str(error)
     refused = isinstance(error, exceptions.ReadOnlyError | exceptions.MasterDownError)
     return refused or str(error).startswith(UNBLOCKED)
 
@@ -181,10 +179,10 @@ class _LeavesReplica:
         except exceptions.ResponseError as error:
             if not is_demoted(error):
                 raise
-            why = str(error)
-        self.disconnect()  # type: ignore[attr-defined]  # of the connection
-        self.leave()
-        raise DemotedError(f"Redis at this address takes no writes: it is a replica ({why})")
+            self.disconnect()  # type: ignore[attr-defined]  # of the connection
+            self.leave()
+            why = f"Redis at this address takes no writes: it is a replica ({error})"
+            raise DemotedError(why) from None
 
 
 class _Tcp(_LeavesReplica, Connection): ...
@@ -210,9 +208,7 @@ class SentinelPool(sentinel.SentinelConnectionPool):
     name another server.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        self._ask_at = time.monotonic() + ASK_AGAIN_S
+    _ask_at = 0.0
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
         """Return a connection to the present primary; the Sentinels are asked once a second.

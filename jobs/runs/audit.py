@@ -265,7 +265,6 @@ class Trail:
         def attempt(pipe: Pipeline) -> list[AuditEntry]:
             head = self._head(pipe.get(keys.audit_head()))
             if head is None:
-                pipe.multi()
                 return []
             lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
             old = list(takewhile(lambda each: _is_before(each.get("at"), before), map(read, lines)))

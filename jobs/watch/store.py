@@ -149,7 +149,6 @@ class IncidentStore(Records):
             is_stale = state.looked is not None and state.looked >= at
             is_watched = pipe.exists(keys.watched(mailbox))
             if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
-                pipe.multi()
                 return ()
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
@@ -294,8 +293,7 @@ class Watching:
         return incident.cards if incident else ()
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        watched = self.channels.remove(mailbox)
-        return watched, self.incidents.end_watch(mailbox, at)
+        return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:

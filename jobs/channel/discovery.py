@@ -149,18 +149,14 @@ class Apps:
         """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
         graph = self.ctx.graph
         rows = await _advanced(graph, {"$search": f'"displayName:{NAMED}"'})
-        for beginning in self._beginnings():
+        known = (record.channel.callback_url for record in self.ctx.channels.connected())
+        hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
+        own = f"https://{self.ctx.channel.domain.partition('.')[0]}"  # platforms/connect.md 1.4
+        for beginning in list(dict.fromkeys([own, *hosts]))[:LABELS]:
             wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
             rows += await _advanced(graph, {"$filter": wanted})
         for app in rows:
             self._add(app, Evidence.REDIRECT)
-
-    def _beginnings(self) -> list[str]:
-        """Return the beginnings of own and known Call Back URLs (platforms/connect.md 1.4)."""
-        known = (record.channel.callback_url for record in self.ctx.channels.connected())
-        hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
-        own = f"https://{self.ctx.channel.domain.partition('.')[0]}"
-        return list(dict.fromkeys([own, *hosts]))[:LABELS]
 
     async def _add_clients(self, clients: Iterable[str], evidence: Evidence) -> None:
         """Add these apps; one that the user does not use must show a Call Back URL or none."""

@@ -198,9 +198,7 @@ def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[
     With more than one of ``encryption_keys``, the report also says how many values need an older
     key.
     """
-    found = doubts(store)
-    wrong = {"foreign": found.foreign, "gaps": found.gaps, "set_back": older_runs(store)}
-    for kind, places in wrong.items():
+    for kind, places in {**doubts(store), "set_back": [*older_runs(store)]}.items():
         if said := "; ".join(places):
             yield told(f"runs.{kind}", places=said)
     yield told("runs.good")

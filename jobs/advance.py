@@ -46,10 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class OthersAtWorkError(Exception):
-    """Error because a worker still has an ended run of the same mailbox.
-
-    A call of that worker may still be under way.
-    """
+    """Error because a worker still has an ended run of the mailbox: its call may be under way."""
 
 
 def advance(run_id: str) -> None:

@@ -82,10 +82,7 @@ def second_of(at: datetime) -> str:
 
 
 RunKind = StrEnum("RunKind", "SETUP CHECK FIX UNDO BULK_CHECK")
-"""Purpose of a run.
-
-A bulk check looks at many channels, and a run of every other kind is about one.
-"""
+"""Purpose of a run: a bulk check is about many channels, every other kind about one."""
 
 
 State = StrEnum("State", "OK WRONG WARNING POSSIBLE WAITING SKIPPED UNKNOWN")
@@ -96,10 +93,7 @@ Skipped and unknown never count as OK. A possible finding may explain a failure,
 
 
 Access = StrEnum("Access", "NONE APP ADMIN")
-"""Access that an inspection needs.
-
-That is none, read access of the bot's own app, or an administrator's sign-in.
-"""
+"""Access that an inspection needs: none, the own app's read access, or an administrator's."""
 
 
 Station = StrEnum("Station", "SENDER MAILBOX FORWARD CONNECT AGENT ANSWER")
@@ -144,10 +138,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Fact that a reader can verify.
-
-    Examples are an error code with its correlation ID, an SMTP reply, and a row of a message trace.
-    """
+    """Fact that a reader can verify, such as an SMTP reply or a row of a message trace."""
 
     kind: str
     text: str

@@ -133,9 +133,15 @@ def is_unread(finding: Finding) -> bool:
 
 def _request(run: Run, asking: Finding) -> NextAction:
     """Return what a finding asks for; the mailbox user is asked only after a press of Rehearse."""
-    kind = _ask(asking, run)
-    turn = Turn.REQUESTER if kind is ActionKind.REHEARSE else asking.waiting_for
-    return NextAction(turn or Turn.NOBODY, kind)
+    turn = asking.waiting_for or Turn.NOBODY
+    if _concerns_rehearsal(asking):
+        if run.answer("rehearse") == "yes":
+            return NextAction(turn, ActionKind.REHEARSAL_SIGN_IN)
+        return NextAction(Turn.REQUESTER, ActionKind.REHEARSE)
+    known, step = asking.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}, all_steps()[asking.step]
+    kind = ActionKind((step.asks_if_stuck if known else "") or step.asks)
+    only_token = kind is ActionKind.FORM and keeps_secret(run)
+    return NextAction(turn, ActionKind.TOKEN if only_token else kind)
 
 
 def asking_finding(run: Run) -> Finding | None:
@@ -149,16 +155,6 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
         return (first,)
     asked = [_request(run, each) for each in _in_order(run) if _asks_person(run, each)]
     return tuple({each.kind: each for each in (*asked, first)}.values())
-
-
-def _ask(finding: Finding, run: Run) -> ActionKind:
-    if _concerns_rehearsal(finding):
-        agreed = run.answer("rehearse") == "yes"
-        return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
-    known = finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}
-    step = all_steps()[finding.step]
-    asked = ActionKind((step.asks_if_stuck if known else "") or step.asks)
-    return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:

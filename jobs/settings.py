@@ -24,10 +24,7 @@ REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTS = re.compile(rf"(?:\*\.{_LABEL}\.)?(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
-"""Pattern of a host name, or of ``*.`` with at least two labels.
-
-A number at the end would be an IP address.
-"""
+"""Pattern of a host name, or of ``*.`` with at least two labels; never of an IP address."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine. A cloud that runs locally may use any of them."""
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
@@ -35,10 +32,7 @@ CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
 
 class SettingsError(ValueError):
-    """Error because the environment is missing a setting or has an invalid value.
-
-    The text names every problem at once, and how to solve it.
-    """
+    """Error because settings are missing or invalid; its text has each, and how to solve it."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -158,10 +152,7 @@ def listed(text: str) -> tuple[str, ...]:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Return the parts of an address, all empty if it is invalid.
-
-    Invalid are, for example, ``https://[bad`` and an address with port 0.
-    """
+    """Return the parts of an address, all empty if it is invalid, such as one with port 0."""
     try:
         parts = urlsplit(url)
         return urlsplit("") if parts.port == 0 else parts
@@ -220,17 +211,11 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     for name, is_right in _RIGHT.items():
         if name in values and not is_right(values[name]):
             yield f"{name} {_TOLD['wrong'][name]}"
-    yield from _odd_hosts(values.get("CONNECT_HOSTS", "host").lower())
-
-
-def _odd_hosts(hosts: str) -> Iterator[str]:
-    """Yield a sentence for each part that is no pattern, such as one for a top-level domain."""
+    hosts = values.get("CONNECT_HOSTS", "host").lower()
     for part in listed(hosts) or (hosts,):
         if not _HOSTS.fullmatch(part):
-            yield (
-                f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
-                " *.connect.example.com or connect.example.com"
-            )
+            looks = _TOLD["wrong"]["CONNECT_HOSTS"]
+            yield f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: {looks}"
 
 
 def _is_fernet_key(text: str) -> bool:

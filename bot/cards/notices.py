@@ -203,10 +203,6 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
     return NoticeView(Text("watch.kicker"), title, words, WARNED, lines, at=at)
 
 
-def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
-    rounds.ping_if_late(services.bot.watch_ping_url, services.watching, clock())
-
-
 EVERY_S = 3600
 """Seconds between two rounds of checks. Each channel is checked once a day."""
 BEFORE_DAYS = (1, 7, 14, 30, 60)

@@ -235,7 +235,7 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
         values, button = {"mailbox": mailbox}, () if watched else _begins(mailbox, "add")
         ctx.tell(HISTORY_KICKER, "history.empty", words, values, ui.NOT_BEGUN, buttons=button)
         return
-    found = past.figures(known, incidents, since, until, at)
+    found = past.figures(known, incidents, since, min(until, at))
     touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
     ctx.say(watch.history(mailbox, found, touching, at, page, watched=watched))

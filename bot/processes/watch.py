@@ -102,7 +102,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             )
             COUNTERS.add(LOOKS, by=result.looks)
             if not result.left:
-                rounds.ping(services.bot.watch_ping_url, services.redis)
+                rounds.ping(services.bot.watch_ping_url, services.watching, now())
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()

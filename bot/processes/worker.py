@@ -70,7 +70,6 @@ from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
 from jobs.storage.counters import COUNTERS, FLUSH_S
 from jobs.storage.locks import LockKind
-from jobs.watch import rounds
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -167,7 +166,6 @@ def _background(services: Services) -> Timers:
         (limits.record_ended, limits.EVERY_S),
         (tac.follow, tac.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
-        (notices.ping_if_late, rounds.PING_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))
     timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))

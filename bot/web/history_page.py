@@ -118,7 +118,7 @@ def _found(mailbox: str) -> Found:
     every = services.watching.incidents.of_channel(mailbox)
     known = past.days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
-    return Found(mailbox, at, past.figures(known, every, since, until, at), touching)
+    return Found(mailbox, at, past.figures(known, every, since, min(until, at)), touching)
 
 
 def _history_page(found: Found) -> Response:

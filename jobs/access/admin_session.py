@@ -62,9 +62,8 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             at_graph = tokens.source(*graph_scopes(settings.graph_url, run.permissions))
             graph = Graph(http, at_graph, settings.graph_url)
             source = tokens.source(exchange_scope(settings.exchange_url))
-            exchange = InvokeCommand(
-                http, source, settings.exchange_url, account.tenant_id, account.upn
-            )
+            whose = account.tenant_id, account.upn
+            exchange = InvokeCommand(http, source, settings.exchange_url, *whose)
             trace = Trace(graph, exchange)
             yield StepContext(run, settings, store, vault, graph, exchange, lambda: trace)
 

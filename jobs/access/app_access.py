@@ -59,9 +59,8 @@ def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     every: Any = redis.hvals(keys.app_access())
-    return tuple(
-        sorted((codec.load(raw, AppAccess) for raw in every), key=lambda each: each.tenant)
-    )
+    found = (codec.load(raw, AppAccess) for raw in every)
+    return tuple(sorted(found, key=lambda each: each.tenant))
 
 
 def save(redis: Redis, access: AppAccess) -> None:
@@ -123,17 +122,9 @@ class TenantReader:
     def context(self, run: Run, store: RunStore) -> StepContext:
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
+        clients = self.graph, self.exchange, lambda: self.trace
         return StepContext(
-            run,
-            settings,
-            store,
-            vault,
-            self.graph,
-            self.exchange,
-            lambda: self.trace,
-            access=access,
-            reads=self.reads,
-            many=self.many,
+            run, settings, store, vault, *clients, access=access, reads=self.reads, many=self.many
         )
 
     def revoked_event(self) -> Event | None:
@@ -148,28 +139,23 @@ class TenantReader:
 
 @asynccontextmanager
 async def open_reader(
-    runtime: Runtime,
-    tenant: str,
-    reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None,
+    runtime: Runtime, tenant: str, reads: ReadCache | None = None
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``reads`` are the caches of many channels for answers of Graph, of Exchange and of other
-    services. Without them only reads of Microsoft at the same time are shared.
+    ``reads`` is the cache of many channels for answers of services besides Microsoft. Then those of
+    Microsoft are kept, too; without it, only its reads at the same time are shared.
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
     tokens = AppTokens(partial(app_token, settings, tenant), needed(settings) if granted else {})
-    at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), ReadCache())
-    pace = RateLimiter(runtime.store.redis, tenant)
+    pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if reads else SingleFlight
     async with async_client(settings) as http:
         source = tokens.source(scopes.graph_default(settings.graph_url))
-        graph = ReadingGraph(http, source, settings.graph_url, at_graph, pace)
+        graph = ReadingGraph(http, source, settings.graph_url, kept(), pace)
         source = tokens.source(scopes.exchange_scope(settings.exchange_url))
-        exchange = ReadingExchange(
-            http, source, settings.exchange_url, tenant, "", at_exchange, pace
-        )
-        trace, many = Trace(graph, exchange), reads is not None
+        exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", kept(), pace)
+        trace, once, many = Trace(graph, exchange), reads or ReadCache(), reads is not None
         yield TenantReader(runtime, graph, exchange, trace, granted, tokens, once, many)
 
 

@@ -95,9 +95,8 @@ def _ids(row: SignInRow) -> frozenset[str]:
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     calls = [line for line in made if line.startswith("entra ")]
     results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
-    _record(
-        redis, mailbox, {(id_, result) for line, result in results for id_ in _ID.findall(line)}
-    )
+    ids = {(id_, result) for line, result in results for id_ in _ID.findall(line)}
+    _record(redis, mailbox, ids)
 
 
 def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
@@ -166,15 +165,14 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
     The renewed refresh token replaces the old one, which would expire after 90 days.
     """
-    secret, cache = (
-        ctx.vault.get(sealed.of(ctx.channel.mailbox))
-        for sealed in (Sealed.CHECK_SECRET, Sealed.CHECK_SESSION)
-    )
+    mailbox = ctx.channel.mailbox
+    secret = ctx.vault.get(Sealed.CHECK_SECRET.of(mailbox))
+    cache = ctx.vault.get(Sealed.CHECK_SESSION.of(mailbox))
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
-    record_success(ctx.store.redis, ctx.channel.mailbox)
-    username = login.upn or ctx.channel.mailbox
+    record_success(ctx.store.redis, mailbox)
+    username = login.upn or mailbox
     return await login_with(ctx.settings.smtp_server, username, login.others, token)
 
 

@@ -98,13 +98,12 @@ def load(text: str | bytes) -> Mapping[str, CauseEntry]:
     if missing := set(Cause) - table.causes.keys():
         raise KeyError(*missing)
     pages = {"": "", **table.pages}
-    return {
-        cause: msgspec.structs.replace(
-            entry, page=f"{ENTRA_CODE_PAGE}{page}" if isinstance(page, int) else pages[page]
-        )
-        for cause, entry in table.causes.items()
-        for page in (entry.page,)
-    }
+    entries = dict[str, CauseEntry]()
+    for cause, entry in table.causes.items():
+        own = entry.page
+        page = f"{ENTRA_CODE_PAGE}{own}" if isinstance(own, int) else pages[own]
+        entries[cause] = msgspec.structs.replace(entry, page=page)
+    return entries
 
 
 CAUSES = load((files(__package__) / "causes.toml").read_bytes())

@@ -10,7 +10,7 @@ import tomllib
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 LONGEST = 64 * 1024
 """Maximum number of characters of an error text that are read."""
@@ -76,7 +76,8 @@ def _marked_down(text: str) -> str:
     text = _P["misread"].sub(lambda m: "l" if m[0] == "1" else m[0].translate(AS_DIGITS), text)
     text = _P["slashed"].sub("", _P["escaped"].sub(lambda each: chr(int(each[1], 16)), text))
     text = _with_whole_addresses(text)
-    text = _P["plus"].sub(lambda m: m[0].replace("+", " "), _P["percent"].sub(_unquoted, text))
+    text = _P["percent"].sub(lambda m: unquote_plus(m[0]), text)
+    text = _P["plus"].sub(lambda m: m[0].replace("+", " "), text)
     return _P["box"].sub("", _P["quoted"].sub("", _P["new_line"].sub("\n", text)))
 
 
@@ -116,11 +117,6 @@ def _with_whole_addresses(text: str) -> str:
         else:
             lines.append(line)
     return "\n".join(lines)
-
-
-def _unquoted(address: re.Match[str]) -> str:
-    """Return a percent-encoded piece decoded; ``+`` is a blank in a query and stays in a path."""
-    return unquote_plus(address[0]) if "+" in address[0] else unquote(address[0])
 
 
 def _once(text: str) -> str:

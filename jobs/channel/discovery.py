@@ -78,15 +78,14 @@ class Apps:
     ctx: StepContext
     users: Sequence[str]
     delegate: str = ""
-    _mail_send: str = ""
+    _exchange: Json | None = None
     _known: dict[AppCandidate, Evidence] = field(default_factory=dict)
 
     async def search(self) -> None:
         """Look in further sources only while those before do not settle which app it is."""
-        exchange = await self.ctx.graph.service_principal(EXCHANGE_APP_ID)
-        self._mail_send = permission_id(exchange, "Mail.Send", role=True)
+        self._exchange = await self.ctx.graph.service_principal(EXCHANGE_APP_ID)
         for source in (self._granted_by_user, self._signed_in, self._granted_for_all, self._named):
-            await source(exchange)
+            await source()
             if self.certain() is not None:
                 return
 
@@ -113,7 +112,7 @@ class Apps:
         app = strongest[0]
         return app if app.callback_url or NAMED in app.name.lower() else None
 
-    async def _granted_by_user(self, _exchange: Json | None) -> None:
+    async def _granted_by_user(self) -> None:
         holders = []
         for user in self.users:
             grants = await _grants(self.ctx.graph, f"principalId eq {text(user)}")
@@ -124,7 +123,7 @@ class Apps:
             holder = await self.ctx.graph.user(holders[0])
             self.delegate = text_of(holder, "userPrincipalName")
 
-    async def _signed_in(self, _exchange: Json | None) -> None:
+    async def _signed_in(self) -> None:
         """Find apps in the users' newest sign-ins; the log needs a role and a license."""
         for user in self.users:
             rows = await unless_refused(signed_in_apps(self.ctx.graph, user, now() - LOGGED))
@@ -134,10 +133,10 @@ class Apps:
             for client_id in apps[:LOGGED_APPS]:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), Evidence.THE_USER)
 
-    async def _granted_for_all(self, exchange: Json | None) -> None:
-        if exchange is None:
+    async def _granted_for_all(self) -> None:
+        if self._exchange is None:
             return
-        resource = f"resourceId eq {text(text_of(exchange, 'id'))}"
+        resource = f"resourceId eq {text(text_of(self._exchange, 'id'))}"
         try:
             wanted = f"{resource} and consentType eq 'AllPrincipals'"
             grants = await _grants(self.ctx.graph, wanted)
@@ -146,22 +145,18 @@ class Apps:
         of_all = (each for each in grants if lower_of(each, "consentType") == "allprincipals")
         await self._add_clients(_clients(of_all), Evidence.ALL_USERS)
 
-    async def _named(self, _exchange: Json | None) -> None:
+    async def _named(self) -> None:
         """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
         graph = self.ctx.graph
         rows = await _advanced(graph, {"$search": f'"displayName:{NAMED}"'})
-        for beginning in self._beginnings():
+        known = (record.channel.callback_url for record in self.ctx.store.channels.connected())
+        hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
+        own = f"https://{self.ctx.channel.domain.partition('.')[0]}"  # platforms/connect.md 1.4
+        for beginning in list(dict.fromkeys([own, *hosts]))[:LABELS]:
             wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
             rows += await _advanced(graph, {"$filter": wanted})
         for app in rows:
             self._add(app, Evidence.REDIRECT)
-
-    def _beginnings(self) -> list[str]:
-        """Return the beginnings of own and known Call Back URLs (platforms/connect.md 1.4)."""
-        known = (record.channel.callback_url for record in self.ctx.store.channels.connected())
-        hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
-        own = f"https://{self.ctx.channel.domain.partition('.')[0]}"
-        return list(dict.fromkeys([own, *hosts]))[:LABELS]
 
     async def _add_clients(self, clients: Iterable[str], evidence: Evidence) -> None:
         """Add these apps; one that the user does not use must show a Call Back URL or none."""
@@ -176,7 +171,7 @@ class Apps:
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
         if app is not None and text_of(app, "appId"):
-            found = candidate(self.ctx, app, self._mail_send)
+            found = candidate(self.ctx, app, permission_id(self._exchange, "Mail.Send", role=True))
             self._known[found] = max(evidence, self._known.get(found, evidence))
 
 

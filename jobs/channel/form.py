@@ -112,10 +112,6 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 """Characters that the path of a URL may contain (RFC 3986, section 3.3)."""
 
 
-def fault_in(url: str) -> Text | None:
-    return next(_faults(url), None)
-
-
 def _faults(url: str) -> Iterator[Text]:
     if not url:
         yield Text("typed.callback_missing")
@@ -280,7 +276,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
 def read_callback(text: str) -> str:
     """Return the Call Back URL as typed, or raise InvalidInputError."""
     typed = text.strip()
-    if fault := fault_in(typed):
+    for fault in _faults(typed):
         raise InvalidInputError(fault)
     return typed
 

@@ -83,8 +83,7 @@ async def through(ctx: StepContext, internal: str) -> str:
         rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
     except NotFound:
         return ""
-    names = ("ExternalEmailAddress", "PrimarySmtpAddress")
-    return next(iter(_connect_addresses(ctx, rows, names)), "")
+    return _connect_address(ctx, rows, ("ExternalEmailAddress", "PrimarySmtpAddress"))
 
 
 async def redirected_to(ctx: StepContext) -> str:
@@ -95,21 +94,19 @@ async def redirected_to(ctx: StepContext) -> str:
     mailbox = ctx.channel.mailbox
     rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": mailbox})
     enabled = [rule for rule in rules if rule.get("Enabled") is not False]
-    if found := _connect_addresses(ctx, enabled, _INBOX):
-        return found[0]
+    if found := _connect_address(ctx, enabled, _INBOX):
+        return found
     rules = await ctx.exchange.run("Get-TransportRule", {})
     named = (rule for rule in rules if any(mailbox in _joined(rule.get(n)).lower() for n in _FOR))
     enforced = (rule for rule in named if lower_of(rule, "Mode") in {"", "enforce"})
     mine = [rule for rule in enforced if lower_of(rule, "State") != "disabled"]
-    return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
+    return _connect_address(ctx, mine, _TRANSPORT)
 
 
-def _connect_addresses(
-    ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]
-) -> list[str]:
+def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]) -> str:
     hosts = ConnectHosts(ctx.settings.connect_hosts)
     texts = [_joined(row.get(name)) for row in rows for name in names]
-    return [address for text in texts for address in hosts.addresses_in(text)]
+    return next((address for text in texts for address in hosts.addresses_in(text)), "")
 
 
 def _joined(value: Any) -> str:

@@ -77,8 +77,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            caches = (ReadCache(), ReadCache(), self.reads)
-            async with app_access.open_reader(self.runtime, name, caches) as seen:
+            async with app_access.open_reader(self.runtime, name, self.reads) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, each, at_once) for each in channels))
             if ended := seen.revoked_event():

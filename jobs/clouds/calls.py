@@ -134,11 +134,8 @@ class SilenceWatch:
         """Return the clouds that do not answer so far, in alphabetical order."""
         now = time.monotonic()
         failing = {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
-        waiting = {
-            service
-            for service, since in list(self._sent.values())
-            if now - since >= WAITING_S and self._answered.get(service, 0.0) < since
-        }
+        sent = [each for each in list(self._sent.values()) if now - each[1] >= WAITING_S]
+        waiting = {name for name, since in sent if self._answered.get(name, 0.0) < since}
         return tuple(sorted(failing | waiting))
 
 

@@ -39,7 +39,7 @@ from jobs.model import Evidence
 from jobs.redact import without_secrets
 
 T = TypeVar("T")
-_LONGEST_MESSAGE = 600
+_LONGEST = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _HEARD = {
     "graph": Place.GRAPH,
@@ -72,6 +72,7 @@ class CloudReply:
     """Answer of a service (``graph``, ``exchange``, ``entra``, ``smtp``), with its own text.
 
     ``status`` is the HTTP status or SMTP reply code, or 0 without an answer. ``code`` is its own.
+    ``retry_after`` are the seconds that it asked us to wait, or None.
     """
 
     service: str
@@ -79,6 +80,7 @@ class CloudReply:
     code: str = ""
     message: str = ""
     ids: RequestIds = RequestIds()
+    retry_after: float | None = None
 
 
 class CloudError(Exception):
@@ -86,37 +88,27 @@ class CloudError(Exception):
 
     Attributes:
         cause: a code, for which the catalog of texts has a sentence and a remedy.
-        service, status, code, ids: as in :class:`CloudReply`.
+        service, status, code, ids, retry_after: as in :class:`CloudReply`.
         message: the service's text without control characters and likely secrets, at most 600
             characters.
-        retry_after: seconds that the service asked us to wait, or None.
         unsent: True if the request cannot have had an effect, so even a create may be sent again.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
 
-    def __init__(
-        self,
-        cause: str,
-        said: CloudReply,
-        *,
-        retry_after: float | None = None,
-        unsent: bool = False,
-    ) -> None:
+    def __init__(self, cause: str, said: CloudReply, *, unsent: bool = False) -> None:
         super().__init__(cause)
         self.cause = cause
         self.service = said.service
         self.status = said.status
         self.code = said.code
-        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[
-            :_LONGEST_MESSAGE
-        ]
+        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[:_LONGEST]
         self.ids = said.ids
-        self.retry_after = retry_after
+        self.retry_after = said.retry_after
         self.unsent = unsent
 
     def __str__(self) -> str:
-        head = _joined(self.service, self._shown_status, self.code)
+        head = _joined(self.service, self.status, self.code)
         ids = " ".join(f"{name}={value}" for name, value in self.ids.items())
         return ": ".join(filter(None, (head, self.cause, self.message, ids)))
 
@@ -128,32 +120,22 @@ class CloudError(Exception):
     @property
     def words(self) -> str:
         """Return the service's text with its code once, and the IDs only for an unknown cause."""
-        known = bool(
-            read(f"{self.code} {self.message}", _HEARD.get(self.service, Place.ANYWHERE)).causes
-        )
+        place = _HEARD.get(self.service, Place.ANYWHERE)
+        known = read(f"{self.code} {self.message}", place).causes
         message = self.message.partition(" Trace ID:")[0] if known else self.message
-        words = _joined(self._code_before(message), message)
+        words = _joined("" if self.code in message else self.code, message)
         return words if known or not words else with_ids(words, self.ids.items())
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return facts that a reader can verify: the service's text with its code, then each ID."""
-        code = self._code_before(self.message)
-        words = _joined(self._shown_status, code, self.message)
-        return (
-            Evidence(self.service, words or self.cause),
-            *(Evidence(name, value) for name, value in self.ids.items()),
-        )
-
-    @property
-    def _shown_status(self) -> str:
-        return str(self.status or "")
-
-    def _code_before(self, message: str) -> str:
-        return "" if self.code in message else self.code
+        code = "" if self.code in self.message else self.code
+        words = _joined(self.status, code, self.message)
+        ids = (Evidence(name, value) for name, value in self.ids.items())
+        return Evidence(self.service, words or self.cause), *ids
 
 
-def _joined(*parts: str) -> str:
-    return " ".join(filter(None, parts))
+def _joined(*parts: object) -> str:
+    return " ".join(map(str, filter(None, parts)))
 
 
 def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
@@ -205,9 +187,7 @@ class TruncatedAnswer(MalformedAnswer):
     """Error because the connection ended inside the answer."""
 
 
-_CLASSES: dict[ErrorKind, type[CloudError]] = {
-    each.kind: each for each in CloudError.__subclasses__()
-}
+_CLASSES = {each.kind: each for each in CloudError.__subclasses__()}
 
 
 REFUSALS = (Forbidden, NotFound, Rejected)

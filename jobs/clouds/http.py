@@ -18,19 +18,8 @@ import httpx
 import structlog
 
 from jobs.causes.cause import Cause
-from jobs.clouds import calls, warm_loop
+from jobs.clouds import calls, errors, warm_loop
 from jobs.clouds.calls import measured
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    Rejected,
-    RequestIds,
-    SignInNeeded,
-    Transient,
-    TruncatedAnswer,
-    unreadable,
-    why_unconnected,
-)
 from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
@@ -46,12 +35,12 @@ async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -
     A source that can give another token has a method ``spend``, which takes the refused token.
 
     Raises:
-        CloudError: as ``send``; also when the new token gets a 401.
+        errors.CloudError: as ``send``; also when the new token gets a 401.
     """
     token = await source()
     try:
         return await send(token)
-    except SignInNeeded as refused:
+    except errors.SignInNeeded as refused:
         spend = getattr(source, "spend", None)
         if refused.status != httpx.codes.UNAUTHORIZED or spend is None:
             raise
@@ -126,9 +115,8 @@ class _Guard:
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
-            raise Rejected(
-                Cause.HOST_NOT_ALLOWED, CloudReply("graph", code=request.url.host), unsent=True
-            )
+            said = errors.CloudReply("graph", code=request.url.host)
+            raise errors.Rejected(Cause.HOST_NOT_ALLOWED, said, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +157,13 @@ class Response:
 
     status: int
     data: Any = field(repr=False)
-    ids: RequestIds
+    ids: errors.RequestIds
 
 
 #: Turns an answer that is not 2xx into an error; each service reports errors in its own way.
-Judge = Callable[[httpx.Response, RequestIds], CloudError]
+Judge = Callable[[httpx.Response, errors.RequestIds], errors.CloudError]
 #: Returns the error that an answer of 2xx reports in its body, or None.
-ReportedError = Callable[[Response], CloudError | None]
+ReportedError = Callable[[Response], errors.CloudError | None]
 #: Context that every attempt waits for before it is sent, and that sees how the attempt ended.
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -200,19 +188,17 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
             return answer
 
     try:
-        return await policy.call_async(
-            attempt, lambda error: may_repeat(error, repeatable=call.repeats)
-        )
+        return await policy.call_async(attempt, partial(may_repeat, repeatable=call.repeats))
     except TimeoutError as late:
-        raise Transient(
-            Cause.TIMED_OUT, CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
-        ) from late
+        said = errors.CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
+        raise errors.Transient(Cause.TIMED_OUT, said) from late
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
     """Send the request once, guarded if it changes something (:mod:`jobs.clouds.calls`)."""
-    _ask_write_guard(call)
-    sent = RequestIds(client_request_id=str(uuid4()))
+    if call.changes:
+        calls.check_guard()
+    sent = errors.RequestIds(client_request_id=str(uuid4()))
     headers = {"Accept": "application/json", **call.headers}
     trace = partial(calls.guard_trace, has_body=call.body is not None)
     outgoing = client.build_request(
@@ -228,8 +214,9 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         with measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
             noted.answered(response.status_code, response.headers)
-    except (CloudError, asyncio.CancelledError) as lost:
-        _note(call, getattr(lost, "status", 0), sent)
+    except (errors.CloudError, asyncio.CancelledError) as lost:
+        if call.changes:  # and may have its effect, although its answer was lost
+            calls.record(call.service, call.name, getattr(lost, "status", 0), sent)
         raise
     log.debug(
         "call",
@@ -239,8 +226,9 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         seconds=time.monotonic() - began,
     )
     ids = replace(sent, request_id=response.headers.get("request-id", ""))
-    _note(call, response.status_code, ids)
-    _ask_write_guard(call)
+    if call.changes:
+        calls.record(call.service, call.name, response.status_code, ids)
+        calls.check_guard()
     if not response.is_success:
         error = judge(response, ids)
         error.retry_after = parse_retry_after(response.headers.get("retry-after"))
@@ -249,19 +237,8 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     return Response(response.status_code, _json(response, call, ids), ids)
 
 
-def _ask_write_guard(call: Call) -> None:
-    if call.changes:
-        calls.check_guard()
-
-
-def _note(call: Call, status: int, ids: RequestIds) -> None:
-    """Log a call that may have changed something, even if its answer was lost (status 0)."""
-    if call.changes:
-        calls.record(call.service, call.name, status, ids)
-
-
 async def _send(
-    client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: RequestIds
+    client: httpx.AsyncClient, outgoing: httpx.Request, call: Call, ids: errors.RequestIds
 ) -> httpx.Response:
     try:
         response = await client.send(outgoing, stream=True)
@@ -276,30 +253,30 @@ async def _send(
             every = response.headers.multi_items()
             headers = [pair for pair in every if pair[0] not in _OF_BODY]
             return httpx.Response(response.status_code, headers=headers, request=response.request)
-        said = CloudReply(call.service, response.status_code, message=repr(error), ids=ids)
-        raise TruncatedAnswer(Cause.ANSWER_UNREADABLE, said) from error
+        said = errors.CloudReply(call.service, response.status_code, message=repr(error), ids=ids)
+        raise errors.TruncatedAnswer(Cause.ANSWER_UNREADABLE, said) from error
     finally:
         await response.aclose()
     return response
 
 
-def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = None) -> Transient:
+def no_answer(
+    service: str, error: httpx.RequestError, ids: errors.RequestIds | None = None
+) -> errors.Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
     late = isinstance(error, httpx.TimeoutException)
     other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, repr(error))
-    cause, words = why_unconnected(error, error.request.url.host) or other
+    cause, words = errors.why_unconnected(error, error.request.url.host) or other
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    said = CloudReply(service, message=words, ids=ids or RequestIds())
-    return Transient(cause, said, unsent=unsent)
+    said = errors.CloudReply(service, message=words, ids=ids or errors.RequestIds())
+    return errors.Transient(cause, said, unsent=unsent)
 
 
-def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
+def _json(response: httpx.Response, call: Call, ids: errors.RequestIds) -> Any:
     if not response.content:
         return None
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError) as error:
-        kind = response.headers.get("content-type", "no content type")
-        raise unreadable(
-            call.service, f"{kind}: not JSON", response.status_code, ids=ids
-        ) from error
+        told = f"{response.headers.get('content-type', 'no content type')}: not JSON"
+        raise errors.unreadable(call.service, told, response.status_code, ids) from error

@@ -163,6 +163,8 @@ class SingleFlight:
     A read that began before a write ended is not shared with callers that ask after the write.
     """
 
+    keeps = False
+
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Task[Any]] = {}
 
@@ -188,15 +190,13 @@ class SingleFlight:
             self._under_way.clear()
 
     def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
-        if self._under_way.get(key) is done:
+        # waiting callers get the error; if no caller waits, it is not reported
+        failed = done.cancelled() or done.exception() is not None
+        if (failed or not self.keeps) and self._under_way.get(key) is done:
             del self._under_way[key]
-        if not done.cancelled():
-            done.exception()  # waiting callers get the error; if no caller waits, it is not reported
 
 
 class ReadCache(SingleFlight):
     """Cache of reads for as long as this object lives, such as a check of many channels."""
 
-    def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            super()._forget(key, done)
+    keeps = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -28,26 +28,21 @@ def ssl_context() -> ssl.SSLContext:
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
-    return tuple(
-        f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
-        for name, path in named
-        if (why := _unusable(path))
-    )
-
-
-def _unusable(path: Path) -> str:
-    try:
-        if path.is_dir():
-            next(path.iterdir(), None)
-        else:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        return "it holds no certificate"
-    except OSError as error:
-        return str(error.strerror)
-    return ""
+def problems(env: Mapping[str, str]) -> Iterator[str]:
+    for name in filter(env.get, AUTHORITIES):
+        path = Path(env[name])
+        try:
+            if path.is_dir():
+                next(path.iterdir(), None)
+            else:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+            continue
+        except ssl.SSLError:
+            why = "it holds no certificate"
+        except OSError as error:
+            why = str(error.strerror)
+        what = "name a file of certificates in PEM"
+        yield f"{name} names {path}, which cannot be used ({why}): {what}"
 
 
 def http_context() -> ssl.SSLContext:

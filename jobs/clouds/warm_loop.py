@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -16,21 +17,10 @@ import httpx
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
 class WarmLoop:
-    def __init__(self) -> None:
-        self._renew()
-
-    def _renew(self) -> None:
-        self.runner = asyncio.Runner()
-        self.http: httpx.AsyncClient | None = None
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            return self.runner.run(work, context=contextvars.copy_context())
-        finally:
-            if asyncio.all_tasks(self.runner.get_loop()):
-                self.runner.close()
-                self._renew()
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+    http: httpx.AsyncClient | None = None
 
 
 _kept: ContextVar[WarmLoop | None] = ContextVar("warm_loop", default=None)
@@ -43,7 +33,14 @@ def keep() -> None:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     kept = _kept.get()
-    return kept.run(work) if kept else asyncio.run(work)
+    if kept is None:
+        return asyncio.run(work)
+    try:
+        return kept.runner.run(work, context=contextvars.copy_context())
+    finally:
+        if asyncio.all_tasks(kept.runner.get_loop()):
+            kept.runner.close()
+            kept.runner, kept.http = asyncio.Runner(), None
 
 
 def client(make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:

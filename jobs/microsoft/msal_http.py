@@ -197,13 +197,9 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     body = as_dict(parsed(response.text)) or {"error_description": _of_page(response.text)}
     told = entra_error(body, response.status_code)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
-    said = CloudReply(
-        "entra", response.status_code, told.code, told.message, replace(told.ids, **ids)
-    )
-    cause = told.cause if isinstance(told, Transient) else meaning.cause
-    return Transient(
-        cause, said, retry_after=parse_retry_after(response.headers.get("retry-after"))
-    )
+    own, after = replace(told.ids, **ids), parse_retry_after(response.headers.get("retry-after"))
+    said = CloudReply("entra", response.status_code, told.code, told.message, own, after)
+    return Transient(told.cause if isinstance(told, Transient) else meaning.cause, said)
 
 
 def _of_page(page: str) -> str:

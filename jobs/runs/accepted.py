@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from redis.client import Pipeline
 
@@ -14,8 +13,6 @@ from jobs.model import Finding, State, Text, day_of
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
-
-NAMES_PROBLEM = frozenset({State.WRONG, State.POSSIBLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +39,15 @@ def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
 def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
     """Return what is accepted for a channel now, by cause; a value of others does not count."""
     key = keys.accepted(mailbox)
-    rows: Any = store.redis.hgetall(key)
-    found = {
-        cause: store.authenticator.load(key, raw, Accepted, cause)
-        for cause, raw in ((codec.as_text(name), raw) for name, raw in rows.items())
-    }
+    rows = {codec.as_text(cause): raw for cause, raw in store.redis.hgetall(key).items()}
+    load = store.authenticator.load
+    found = {cause: load(key, raw, Accepted, cause) for cause, raw in rows.items()}
     return {cause: given for cause, given in found.items() if given and given.until > now()}
 
 
 def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:
     given = known.get(finding.cause)
-    if given is None or finding.state not in NAMES_PROBLEM:
+    if given is None or finding.state not in {State.WRONG, State.POSSIBLE}:
         return finding
     values = {"day": day_of(given.until), "why": given.why, "by": given.by}
     return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))

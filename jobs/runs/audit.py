@@ -24,6 +24,7 @@ from redis.client import Pipeline
 from jobs.clock import now, paced, parse
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
+from jobs.storage.connection import in_transaction
 from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator
 
@@ -32,7 +33,6 @@ DOUBTED = "audit_doubted"
 """Name of the entry that is written if the trail's previous end is not sealed by the bot."""
 LOST = "audit_lost"
 """Name of the entry that is written if the trail has lost its newest entries with Redis."""
-CHAIN = ("prev", "hash")
 
 AuditEntry = dict[str, Any]
 
@@ -65,13 +65,13 @@ def chained_hash(prev: str, fact: AuditEntry) -> str:
     return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
 
 
-def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
-    prev = end.hash
+def chained(end: Mark, facts: Iterable[AuditEntry]) -> list[AuditEntry]:
+    entries, prev = list[AuditEntry](), end.hash
     for n, fact in enumerate(facts, end.n + 1):
         numbered = {**fact, "n": n}
-        entry = {**numbered, "prev": prev, "hash": chained_hash(prev, numbered)}
-        prev = entry["hash"]
-        yield entry
+        entries.append({**numbered, "prev": prev, "hash": chained_hash(prev, numbered)})
+        prev = entries[-1]["hash"]
+    return entries
 
 
 def read(line: bytes) -> AuditEntry:
@@ -87,7 +87,7 @@ def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
     place = start
     for line in lines:
         entry = read(line)
-        fact = {name: value for name, value in entry.items() if name not in CHAIN}
+        fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}}
         expected = chained_hash(place.hash, fact)
         link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
         if link != (place.n + 1, place.hash, expected) or entry.get("what") == DOUBTED:
@@ -160,9 +160,8 @@ class Memory:
             if mark.n <= head.cleared.n or mark == head.end:
                 return True
             line = reader.lindex(keys.audit_entries(), mark.n - head.end.n - 1)
-            return (
-                mark.n < head.end.n and read(codec.as_bytes(line or b"")).get("hash") == mark.hash
-            )
+            stored = read(codec.as_bytes(line or b"")).get("hash")
+            return mark.n < head.end.n and stored == mark.hash
 
         if holds(self.newest):
             return []
@@ -195,19 +194,18 @@ class Trail:
 
         ``check`` reads the ``watched`` keys before, and raises an error if nothing may be written.
         """
-        written: list[AuditEntry] = []
 
-        def attempt(pipe: Pipeline) -> None:
+        def attempt(pipe: Pipeline) -> list[AuditEntry]:
             check(pipe)
             head, doubt = self._end(pipe)
-            written[:] = list(chained(head.end, [*doubt, *facts]))
+            entries = chained(head.end, [*doubt, *facts])
             pipe.multi()
-            if written:
-                pipe.rpush(keys.audit_entries(), *map(canonical, written))
-                self._seal(pipe, replace(head, end=_place_of(written[-1])))
+            if entries:
+                self._append(pipe, entries, head)
             along(pipe)
+            return entries
 
-        self._redis.transaction(attempt, keys.audit_head(), *watched)
+        written = in_transaction(self._redis, attempt, keys.audit_head(), *watched)
         for entry in written:  # a record outside Redis
             what, run = entry.get("what"), entry.get("run")
             log.info("audit", n=entry["n"], what=what, run=run, hash=entry["hash"])
@@ -219,7 +217,7 @@ class Trail:
 
     def look(self) -> None:
         """Record that the trail was set back; each verification names an end that is not sealed."""
-        raw, _, head = self._seen()
+        raw, _, head, _ = self._seen()
         if raw is not None and head is None:
             return
         head = head or Head()
@@ -236,7 +234,7 @@ class Trail:
 
     def verify(self) -> Verified:
         """Verify the chain from its first entry to the sealed end. Nothing is written."""
-        raw, length, head = self._seen()
+        raw, length, head, _ = self._seen()
         cleared, newest, why = (head or Head()).cleared, True, ""
         wrong, last = walk(self._lines(length), cleared)
         if self.head().cleared != cleared:
@@ -261,44 +259,40 @@ class Trail:
 
         Only entries that continue the chain go, and an entry says which.
         """
-        removed: list[AuditEntry] = []
         if not _is_before(self._since(), before):
             return 0
 
-        def attempt(pipe: Pipeline) -> None:
-            removed.clear()
+        def attempt(pipe: Pipeline) -> list[AuditEntry]:
             head = self._head(pipe.get(keys.audit_head()))
             if head is None:
-                pipe.multi()
-                return
+                return []
             lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
             old = list(takewhile(lambda each: _is_before(each.get("at"), before), map(read, lines)))
             wrong, end = walk(lines[: len(old)], head.cleared)
             pipe.multi()
             if wrong or all(each.get("what") == CLEARED for each in old):
-                return
-            removed[:] = old
+                return []
             told = {"first": str(old[0]["n"]), "last": str(end.n), "last_hash": end.hash}
             told |= {"since": str(old[0]["at"]), "until": str(old[-1]["at"])}
             told |= {"count": str(len(old))}
             entry = {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": told}
-            written = list(chained(head.end, [entry]))
             pipe.ltrim(keys.audit_entries(), len(old), -1)
-            pipe.rpush(keys.audit_entries(), *map(canonical, written))
-            self._seal(pipe, Head(_place_of(written[-1]), cleared=end))
+            self._append(pipe, chained(head.end, [entry]), Head(cleared=end))
+            return old
 
-        self._redis.transaction(attempt, keys.audit_head())
+        removed = in_transaction(self._redis, attempt, keys.audit_head())
         if removed:
             log.info("audit entries removed", first=removed[0]["n"], last=removed[-1]["n"])
         return len(removed)
 
-    def _seen(self) -> tuple[object, int, Head | None]:
-        """Return the stored head, the number of entries, and the head if the bot has sealed it."""
-        with self._redis.pipeline() as both:
-            both.get(keys.audit_head())
-            both.llen(keys.audit_entries())
-            raw, length = both.execute()
-        return raw, length, self._head(raw)
+    def _seen(self, newest: int = 1) -> tuple[object, int, Head | None, list[bytes]]:
+        """Return the stored head, the number of entries, the head if sealed, and newest entries."""
+        with self._redis.pipeline() as pipe:
+            pipe.get(keys.audit_head())
+            pipe.llen(keys.audit_entries())
+            pipe.lrange(keys.audit_entries(), -newest, -1)
+            raw, length, lines = pipe.execute()
+        return raw, length, self._head(raw), lines
 
     def _lines(self, length: int) -> Iterator[bytes]:
         for place in range(0, length, SLICE):
@@ -338,12 +332,7 @@ class Trail:
             expected = str(entry["prev"])
 
     def _newest_first(self) -> Iterator[bytes]:
-        with self._redis.pipeline() as pipe:
-            pipe.get(keys.audit_head())
-            pipe.llen(keys.audit_entries())
-            pipe.lrange(keys.audit_entries(), -NEWEST, -1)
-            raw, length, lines = pipe.execute()
-        head = self._head(raw)
+        _, length, head, lines = self._seen(NEWEST)
         if not lines or not head or hash_of(lines[-1]) != head.end.hash:
             return
         yield from reversed(lines)
@@ -367,8 +356,10 @@ class Trail:
     def _head(self, raw: object) -> Head | None:
         return self._authenticator.load(keys.audit_head(), raw, Head)
 
-    def _seal(self, pipe: Pipeline, head: Head) -> None:
-        pipe.set(keys.audit_head(), self._authenticator.dump(keys.audit_head(), head))
+    def _append(self, pipe: Pipeline, entries: list[AuditEntry], head: Head) -> None:
+        pipe.rpush(keys.audit_entries(), *map(canonical, entries))
+        sealed = replace(head, end=_place_of(entries[-1]))
+        pipe.set(keys.audit_head(), self._authenticator.dump(keys.audit_head(), sealed))
 
 
 def _place_of(entry: AuditEntry) -> Mark:

@@ -48,9 +48,8 @@ class ChannelIndex(Records):
     def running(self, mailbox: str) -> str:
         """Return the open run that holds the mailbox; one that died before its first event is none."""
         holder = self.holder(mailbox)
-        if self.redis.zscore(keys.runs_open(), holder) is None:
-            return ""
-        return holder if self.redis.exists(keys.run_events(holder)) else ""
+        is_open = self.redis.zscore(keys.runs_open(), holder) is not None
+        return holder if is_open and self.redis.exists(keys.run_events(holder)) else ""
 
     def record(self, mailbox: str) -> Record | None:
         return self._get(keys.channel_record(mailbox), Record)

@@ -21,6 +21,7 @@ from jobs.runs.event_log import HISTORY, EventLog, entry, foreign_event
 from jobs.runs.run import ForeignRunError, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from jobs.storage.connection import in_transaction
 from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
@@ -94,9 +95,8 @@ class Rekeying:
     def renew(self) -> Result:
         """Write every value under an older key again; ``older`` of the result are these."""
         result = self._pass(self._renewed)
-        counts = {
-            what.replace(" ", "_"): str(count) for what, count in result.older.items() if count
-        }
+        older = {what: count for what, count in result.older.items() if count}
+        counts = {what.replace(" ", "_"): str(count) for what, count in older.items()}
         if counts and not self._trail.verify().broken_at:
             self._trail.add(entry(REKEYED, data=counts))
         return result
@@ -118,21 +118,20 @@ class Rekeying:
 
     def _renewed(self, what: What, key: str) -> Found:
         """Write the values of one key again; if another client changes one, all are read again."""
-        seen: list[Found] = []
 
-        def attempt(pipe: Pipeline) -> None:
-            seen[:] = [self._look(what, pipe, key)]
+        def attempt(pipe: Pipeline) -> Found:
+            found = self._look(what, pipe, key)
             pipe.multi()
-            for slot, value in seen[0].changed.items():
+            for slot, value in found.changed.items():
                 if isinstance(slot, int):
                     pipe.lset(key, slot, codec.as_text(value))
                 elif what in _TYPES:
                     pipe.hset(key, slot, codec.as_text(value))
                 else:
                     pipe.set(key, value, xx=True, keepttl=True)
+            return found
 
-        self._redis.transaction(attempt, key)
-        return seen[0]
+        return in_transaction(self._redis, attempt, key)
 
     def _look(self, what: What, reader: Reader, key: str) -> Found:
         stored, wanted, name = reader.type(key), _TYPES.get(what, _STRING), repr(key)[1:-1]
@@ -142,7 +141,10 @@ class Rekeying:
             return self._history(name, key, reader)
         foreign: list[str] = []
         changed: dict[Slot, bytes] = {}
-        values = _values(reader, key, stored, any_field=what is not What.CARDS)
+        rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
+        values = {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
+        if what is What.CARDS:  # a field without a MAC grants nothing
+            values = {n: v for n, v in values.items() if mac_of(v)}
         for slot, value in values.items():
             if what is What.SEALED:
                 renewed = self._vault.renewed(key, value)
@@ -165,45 +167,28 @@ class Rekeying:
         return Found(older=1, changed=dict(enumerate(renewed)))
 
 
-def _values(reader: Reader, key: str, stored: bytes, *, any_field: bool) -> dict[str, bytes]:
-    """Return the values of a key; fields without a MAC grant nothing, and may be left out."""
-    if stored == _HASH:
-        found = {codec.as_text(n): codec.as_bytes(v) for n, v in reader.hgetall(key).items()}
-        return {slot: value for slot, value in found.items() if any_field or mac_of(value)}
-    value = reader.get(key)
-    return {"": value} if isinstance(value, bytes) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """Places in Redis in words: content that this bot did not make, and events after a gap."""
-
-    foreign: list[str] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-
-
-def doubts(store: RunStore) -> Doubts:
-    """Return each key whose content is in doubt, with the place in it and the run's mailbox."""
-    found = Doubts()
+def doubts(store: RunStore) -> dict[str, list[str]]:
+    """Return places in doubt, with the run's mailbox: ``foreign`` content, ``gaps`` before it."""
+    foreign, gaps = list[str](), list[str]()
     for key, run_id in _keys(store, keys.run_events("*")):
         try:
             run = store.load(run_id)
         except ForeignRunError:
-            found.foreign.append(f"{key}, entry 1")
+            foreign.append(f"{key}, entry 1")
         except RunGoneError:  # deleted since, or its first event cannot be decoded
             if store.redis.exists(key):
-                found.gaps.append(f"{key}, entry 1")
+                gaps.append(f"{key}, entry 1")
         else:
             of = f" of {run.channel.mailbox}" if run.channel.mailbox else ""
             if place := foreign_event(run):
-                found.foreign.append(f"{key}, entry {place}{of}")
+                foreign.append(f"{key}, entry {place}{of}")
             if HISTORY in run.problems:
-                found.gaps.append(f"{key}, entry {run.problems[HISTORY].code}{of}")
+                gaps.append(f"{key}, entry {run.problems[HISTORY].code}{of}")
     for key, mailbox in _keys(store, keys.channel_record("*")):
         stored = store.redis.type(key)
         if stored != b"none" and (stored != _STRING or store.channels.record(mailbox) is None):
-            found.foreign.append(key)
-    return found
+            foreign.append(key)
+    return {"foreign": foreign, "gaps": gaps}
 
 
 def _keys(store: RunStore, pattern: Key) -> Iterator[tuple[str, str]]:

@@ -48,10 +48,8 @@ class Retention:
         self._keep_trail()
 
     def _one_pass(self) -> Iterator[str]:
-        for pattern, keep in (
-            (keys.run_events("*"), self._keep_run),
-            (keys.cards("*"), self._keep_cards),
-        ):
+        every = {keys.run_events("*"): self._keep_run, keys.cards("*"): self._keep_cards}
+        for pattern, keep in every.items():
             for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
                 keep(run_id := keys.owner(raw, pattern))
                 yield run_id

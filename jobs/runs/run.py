@@ -78,18 +78,14 @@ class Plan:
         No unmentioned party may lose something. The method, IDs and days may have become known
         later. Reopening something that somebody has closed is a different result from creating it.
         """
-        return any(
-            _outcome(line) == _outcome(change)
-            and (not change.overwrites or change.before == line.before)
-            for line in self.changes
-        )
+        same = (line for line in self.changes if _outcome(line) == _outcome(change))
+        return any(not change.overwrites or change.before == line.before for line in same)
 
     def with_lines(self, lines: tuple[Change, ...]) -> tuple[Change, ...]:
         steps = {line.step for line in lines}
         others = [line for line in self.changes if line.step not in steps]
-        place = next(
-            (number for number, line in enumerate(self.changes) if line.step in steps), len(others)
-        )
+        places = (number for number, line in enumerate(self.changes) if line.step in steps)
+        place = next(places, len(others))
         return (*others[:place], *lines, *others[place:])
 
 
@@ -304,9 +300,8 @@ class Run:
     @property
     def tenant(self) -> str:
         """Return the tenant, whether or not a user is signed in now; empty if none ever was."""
-        return (
-            self.account.tenant_id if self.account else self._planned_in or self.channel.tenant_id
-        )
+        own = self.account.tenant_id if self.account else ""
+        return own or self._planned_in or self.channel.tenant_id
 
     @property
     def _planned_in(self) -> str:
@@ -322,10 +317,8 @@ class Run:
         return self.kind is RunKind.CHECK and self.ended is Kind.FINISHED
 
     def fact(self, name: str) -> str:
-        return next(
-            (f.facts[name] for f in self.findings.values() if f.facts.get(name)),
-            self.known.get(name, ""),
-        )
+        found = (f.facts[name] for f in self.findings.values() if f.facts.get(name))
+        return next(found, self.known.get(name, ""))
 
     def state_of(self, step: str) -> State | None:
         return self.findings[step].state if step in self.findings else None
@@ -350,11 +343,8 @@ class Run:
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
-        return (
-            self.plan is not None
-            and word_for(change.scope) in self.approvals
-            and self.plan.shows(change)
-        )
+        planned = self.plan is not None and self.plan.shows(change)
+        return planned and word_for(change.scope) in self.approvals
 
 
 UNDOES = "undoes"
@@ -403,9 +393,7 @@ def opening(
 
 def undid(run: Run) -> bool:
     """Return whether an undo of the whole channel reversed anything, so that it is no channel now."""
-    return not run.undoes and any(
-        run.findings[name].state is State.OK for name in run.past if name in run.findings
-    )
+    return not run.undoes and State.OK in map(run.state_of, run.past)
 
 
 def ends_consent(run: Run) -> bool:

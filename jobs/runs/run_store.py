@@ -229,8 +229,7 @@ class RunStore:
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
-        ids = ([codec.as_text(raw)] if raw else [] for raw in found)
-        return tuple(next(self.known(each), None) for each in ids)
+        return tuple(next(self.known([each]), None) for each in map(codec.as_text, found))
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.

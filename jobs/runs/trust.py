@@ -59,14 +59,11 @@ def require_audited(store: RunStore, run: Run) -> None:
     Raises:
         UntrustedError: one of the two does not hold.
     """
-    told = require_newest(store, run.id)
+    told = [each for each in require_newest(store, run.id) if each["what"] == Kind.APPROVED]
     for scope, approval in run.approvals.items():
-        known = {"plan": approval.value, "scope": str(scope)}.items()
-        if not any(
-            (entry["what"], entry["at"]) == (Kind.APPROVED, approval.at.isoformat())
-            and known <= entry.get("data", {}).items()
-            for entry in told
-        ):
+        known, at = {"plan": approval.value, "scope": str(scope)}, approval.at.isoformat()
+        data = (each.get("data", {}) for each in told if each["at"] == at)
+        if not any(known.items() <= each.items() for each in data):
             raise UntrustedError(NOT_AUDITED, str(scope))
 
 
@@ -88,14 +85,9 @@ def older_runs(store: RunStore) -> Iterator[str]:
 def _lost(store: RunStore, run_id: str, told: Iterable[AuditEntry]) -> int:
     """Return the oldest entry without its event, or 0; the events were read after the entries."""
     known = {(str(event.kind), event.at.isoformat()) for event in store.events(run_id)}
-    return min(
-        (
-            entry["n"]
-            for entry in told
-            if entry.get("what") in _EVENTS and (entry["what"], entry.get("at")) not in known
-        ),
-        default=0,
-    )
+    of_events = (entry for entry in told if entry.get("what") in _EVENTS)
+    lost = (each["n"] for each in of_events if (each["what"], each.get("at")) not in known)
+    return min(lost, default=0)
 
 
 SEALED = "sealed"
@@ -125,10 +117,8 @@ def missing_entries(store: RunStore, content: bytes) -> str:
     found, cleared = store.audit.verify(), store.audit.head().cleared.n
     kept = set(map(hash_of, store.audit.entries()))
     for line in content.splitlines():
-        if cleared < number_of(line) and hash_of(line) not in kept:
-            return (
-                f"The trail in Redis was set back: it has no entry {number_of(line)} as in the file"
-            )
+        if cleared < (n := number_of(line)) and hash_of(line) not in kept:
+            return f"The trail in Redis was set back: it has no entry {n} as in the file"
     return f"The trail is broken at entry {found.broken_at}: {found.why}" if found.broken_at else ""
 
 

@@ -20,37 +20,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from redis import Redis
+from redis import Redis, exceptions, sentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.client import Pipeline
 from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
-from redis.exceptions import (
-    AuthenticationError,
-    ConnectionError as RedisConnectionError,
-    ExecAbortError,
-    MasterDownError,
-    ReadOnlyError,
-    ResponseError,
-    TimeoutError as RedisTimeoutError,
-)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
-from redis.sentinel import (
-    Sentinel,
-    SentinelConnectionPool,
-    SentinelManagedConnection,
-    SentinelManagedSSLConnection,
-)
 
 from jobs.settings import parts_of
 
+T = TypeVar("T")
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
 SENTINEL_EXAMPLE = "redis+sentinel://host1:26379,host2:26379/SERVICE/0"
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
-SERVER_SCHEMES = frozenset({"redis", "rediss", "unix"})
 URL_EXAMPLE = "redis://127.0.0.1:6379/0"
 _EMBEDDED = "redis+embedded:"
 _SENTINELS = re.compile(
@@ -77,14 +63,10 @@ def embedded_url(folder: Path) -> str:
     return f"{_EMBEDDED}{folder}"
 
 
-def embedded_folder(url: str) -> Path | None:
-    return Path(url.removeprefix(_EMBEDDED)) if url.startswith(_EMBEDDED) else None
-
-
 def url_problem(url: str) -> str:
     """Return why the address cannot be right, as the end of a sentence without a password."""
     try:
-        if sentinels_of(url) or parts_of(url).scheme in SERVER_SCHEMES:
+        if sentinels_of(url) or parts_of(url).scheme in {"redis", "rediss", "unix"}:
             return ""
     except ValueError as error:
         return str(error)
@@ -130,16 +112,15 @@ SENTINEL_S = 1.0
 """Seconds within which a Sentinel has to answer before the next one is asked."""
 UNBLOCKED = "UNBLOCKED"
 """First word of the answer to a client whose server is demoted while the client waits for a job."""
-NO_WRITES = "read only replica"
 UNANNOUNCED = MaintNotificationsConfig(enabled=False)
 """Only Redis Enterprise announces its maintenance; others refuse it, a round trip in each job."""
 
 
-class DemotedError(RedisConnectionError):
+class DemotedError(exceptions.ConnectionError):
     """Error because the Redis server takes no writes any more: it became the replica of another."""
 
 
-class ForeignRedisError(RedisConnectionError):
+class ForeignRedisError(exceptions.ConnectionError):
     """Error because the server at the embedded Redis server's place is another program's."""
 
 
@@ -156,8 +137,9 @@ def open_redis(url: str, **options: Any) -> Redis:
     pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
-    if (folder := embedded_folder(url)) is not None:
-        return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
+    if url.startswith(_EMBEDDED):
+        options["folder"] = url.removeprefix(_EMBEDDED)
+        return Redis.from_pool(Pool(EmbeddedConnection, **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)
     kinds = {"rediss": _Tls, "unix": _Socket}
@@ -165,10 +147,11 @@ def open_redis(url: str, **options: Any) -> Redis:
     return Redis.from_pool(Pool.from_url(url, connection_class=kind, **options))
 
 
-def is_demoted(error: ResponseError) -> bool:
-    if isinstance(error, ExecAbortError):
-        return NO_WRITES in str(error)
-    return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith(UNBLOCKED)
+def is_demoted(error: exceptions.ResponseError) -> bool:
+    if isinstance(error, exceptions.ExecAbortError):
+        return "read only replica" in str(error)
+    refused = isinstance(error, exceptions.ReadOnlyError | exceptions.MasterDownError)
+    return refused or str(error).startswith(UNBLOCKED)
 
 
 class Pool(ConnectionPool):
@@ -193,13 +176,13 @@ class _LeavesReplica:
         """
         try:
             return super().read_response(*arguments, **options)  # type: ignore[misc]  # of the connection
-        except ResponseError as error:
+        except exceptions.ResponseError as error:
             if not is_demoted(error):
                 raise
-            why = str(error)
-        self.disconnect()  # type: ignore[attr-defined]  # of the connection
-        self.leave()
-        raise DemotedError(f"Redis at this address takes no writes: it is a replica ({why})")
+            self.disconnect()  # type: ignore[attr-defined]  # of the connection
+            self.leave()
+            why = f"Redis at this address takes no writes: it is a replica ({error})"
+            raise DemotedError(why) from None
 
 
 class _Tcp(_LeavesReplica, Connection): ...
@@ -211,13 +194,13 @@ class _Tls(_LeavesReplica, SSLConnection): ...  # SSL_CERT_FILE names the certif
 class _Socket(_LeavesReplica, UnixDomainSocketConnection): ...
 
 
-class _Sentinel(SentinelManagedConnection, _Tcp): ...
+class _Sentinel(sentinel.SentinelManagedConnection, _Tcp): ...
 
 
-class _SentinelTls(SentinelManagedSSLConnection, _Tls): ...
+class _SentinelTls(sentinel.SentinelManagedSSLConnection, _Tls): ...
 
 
-class SentinelPool(SentinelConnectionPool):
+class SentinelPool(sentinel.SentinelConnectionPool):
     """Pool that asks the Sentinels again and again which server is the primary.
 
     After ``SENTINEL FAILOVER`` the old primary takes writes for about ten more seconds, which are
@@ -225,9 +208,7 @@ class SentinelPool(SentinelConnectionPool):
     name another server.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        self._ask_at = time.monotonic() + ASK_AGAIN_S
+    _ask_at = 0.0
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
         """Return a connection to the present primary; the Sentinels are asked once a second.
@@ -237,7 +218,7 @@ class SentinelPool(SentinelConnectionPool):
         """
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S
-            with suppress(RedisConnectionError, RedisTimeoutError):
+            with suppress(exceptions.ConnectionError, exceptions.TimeoutError):
                 self.get_master_address()  # type: ignore[no-untyped-call]  # untyped in redis-py
         return super().get_connection(*arguments, **options)
 
@@ -266,9 +247,10 @@ class EmbeddedConnection(_LeavesReplica, Connection):
             super().on_connect_check_health(check_health=check_health)
             self.send_command("CONFIG", "GET", "dir")  # type: ignore[no-untyped-call]  # untyped in redis-py
             answer = self.read_response()
-        except (AuthenticationError, ResponseError):
+        except (exceptions.AuthenticationError, exceptions.ResponseError):
             answer = ()  # the embedded server has no password and refuses nothing
-        if not keeps_data_in(answer, self._folder):
+        told = list(answer.values() if isinstance(answer, dict) else answer)  # RESP3, or RESP2
+        if told[-1:] != [os.fsencode(self._folder.resolve())]:
             raise ForeignRedisError(
                 f"the Redis at {HOST}:{self.port} is another program's: start the bot's own with"
                 " the worker, or set REDIS_URL"
@@ -282,12 +264,6 @@ def embedded_port(folder: Path) -> int:
         return PORT
 
 
-def keeps_data_in(answer: object, folder: Path) -> bool:
-    values = list(answer.values()) if isinstance(answer, dict) else answer
-    last = values[-1] if isinstance(values, list | tuple) and values else b""
-    return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
-
-
 def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
     hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
     watchers = {
@@ -298,8 +274,8 @@ def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
         "socket_connect_timeout": hurried,
         "retry": Retry(NoBackoff(), 0),
     }
-    sentinel: Any = Sentinel(address.hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(
+    asked: Any = sentinel.Sentinel(address.hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
+    client: Redis = asked.master_for(
         address.named["service"],
         connection_pool_class=SentinelPool,
         connection_class=_SentinelTls if address.tls else _Sentinel,
@@ -309,3 +285,13 @@ def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
         **options,
     )
     return client
+
+
+def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
+    """Run a transaction that watches these keys, and return the result of its last attempt.
+
+    ``attempt`` reads before ``pipe.multi()`` and writes after it.
+    """
+    transaction: Any = redis.transaction  # redis-py's types leave the result open
+    result: T = transaction(attempt, *keys, value_from_callable=True)
+    return result

@@ -106,9 +106,6 @@ def read(redis: Redis) -> dict[str, int]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = redis.hgetall(keys.figures(ALL))
-    return {
-        codec.as_text(field): int(value)
-        for field, value in found.items()
-        if codec.as_text(value).isdecimal()
-    }
+    found = redis.hgetall(keys.figures(ALL)).items()
+    counts = ((codec.as_text(field), codec.as_text(value)) for field, value in found)
+    return {field: int(count) for field, count in counts if count.isdecimal()}

@@ -72,11 +72,10 @@ class DueQueue:
         self, member: str, when: datetime, pipe: Pipeline | None = None, *, sooner: bool = False
     ) -> None:
         """Have the member handed out at the time ``when``; with ``sooner`` only if that is sooner."""
-        to = self.redis if pipe is None else pipe
-        to.zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
+        (pipe or self.redis).zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
 
     def remove(self, member: str, pipe: Pipeline | None = None) -> None:
-        (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
+        (pipe or self.redis).zrem(keys.due(), self.field(member))
 
     def due(self, member: str) -> float:
         return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
@@ -94,11 +93,8 @@ class DueQueue:
     def all(self) -> dict[str, datetime]:
         rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
         head = f"{self.kind}:".encode()
-        return {
-            codec.as_text(raw.removeprefix(head)): datetime.fromtimestamp(score, UTC)
-            for raw, score in rows
-            if raw.startswith(head)
-        }
+        own = {raw.removeprefix(head): score for raw, score in rows if raw.startswith(head)}
+        return {codec.as_text(n): datetime.fromtimestamp(score, UTC) for n, score in own.items()}
 
     def count(self) -> int:
         """Return the number of members, counted in Redis, because it may be that of all channels."""
@@ -123,26 +119,21 @@ def claim(redis: Redis) -> tuple[list[LockName], float | None]:
     if not first or first[0][1] > at:
         return [], first[0][1] - at if first else None
     taken = redis.eval(TAKE, 1, keys.due(), repr(at), repr(at + AGAIN_S), MOST)
-    names = {raw: _name(raw) for raw in taken}
-    if unreadable := [raw for raw, name in names.items() if name is None]:
-        redis.zrem(keys.due(), *unreadable)
-    return [name for name in names.values() if name], 0.0
+    names = list[LockName]()
+    for raw in taken:
+        name = LockName.from_field(codec.as_text(raw))
+        if name and name.kind in KINDS and name.field.encode() == raw:
+            names.append(name)
+        else:
+            log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
+            redis.zrem(keys.due(), raw)
+    return names, 0.0
 
 
 def recall(redis: Redis) -> None:
     """Have everything handed out whose time was written before the clock was set back."""
     at = now().timestamp()
-    beyond: Any = redis.zrangebyscore(
-        keys.due(), at + LONGEST_PAUSE_S + 1, "+inf", start=0, num=MOST
-    )
+    since = at + LONGEST_PAUSE_S + 1
+    beyond: Any = redis.zrangebyscore(keys.due(), since, "+inf", start=0, num=MOST)
     if beyond:
         redis.zadd(keys.due(), dict.fromkeys(beyond, at), xx=True)
-
-
-def _name(raw: bytes) -> LockName | None:
-    text = codec.as_text(raw)
-    name = LockName.from_field(text) if text.encode() == raw else None
-    if name is None or name.kind not in KINDS:
-        log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
-        return None
-    return name

@@ -82,8 +82,7 @@ def ensure_layout(redis: Redis) -> str:
 
 
 def layout_problem(redis: Redis) -> str:
-    raw = redis.get(keys.schema())
-    text = codec.as_bytes(raw).decode(errors="replace") if raw is not None else str(LAYOUT)
+    text = codec.as_text(redis.get(keys.schema())) or str(LAYOUT)
     if text == str(LAYOUT):
         return ""
     return (

@@ -53,15 +53,7 @@ return number
 """Redis script that takes a free lock and returns its number, or 0 if another process has it."""
 
 
-class LockKind(StrEnum):
-    RUN = "run"
-    PRESS = "press"
-    DRAW = "draw"
-    EVENT = "event"
-    WEBHOOKS = "webhooks"
-    WATCH = "watch"
-
-
+LockKind = StrEnum("LockKind", "RUN PRESS DRAW EVENT WEBHOOKS WATCH")
 _OF_RUN = (keys.run_lock, keys.press_lock, keys.draw_lock)
 _OTHERS = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
 _KEYS: dict[LockKind, Callable[..., Key]] = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))

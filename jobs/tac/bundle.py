@@ -125,9 +125,8 @@ class Pages:
         }
         data = {"findings.json": redactor.data(found), "history.json": redactor.data(events)}
         told = {n: json.dumps(each, indent=2, ensure_ascii=False) for n, each in data.items()}
-        return {name: redactor.text(page) for name, page in pages.items()} | {
-            name: f"{each}\n" for name, each in told.items()
-        }
+        clean = {name: redactor.text(page) for name, page in pages.items()}
+        return clean | {name: f"{each}\n" for name, each in told.items()}
 
     def words(self, name: str, **values: str) -> str:
         return self.say(Text(f"tac.file.{name}", values))
@@ -157,8 +156,8 @@ class Pages:
         for name in self.past:
             run = self.runs.get(name)
             named = {"run": run.id, "at": _utc_text(run.opened)} if run else {"run": "-", "at": "-"}
-            ordered = list(run.findings.values()) if run else []
-            ordered.sort(key=lambda finding: WORST_FIRST.index(finding.state))
+            found = run.findings.values() if run else ()
+            ordered = sorted(found, key=lambda finding: WORST_FIRST.index(finding.state))
             said = ["\n".join(self._lines(run, finding)) for finding in ordered if run]
             heading = self.words(f"of_{name}", **named)
             parts += [f"# {heading}", *(said or [self.words(f"no_{name}")])]
@@ -212,14 +211,9 @@ class Pages:
             "changed": "\n".join(self._changed()) or self.words("no_changes"),
             "times": self._list(self._times()),
         }
-        return "\n\n".join(
-            (
-                f"# {self.words('title', mailbox=channel.mailbox)}",
-                self._list(values),
-                *(f"## {self.words(name)}\n\n{part}" for name, part in parts.items()),
-                self.words("redacted") + "\n",
-            )
-        )
+        title = f"# {self.words('title', mailbox=channel.mailbox)}"
+        titled = (f"## {self.words(name)}\n\n{part}" for name, part in parts.items())
+        return "\n\n".join((title, self._list(values), *titled, self.words("redacted") + "\n"))
 
     def _fact(self, name: str) -> str:
         known = (run.fact(name) for run in reversed(self.runs.values()))

@@ -169,14 +169,9 @@ class Figures:
 
 
 def figures(
-    days: Iterable[Day],
-    incidents: Sequence[Incident],
-    since: datetime,
-    until: datetime,
-    at: datetime,
+    days: Iterable[Day], incidents: Sequence[Incident], since: datetime, end: datetime
 ) -> Figures:
-    """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
-    end = min(until, at)
+    """Return the channel's figures from ``since`` to ``end``, which is not in the future."""
     breaks = _touching(incidents, Sight.BROKEN, since, end)
     blind = _touching(incidents, Sight.CANNOT_LOOK, since, end)
     every = (_of_day(each, breaks, blind, since, end) for each in days)

@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
-from types import MappingProxyType
 
 import structlog
 from redis import Redis
@@ -39,7 +37,7 @@ from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
-from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
+from jobs.model import Finding, Reason, RunKind, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -80,8 +78,7 @@ class CloudLook:
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
-        caches = (ReadCache(), ReadCache(), ReadCache())
-        async with app_access.open_reader(self.runtime, tenant, caches) as seen:
+        async with app_access.open_reader(self.runtime, tenant, ReadCache()) as seen:
             work = [asyncio.create_task(self._one(seen, each, at_once)) for each in channels]
             try:
                 for each in asyncio.as_completed(work):
@@ -101,22 +98,16 @@ class CloudLook:
             outcome = LookOutcome(Sight.UNSURE, FAILED)
             try:
                 outcome, context = await self._looked(seen, watched)
-                await self._send_test_mail(context, watched, outcome)
+                mail_is_due = self.holds() and needs_mail(context, outcome, self.mails.every, now())
+                running = self.runtime.channels.running
+                if mail_is_due and not await asyncio.to_thread(running, watched.mailbox):
+                    await send_watch_mail(context, watched, self.mails)
             except (AttemptOverError, RedisError):
                 raise
             except Exception:
                 reference = new_reference()
                 log.exception("look failed", mailbox=watched.mailbox, reference=reference)
             return watched, outcome
-
-    async def _send_test_mail(
-        self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
-    ) -> None:
-        every = self.mails.every
-        if not (every and self.holds() and needs_mail(context, outcome, every, now())):
-            return
-        if not await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
-            await send_watch_mail(context, watched, self.mails)
 
     async def _looked(
         self, seen: TenantReader, watched: WatchedChannel
@@ -129,19 +120,17 @@ class CloudLook:
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
             await name_changers(context, seen.allowed)
-        access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
-        seen_so = partial(outcome_of, app=access, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, watched, seen_so), context
+        access = seen.granted is not None and seen.tokens.ended is None
+        outcome = outcome_of(draft.run, state.eyes, app=access, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, mailbox, state, outcome), context
 
     def _judged(
-        self, draft: CheckBuffer, watched: WatchedChannel, seen_so: Callable[..., LookOutcome]
+        self, draft: CheckBuffer, mailbox: str, state: ChannelState, outcome: LookOutcome
     ) -> LookOutcome:
-        state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
-            note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
-        outcome = seen_so(draft.run, state.eyes)
+            note_arrival(self.runtime.store.redis, mailbox, arrived)
         broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
-        run_id = running(watched.mailbox) if broken else ""
+        run_id = running(mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
         # the findings are kept if a break begins, changes or ends; the same are shown further on
@@ -207,7 +196,7 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
     reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
     may = has_sender and is_open and (Eye.APP in outcome.eyes or has_tasks)
-    return may and not _is_proven(ctx, at - every)
+    return bool(every) and may and not _is_proven(ctx, at - every)
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
@@ -260,11 +249,7 @@ _MOST_UNKNOWN = 0.5
 
 
 def outcome_of(
-    run: Run,
-    had: Iterable[Eye] = (),
-    *,
-    app: bool = False,
-    mails: Mapping[str, int] = MappingProxyType({}),
+    run: Run, had: Iterable[Eye] = (), *, app: bool = False, mails: Mapping[str, int] | None = None
 ) -> LookOutcome:
     """Return the outcome of a look; one without an access that the watch ``had`` is not healthy.
 
@@ -273,7 +258,7 @@ def outcome_of(
     verdict = verdict_of(run)
     eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
     unseen = _unseen(verdict.weighed)
-    known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails))
+    known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails or {}))
     if verdict.causes:
         return _broken(run, verdict, known)
     if unknown := _mostly_unknown(findings_of(run)):
@@ -319,9 +304,14 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     )
 
 
+_COPIES, _MAILS = {"copies", "mail_to_task"}, {"arrivals", "answers"}
+"""Steps that count mails without a task or a copy, and those that count refused mails."""
+
+
 def damage_of(found: Findings) -> Damage:
-    late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
-    bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
+    signals = {name: each.signals for name, each in found.items()}
+    late = [each for name, each in signals.items() if name in _COPIES and each.missed]
+    bounced = [each for name, each in signals.items() if name in _MAILS and each.failed]
     times = [each.missed_since or each.since for each in late]
     times += [each.since for each in bounced]
     return Damage(
@@ -329,10 +319,6 @@ def damage_of(found: Findings) -> Damage:
         bounced=sum(each.failed for each in bounced),
         since=min(filter(None, times), default=None),
     )
-
-
-def _signals(found: Findings, *names: str) -> list[Signals]:
-    return [found[name].signals for name in names if name in found]
 
 
 def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from jobs.causes.cause import known
 from jobs.model import Channel, ConnectChange, Person, Station, Turn
@@ -232,12 +233,11 @@ class IncidentCard:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Bad look without a second one; ``unsure`` looks since gave no usable answer."""
+    """Bad look without a second one."""
 
     sight: Sight
     cause: str
     at: datetime
-    unsure: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +311,8 @@ def written(span: timedelta) -> str:
 
 CONFIRM = timedelta(seconds=60)
 """Time from a bad look to the look that confirms it. Nobody is told before the confirmation."""
-MOST_UNSURE = 5
-"""Number of unsure looks, a minute apart, before a suspicion waits for the usual interval."""
+LONGEST_UNSURE = timedelta(minutes=5)
+"""Time of unsure looks, a minute apart, after which a suspicion waits for the usual interval."""
 FLAPS_WITHIN = timedelta(hours=2)
 """Time after a recovery in which a further break continues the same incident."""
 STEADY_LOOKS = 4
@@ -369,12 +369,9 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
             return state, ()
         known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
         return _confirmed(present, replace(state, suspicion=known), silent, at)
-    if state.suspicion is None:
-        return state, ()
-    suspicion = replace(state.suspicion, unsure=state.suspicion.unsure + 1)
-    soon = suspicion.unsure <= MOST_UNSURE
-    next_look = _soon(present.watched, at) if soon else state.next_look
-    return replace(state, suspicion=suspicion, next_look=next_look), ()
+    if state.suspicion is not None and at - since < LONGEST_UNSURE:
+        state = replace(state, next_look=_soon(present.watched, at))
+    return state, ()
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -389,8 +386,8 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
     unsteady = incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
     if unread or unsteady:
         return state, ()
-    ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
-    return state, (with_news(ended, NewsKind.RECOVERED, at),)
+    by, kind = present.fixed_by, NewsKind.RECOVERED
+    return state, (with_news(incident, kind, at, ended=at, blind_since=None, fixed_by=by),)
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -447,7 +444,7 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
     if incident is not None and incident.is_open:
         if incident.sight is Sight.BROKEN:
             return after, (_changed(present, incident, outcome, at),)
-        ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
+        ended = (with_news(incident, NewsKind.SEES_AGAIN, at, ended=at),)
     elif (
         incident is not None
         and incident.ended is not None
@@ -455,8 +452,8 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
         and (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     ):
         again = _with_outcome(present.watched, incident, outcome)
-        again = replace(again, flaps=incident.flaps + 1, ended=None, fixed_by="")
-        return after, (with_news(again, NewsKind.FLAPS, at),)
+        flaps, kind = incident.flaps + 1, NewsKind.FLAPS
+        return after, (with_news(again, kind, at, flaps=flaps, ended=None, fixed_by=""),)
     opened = _opened(present, state, outcome, at)
     return replace(after, incident=opened.id), (*ended, opened)
 
@@ -478,11 +475,11 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
 
 def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
     if outcome.sight is Sight.CANNOT_LOOK:
-        blind = replace(incident, blind_since=at)
-        return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
+        return with_news(incident, NewsKind.BLIND, at, outcome.cause, blind_since=at)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
-    known = replace(_with_outcome(present.watched, incident, outcome), blind_since=None)
-    return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
+    kind = NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE
+    known = _with_outcome(present.watched, incident, outcome)
+    return with_news(known, kind, at, blind_since=None)
 
 
 def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutcome) -> Incident:
@@ -495,12 +492,14 @@ def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutc
     return replace(incident, **seen, shared=f"{whose}/{outcome.cause}" if whose else "")
 
 
-def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:
-    """Return the incident with one more change; of very many, the first and the newest stay."""
+def with_news(
+    incident: Incident, kind: NewsKind, at: datetime, cause: str = "", **changed: Any
+) -> Incident:
+    """Return the changed incident with the news; of very many, the first and the newest stay."""
     news = (*incident.news, News(kind, at, cause or incident.cause))
     if len(news) > MOST_NEWS:
         news = (news[0], *news[-MOST_NEWS + 1 :])
-    return replace(incident, news=news, told_mails=incident.damage.mails)
+    return replace(incident, news=news, told_mails=incident.damage.mails, **changed)
 
 
 def next_round(at: datetime, group: str, interval: timedelta) -> datetime:

@@ -5,8 +5,8 @@ A round holds the group's lock. One that dies is handed out again when its lease
 A time without looks of more than three intervals is a gap, which is kept until the space was told.
 Channels of one space are told together, because a gap usually concerns them all.
 
-The ping shows people that the watch runs. It follows healthchecks.io: GET of the address
-after a round, and POST of the reason to the address with ``/fail`` if it is late.
+The ping shows people that the watch runs: a service such as healthchecks.io gets a GET after a
+round, and raises an alarm when none comes.
 """
 
 from __future__ import annotations
@@ -51,10 +51,9 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     ``changed`` is called for each incident that a look has changed, after that is recorded.
     """
     result, began = Round(), clock()
-    channels = watching.channels.all(group)
-    states = _states(watching, channels)
-    due = [each for each in channels if states[each.mailbox].due(each, began) <= began]
-    due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
+    states = _states(watching, group)
+    due = [each for each, state in states.items() if state.due(each, began) <= began]
+    due.sort(key=lambda each: _place(each.mailbox, states[each]))
     if due:
         async for watched, outcome in look(tuple(due)):
             for incident in watching.incidents.record(watched, outcome, clock(), fixed_by, held):
@@ -74,13 +73,12 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
-    channels = watching.channels.all(group)
-    states = _states(watching, channels)
-    return min((states[each.mailbox].due(each, at) for each in channels), default=None)
+    states = _states(watching, group).items()
+    return min((state.due(each, at) for each, state in states), default=None)
 
 
-def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
-    return {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
+def _states(watching: Watching, group: str) -> dict[WatchedChannel, ChannelState]:
+    return {each: watching.incidents.state(each.mailbox) for each in watching.channels.all(group)}
 
 
 INTERVALS = 3
@@ -107,9 +105,8 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
 
 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
-    watched = watching.channels.all(group)
-    states = _states(watching, watched)
-    gaps = [gap for each in watched if (gap := gap_of(each, states[each.mailbox], at))]
+    states = _states(watching, group).items()
+    gaps = [gap for each, state in states if (gap := gap_of(each, state, at))]
     keep_gaps(watching.channels.redis, gaps)
     return len(gaps)
 
@@ -145,26 +142,17 @@ def lateness(watching: Watching, at: datetime) -> timedelta:
     return max((at - each for each in times), default=timedelta(0))
 
 
-def ping(url: str, redis: Redis) -> bool:
-    """Tell the service at ``url``, once a minute, that a round ended; return whether it heard."""
-    if not url or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
+def ping(url: str, watching: Watching, at: datetime) -> bool:
+    """Tell the service at ``url``, once a minute, that a round ended; return whether it heard.
+
+    While a group waits too long, the service hears nothing and raises its alarm.
+    """
+    redis, late = watching.channels.redis, lateness(watching, at) > LATE
+    if not url or late or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False
-    return _send("GET", url)
-
-
-def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
-    late = lateness(watching, at)
-    if not url or late <= LATE:
-        return False
-    reason = f"a group of channels has waited for {round(late.total_seconds())} s for its round"
-    log.error("the watch is late", why=reason)
-    return _send("POST", f"{url.rstrip('/')}/fail", reason)
-
-
-def _send(method: str, url: str, reason: str = "") -> bool:
     try:
         with client_of(frozenset({httpx.URL(url).host.lower()}), PING_S) as http:
-            return http.request(method, url, content=reason.encode()).is_success
+            return http.get(url).is_success
     except httpx.HTTPError as error:
         log.warning("the ping of the watch was not taken", why=type(error).__name__)
         return False

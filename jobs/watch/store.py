@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, takewhile
-from typing import Any, TypeVar
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -23,6 +23,7 @@ from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Run, new_id, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from jobs.storage.connection import in_transaction
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind, RenewedLock
 from jobs.storage.vault import Authenticator, Records
@@ -54,12 +55,12 @@ class WatchStore(Records):
     def load(self, mailbox: str) -> WatchedChannel | None:
         return self._get(keys.watched(mailbox), WatchedChannel)
 
-    def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
-        """Record the channel, and have its group looked at from ``at``, or now."""
+    def save(self, watched: WatchedChannel) -> None:
+        """Record the channel, and have its group looked at now."""
         with self.redis.pipeline() as pipe:
             self._put(keys.watched(watched.mailbox), watched, pipe)
             pipe.hset(keys.watched_channels(), watched.mailbox, watched.group)
-            self.schedule.add(watched.group, at or now(), pipe, sooner=True)
+            self.schedule.add(watched.group, now(), pipe, sooner=True)
             pipe.execute()
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
@@ -82,19 +83,6 @@ class WatchStore(Records):
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
         return tuple(each for each in self.all() if each.room == room)
-
-
-T = TypeVar("T")
-
-
-def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
-    """Run a transaction that watches these keys, and return the result of its last attempt.
-
-    ``attempt`` reads before ``pipe.multi()`` and writes after it.
-    """
-    transaction: Any = redis.transaction  # redis-py's types leave the result open
-    result: T = transaction(attempt, *keys, value_from_callable=True)
-    return result
 
 
 Change = Callable[[Incident], Incident | None]
@@ -161,7 +149,6 @@ class IncidentStore(Records):
             is_stale = state.looked is not None and state.looked >= at
             is_watched = pipe.exists(keys.watched(mailbox))
             if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
-                pipe.multi()
                 return ()
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
@@ -182,11 +169,11 @@ class IncidentStore(Records):
         return in_transaction(self.redis, attempt, *locked)
 
     def change(self, incident_id: str, change: Change) -> Incident | None:
-        """Change an incident in a transaction, and return it; None if ``change`` returns None."""
+        """Change an open incident, and return it; None if it is over or ``change`` returns None."""
 
         def attempt(pipe: Pipeline) -> Incident | None:
             known = self._read(pipe, incident_id)
-            new = change(known) if known is not None else None
+            new = change(known) if known is not None and known.is_open else None
             pipe.multi()
             if new is not None:
                 self._write(pipe, new, ())
@@ -208,7 +195,7 @@ class IncidentStore(Records):
     def take_on(self, incident_id: str, person: str, at: datetime | None) -> Incident | None:
         """Record that a person acts, or '' for nobody; None if it is over or already so."""
         act = partial(replace, acting=person, acting_since=at)
-        return self._change_open(incident_id, lambda i: act(i) if i.acting != person else None)
+        return self.change(incident_id, lambda i: act(i) if i.acting != person else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
         """End the channel's break, and return it: a mail of the run was seen to go both ways."""
@@ -217,8 +204,9 @@ class IncidentStore(Records):
             return None
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
-        over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
-        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.RECOVERED, end))
+        news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
+        over = partial(news, ended=end, blind_since=None, fixed_by=run_id)
+        return self.change(known.id, over)
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the open incident of a channel that is no longer watched, and return it.
@@ -229,11 +217,8 @@ class IncidentStore(Records):
         self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
-        over = partial(replace, ended=at)
-        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.UNWATCHED, at))
-
-    def _change_open(self, incident_id: str, change: Change) -> Incident | None:
-        return self.change(incident_id, lambda each: change(each) if each.is_open else None)
+        unwatched = partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
+        return self.change(known.id, unwatched)
 
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
@@ -308,8 +293,7 @@ class Watching:
         return incident.cards if incident else ()
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        watched = self.channels.remove(mailbox)
-        return watched, self.incidents.end_watch(mailbox, at)
+        return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:

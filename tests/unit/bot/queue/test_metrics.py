@@ -74,7 +74,9 @@ def test_the_watch_is_seen(redis):
     assert (empty["watched_channels", ()], empty["watch_late_seconds", ()]) == (0, 0)
     person, begun = Person("p", "anna@contoso.com"), now() - timedelta(minutes=7)
     watched = WatchedChannel(Channel("a@contoso.com"), "room-1", person, begun)
-    WatchStore(redis).save(watched, at=begun)
+    store = WatchStore(redis)
+    store.save(watched)
+    store.schedule.add(watched.group, begun)
     for second in range(2):
         outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
         IncidentStore(redis).record(watched, outcome, begun + timedelta(seconds=second))

@@ -91,7 +91,7 @@ async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
     """Make one call that is answered with 429."""
     with pytest.raises(Transient):
         async with pace.slot(name):
-            raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
+            raise Transient("throttled", CloudReply("graph", 429, retry_after=after))
 
 
 async def test_a_429_holds_everybody_back(pace):

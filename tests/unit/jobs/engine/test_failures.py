@@ -33,7 +33,7 @@ def test_what_may_pass_is_tried_again(given, kind, waits):
 )
 def test_retry_after_is_the_least_that_is_waited(given, asked, pause):
     """A cloud that asks for a longer pause than our own gets it, up to an hour."""
-    error = errors.Transient("throttled", SAID, retry_after=asked)
+    error = errors.Transient("throttled", replace(SAID, retry_after=asked))
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": 2}).run)
     assert abs((found.until - now()).total_seconds() - pause) < 1
 

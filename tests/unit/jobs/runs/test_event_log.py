@@ -85,7 +85,7 @@ def test_a_forged_approval_stops_the_run(store, run):
         store.append(run.id, Event(Kind.RUNNING, now(), step="ids"))
     with pytest.raises(RunEndedError):
         store.confirm(run.id)
-    assert doubts(store).foreign == [f"run:{run.id}:events, entry 4 of {CHANNEL.mailbox}"]
+    assert doubts(store)["foreign"] == [f"run:{run.id}:events, entry 4 of {CHANNEL.mailbox}"]
 
 
 def test_every_place_and_every_change_is_found(store, run):
@@ -114,7 +114,8 @@ def test_the_beginning_is_covered(store, run):
     rewrite(store, run.id, [changed, *rest])
     with pytest.raises(ForeignRunError):
         store.load(run.id)
-    assert (changed != first, doubts(store).foreign) == (True, [f"run:{run.id}:events, entry 1"])
+    assert changed != first
+    assert doubts(store)["foreign"] == [f"run:{run.id}:events, entry 1"]
 
 
 def test_an_event_of_another_run_does_not_count(store, run):
@@ -245,7 +246,7 @@ def test_a_channel_has_its_own_record(store, run):
     for name, value in ((MAILBOX, other), ("sales@contoso.com", raw)):
         store.redis.set(keys.channel_record(name), value)
         assert store.channels.record(name) is None
-    assert len(doubts(store).foreign) == 2
+    assert len(doubts(store)["foreign"]) == 2
 
 
 def test_an_undo_takes_only_the_runs_of_its_mailbox(store, run):
@@ -441,7 +442,7 @@ def test_a_gap_is_named_to_the_operator(worker):
         store.append(run.id, ANSWERED)
         found = store.load(run.id)
         assert (found.answer("consent"), found.ended, found.version) == ("granted", None, 5)
-        assert doubts(store).gaps == [f"run:{run.id}:events, entry 4 of {MAILBOX}"]
+        assert doubts(store)["gaps"] == [f"run:{run.id}:events, entry 4 of {MAILBOX}"]
 
 
 @pytest.mark.parametrize("how", ["forged", "no list"])
@@ -458,5 +459,5 @@ def test_an_unreadable_run_takes_no_list_down(worker, how):
     assert (set(listed), broken.channel.mailbox) == ({other.id, worker.run.id}, MAILBOX)
     assert broken.ended == Kind.FAILED
     assert doubt(broken) == Text("turn_words.unreadable_run", {"event": "1"})
-    assert doubts(store).foreign == [f"{key}, entry 1"]
+    assert doubts(store)["foreign"] == [f"{key}, entry 1"]
     assert store.open(Channel(MAILBOX), ASKER, Origin("room-1", message="m3")).id

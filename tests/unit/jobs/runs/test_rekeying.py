@@ -176,7 +176,7 @@ def test_what_does_not_verify_is_not_signed(redis, run, how):
         assert RunStore(redis, (NEW,)).load(other).approvals
     if how == "an event without a MAC":
         store = RunStore(redis, BOTH)
-        assert (foreign_event(store.load(run)), len(doubts(store).foreign)) == (4, 1)
+        assert (foreign_event(store.load(run)), len(doubts(store)["foreign"])) == (4, 1)
 
 
 class CutOffError(RedisConnectionError):

@@ -1,7 +1,6 @@
 """Tests of the addresses of Redis servers and Sentinels."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -44,15 +43,10 @@ def test_a_bad_address_gets_a_sentence(url):
     assert "s3cret" not in said
 
 
-def test_the_embedded_server_is_known_by_its_folder():
-    """The address of the embedded server gives its data folder. Other addresses give no folder.
-
-    An address of Sentinels, or of one server over TCP, TLS, or a socket, gives no error.
-    """
-    url = connection.embedded_url(Path("data"))
-    assert connection.embedded_folder(url) == Path("data")
+def test_what_is_an_address():
+    """An address of Sentinels, or of one server over TCP, TLS, or a socket, gives no error."""
     for good in (
         *("redis://127.0.0.1:6379/0", "rediss://:word@cache.example.test:6380/1"),
         *("unix:///run/redis.sock", "redis+sentinel://u:p@one:26379,two:26379/main/0"),
     ):
-        assert (connection.embedded_folder(good), connection.url_problem(good)) == (None, "")
+        assert connection.url_problem(good) == ""

@@ -15,7 +15,7 @@ from jobs.watch.history import DAY, Day, DayState, Tally, figures, last_days, mi
 from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
-SINCE, UNTIL = last_days(AT, 3)
+SINCE, _ = last_days(AT, 3)
 LOOKED = Tally(healthy=96, hours={8: 10})
 
 
@@ -43,7 +43,7 @@ def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKE
 
 def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3):
     """Return the figures of the last three days."""
-    return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
+    return figures(days(*tallies), incidents, SINCE, AT)
 
 
 def test_without_a_break_a_channel_is_always_available():
@@ -120,12 +120,12 @@ def test_the_first_day_counts_from_its_first_look(redis):
         add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), at)
     known = history.days(redis, MAILBOX, AT, 3)
     assert [each.total.began for each in known] == [AT - 2 * DAY, None, None]
-    whole = figures(known, (), SINCE, UNTIL, AT)
+    whole = figures(known, (), SINCE, AT)
     hours = [each.length / timedelta(hours=1) for each in whole.days]
     assert (hours, whole.watched) == ([12, 24, 12], timedelta(hours=48))
-    broken = figures(known, (incident(AT - 3 * DAY, AT - 1.5 * DAY),), SINCE, UNTIL, AT)
+    broken = figures(known, (incident(AT - 3 * DAY, AT - 1.5 * DAY),), SINCE, AT)
     assert broken.availability == pytest.approx(0.75)
-    only = figures(history.days(redis, MAILBOX, AT - 2 * DAY, 1), (), SINCE, UNTIL, AT - 2 * DAY)
+    only = figures(history.days(redis, MAILBOX, AT - 2 * DAY, 1), (), SINCE, AT - 2 * DAY)
     assert (only.first_day, only.availability) == ((AT - 2 * DAY).date(), None)
 
 

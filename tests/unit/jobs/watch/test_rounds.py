@@ -144,29 +144,24 @@ def test_a_span_is_written_as_it_is_typed(minutes, text):
 @pytest.mark.slow
 def test_a_round_is_told_at_most_once_a_minute(redis, watching, outside, free_port):
     """The setting is optional, and a service that is away changes nothing."""
-    url = f"{outside.on('GET /ping', {}).base}/ping"
-    assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
+    url, at = f"{outside.on('GET /ping', {}).base}/ping", now()
+    assert [rounds.ping(url, watching, at) for _ in range(2)] == [True, False]
     redis.delete(keys.watch_pinged())
-    assert rounds.ping(url, redis)
+    assert rounds.ping(url, watching, at)
     assert [each[0] for each in outside.asked] == ["GET /ping"] * 2
     redis.delete(keys.watch_pinged())
-    late = now() + timedelta(hours=1)
-    assert (rounds.ping("", redis), rounds.ping_if_late("", watching, late)) == (False, False)
-    assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", redis)
+    assert not rounds.ping("", watching, at)
+    assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", watching, at)
 
 
 @pytest.mark.slow
-def test_a_late_watch_is_told_with_the_reason(outside, watching):
+def test_a_late_watch_is_silent(outside, watching):
     """The watch is late if a group has waited for a worker for more than five minutes.
 
-    The monitoring service then gets a failure ping with the reason. A group that a worker has does
-    not count as late.
+    The monitoring service then hears nothing. A group that a worker has does not count as late.
     """
-    begun, url = now(), f"{outside.on('POST /ping/fail', {}).base}/ping"
-    assert not rounds.ping_if_late(url, watching, begun + timedelta(minutes=4))
-    assert rounds.ping_if_late(url, watching, begun + timedelta(minutes=6))
-    ((what, _, _, reason),) = outside.asked
-    assert what == "POST /ping/fail"
-    assert "a group of channels has waited for 3" in reason
+    begun, url = now(), f"{outside.on('GET /ping', {}).base}/ping"
+    assert not rounds.ping(url, watching, begun + timedelta(minutes=6))
+    assert rounds.ping(url, watching, begun + timedelta(minutes=4))
     watching.channels.schedule.extend("t")
     assert rounds.lateness(watching, now()) <= timedelta(0)

@@ -141,7 +141,7 @@ Look = Callable[[tuple[WatchedChannel, ...]], AsyncIterator[Found]]
 """Inspection of one group's channels: by the clouds (:mod:`jobs.watch.look`), or made up."""
 
 
-NewsKind = StrEnum("NewsKind", "BEGAN WORSE BLIND SEES_AGAIN FLAPS RECOVERED UNWATCHED")
+NewsKind = StrEnum("NewsKind", "BEGAN WORSE OTHER_CAUSE BLIND SEES_AGAIN FLAPS RECOVERED UNWATCHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,12 @@ class Incident(Seen):
     @property
     def is_unwatched(self) -> bool:
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
+
+    @property
+    def broke(self) -> datetime:
+        """Return when a look confirmed the present break, or another cause of it."""
+        kinds = {NewsKind.FLAPS, NewsKind.OTHER_CAUSE}
+        return max((self.confirmed, *(each.at for each in self.news if each.kind in kinds)))
 
     @property
     def time_to_notice(self) -> timedelta | None:
@@ -482,7 +488,7 @@ def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: dat
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
     known = replace(_with_outcome(present.watched, incident, outcome), blind_since=None)
-    return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
+    return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.OTHER_CAUSE, at)
 
 
 def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutcome) -> Incident:

@@ -179,10 +179,11 @@ def test_a_check_that_is_history_may_go_on(services, check, pass_time):
     assert is_history(shown(services, first))
 
 
-def test_the_cards_of_an_incident(services, check, start):
+def test_the_cards_of_an_incident(services, check, start, pass_time):
     """An incident makes older cards history.
 
-    It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix.
+    It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix. A
+    further break makes the card of that fix history.
     """
     before = check("room-1", *(found(name) for name in ("arrivals", "copies", "answers")))
     watching = services.watching
@@ -199,9 +200,15 @@ def test_the_cards_of_an_incident(services, check, start):
     fix = start(RunKind.FIX, *CHANGES)
     assert verbs(incident(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
-    watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), now())
+    watching.incidents.prove(MAILBOX, fix.id, now())
     over = incident(services, card_id)
     assert "fix" not in verbs(over)
+    assert not is_history(shown(services, fix))
+    for _ in range(2):
+        pass_time(60)
+        watching.incidents.record(watched, broken, now())
+    assert verbs(incident(services, card_id)) == {"fix", "watch_on_it", "check"}
+    assert is_history(shown(services, fix))
 
 
 def incident(services: Services, card_id: str) -> DesiredCard:

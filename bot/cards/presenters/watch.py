@@ -47,6 +47,7 @@ _GENERATE = "fix.generate_token"
 _FIX = "fix."
 _POSTED = {
     NewsKind.WORSE: ui.BROKEN,
+    NewsKind.OTHER_CAUSE: ui.BROKEN,
     NewsKind.FLAPS: ("attention", glyphs.WARNING),
     NewsKind.BLIND: ui.UNCLEAR,
     NewsKind.RECOVERED: ui.WELL,
@@ -85,10 +86,14 @@ def news_cards(
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
         found.append(NoticeView(kicker, title, _cause_now(one), ui.WELL, at=end))
     for news in () if card.shared else one.news:
-        if news.kind in _POSTED:
+        # an earlier end of a break that has come again is over
+        if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
-            over = news.kind is NewsKind.RECOVERED
-            words = _result(one) if over else _cause_text(news.cause)
+            words = _cause_text(news.cause)
+            if news.kind is NewsKind.RECOVERED:
+                words = _result(one)
+            elif news.kind is NewsKind.WORSE:
+                words = _mails([one])
             found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
@@ -156,7 +161,7 @@ def incident(
         ui.labeled(_rows(incidents, at)),
         *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
         *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
-        *(_changes(first.news) if one else ()),
+        *(_changes(first) if one else ()),
         *button_rows(_buttons(card, incidents, channel, direct=direct)),
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
@@ -165,13 +170,14 @@ def incident(
     return finished(kicker, band, body)
 
 
-def _changes(news: Sequence[News]) -> list[el.Element]:
+def _changes(incident: Incident) -> list[el.Element]:
+    news = incident.news
     if len(news) > _CHANGES_MOST:  # the first one and the newest
         news = (news[0], *news[-_CHANGES_MOST + 1 :])
     lines = [
         el.rich(
             el.run(f"{day_clock(each.at)}  ", **el.SUBTLE),
-            el.run(render(_change(each))),
+            el.run(render(_change(each, incident.cause))),
             spacing="Small",
         )
         for each in news
@@ -269,8 +275,6 @@ def fixable(incidents: Sequence[Incident]) -> list[Incident]:
 
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
-    late = sum(each.damage.late for each in incidents)
-    bounced = sum(each.damage.bounced for each in incidents)
     told = sorted({name for each in incidents for name in each.told})
     noticed = min(each.noticed for each in incidents)
     rows = {
@@ -279,13 +283,19 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
         "watch.row_ended": verbatim_moment(end) if end else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
-        "watch.row_mails": Text("watch.mails", {"late": str(late), "bounced": str(bounced)}),
+        "watch.row_mails": _mails(incidents),
         "watch.row_acting": _acting(incidents, at),
         "watch.row_told": verbatim(", ".join(told)) if told else None,
     }
-    if not late + bounced:
+    if not any(each.damage.mails for each in incidents):
         del rows["watch.row_mails"]
     return [(key, words) for key, words in rows.items() if words]
+
+
+def _mails(incidents: Sequence[Incident]) -> Text:
+    late = sum(each.damage.late for each in incidents)
+    bounced = sum(each.damage.bounced for each in incidents)
+    return Text("watch.mails", {"late": str(late), "bounced": str(bounced)})
 
 
 def _end_of(incidents: Sequence[Incident]) -> datetime | None:
@@ -294,10 +304,12 @@ def _end_of(incidents: Sequence[Incident]) -> datetime | None:
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> Text | None:
-    if by := _acted_on(incidents):
+    if not (current := open_ones(incidents)):
+        return None
+    if by := _acted_on(current):
         values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
         return Text("watch.acting", values)
-    return Text("watch.acting_nobody") if open_ones(incidents) else None
+    return Text("watch.acting_nobody")
 
 
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
@@ -317,8 +329,10 @@ def verbatim_moment(at: datetime) -> Text:
     return Text("time.at", {"at": minute_of(at)})
 
 
-def _change(news: News) -> Text:
-    if news.kind is NewsKind.WORSE:
+def _change(news: News, cause: str) -> Text:
+    if news.kind is NewsKind.BEGAN and news.cause != cause:
+        return Text("watch.change_began_by", {"cause": render(_cause_text(news.cause))})
+    if news.kind is NewsKind.OTHER_CAUSE:
         return _cause_text(news.cause)
     return Text(f"watch.change_{news.kind}")
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from jobs.causes.cause import known
 from jobs.model import Channel, ConnectChange, Person, Station, Turn
@@ -217,7 +218,16 @@ class Incident(Seen):
 
     @property
     def duration(self) -> timedelta | None:
-        return None if self.ended is None else max(self.ended - self.since, timedelta(0))
+        ends = [end - begin for begin, end in self.breaks if end is not None]
+        return None if self.ended is None else max(sum(ends, timedelta(0)), timedelta(0))
+
+    @property
+    def breaks(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """Return from when to when the channel was broken, without the times in between."""
+        kinds = NewsKind.RECOVERED, NewsKind.FLAPS
+        pairs = [(a.at, b.at) for a, b in pairwise(self.news) if (a.kind, b.kind) == kinds]
+        begins, ends = [self.since, *(again for _, again in pairs)], [well for well, _ in pairs]
+        return tuple(zip(begins, (*ends, self.ended), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

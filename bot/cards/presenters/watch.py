@@ -148,7 +148,7 @@ def incident(
     """
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
-    ended = one and look_of(incidents) is Look.ENDED
+    ended = one and _is_over(incidents)
     lines = [el.said(_result(first) if ended else _cause_now(first), spacing="Small")]
     if first.is_open:
         effect = known_text(f"effect.{first.station}")
@@ -188,12 +188,12 @@ def _changes(incident: Incident) -> list[el.Element]:
 def _buttons(
     card: IncidentCard, incidents: Sequence[Incident], channel: Channel | None, *, direct: bool
 ) -> list[el.Element]:
-    look, current = look_of(incidents), open_ones(incidents)
+    current = open_ones(incidents)
     names = _mailboxes(current or incidents)
     data = {"do": "check", "channel": names[0]}
     check = [press(text("button.check_now"), data)] if len(names) == 1 and not direct else []
     if not current:
-        return check if look is Look.ENDED else []
+        return check if _is_over(incidents) else []
     key = "not_on_it" if _acted_on(current) else "on_it"
     on_it = press(text(f"watch.{key}"), {"do": f"watch_{key}", "card": card.id})
     return [*([] if direct else _fix(card, current, channel)), on_it, *check]
@@ -236,6 +236,10 @@ def look_of(incidents: Sequence[Incident]) -> Look:
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
 
 
+def _is_over(incidents: Sequence[Incident]) -> bool:
+    return look_of(incidents) is Look.ENDED
+
+
 def _title(card: IncidentCard, look: Look, incidents: Sequence[Incident]) -> Text:
     if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
@@ -251,9 +255,10 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_now(incident: Incident) -> Text:
-    # The texts of causes are in the present tense, and the cause of an ended incident is over.
-    cause = cause_of(incident)
-    return cause if incident.is_open else Text("watch.cause_was", {"cause": render(cause)})
+    # The texts of causes are in the present tense, and the cause of an ended incident is over. What
+    # became of a channel that is not watched any more is not known.
+    cause, key = cause_of(incident), "seen" if incident.is_unwatched else "was"
+    return cause if incident.is_open else Text(f"watch.cause_{key}", {"cause": render(cause)})
 
 
 def _cause_text(cause: str) -> Text:
@@ -280,7 +285,7 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     rows = {
         "watch.row_since": verbatim_moment(first.since),
         "watch.row_noticed": verbatim_moment(noticed),
-        "watch.row_ended": verbatim_moment(end) if end else None,
+        "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
         "watch.row_mails": _mails(incidents),

@@ -211,6 +211,22 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     assert is_history(shown(services, fix))
 
 
+def test_the_end_of_the_watch_is_not_the_end_of_the_break(services, check, pass_time):
+    """The card of an incident that nobody looks at any more does not say that it ended."""
+    watching, watched = services.watching, WatchedChannel(CHANNEL, "room-1", WHO, now())
+    watching.channels.save(watched)
+    for _ in range(2):
+        broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox")
+        changed = watching.incidents.record(watched, broken, now())
+    pass_time(60)
+    watching.end(MAILBOX, now())
+    (card_id,) = changed[0].cards
+    assert text("watch.cause_seen", cause=CAUSE) in words(incident(services, card_id))
+    assert text("watch.row_ended") not in words(incident(services, card_id))
+    check()
+    assert "The watch was ended" in words(incident(services, card_id))
+
+
 def incident(services: Services, card_id: str) -> DesiredCard:
     """Return the card of an incident as it is now."""
     drawn = draw.incidents.drawing(services, card_id)

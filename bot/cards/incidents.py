@@ -17,7 +17,13 @@ from adaptive_cards.texts import render
 from bot.cards import notices, superseded
 from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch
-from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
+from bot.cards.presenters.card_state import (
+    NO_EDITS,
+    DesiredCard,
+    PostedCard,
+    posted_card,
+    posted_cards,
+)
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
 from bot.services import Services
@@ -34,7 +40,7 @@ NOTIFY_AFTER = timedelta(minutes=15)
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
-"""Seconds until the next look at a card that is not posted yet.
+"""Seconds until the next look at a card that is not posted yet, or has news to show.
 
 Messages below the card wait for it.
 """
@@ -70,12 +76,20 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     cards += notices.closed_cards(run, services)
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
+    behind, wait_s = _has_news(cards, living), _wait_s(services, shown, at, quiet_until)
     with drawn_for(locale):
-        # The card of the run that fixed it, in the same space, says the same.
-        if not _is_told_by_run(services, card, shown):
+        # The card of the run that fixed it, in the same space, says the same. So does the incident's
+        # own card, which is posted again if Webex lets nobody edit it.
+        told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
+        if not told:
             cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet_until)
-    return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
+    return Drawing(run, cards, POSTED_SOON_S if behind else wait_s)
+
+
+def _has_news(cards: Sequence[DesiredCard], living: PostedCard) -> bool:
+    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
+    return any(each.urgency != living.urgency for each in own)
 
 
 def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Incident]) -> bool:

@@ -89,9 +89,10 @@ def cause_of(broken: Finding) -> Text:
 
 
 def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
-    at, goes_on = incident.ended or incident.confirmed, incident.is_open
+    at, goes_on = incident.ended or incident.broke, incident.is_open
     values = {"from": minute_of(incident.since), "at": minute_of(at), "cause": cause}
-    mark, result = f"{len(incident.news)} {goes_on}", Text("result.incident", values)
+    key = "unwatched" if incident.is_unwatched else "incident"
+    mark, result = f"{len(incident.news)} {goes_on}", Text(f"result.{key}", values)
     return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
 
 

@@ -285,6 +285,8 @@ def undo(ctx: ChatContext, argument: str) -> None:
         plan_undo(ctx, mailbox, "")
     elif {each.kind for each in changed} == {RunKind.FIX}:
         plan_undo(ctx, mailbox, changed[-1].id)  # the channel was made by hand
+    elif going_on := next(ctx.services.store.known([ctx.services.channels.running(mailbox)]), None):
+        point_to(ctx, going_on)  # it would refuse both
     else:
         _choose_undo(ctx, changed[-1], recall(runs, all_steps(), changed[-1].id))
 

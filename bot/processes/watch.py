@@ -96,7 +96,7 @@ async def _whole_round(services: Services, group: str) -> bool:
                 group,
                 CloudLook(services, lambda: not held.lost, state, mails),
                 now,
-                fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.since),
+                fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.broke),
                 held=held,
                 changed=partial(_draw_cards, services),
             )

@@ -190,7 +190,7 @@ def _box(incident: Incident) -> dict[str, object]:
         ("ended_by", watch.ended_by(incident) if ended is not None else None),
         ("verdict", watch.cause_of(incident)),
         ("station", Text(f"station.{incident.station}") if incident.station else None),
-        ("turn", known_text(f"turn.{incident.turn}")),
+        ("turn", known_text(f"turn.{incident.turn}") if ended is None else None),
         ("remedy", known_text(f"remedy.{incident.cause}")),
         ("hit", Text("watch.mails", hit) if damage.mails else None),
         ("acting", incident.acting),

@@ -15,13 +15,18 @@ from jobs.checks.check import findings_of, gaps, verdict_of
 from jobs.checks.verdict import mail_flows
 from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Kind, Run, undid
+from jobs.steps.connect_form import token_at
 
 
 class FactKind(StrEnum):
-    """Kind of a fact. STOPPED is a run that ended early, after changes."""
+    """Kind of a fact.
+
+    STOPPED is a run that ended early, after changes. PROVEN is a fix that found nothing to repair.
+    """
 
     CONNECTED = "connected"
     FIXED = "fixed"
+    PROVEN = "proven"
     DISCONNECTED = "disconnected"
     UNDONE = "undone"
     STOPPED = "stopped"
@@ -30,7 +35,7 @@ class FactKind(StrEnum):
     RECOVERED = "recovered"
 
 
-GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.RECOVERED})
+GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.PROVEN, FactKind.RECOVERED})
 """Facts after which a channel works, as far as is known."""
 
 
@@ -107,11 +112,18 @@ def fact_of(run: Run) -> Fact | None:
         if not run.changed:
             return None
         kind = FactKind.STOPPED
+    elif run.kind is RunKind.FIX and not repaired(run):
+        kind = FactKind.PROVEN
     elif run.kind is RunKind.UNDO and not undid(run):
         if not run.undoes:
             return None
         kind = FactKind.UNDONE
     return Fact(kind, run.ended_at, *about)
+
+
+def repaired(run: Run) -> bool:
+    """Return whether a fix has changed a setting, or asked for a new token of Webex Connect."""
+    return any(each.changes for each in run.changed.values()) or token_at(run) is not None
 
 
 def summarize(run: Run) -> Finding:

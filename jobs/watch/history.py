@@ -240,8 +240,8 @@ def _of_day(
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
-    end = last if incident.ended is None else min(incident.ended, last)
-    return max(end - max(incident.since, first), timedelta(0))
+    spans = (min(end or last, last) - max(begin, first) for begin, end in incident.breaks)
+    return _total(max(each, timedelta(0)) for each in spans)
 
 
 def _median(spans: Iterable[timedelta | None]) -> timedelta | None:

@@ -25,6 +25,7 @@ from jobs.access.app_access import TenantReader
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
+from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
 from jobs.checks.check import findings_of, name_changers, verdict_of
 from jobs.checks.verdict import Verdict
@@ -169,7 +170,7 @@ class CountingTrace(Trace):
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
     """Return the newest setup or fix that changed the channel and ended since, or ''."""
     runs, kinds = runtime.store.runs_of_mailbox(mailbox), {RunKind.SETUP, RunKind.FIX}
-    changed = (run for run in reversed(runs) if run.kind in kinds and run.changed)
+    changed = (run for run in reversed(runs) if run.kind in kinds and repaired(run))
     return next((run.id for run in changed if (run.ended_at or since) > since), "")
 
 

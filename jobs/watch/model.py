@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from jobs.causes.cause import known
@@ -142,7 +143,7 @@ Look = Callable[[tuple[WatchedChannel, ...]], AsyncIterator[Found]]
 """Inspection of one group's channels: by the clouds (:mod:`jobs.watch.look`), or made up."""
 
 
-NewsKind = StrEnum("NewsKind", "BEGAN WORSE BLIND SEES_AGAIN FLAPS RECOVERED UNWATCHED")
+NewsKind = StrEnum("NewsKind", "BEGAN WORSE OTHER_CAUSE BLIND SEES_AGAIN FLAPS RECOVERED UNWATCHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,12 @@ class Incident(Seen):
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 
     @property
+    def broke(self) -> datetime:
+        """Return when a look confirmed the present break, or another cause of it."""
+        kinds = {NewsKind.FLAPS, NewsKind.OTHER_CAUSE}
+        return max((self.confirmed, *(each.at for each in self.news if each.kind in kinds)))
+
+    @property
     def time_to_notice(self) -> timedelta | None:
         """Return None if no cloud says when it began."""
         return self.confirmed - self.since if self.since < self.noticed else None
@@ -212,7 +219,16 @@ class Incident(Seen):
 
     @property
     def duration(self) -> timedelta | None:
-        return None if self.ended is None else max(self.ended - self.since, timedelta(0))
+        ends = [end - begin for begin, end in self.breaks if end is not None]
+        return None if self.ended is None else max(sum(ends, timedelta(0)), timedelta(0))
+
+    @property
+    def breaks(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """Return from when to when the channel was broken, without the times in between."""
+        kinds = NewsKind.RECOVERED, NewsKind.FLAPS
+        pairs = [(a.at, b.at) for a, b in pairwise(self.news) if (a.kind, b.kind) == kinds]
+        begins, ends = [self.since, *(again for _, again in pairs)], [well for well, _ in pairs]
+        return tuple(zip(begins, (*ends, self.ended), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,7 +493,7 @@ def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: dat
     if outcome.sight is Sight.CANNOT_LOOK:
         return with_news(incident, NewsKind.BLIND, at, outcome.cause, blind_since=at)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
-    kind = NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE
+    kind = NewsKind.SEES_AGAIN if sees_again else NewsKind.OTHER_CAUSE
     known = _with_outcome(present.watched, incident, outcome)
     return with_news(known, kind, at, blind_since=None)
 

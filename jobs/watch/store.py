@@ -17,7 +17,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of
+from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of, repaired
 from jobs.clock import now, parse
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Run, new_id, undid
@@ -198,7 +198,10 @@ class IncidentStore(Records):
         return self.change(incident_id, lambda i: act(i) if i.acting != person else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
-        """End the channel's break, and return it: a mail of the run was seen to go both ways."""
+        """End the channel's break, and return it: a mail was seen to go both ways.
+
+        ``run_id`` is empty if the run that sent it has repaired nothing.
+        """
         known = self.open_of_channel(mailbox)
         if known is None or known.sight is not Sight.BROKEN:
             return None
@@ -289,7 +292,8 @@ class Watching:
         if run.kind is RunKind.UNDO:
             incident = self.end(mailbox, at)[1] if undid(run) else None
         elif run.kind in {RunKind.SETUP, RunKind.FIX}:
-            incident = self.incidents.prove(mailbox, run.id, parse(run.fact("answered_at")) or at)
+            by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
+            incident = self.incidents.prove(mailbox, by, proof)
         return incident.cards if incident else ()
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
@@ -334,6 +338,6 @@ def _of_incident(incident: Incident) -> Iterator[Fact]:
         return
     facts = {"step": incident.step or incident.cause}
     seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
-    yield Fact(FactKind.BROKE, incident.confirmed, incident.id, "", incident.room, seen)
+    yield Fact(FactKind.BROKE, incident.broke, incident.id, "", incident.room, seen)
     if incident.ended and not (incident.is_unwatched or incident.fixed_by):
         yield Fact(FactKind.RECOVERED, incident.ended, incident.id, "", incident.room)

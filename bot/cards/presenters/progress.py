@@ -20,13 +20,13 @@ from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs import next_action as turns
 from jobs.access import app_access
+from jobs.checks.assessment import repaired
 from jobs.clock import now, parse
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Changed, Kind, Run, ends_consent
 from jobs.steps import steps_of
-from jobs.steps.connect_form import token_at
 
 WITHOUT_CHANGES = frozenset({"admin_consent", "mailbox_fields"})
 """The steps that a run looks at next if its plan has nothing to approve."""
@@ -322,11 +322,10 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
 
 
 def _title(run: Run) -> str:
-    # A fix may have changed nothing but the token of Webex Connect.
-    is_fix = run.kind is RunKind.FIX
-    if any(changed.changes for changed in run.changed.values()) or (is_fix and token_at(run)):
-        return "done.fixed" if is_fix else "done.title"
-    return "done.nothing_to_fix" if is_fix else "done.already"
+    if run.kind is RunKind.FIX:
+        return "done.fixed" if repaired(run) else "done.nothing_to_fix"
+    made = any(changed.changes for changed in run.changed.values())
+    return "done.title" if made else "done.already"
 
 
 def _proofs(run: Run) -> list[el.Element]:

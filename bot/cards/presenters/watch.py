@@ -47,6 +47,7 @@ An older change is only on the card.
 _GENERATE = "fix.generate_token"
 _POSTED = {
     NewsKind.WORSE: ui.BROKEN,
+    NewsKind.OTHER_CAUSE: ui.BROKEN,
     NewsKind.FLAPS: ("attention", glyphs.WARNING),
     NewsKind.BLIND: ui.UNCLEAR,
     NewsKind.RECOVERED: ui.WELL,
@@ -79,10 +80,14 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
         found.append(NoticeView(kicker, title, _cause_now(one), ui.WELL, at=end))
     for news in () if card.shared else one.news:
-        if news.kind in _POSTED:
+        # an earlier end of a break that has come again is over
+        if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
-            over = news.kind is NewsKind.RECOVERED
-            words = _result(one) if over else _cause_text(news.cause)
+            words = _cause_text(news.cause)
+            if news.kind is NewsKind.RECOVERED:
+                words = _result(one)
+            elif news.kind is NewsKind.WORSE:
+                words = _mails([one])
             found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
@@ -130,7 +135,7 @@ def incident(
     """
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
-    ended = one and look_of(incidents) is Look.ENDED
+    ended = one and _is_over(incidents)
     lines = [el.said(_result(first) if ended else _cause_now(first), spacing="Small")]
     if first.is_open:
         effect = known_text(f"effect.{first.station}")
@@ -143,7 +148,7 @@ def incident(
         ui.labeled(_rows(incidents, at)),
         *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
         *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
-        *(_changes(first.news) if one else ()),
+        *(_changes(first) if one else ()),
         *button_rows(_buttons(card, incidents, channel, direct=direct)),
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
@@ -152,13 +157,14 @@ def incident(
     return finished(kicker, band, body)
 
 
-def _changes(news: Sequence[News]) -> list[el.Element]:
+def _changes(incident: Incident) -> list[el.Element]:
+    news = incident.news
     if len(news) > _CHANGES_MOST:  # the first one and the newest
         news = (news[0], *news[-_CHANGES_MOST + 1 :])
     lines = [
         el.rich(
             el.run(f"{day_clock(each.at)}  ", **el.SUBTLE),
-            el.run(render(_change(each))),
+            el.run(render(_change(each, incident.cause))),
             spacing="Small",
         )
         for each in news
@@ -169,12 +175,12 @@ def _changes(news: Sequence[News]) -> list[el.Element]:
 def _buttons(
     card: IncidentCard, incidents: Incidents, channel: Channel | None, *, direct: bool
 ) -> list[el.Element]:
-    look, current = look_of(incidents), open_ones(incidents)
+    current = open_ones(incidents)
     names = _mailboxes(current or incidents)
     data = {"do": "check", "channel": names[0]}
     check = [press(text("button.check_now"), data)] if len(names) == 1 and not direct else []
     if not current:
-        return check if look is Look.ENDED else []
+        return check if _is_over(incidents) else []
     key = "not_on_it" if _acted_on(current) else "on_it"
     on_it = press(text(f"watch.{key}"), {"do": f"watch_{key}", "card": card.id})
     return [*([] if direct else _fix(card, current, channel)), on_it, *check]
@@ -215,6 +221,10 @@ def look_of(incidents: Incidents) -> Look:
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
 
 
+def _is_over(incidents: Incidents) -> bool:
+    return look_of(incidents) is Look.ENDED
+
+
 def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
     if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
@@ -230,9 +240,10 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_now(incident: Incident) -> Text:
-    # The texts of causes are in the present tense, and the cause of an ended incident is over.
-    cause = cause_of(incident)
-    return cause if incident.is_open else Text("watch.cause_was", {"cause": render(cause)})
+    # The texts of causes are in the present tense, and the cause of an ended incident is over. What
+    # became of a channel that is not watched any more is not known.
+    cause, key = cause_of(incident), "seen" if incident.is_unwatched else "was"
+    return cause if incident.is_open else Text(f"watch.cause_{key}", {"cause": render(cause)})
 
 
 def _cause_text(cause: str) -> Text:
@@ -254,23 +265,27 @@ def fixable(incidents: Incidents) -> list[Incident]:
 
 def _rows(incidents: Incidents, at: datetime) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
-    late = sum(each.damage.late for each in incidents)
-    bounced = sum(each.damage.bounced for each in incidents)
     told = sorted({name for each in incidents for name in each.told})
     noticed = min(each.noticed for each in incidents)
     rows = {
         "watch.row_since": verbatim_moment(first.since),
         "watch.row_noticed": verbatim_moment(noticed),
-        "watch.row_ended": verbatim_moment(end) if end else None,
+        "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
-        "watch.row_mails": Text("watch.mails", {"late": str(late), "bounced": str(bounced)}),
+        "watch.row_mails": _mails(incidents),
         "watch.row_acting": _acting(incidents, at),
         "watch.row_told": verbatim(", ".join(told)) if told else None,
     }
-    if not late + bounced:
+    if not any(each.damage.mails for each in incidents):
         del rows["watch.row_mails"]
     return [(key, words) for key, words in rows.items() if words]
+
+
+def _mails(incidents: Incidents) -> Text:
+    late = sum(each.damage.late for each in incidents)
+    bounced = sum(each.damage.bounced for each in incidents)
+    return Text("watch.mails", {"late": str(late), "bounced": str(bounced)})
 
 
 def _end_of(incidents: Incidents) -> datetime | None:
@@ -279,10 +294,12 @@ def _end_of(incidents: Incidents) -> datetime | None:
 
 
 def _acting(incidents: Incidents, at: datetime) -> Text | None:
-    if by := _acted_on(incidents):
+    if not (current := open_ones(incidents)):
+        return None
+    if by := _acted_on(current):
         values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
         return Text("watch.acting", values)
-    return Text("watch.acting_nobody") if open_ones(incidents) else None
+    return Text("watch.acting_nobody")
 
 
 def _acted_on(incidents: Incidents) -> Incident | None:
@@ -302,8 +319,10 @@ def verbatim_moment(at: datetime) -> Text:
     return Text("time.at", {"at": minute_of(at)})
 
 
-def _change(news: News) -> Text:
-    if news.kind is NewsKind.WORSE:
+def _change(news: News, cause: str) -> Text:
+    if news.kind is NewsKind.BEGAN and news.cause != cause:
+        return Text("watch.change_began_by", {"cause": render(_cause_text(news.cause))})
+    if news.kind is NewsKind.OTHER_CAUSE:
         return _cause_text(news.cause)
     return Text(f"watch.change_{news.kind}")
 

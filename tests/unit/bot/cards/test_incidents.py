@@ -81,6 +81,29 @@ def test_one_card_is_posted_and_then_edited(look, said, services):
     assert services.redis.ttl(keys.cards(card)) > 0
 
 
+def test_a_card_that_nobody_may_edit_is_its_own_news(look, said, webex_script, reply):
+    """Webex then gets the card again, and no message with the same words below it."""
+    look(BROKEN, BROKEN)
+    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
+    look(GOOD)
+    again = [method for method, words in said() if "works again" in words]
+    assert again.count("POST") == 1
+
+
+def test_an_end_that_the_run_has_told_is_not_told_after_a_further_break(
+    look, said, services, begin, pass_time
+):
+    """The run's card said that the channel works again, so the watch said nothing."""
+    look(BROKEN, BROKEN)
+    services.watching.incidents.prove(MAILBOX, begin().id, now())
+    pass_time(1)
+    look(GOOD, BROKEN, BROKEN)
+    assert any("is broken again" in words for _, words in said())
+    look(GOOD, GOOD, GOOD, GOOD)
+    ends = [words for method, words in said() if method == "POST" and "works again" in words]
+    assert len(ends) == 1
+
+
 def test_the_card_says_who_changed_it(look, services):
     """The looks that begin an incident name the change, which later looks do not read again."""
     change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
@@ -99,7 +122,7 @@ def test_more_damage_is_on_the_card_and_much_more_is_news(look, said, pass_time)
     pass_time(3)
     look(replace(BROKEN, damage=Damage(late=9)))
     assert [method for method, _ in said()[1:]].count("PUT") == 1
-    assert any("it got worse" in words for _, words in said()[1:])
+    assert any("more mails are affected. Late: 9." in words for _, words in said()[1:])
 
 
 def test_people_are_told_1_1_if_nobody_acts(look, services, webex_script, pass_time):

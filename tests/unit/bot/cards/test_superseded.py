@@ -175,10 +175,11 @@ def test_a_check_that_is_history_may_go_on(services, check, pass_time):
     assert is_history(shown(services, first))
 
 
-def test_the_cards_of_an_incident(services, check, start):
+def test_the_cards_of_an_incident(services, check, start, pass_time):
     """An incident makes older cards history.
 
-    It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix.
+    It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix. A
+    further break makes the card of that fix history.
     """
     before = check("room-1", *(found(name) for name in ("arrivals", "copies", "answers")))
     watching = services.watching
@@ -194,9 +195,30 @@ def test_the_cards_of_an_incident(services, check, start):
     fix = start(RunKind.FIX, *CHANGES)
     assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
-    watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), now())
+    watching.incidents.prove(MAILBOX, fix.id, now())
     over = incident_card(services, card_id)
     assert "fix" not in verbs(over)
+    assert not is_history(shown(services, fix))
+    for _ in range(2):
+        pass_time(60)
+        watching.incidents.record(watched, broken, now())
+    assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
+    assert is_history(shown(services, fix))
+
+
+def test_the_end_of_the_watch_is_not_the_end_of_the_break(services, check, pass_time):
+    """The card of an incident that nobody looks at any more does not say that it ended."""
+    watching, watched = services.watching, watch(services, MAILBOX)
+    for _ in range(2):
+        broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox")
+        changed = watching.incidents.record(watched, broken, now())
+    pass_time(60)
+    watching.end(MAILBOX, now())
+    (card_id,) = changed[0].cards
+    assert text("watch.cause_seen", cause=CAUSE) in words(incident_card(services, card_id))
+    assert text("watch.row_ended") not in words(incident_card(services, card_id))
+    check()
+    assert "The watch was ended" in words(incident_card(services, card_id))
 
 
 def test_something_new_draws_the_others_once(services, check, start):

@@ -170,6 +170,15 @@ def fix(anna):
     return changed(anna, kind=RunKind.FIX)
 
 
+def test_while_a_run_is_in_progress_undo_names_it(anna, webex_script, fix):
+    """An ``/undo`` asks nothing whose every answer would be refused."""
+    open_run = anna.services.store.open(fix.channel, anna.asker, anna.origin, RunKind.FIX)
+    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
+    title = text("notice.running_title_fix", mailbox=MAILBOX, run=open_run.id)
+    assert title in cards(webex_script)
+    assert {each["do"] for each in pressed(webex_script)} == {"go_on", "begin_again"}
+
+
 def test_after_a_fix_undo_asks_which(anna, webex_script, fix):
     """After a fix, ``/undo`` offers to undo the fix or to disconnect, and says what each does."""
     type_(anna, "undo", MAILBOX)

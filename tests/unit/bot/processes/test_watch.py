@@ -7,12 +7,13 @@ import pytest
 
 from bot.processes import watch
 from jobs.clock import now
-from jobs.model import Channel, Person
+from jobs.model import Channel, Person, RunKind
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
+from tests.fixtures.run_events import answered
 
 MAILBOX = "support@example.test"
 
@@ -80,6 +81,23 @@ def test_a_group_that_another_worker_has_is_left_alone(services, watched):
     with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
         watch.look(watched.group)
     assert services.watching.incidents.state(MAILBOX) == ChannelState()
+
+
+def test_an_earlier_fix_has_not_ended_a_later_break(services, watched):
+    """The same cause within two hours continues the incident, which a fix had ended in between."""
+    incidents, seen = services.watching.incidents, LookOutcome(Sight.BROKEN, "not_forwarded")
+    good, minute = LookOutcome(Sight.HEALTHY), timedelta(minutes=1)
+    ago = now() - 30 * minute
+    for number, each in enumerate((seen, seen, good)):
+        incidents.record(watched, each, ago + number * minute)
+    fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
+    services.store.append(fix.id, answered("token_saved"))
+    services.store.end(fix, Event(Kind.FINISHED, ago + 3 * minute))
+    for number, each in enumerate((seen, seen, good, good, good), 4):
+        incidents.record(watched, each, ago + number * minute)
+    watch.look(watched.group)
+    (incident,) = incidents.of_channel(MAILBOX)
+    assert (incident.is_open, incident.flaps, incident.fixed_by) == (False, 1, "")
 
 
 def test_an_undone_channel_is_watched_no_more(services, watched):

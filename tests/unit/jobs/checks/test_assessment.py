@@ -1,12 +1,13 @@
 """Assessment of a channel, from its runs and from what checks and the watch saw."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jobs.checks.assessment import Fact, FactKind, assess, fact_of
 from jobs.model import Channel, Finding, Person, RunKind, State
-from jobs.runs.run import UNDOES, Kind, Run
+from jobs.runs.run import UNDOES, Kind, Reply, Run
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 WHO = Person("anna", "anna@example.test")
@@ -43,6 +44,14 @@ def checked(minute: int, state: State) -> Fact:
 )
 def test_the_newest_fact_or_the_run_in_progress_decides(runs, facts, works):
     assert assess(runs, facts).needs_no_fix is works
+
+
+def test_a_fix_that_changed_nothing_has_only_proven_the_channel():
+    """A fix of the token alone has repaired the channel, although no setting changed."""
+    renewed = {"token_saved": Reply("yes", WHO.email, AT)}
+    fixes = (run(RunKind.FIX, 9), replace(run(RunKind.FIX, 9), answers=renewed))
+    kinds = [fact.kind for each in fixes if (fact := fact_of(each))]
+    assert kinds == [FactKind.PROVEN, FactKind.FIXED]
 
 
 def test_an_undo_of_one_run_is_no_end_of_the_channel():

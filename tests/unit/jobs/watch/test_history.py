@@ -41,6 +41,15 @@ def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKE
     )
 
 
+def test_the_time_between_two_breaks_is_not_broken():
+    """The same cause within two hours continues an incident, but the channel worked in between."""
+    hour = timedelta(hours=1)
+    times = {NewsKind.BEGAN: 0, NewsKind.RECOVERED: 1, NewsKind.FLAPS: 3}
+    news = tuple(News(kind, SINCE + after * hour) for kind, after in times.items())
+    twice = replace(incident(SINCE, SINCE + 4 * hour), news=news)
+    assert (twice.duration, found(twice).broken) == (2 * hour, 2 * hour)
+
+
 def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3):
     """Return the figures of the last three days."""
     return figures(days(*tallies), incidents, SINCE, AT)

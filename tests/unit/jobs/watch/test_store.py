@@ -16,6 +16,7 @@ from jobs.watch import history
 from jobs.watch.model import ChannelState, LookOutcome, NewsKind, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
+from tests.fixtures.run_events import answered, noted
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -189,7 +190,7 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     fix = runs.open(channel, who, origin, RunKind.FIX)
     proof = (AT + 5 * MINUTE).isoformat()
     seen = Finding("agent_answer", State.OK, facts={"answered_at": proof})
-    runs.append(fix.id, Event(Kind.FOUND, AT, step="agent_answer", finding=seen))
+    runs.append(fix.id, answered("token_saved"), noted(seen))
     (card,) = watching.finish(runs.load(fix.id), AT + 9 * MINUTE)
     (incident,) = watching.incidents.of_channel(channel.mailbox)
     assert (incident.ended, incident.fixed_by) == (AT + 5 * MINUTE, fix.id)
@@ -203,6 +204,17 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)), back)
     watching.finish(runs.load(undo.id), AT)
     assert watching.channels.load(channel.mailbox) is None
+
+
+def test_a_fix_that_repaired_nothing_has_not_fixed_the_channel(redis, watch):
+    """Its mail proves that a person has repaired the channel before."""
+    runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
+    watching, watched = Watching.of(runs), watch(channel.mailbox)
+    broken(watching.incidents, [watched], AT, BROKEN)
+    fix = runs.open(channel, watched.by, Origin("room-1"), RunKind.FIX)
+    watching.finish(fix, AT + 9 * MINUTE)
+    (incident,) = watching.incidents.of_channel(channel.mailbox)
+    assert (incident.is_open, incident.fixed_by) == (False, "")
 
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)

@@ -114,7 +114,7 @@ def test_another_cause_is_news_after_two_looks():
     watch = Watch()
     other = replace(BROKEN, cause="client_secret_expired")
     assert watch.looks(BROKEN, BROKEN, other, BROKEN) == [[NewsKind.BEGAN]]
-    assert watch.looks(other, other) == [[NewsKind.BEGAN, NewsKind.WORSE]]
+    assert watch.looks(other, other) == [[NewsKind.BEGAN, NewsKind.OTHER_CAUSE]]
     assert watch.incidents["I1"].cause == "client_secret_expired"
 
 
@@ -198,7 +198,8 @@ def test_a_channel_that_comes_and_goes_has_one_incident():
     watch = Watch()
     kinds = watch.looks(BROKEN, BROKEN, GOOD, BROKEN, BROKEN, GOOD, BROKEN, GOOD, GOOD, GOOD)
     assert kinds == [[NewsKind.BEGAN, NewsKind.RECOVERED, NewsKind.FLAPS]]
-    assert watch.incidents["I1"].flaps == 1
+    incident = watch.incidents["I1"]
+    assert (incident.flaps, incident.broke) == (1, incident.news[-1].at)
     assert watch.looks(GOOD)[0][-1] is NewsKind.RECOVERED
 
 

@@ -111,14 +111,15 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    # Of a channel that this person may not see, nothing is known.
+    # Of a channel that this person may not see, nothing is known but what was typed in this space.
     runs = ctx.services.store.runs_in_space(ctx.room)
     asked = [each for run in runs if (each := run.answer("administrator"))]
     last = {"administrator": asked[0]} if asked else {}
+    given = [run.channel for run in runs if run.channel.mailbox == mailbox]
     record = permissions.visible_record(ctx, mailbox)
-    if record is None:
+    channel = record.channel if record else next((c for c in given if c.callback_url), None)
+    if channel is None:
         return last
-    channel = record.channel
     return last | {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,

@@ -29,6 +29,7 @@ from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 from tests.unit.bot.commands.typed_commands import pressed
 
 HELP = "card-9"
+CANCELED = Event(Kind.CANCELLED, now())
 
 
 def runs(ctx: ChatContext) -> tuple[Run, ...]:
@@ -105,13 +106,21 @@ def test_all_wrong_fields_are_marked_at_once(anna, begin):
     assert [each in shown for each in named] == [True] * 3
 
 
-def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
-    """The next setup in a space begins with the administrator who was asked before."""
-    begin(answered("administrator", "carl@x.test"))
+@pytest.mark.parametrize(
+    ("mailbox", "addresses"), [("sales@example.test", False), ("support@example.test", True)]
+)
+def test_what_was_given_before_is_filled_in(anna, begin, webex_script, reply, mailbox, addresses):
+    """A setup begins with the administrator who was asked before in the space.
+
+    That of a mailbox whose setup was canceled there begins with the addresses that it had.
+    """
+    anna.services.store.end(begin(answered("administrator", "carl@x.test")), CANCELED)
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
-    changes.begin(anna, "sales@example.test")
-    new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
-    assert "'value': 'carl@x.test'" in str(questions.intake_card(new, anna.services).card.content)
+    changes.begin(anna, mailbox)
+    new = anna.services.store.load(anna.services.channels.running(mailbox))
+    shown = str(questions.intake_card(new, anna.services).card.content)
+    assert "'value': 'carl@x.test'" in shown
+    assert [f"'value': '{each}'" in shown for each in RIGHT.values()] == [addresses] * 2
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])

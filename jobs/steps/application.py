@@ -14,7 +14,7 @@ from jobs.causes.cause import Cause
 from jobs.channel import email_app
 from jobs.channel.email_app import Json
 from jobs.channel.mailbox import channels_with_app
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
@@ -280,7 +280,7 @@ class MailSend(Undoable, row="mail_send"):
         return EXCHANGE_APP_ID, ctx.fact("mail_send")
 
 
-PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+PAUSES_S = (10.0, 20, 30, 60, 120, 300)
 
 
 class AdminConsent(Step, row="admin_consent"):
@@ -296,7 +296,9 @@ class AdminConsent(Step, row="admin_consent"):
         if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
         answered = ctx.answered_at("consent")
-        if answered and now() - answered < SETTLES_FOR:
-            again = ctx.pause(self.name, PAUSES_S)
+        since = now() - answered if answered else SETTLES_FOR
+        if since < SETTLES_FOR:
+            again = max(since.total_seconds(), paced(1.0))
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
-        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
+        again = ctx.pause(self.name, PAUSES_S)  # it may be given in Entra, without the button
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"), again_s=again)

@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.components import whose_turn
-from adaptive_cards.glyphs import OK, SKIPPED, is_person
+from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
-from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared, progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat.context import ChatContext
@@ -29,7 +28,15 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
+from jobs.next_action import (
+    ActionKind,
+    NextAction,
+    is_blocked,
+    next_action,
+    open_requests,
+    wait_of,
+    who_acts,
+)
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -178,8 +185,10 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
         elif slot.startswith(shared.REMINDER) and not slot.startswith(goes_on):
             found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
         elif slot.startswith(shared.CHOICE) and run.ended:
-            title, words = end_title(run, about), Text("notice.cancel_over_words")
-            found.append(shared.last_look(slot, CHOICE_KICKER, title, words))
+            again = (
+                "living.over_words" if run.ended is Kind.FINISHED else "notice.cancel_over_words"
+            )
+            found.append(shared.last_look(slot, kicker, shared.end_title(run), Text(again)))
     return found
 
 
@@ -244,7 +253,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 def _elsewhere(run: Run, card: DesiredCard) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
     return [
-        (whose_turn(each.turn), each.words)
+        (whose_turn(each.turn, who_acts(run, each.turn)), each.words)
         for each in asked
         if is_person(each.turn) and not _asks_for(run, card, each)
     ]
@@ -265,8 +274,13 @@ def _idle(run: Run, to: str) -> DesiredCard:
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
     title, words = Text("living.idle_title"), Text("living.idle_words", about)
+    asked = (each for each in open_requests(run) if who_acts(run, each.turn) == to)
     if run.ended:
-        title, words = end_title(run, about), Text("living.over_words")
+        title, words = shared.end_title(run), Text("living.over_words")
+    elif own := next(asked, None):  # on the card in the thread
+        values = {"words": f"key:turn_words.{own.kind}"}
+        title, words = Text("reminder.turn_title", about), Text("reminder.turn_words", values)
+        mark = PERSON
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
     idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)

@@ -17,8 +17,8 @@ from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, Text, Turn, minute_of
-from jobs.next_action import ASKED, wait_of, who_acts
-from jobs.runs.run import Problem, Run
+from jobs.next_action import ASKED, ENDED, wait_of, who_acts
+from jobs.runs.run import Kind, Problem, Run
 from jobs.storage import codec, keys
 
 EDITS = 10
@@ -288,6 +288,12 @@ def shared_mailbox_login(run: Run) -> str:
 
 def ended_at(run: Run) -> datetime:
     return run.ended_at or run.opened
+
+
+def end_title(run: Run) -> Text:
+    values = {"run": run.id, "at": minute_of(ended_at(run)), "who": run.ended_by}
+    done = run.ended is Kind.FINISHED
+    return Text("living.over_done" if done else f"notice.over_{ENDED[run.ended]}", values)
 
 
 def remedy_of(finding: Finding | None) -> Text | None:

@@ -66,7 +66,8 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
     drawn = {shared.THREAD: plan(run, head, hosts, _people(run, services), opens=not closed)}
     for to in _reachable(run, services) if waits else ():
-        drawn[to] = plan(run, head, hosts, _people(run, services, to))
+        asked = shared.header(run, 3, services, to=to)
+        drawn[to] = plan(run, asked, hosts, _people(run, services, to))
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
@@ -94,7 +95,7 @@ def _asked(run: Run, services: Services) -> list[str]:
 
 
 def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
-    """Return who has decided, and for a copy who asks, who else is waited for, and who is lost.
+    """Return who has decided, who else is waited for, and who is lost.
 
     The card of the person who asked names nobody if that person may approve the plan, or if an
     approver is in the same space.
@@ -108,11 +109,9 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
     if not _waits(run):
         return found
     asked = _asked(run, services)
-    others = [each for each in asked if each != to]
-    lines = {"plan.asked_by": [run.requester.email], "plan.waits_for": others}
+    lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
-        lost = [each for each in approvers if each not in asked]
-        lines = {"plan.waits_for": others, "plan.unreachable": lost}
+        lines["plan.unreachable"] = [each for each in approvers if each not in asked]
     found += [Text(key, {"who": ", ".join(who)}) for key, who in lines.items() if who]
     return found if asked else [*found, Text("plan.nobody_reached")]
 
@@ -205,8 +204,8 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         told = _reach(run)
         if _waits_for_hosts(run, connect_hosts):
             told = Text("plan.foreign_turn")
-        turn = ui.run_turn(head, Turn.APPROVER, told)
-        return ui.persons_turn(_title(run), turn, *signed_in)
+        turn = ui.run_turn(head, Turn.APPROVER, told, direct=head.asked is not None)
+        return ui.persons_turn(_title(run), turn, *signed_in, asked=head.asked)
     if changes:
         title = Text("plan.approved", {"changes": plural("plan.changes", len(changes))})
         next_one = Text("plan.approved_next")

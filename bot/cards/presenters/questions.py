@@ -171,9 +171,8 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.account is None:
         link = links.link(services, "signin", run.id)
         runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
-        asked = (
-            each.answer("administrator") for each in runs if each.origin.room == run.origin.room
-        )
+        here = (each for each in runs if each.origin.room == run.origin.room)
+        asked = () if run.answer("administrator") else (e.answer("administrator") for e in here)
         last = next(filter(None, asked), "")
         drawn = {
             to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)

@@ -51,6 +51,9 @@ def examples() -> dict[str, cards.Card]:
     return answers | _offers() | _explanations() | _tac() | _audits()
 
 
+CANCELED = {"run": "7Q4K", "at": minute_of(AT), "who": "anna@contoso.com"}
+
+
 def _helps() -> Iterator[tuple[str, cards.Card]]:
     entries = tuple(
         HelpEntry(name, argument, group)
@@ -116,7 +119,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
         cards.notice(
             NoticeView(
                 Text("notice.cancel_kicker"),
-                Text("notice.over_cancelled", {"run": "7Q4K"}),
+                Text("notice.over_cancelled", CANCELED),
                 Text("refused.nothing"),
                 style=("accent", None),
             )

@@ -271,12 +271,14 @@ def waits_for_consent(run: Run) -> bool:
 
 
 def _not_granted(run: Run) -> ui.Trouble | None:
-    # The result is None before the press, and if a newer problem is known.
+    # The result is None before the press, for a press on the plan, and if a newer problem is known.
+    # The time is that of the press, because the bot reads again and again.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
-    if pressed is None or read < pressed.at or (problem and problem.at > read):
+    asked = max((given.at for given in run.approvals.values()), default=run.opened)
+    if pressed is None or not asked < pressed.at <= read or (problem and problem.at > pressed.at):
         return None
-    return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
+    return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=pressed.at)
 
 
 def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> Card:

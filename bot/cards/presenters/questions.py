@@ -70,7 +70,8 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(run: Run, typed: TypedInputs) -> Card:
-    title, told = Text("intake.title"), Text("intake.turn")
+    known = {"callback_url", "forwarding_address"} <= typed.values.keys()
+    title, told = Text("intake.title"), Text("intake.turn_known" if known else "intake.turn")
     if count := len(typed.errors):
         values = {"count": str(count)}
         title, told = Text("intake.error", values), Text("intake.error_turn", values)
@@ -276,7 +277,7 @@ def _not_granted(run: Run) -> ui.Trouble | None:
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     asked = max((given.at for given in run.approvals.values()), default=run.opened)
-    if pressed is None or not asked < pressed.at <= read or (problem and problem.at > pressed.at):
+    if pressed is None or not asked <= pressed.at <= read or (problem and problem.at > pressed.at):
         return None
     return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=pressed.at)
 

@@ -121,6 +121,7 @@ def test_what_was_given_before_is_filled_in(anna, begin, webex_script, reply, ma
     shown = str(questions.intake_card(new, anna.services).card.content)
     assert "'value': 'carl@x.test'" in shown
     assert [f"'value': '{each}'" in shown for each in RIGHT.values()] == [addresses] * 2
+    assert (text("intake.turn_known") in shown) is addresses
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])

@@ -180,16 +180,18 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         may_cancel = permissions.may_cancel(ctx, other)
     except WebexAnswerError:  # the bot is no longer in the run's space
         may_cancel = False
+    # Webex documents no link to a space, so the space is named.
+    where = "_space" if space else "_here" if here else ""
+    started = {"who": other.requester.email, "at": minute_of(other.opened)}
+    lines = [
+        Text(f"notice.running_words{where}", {"space": space}),
+        Text("kicker.started", started),
+    ]
     if may_cancel:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
         offers.append(Offer(Text("button.begin_again"), again))
-    # Webex documents no link to a space, so the space is named.
-    where = "_space" if space else "_here" if here else ""
-    lines = (
-        Text(f"notice.running_words{where}", {"space": space}),
-        Text("notice.running_since", {"at": minute_of(other.opened)}),
-    )
-    card = offer(kicker, Text(title, values), tuple(offers), now(), lines=lines)
+        lines.append(Text("notice.running_stays"))
+    card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
     living.post_choice(ctx, card, [other])
 
 

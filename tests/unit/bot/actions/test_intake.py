@@ -26,7 +26,7 @@ from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import person, receive
 from tests.unit.bot.actions.presses import RIGHT, of_bot, other, press
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
-from tests.unit.bot.commands.typed_commands import pressed
+from tests.unit.bot.commands.typed_commands import cards, pressed
 
 HELP = "card-9"
 CANCELED = Event(Kind.CANCELLED, now())
@@ -77,8 +77,8 @@ def test_the_first_card_asks_the_administrator(anna, begin, webex_script, reply)
     answers = {name: answer.value for name, answer in saved.answers.items()}
     assert saved.detailed is True
     assert answers == {"administrator": "carl@example.test", "check_login": "no"}
-    cards = questions.sign_in_cards(saved, anna.services)
-    assert [card.to for card in cards] == ["thread", "carl@example.test"]
+    asked = questions.sign_in_cards(saved, anna.services)
+    assert [card.to for card in asked] == ["thread", "carl@example.test"]
 
 
 @pytest.mark.parametrize(
@@ -239,11 +239,16 @@ def test_a_check_stays_apart(anna, fix, why):
 
 
 def test_nobody_else_is_offered_it_or_may_press_it(anna, fix, webex_script, reply, said):
-    """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
+    """A person who may not cancel the run reads whose it is, and gets no such button.
+
+    A forged press ends nothing.
+    """
     ben = other(anna, "ben")
     webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
     ask_again(ben, fix)
     assert [each["do"] for each in pressed(webex_script)] == ["go_on"]
+    shown = cards(webex_script)
+    assert ("Started by anna@example.test" in shown, "cancel it" in shown) == (True, False)
     before = len(said())
     press(replace(ben, action_id="press-1"), "begin_again", run=fix.id, command="fix")
     assert anna.services.store.load(fix.id).ended is None
@@ -257,4 +262,5 @@ def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
     anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
     run = anna.services.store.load(fix.id)
     (over,) = living.earlier_cards(run, anna.services)
+    assert text("notice.cancel_over_words") not in str(over.card.content)
     assert (over.final, "begin_again" in str(over.card.content)) == (True, False)

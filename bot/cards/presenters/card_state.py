@@ -11,7 +11,7 @@ from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import known_text, remedy_within
+from adaptive_cards.texts import known_text, remedy_within, render
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -309,8 +309,11 @@ def code_of(finding: Finding | None) -> str:
     if finding is None or not finding.evidence:
         return ""
     words, *more = finding.evidence
+    # A bare status does not say whose it is.
+    service = known_text(f"evidence.{words.kind}") if words.text.isdigit() else None
+    told = f"{render(service)}: {words.text}" if service else words.text
     ids = ((item.kind, item.text) for item in more if item.kind in IDS)
-    return with_ids(words.text, () if finding.until else ids)
+    return with_ids(told, () if finding.until else ids)
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:

@@ -34,7 +34,18 @@ from jobs.channel.connect_hosts import (
 )
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
-from jobs.model import Change, Finding, Profile, RunKind, Scope, State, Text, Turn, minute_of
+from jobs.model import (
+    Change,
+    Finding,
+    Profile,
+    Reason,
+    RunKind,
+    Scope,
+    State,
+    Text,
+    Turn,
+    minute_of,
+)
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
 from jobs.steps import steps_of
@@ -159,11 +170,16 @@ def _blocking(run: Run) -> tuple[str, ...]:
 
 
 def listed_changes(run: Run) -> list[Change]:
-    """Return the planned changes that were approved, or are still to be made."""
+    """Return the planned changes that were approved, or are still to be made.
+
+    A blocked plan leaves out what could not be read: such a change may not be needed.
+    """
+    unread = Reason.NOT_KNOWN.text() if _blocking(run) else None
     return [
         _with_baselines(run, change)
         for change in planned_changes(run)
         if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+        if change.before != unread
     ]
 
 
@@ -322,7 +338,7 @@ def consent(run: Run) -> Text | None:
     for every user (consentType AllPrincipals, microsoft.md 1.5 and 1.6), besides Mail.Send. The
     least-privilege profile has no consent page: its grant is for one user.
     """
-    if run.kind is RunKind.UNDO or not planned_changes(run):
+    if run.kind is RunKind.UNDO or not listed_changes(run):
         return None
     if for_all(run):
         return Text("plan.everyone")

@@ -10,7 +10,7 @@ from adaptive_cards.texts import text
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
 from jobs.clock import now
-from jobs.model import Account, Finding, State, Text
+from jobs.model import Account, Evidence, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_of
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -75,6 +75,16 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services, begin):
     assert text("plan.blocked") not in str(plan.plan(approved, header(run, 3)))
     # What the run brings about was not right already.
     assert right_steps(approved) == ["tenant"]
+
+
+def test_a_blocked_plan_leaves_out_what_could_not_be_read(begin):
+    """While a cloud is away, the plan names the cloud, and no change that may not be needed."""
+    unread = replace(LINE, step="forwarding", before=Reason.NOT_KNOWN.text())
+    said = (Evidence("graph", "503"),)
+    away = found("mailbox_user", State.UNKNOWN, cause="service_unavailable", evidence=said)
+    run = begin(SIGNED_IN, away, replace(PLANNED, at=now(), changes=(LINE, unread)))
+    assert plan.listed_changes(run) == [NOTED]
+    assert "Graph: 503. This usually passes" in str(plan.plan(run, header(run, 3)).content)
 
 
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin):

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
-from adaptive_cards.card import Card, finished
+from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
@@ -127,6 +127,8 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
     return found if asked else [*found, Text("plan.nobody_reached")]
 
 
+_ROOM_BYTES = MOST_BYTES - 1_000
+"""Size of a plan with its commands that leaves room for the kicker and the lines of a run's card."""
 _NAMED_MOST = 4
 """Maximum number of already correct settings that are named. All further ones are only counted."""
 
@@ -161,8 +163,10 @@ def plan(
         *_group(run, "plan.undo_app" if undo else "plan.app", Scope.APP),
         *_group(run, "plan.mailbox", Scope.MAILBOX),
     ]
-    band = _band(run, head, connect_hosts)
-    return finished(ui.kicker(head), band, body, [*_commands(run), *_other(run)])
+    band, other, commands = _band(run, head, connect_hosts), _other(run), _commands(run)
+    if size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
+        commands = []  # or every text of the card would be cut in the middle
+    return finished(ui.kicker(head), band, body, [*commands, *other])
 
 
 def _blocking(run: Run) -> tuple[str, ...]:

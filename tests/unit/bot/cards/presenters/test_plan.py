@@ -10,7 +10,7 @@ from adaptive_cards.texts import text
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
 from jobs.clock import now
-from jobs.model import Account, Evidence, Finding, Reason, State, Text
+from jobs.model import Account, Evidence, Finding, Reason, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_of
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -85,6 +85,16 @@ def test_a_blocked_plan_leaves_out_what_could_not_be_read(begin):
     run = begin(SIGNED_IN, away, replace(PLANNED, at=now(), changes=(LINE, unread)))
     assert plan.listed_changes(run) == [NOTED]
     assert "Graph: 503. This usually passes" in str(plan.plan(run, header(run, 3)).content)
+
+
+@pytest.mark.parametrize(("length", "there"), [(20, True), (150, False)])
+def test_the_commands_are_left_out_before_a_text_is_cut(begin, length, there):
+    """A plan that is too large for a card has no commands, and every other text in full."""
+    note, command = "note " * length, "command " * length
+    lines = [replace(LINE, note=verbatim(note), command=command)] * 8
+    run = begin(SIGNED_IN, replace(PLANNED, at=now(), changes=tuple(lines)))
+    card = str(plan.plan(run, header(run, 3)).content)
+    assert (command.strip() in card, note.strip() in card) == (there, True)
 
 
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin):

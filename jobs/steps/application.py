@@ -15,6 +15,7 @@ from jobs.channel import email_app
 from jobs.channel.email_app import Json
 from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now, paced
+from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
@@ -290,8 +291,13 @@ class AdminConsent(Step, row="admin_consent"):
         """Read the assignments: the redirect is never trusted, and a check never waits."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        assigned = {lower_of(each, "appRoleId") for each in await email_app.role_assignments(ctx)}
-        if ctx.fact("mail_send").lower() in assigned:
+        try:
+            roles = await email_app.role_assignments(ctx)
+        except CloudError:
+            if self._is_asked(ctx):
+                raise
+            roles = []  # only this look failed, and the request to the administrator stays
+        if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in roles}:
             return self.ok(Text("seen.consent"))
         if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
@@ -302,3 +308,11 @@ class AdminConsent(Step, row="admin_consent"):
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         again = ctx.pause(self.name, PAUSES_S)  # it may be given in Entra, without the button
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"), again_s=again)
+
+    def _is_asked(self, ctx: StepContext) -> bool:
+        """Return whether a person wants this look, and not only the time has come for it."""
+        run = ctx.run
+        answers = (run.answered_since(self.name, each) for each in ("consent", "look_again"))
+        return bool(
+            run.state_of(self.name) is not State.WAITING or any(answers) or run.answer("consent")
+        )

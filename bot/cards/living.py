@@ -27,16 +27,8 @@ from bot.chat.context import ChatContext
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import (
-    ActionKind,
-    NextAction,
-    is_blocked,
-    next_action,
-    open_requests,
-    wait_of,
-    who_acts,
-)
+from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
+from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -162,9 +154,10 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
     for slot in sorted(kept):
         if slot.startswith(f"{shared.LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
+    people = shared.people_of(run, services.bot.approvers)
     thread = _of_thread(run, by_place.pop(shared.THREAD))
-    people = (_of_person(run, to, cards, kept) for to, cards in by_place.items())
-    return list(filter(None, (_with_lines(run, thread) if thread else None, *people)))
+    direct = (_of_person(run, to, cards, kept, people) for to, cards in by_place.items())
+    return list(filter(None, (_with_lines(run, thread, people) if thread else None, *direct)))
 
 
 CHOICE_KICKER = Text("notice.cancel_kicker")
@@ -193,13 +186,13 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str], people: dict[Turn, str]
 ) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
         return _placed(card)
-    return _placed(_idle(run, to)) if shared.slot_of(to) in kept else None
+    return _placed(_idle(run, to, people)) if shared.slot_of(to) in kept else None
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
@@ -235,13 +228,13 @@ def _placed(card: DesiredCard) -> DesiredCard:
     return replace(card, slot=shared.slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
-def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
+def _with_lines(run: Run, card: DesiredCard, people: dict[Turn, str]) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
-    also = (*doubts([run]), *_elsewhere(run, card))
+    also = (*doubts([run]), *_elsewhere(run, card, people))
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
@@ -250,10 +243,10 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
-def _elsewhere(run: Run, card: DesiredCard) -> list[tuple[Text, Text]]:
+def _elsewhere(run: Run, card: DesiredCard, people: dict[Turn, str]) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
     return [
-        (whose_turn(each.turn, who_acts(run, each.turn)), each.words)
+        (whose_turn(each.turn, people.get(each.turn, "")), each.words)
         for each in asked
         if is_person(each.turn) and not _asks_for(run, card, each)
     ]
@@ -269,12 +262,12 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     return _slot_of_action(action) == card.slot
 
 
-def _idle(run: Run, to: str) -> DesiredCard:
+def _idle(run: Run, to: str, people: dict[Turn, str]) -> DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
     title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    asked = (each for each in open_requests(run) if who_acts(run, each.turn) == to)
+    asked = (each for each in open_requests(run) if people.get(each.turn) == to)
     if run.ended:
         title, words = shared.end_title(run), Text("living.over_words")
     elif own := next(asked, None):  # on the card in the thread

@@ -242,7 +242,7 @@ def header(
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.channel.mailbox, stage, run.kind)
-    people = _people(run, services.bot.approvers if services else ())
+    people = people_of(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
         return Header(*about, people, started)
@@ -252,7 +252,8 @@ def header(
     return Header(*about, people, asked=asked)
 
 
-def _people(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+    """Return the addresses of those who are known to act for the run."""
     people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn

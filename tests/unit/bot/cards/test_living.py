@@ -21,6 +21,7 @@ from tests.unit.bot.cards.presenters.stage_events import (
     APPROVED,
     CONSENT,
     FORM,
+    LINE,
     ON_THE_WAY,
     PLANNED,
     SIGNED_IN,
@@ -127,13 +128,20 @@ def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
     assert text("button.grant") in content(again)
 
 
-def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin):
+FILLED_IN = tuple(map(found, ("mailbox_fields", "token", "registered")))
+WAITS = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
+DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, changes=(LINE,))
+
+
+@pytest.mark.parametrize(
+    ("events", "asks"), [((GRANTED, *FILLED_IN, WAITS), "rehearse"), ((DIFFERS,), "approve")]
+)
+def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks):
     """The 1:1 card of the requester says what the card in the thread asks of the requester."""
-    waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
-    run = begin(*BEGUN, GRANTED, *map(found, ("mailbox_fields", "token", "registered")), waits)
+    run = begin(*BEGUN, *events)
     posted(services, run, slot_of(REQUESTER))
     own = content(living(services, run)[slot_of(REQUESTER)])
-    assert (text("living.idle_title") in own, text("turn_words.rehearse") in own) == (False, True)
+    assert (text("living.idle_title") in own, text(f"turn_words.{asks}") in own) == (False, True)
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])

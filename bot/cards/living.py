@@ -19,16 +19,15 @@ from urllib.parse import urlsplit
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.components import whose_turn
-from adaptive_cards.glyphs import OK, SKIPPED, is_person
+from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
-from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared, progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat.context import ChatContext
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import RunKind, State, Text, minute_of, verbatim
+from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
@@ -155,9 +154,10 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
     for slot in sorted(kept):
         if slot.startswith(f"{shared.LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
+    people = shared.people_of(run, services.bot.approvers)
     thread = _of_thread(run, by_place.pop(shared.THREAD))
-    people = (_of_person(run, to, cards, kept) for to, cards in by_place.items())
-    return list(filter(None, (_with_lines(run, thread) if thread else None, *people)))
+    direct = (_of_person(run, to, cards, kept, people) for to, cards in by_place.items())
+    return list(filter(None, (_with_lines(run, thread, people) if thread else None, *direct)))
 
 
 CHOICE_KICKER = Text("notice.cancel_kicker")
@@ -178,19 +178,21 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
         elif slot.startswith(shared.REMINDER) and not slot.startswith(goes_on):
             found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
         elif slot.startswith(shared.CHOICE) and run.ended:
-            title, words = end_title(run, about), Text("notice.cancel_over_words")
-            found.append(shared.last_look(slot, CHOICE_KICKER, title, words))
+            again = (
+                "living.over_words" if run.ended is Kind.FINISHED else "notice.cancel_over_words"
+            )
+            found.append(shared.last_look(slot, kicker, shared.end_title(run), Text(again)))
     return found
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str], people: dict[Turn, str]
 ) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
         return _placed(card)
-    return _placed(_idle(run, to)) if shared.slot_of(to) in kept else None
+    return _placed(_idle(run, to, people)) if shared.slot_of(to) in kept else None
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
@@ -226,13 +228,13 @@ def _placed(card: DesiredCard) -> DesiredCard:
     return replace(card, slot=shared.slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
-def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
+def _with_lines(run: Run, card: DesiredCard, people: dict[Turn, str]) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
-    also = (*doubts([run]), *_elsewhere(run, card))
+    also = (*doubts([run]), *_elsewhere(run, card, people))
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
@@ -241,10 +243,10 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
-def _elsewhere(run: Run, card: DesiredCard) -> list[tuple[Text, Text]]:
+def _elsewhere(run: Run, card: DesiredCard, people: dict[Turn, str]) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
     return [
-        (whose_turn(each.turn), each.words)
+        (whose_turn(each.turn, people.get(each.turn, "")), each.words)
         for each in asked
         if is_person(each.turn) and not _asks_for(run, card, each)
     ]
@@ -260,13 +262,18 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     return _slot_of_action(action) == card.slot
 
 
-def _idle(run: Run, to: str) -> DesiredCard:
+def _idle(run: Run, to: str, people: dict[Turn, str]) -> DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
     title, words = Text("living.idle_title"), Text("living.idle_words", about)
+    asked = (each for each in open_requests(run) if people.get(each.turn) == to)
     if run.ended:
-        title, words = end_title(run, about), Text("living.over_words")
+        title, words = shared.end_title(run), Text("living.over_words")
+    elif own := next(asked, None):  # on the card in the thread
+        values = {"words": f"key:turn_words.{own.kind}"}
+        title, words = Text("reminder.turn_title", about), Text("reminder.turn_words", values)
+        mark = PERSON
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
     idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)

@@ -41,7 +41,7 @@ from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, p
 from jobs.access.app_access import own_credential
 from jobs.clock import now, paced
 from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
-from jobs.next_action import ENDED, ActionKind, Wait, next_action, wait_of
+from jobs.next_action import ActionKind, Wait, next_action, wait_of
 from jobs.runs.fold import fold
 from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
 from jobs.runs.run_store import RunStore
@@ -90,12 +90,6 @@ def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[],
             return False
         services.redis.expire(told, REFUSED_FOR)
     return True
-
-
-def end_title(run: Run, about: dict[str, str]) -> Text:
-    if run.ended is Kind.FINISHED:
-        return Text("living.over_done", about)
-    return Text(f"notice.over_{ENDED[run.ended]}", about)
 
 
 LOOK_EVERY_S = 10.0
@@ -368,9 +362,10 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     # ``own`` is true for the requester, who may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
-    # A form is always 1:1, and so is the card of everybody but the requester and the approver.
-    direct = wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)
-    here = run.origin.direct or direct
+    # A form is always 1:1, and so is the card of everybody but the requester and an approver who
+    # is in the space.
+    approves = wait.turn is Turn.APPROVER and not run.answer(audience.ABSENT)
+    here = run.origin.direct or wait.kind in FORMS or not (own or approves)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
         ("reminder.where", Text("reminder.in_this_chat" if here else "reminder.in_the_space")),
@@ -407,7 +402,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
         title, words = Text("living.reopened_title", values), Text("living.over_words")
         if run.ended:
-            title = end_title(run, values)
+            title = shared.end_title(run)
         elif not is_watch:
             words = Text("living.reopened_words", values)
         return [shared.last_look(CLOSED_SLOT, Text("notice.closed_kicker"), title, words, to=to)]

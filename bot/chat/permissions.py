@@ -122,9 +122,10 @@ def may_approve(ctx: ChatContext, run: Run) -> bool:
 
 
 def is_participant(ctx: ChatContext, run: Run) -> bool:
-    # Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
-    # consent.
+    # Participants are the requester, the approvers, the people asked 1:1 to sign in or to consent,
+    # and the person who has signed in: the cards name that person as the one who has the turn.
     asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
+    asked |= {run.account.upn.lower()} if run.account else set()
     return (
         ctx.person.id == run.requester.id
         or may_approve(ctx, run)

@@ -112,14 +112,15 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    # Of a channel that this person may not see, nothing is known.
+    # Of a channel that this person may not see, nothing is known but what was typed in this space.
     runs = ctx.services.store.runs_in_space(ctx.room)
     asked = [each for run in runs if (each := run.answer("administrator"))]
     last = {"administrator": asked[0]} if asked else {}
+    given = [run.channel for run in runs if run.channel.mailbox == mailbox]
     record = permissions.visible_record(ctx, mailbox)
-    if record is None:
+    channel = record.channel if record else next((c for c in given if c.callback_url), None)
+    if channel is None:
         return last
-    channel = record.channel
     return last | {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
@@ -180,16 +181,18 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         may_cancel = permissions.may_cancel(ctx, other)
     except WebexAnswerError:  # the bot is no longer in the run's space
         may_cancel = False
+    # Webex documents no link to a space, so the space is named.
+    where = "_space" if space else "_here" if here else ""
+    started = {"who": other.requester.email, "at": minute_of(other.opened)}
+    lines = [
+        Text(f"notice.running_words{where}", {"space": space}),
+        Text("kicker.started", started),
+    ]
     if may_cancel:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
         offers.append(Offer(Text("button.begin_again"), again))
-    # Webex documents no link to a space, so the space is named.
-    where = "_space" if space else "_here" if here else ""
-    lines = (
-        Text(f"notice.running_words{where}", {"space": space}),
-        Text("notice.running_since", {"at": minute_of(other.opened)}),
-    )
-    card = offer(kicker, Text(title, values), tuple(offers), now(), lines=lines)
+        lines.append(Text("notice.running_stays"))
+    card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
     living.post_choice(ctx, card, [other])
 
 

@@ -19,7 +19,7 @@ from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
-from jobs.model import Text
+from jobs.model import RunKind, Text
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
 _CHECKS_MOST = 2
@@ -44,8 +44,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         known = [channel_row(line_of(ctx.services, mailbox)) for mailbox in named]
         is_address = lone_address(told.text) in named  # which is no error
         reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
-        mailboxes = named if is_address else channels
-        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known))
+        mailboxes, within = named if is_address else channels, _is_within(ctx, named or channels)
+        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)
@@ -61,6 +61,16 @@ def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
     runs = ctx.services.store.runs_in_space(ctx.room)
     known = named or any(run.origin.thread == ctx.thread for run in runs)
     return Place.CHANNEL if known else Place.ANYWHERE
+
+
+def _is_within(ctx: ChatContext, meant: tuple[str, ...]) -> bool:
+    # While a run changes the channel that is meant, "Run /fix" would lead nowhere.
+    runs = (run for run in ctx.services.store.runs_in_space(ctx.room) if not run.ended)
+    return any(
+        not meant or run.channel.mailbox in meant or run.origin.thread == ctx.thread
+        for run in runs
+        if run.kind in {RunKind.SETUP, RunKind.FIX}
+    )
 
 
 def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:

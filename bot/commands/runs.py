@@ -13,7 +13,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
 from bot.cards.living import with_doubts
-from bot.cards.presenters.card_state import posted_cards
+from bot.cards.presenters.card_state import end_title, posted_cards
 from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
 from bot.chat.permissions import may_cancel
@@ -46,7 +46,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     if len(wanted) == 1:
         if cancel(ctx, wanted[0]):  # the run's own card may be far away
-            ctx.say(_answer(wanted[0], runs))
+            ctx.say(_answer(ctx, wanted[0], runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -64,18 +64,18 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
         return
-    card = _answer(run, [run])
+    card = _answer(ctx, run, [run])
     with suppress(WebexError):
         ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
 
 
-def _answer(run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that points to the run's own, which says what stays changed.
+def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
+    """Return the card that points to the canceled run's own, which says what stays changed.
 
     The card also names those of the ``known`` runs that are in doubt.
     """
     words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
-    title, kicker = Text("notice.over_cancelled", {"run": run.id}), Text("notice.cancel_kicker")
+    title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
     view = NoticeView(kicker, title, words, OVER, at=now())
     return with_doubts(notice(view), known)
 

@@ -170,7 +170,14 @@ def _changed(run: Run, event: Event) -> Run:
 def _answered(run: Run, event: Event) -> Run:
     question = event.data["question"]
     answers = {**run.answers, question: Reply(event.data["value"], event.by, event.at)}
-    return replace(run, answers=answers, problems=_without(run.problems, question))
+    # why somebody has to sign in once more is true of everybody
+    again = question == "administrator" and run.signed_in is not None
+    tried = question if again else _TRIED.get(question, question)
+    return replace(run, answers=answers, problems=_without(run.problems, question, tried))
+
+
+_TRIED = {"administrator": "sign_in", "consent_administrator": "consent"}
+"""Problem of a person's own attempt, which is over once another person is asked, by the question."""
 
 
 def _look_again(run: Run, event: Event) -> Run:
@@ -216,15 +223,15 @@ def _discovered(run: Run, event: Event) -> Run:
 
 def _ended(run: Run, event: Event) -> Run:
     ended = replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
-    return run if run.ended else ended
+    return run if run.ended else replace(ended, ended_by=event.by)
 
 
 def _problem(event: Event) -> Problem:
     return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at)
 
 
-def _without(problems: dict[str, Problem], question: str) -> dict[str, Problem]:
-    return {name: problem for name, problem in problems.items() if name != question}
+def _without(problems: dict[str, Problem], *questions: str) -> dict[str, Problem]:
+    return {name: problem for name, problem in problems.items() if name not in questions}
 
 
 # UNREADABLE is missing, and so a gap: the event may have changed anything

@@ -287,6 +287,7 @@ class Run:
     mac: str = ""  # the MAC of the last event (:mod:`jobs.runs.event_log`)
     ended: Kind | None = None
     ended_at: datetime | None = None
+    ended_by: str = ""
 
     @property
     def required_tenant(self) -> str:

@@ -14,7 +14,8 @@ from jobs.causes.cause import Cause
 from jobs.channel import email_app
 from jobs.channel.email_app import Json
 from jobs.channel.mailbox import channels_with_app
-from jobs.clock import now
+from jobs.clock import now, paced
+from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
@@ -281,7 +282,7 @@ class MailSend(Undoable, row="mail_send"):
         return EXCHANGE_APP_ID, ctx.fact("mail_send")
 
 
-PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+PAUSES_S = (10.0, 20, 30, 60, 120, 300)
 
 
 class AdminConsent(Step, row="admin_consent"):
@@ -291,13 +292,28 @@ class AdminConsent(Step, row="admin_consent"):
         """Read the assignments: the redirect is never trusted, and a check never waits."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        assigned = {lower_of(each, "appRoleId") for each in await email_app.role_assignments(ctx)}
-        if ctx.fact("mail_send").lower() in assigned:
+        try:
+            roles = await email_app.role_assignments(ctx)
+        except CloudError:
+            if self._is_asked(ctx):
+                raise
+            roles = []  # only this look failed, and the request to the administrator stays
+        if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in roles}:
             return self.ok(Text("seen.consent"))
         if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
         answered = ctx.answered_at("consent")
-        if answered and now() - answered < SETTLES_FOR:
-            again = ctx.pause(self.name, PAUSES_S)
+        since = now() - answered if answered else SETTLES_FOR
+        if since < SETTLES_FOR:
+            again = max(since.total_seconds(), paced(1.0))
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
-        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
+        again = ctx.pause(self.name, PAUSES_S)  # it may be given in Entra, without the button
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"), again_s=again)
+
+    def _is_asked(self, ctx: StepContext) -> bool:
+        """Return whether a person wants this look, and not only the time has come for it."""
+        run = ctx.run
+        answers = (run.answered_since(self.name, each) for each in ("consent", "look_again"))
+        return bool(
+            run.state_of(self.name) is not State.WAITING or any(answers) or run.answer("consent")
+        )

@@ -21,7 +21,7 @@ from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
 from jobs.mail.message_trace import LARGEST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Json, promised
-from jobs.model import Access, Change, Finding, Reason, Signals, State, Station, Text, Turn
+from jobs.model import Access, Change, Finding, Reason, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange, Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
@@ -204,6 +204,8 @@ def licensed(user: Json) -> bool:
 
 ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
 """Causes that end when a person types the delegate's address."""
+UNUSABLE = frozenset({Cause.ACCOUNT_DISABLED, Cause.LICENCE_MISSING})
+"""Causes for which a person may name another delegate, as long as nothing is set up for this one."""
 
 
 class Delegate(Step, row="delegate"):
@@ -243,8 +245,10 @@ class Delegate(Step, row="delegate"):
 def needs_delegate(run: Run) -> bool:
     """Return whether the run needs the address of the user who signs in for a shared mailbox."""
     found = run.findings.get(Delegate.name)
-    open_states = {State.WRONG, State.WAITING}
-    return found is not None and found.state in open_states and found.cause in ASKED
+    open_states, causes = {State.WRONG, State.WAITING}, ASKED
+    if run.kind is RunKind.SETUP and not run.has_begun:
+        causes |= UNUSABLE
+    return found is not None and found.state in open_states and found.cause in causes
 
 
 SETTLES_FOR = timedelta(hours=24)

@@ -40,7 +40,7 @@ def test_an_approver_decides_in_another_conversation(people, new_walk):
     walk.ask()
     walk.open(walk.details(profile="least"))
     copies = {who: _plan(people, who, since) for who in (BOSS, SECOND)}
-    assert f"{REQUESTER} asks for this" in words(copies[BOSS])
+    assert f"{REQUESTER} asks you:" in words(copies[BOSS])
     assert f"who has this plan in a 1:1 message: {SECOND}" in words(copies[BOSS])
     own = _mine(people, REQUESTER, f"who has this plan in a 1:1 message: {BOSS}, {SECOND}", since)
     own = _mine(people, REQUESTER, f"No message reaches {NOBODY}", since)

@@ -11,14 +11,14 @@ from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import known_text, remedy_within
+from adaptive_cards.texts import known_text, remedy_within, render
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, Text, Turn, minute_of
-from jobs.next_action import ASKED, wait_of, who_acts
-from jobs.runs.run import Problem, Run
+from jobs.next_action import ASKED, ENDED, wait_of, who_acts
+from jobs.runs.run import Kind, Problem, Run
 from jobs.storage import codec, keys
 
 EDITS = 10
@@ -242,7 +242,7 @@ def header(
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.channel.mailbox, stage, run.kind)
-    people = _people(run, services.bot.approvers if services else ())
+    people = people_of(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
         return Header(*about, people, started)
@@ -252,7 +252,8 @@ def header(
     return Header(*about, people, asked=asked)
 
 
-def _people(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+    """Return the addresses of those who are known to act for the run."""
     people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn
@@ -280,6 +281,12 @@ def ended_at(run: Run) -> datetime:
     return run.ended_at or run.opened
 
 
+def end_title(run: Run) -> Text:
+    values = {"run": run.id, "at": minute_of(ended_at(run)), "who": run.ended_by}
+    done = run.ended is Kind.FINISHED
+    return Text("living.over_done" if done else f"notice.over_{ENDED[run.ended]}", values)
+
+
 def remedy_of(finding: Finding | None) -> Text | None:
     return known_text(remedy_within(finding.cause)) if finding else None
 
@@ -293,8 +300,11 @@ def code_of(finding: Finding | None) -> str:
     if finding is None or not finding.evidence:
         return ""
     words, *more = finding.evidence
+    # A bare status does not say whose it is.
+    service = known_text(f"evidence.{words.kind}") if words.text.isdigit() else None
+    told = f"{render(service)}: {words.text}" if service else words.text
     ids = ((item.kind, item.text) for item in more if item.kind in IDS)
-    return with_ids(words.text, () if finding.until else ids)
+    return with_ids(told, () if finding.until else ids)
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
-from adaptive_cards.card import Card, finished
+from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
@@ -28,7 +28,18 @@ from jobs.causes.cause import known
 from jobs.channel import connect_hosts as hosts, form
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
-from jobs.model import Change, Finding, Profile, RunKind, Scope, State, Text, Turn, minute_of
+from jobs.model import (
+    Change,
+    Finding,
+    Profile,
+    Reason,
+    RunKind,
+    Scope,
+    State,
+    Text,
+    Turn,
+    minute_of,
+)
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
 from jobs.steps import steps_of
@@ -61,7 +72,8 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
     drawn = {shared.THREAD: plan(run, head, known_hosts, _people(run, services), opens=not closed)}
     for to in _reachable(run, services) if waits else ():
-        drawn[to] = plan(run, head, known_hosts, _people(run, services, to))
+        asked = shared.header(run, 3, services, to=to)
+        drawn[to] = plan(run, asked, known_hosts, _people(run, services, to))
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
@@ -85,7 +97,7 @@ def _asked(run: Run, services: Services) -> list[str]:
 
 
 def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
-    """Return who has decided, and for a copy who asks, who else is waited for, and who is lost.
+    """Return who has decided, who else is waited for, and who is lost.
 
     The card of the person who asked names nobody if that person may approve the plan, or if an
     approver is in the same space.
@@ -99,15 +111,15 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
     if next_action(run).turn is not Turn.APPROVER:
         return found
     asked = _asked(run, services)
-    others = [each for each in asked if each != to]
-    lines = {"plan.asked_by": [run.requester.email], "plan.waits_for": others}
+    lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
-        lost = [each for each in approvers if each not in asked]
-        lines = {"plan.waits_for": others, "plan.unreachable": lost}
+        lines["plan.unreachable"] = [each for each in approvers if each not in asked]
     found += [Text(key, {"who": ", ".join(who)}) for key, who in lines.items() if who]
     return found if asked else [*found, Text("plan.nobody_reached")]
 
 
+_ROOM_BYTES = MOST_BYTES - 1_000
+"""Size of a plan with its commands that leaves room for the kicker and the lines of a run's card."""
 _NAMED_MOST = 4
 """Maximum number of already correct settings that are named. All further ones are only counted."""
 
@@ -142,8 +154,10 @@ def plan(
         *_group(run, "plan.undo_app" if undo else "plan.app", Scope.APP),
         *_group(run, "plan.mailbox", Scope.MAILBOX),
     ]
-    band = _band(run, head, connect_hosts)
-    return finished(ui.kicker(head), band, body, [*_commands(run), *_other(run)])
+    band, other, commands = _band(run, head, connect_hosts), _other(run), _commands(run)
+    if size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
+        commands = []  # or every text of the card would be cut in the middle
+    return finished(ui.kicker(head), band, body, [*commands, *other])
 
 
 def _blocking(run: Run) -> tuple[str, ...]:
@@ -151,11 +165,16 @@ def _blocking(run: Run) -> tuple[str, ...]:
 
 
 def listed_changes(run: Run) -> list[Change]:
-    """Return the planned changes that were approved, or are still to be made."""
+    """Return the planned changes that were approved, or are still to be made.
+
+    A blocked plan leaves out what could not be read: such a change may not be needed.
+    """
+    unread = Reason.NOT_KNOWN.text() if _blocking(run) else None
     return [
         _with_baselines(run, change)
         for change in planned_changes(run)
         if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+        if change.before != unread
     ]
 
 
@@ -196,8 +215,8 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         told = _reach(run)
         if _waits_for_hosts(run, connect_hosts):
             told = Text("plan.foreign_turn")
-        turn = ui.run_turn(head, Turn.APPROVER, told)
-        return ui.persons_turn(_title(run), turn, *signed_in)
+        turn = ui.run_turn(head, Turn.APPROVER, told, direct=head.asked is not None)
+        return ui.persons_turn(_title(run), turn, *signed_in, asked=head.asked)
     if changes:
         title = Text("plan.approved", {"changes": plural("plan.changes", len(changes))})
         next_one = Text("plan.approved_next")
@@ -316,7 +335,7 @@ def consent(run: Run) -> Text | None:
     for every user (consentType AllPrincipals, microsoft.md 1.5 and 1.6), besides Mail.Send. The
     least-privilege profile has no consent page: its grant is for one user.
     """
-    if run.kind is RunKind.UNDO or not planned_changes(run):
+    if run.kind is RunKind.UNDO or not listed_changes(run):
         return None
     if for_all(run):
         return Text("plan.everyone")

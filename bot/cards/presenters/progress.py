@@ -378,7 +378,7 @@ def _canceled(run: Run) -> DesiredCard:
     about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
     view = NoticeView(
         about if run.channel.mailbox else Text("kicker.new"),
-        Text("notice.over_cancelled", {"run": run.id}),
+        shared.end_title(run),
         left(run),
         ui.OVER,
         buttons=(("button.undo", pressed),) if run.changed else (),

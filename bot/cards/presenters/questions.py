@@ -70,7 +70,8 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(run: Run, typed: TypedInputs) -> Card:
-    title, told = Text("intake.title"), Text("intake.turn")
+    known = {"callback_url", "forwarding_address"} <= typed.values.keys()
+    title, told = Text("intake.title"), Text("intake.turn_known" if known else "intake.turn")
     if count := len(typed.errors):
         values = {"count": str(count)}
         title, told = Text("intake.error", values), Text("intake.error_turn", values)
@@ -172,7 +173,8 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
         link = links.link(services, "signin", run.id)
         runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
         here = (each for each in runs if each.origin.room == run.origin.room)
-        last = next(filter(None, (each.answer("administrator") for each in here)), "")
+        asked = () if run.answer("administrator") else (e.answer("administrator") for e in here)
+        last = next(filter(None, asked), "")
         drawn = {
             to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)
             for to in shared.thread_and_person(run.answer("administrator"))
@@ -270,12 +272,14 @@ def waits_for_consent(run: Run) -> bool:
 
 
 def _not_granted(run: Run) -> ui.Trouble | None:
-    # The result is None before the press, and if a newer problem is known.
+    # The result is None before the press, for a press on the plan, and if a newer problem is known.
+    # The time is that of the press, because the bot reads again and again.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
-    if pressed is None or read < pressed.at or (problem and problem.at > read):
+    asked = max((given.at for given in run.approvals.values()), default=run.opened)
+    if pressed is None or not asked <= pressed.at <= read or (problem and problem.at > pressed.at):
         return None
-    return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
+    return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=pressed.at)
 
 
 def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> Card:

@@ -46,6 +46,9 @@ def examples() -> dict[str, cards.Card]:
     return answers | _offers() | _explanations() | _tac() | _audits()
 
 
+CANCELED = {"run": "7Q4K", "at": minute_of(AT), "who": "anna@contoso.com"}
+
+
 def _helps():
     entries = tuple(
         HelpEntry(name, argument, group)
@@ -111,7 +114,7 @@ def _notices():
         cards.notice(
             NoticeView(
                 Text("notice.cancel_kicker"),
-                Text("notice.over_cancelled", {"run": "7Q4K"}),
+                Text("notice.over_cancelled", CANCELED),
                 Text("refused.nothing"),
                 style=("accent", None),
             )

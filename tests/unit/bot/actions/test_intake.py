@@ -23,9 +23,10 @@ from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import person, receive
 from tests.unit.bot.actions.presses import RIGHT, of_bot, other, press
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
-from tests.unit.bot.commands.typed_commands import pressed
+from tests.unit.bot.commands.typed_commands import cards, pressed
 
 HELP = "card-9"
+CANCELED = Event(Kind.CANCELLED, now())
 
 
 def runs(ctx):
@@ -73,8 +74,8 @@ def test_the_first_card_asks_the_administrator(anna, begin, webex_script, reply)
     answers = {name: answer.value for name, answer in saved.answers.items()}
     assert saved.detailed is True
     assert answers == {"administrator": "carl@example.test", "check_login": "no"}
-    cards = questions.sign_in_cards(saved, anna.services)
-    assert [card.to for card in cards] == ["thread", "carl@example.test"]
+    asked = questions.sign_in_cards(saved, anna.services)
+    assert [card.to for card in asked] == ["thread", "carl@example.test"]
 
 
 @pytest.mark.parametrize(
@@ -102,13 +103,22 @@ def test_all_wrong_fields_are_marked_at_once(anna, begin):
     assert [each in shown for each in named] == [True] * 3
 
 
-def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
-    """The next setup in a space begins with the administrator who was asked before."""
-    begin(answered("administrator", "carl@x.test"))
+@pytest.mark.parametrize(
+    ("mailbox", "addresses"), [("sales@example.test", False), ("support@example.test", True)]
+)
+def test_what_was_given_before_is_filled_in(anna, begin, webex_script, reply, mailbox, addresses):
+    """A setup begins with the administrator who was asked before in the space.
+
+    That of a mailbox whose setup was canceled there begins with the addresses that it had.
+    """
+    anna.services.store.end(begin(answered("administrator", "carl@x.test")), CANCELED)
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
-    changes.begin(anna, "sales@example.test")
-    new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
-    assert "'value': 'carl@x.test'" in str(questions.intake_card(new, anna.services).card.content)
+    changes.begin(anna, mailbox)
+    new = anna.services.store.load(anna.services.channels.running(mailbox))
+    shown = str(questions.intake_card(new, anna.services).card.content)
+    assert "'value': 'carl@x.test'" in shown
+    assert [f"'value': '{each}'" in shown for each in RIGHT.values()] == [addresses] * 2
+    assert (text("intake.turn_known") in shown) is addresses
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
@@ -226,11 +236,16 @@ def test_a_check_stays_apart(anna, fix, why):
 
 
 def test_nobody_else_is_offered_it_or_may_press_it(anna, fix, webex_script, reply, said):
-    """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
+    """A person who may not cancel the run reads whose it is, and gets no such button.
+
+    A forged press ends nothing.
+    """
     ben = other(anna, "ben")
     webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
     ask_again(ben, fix)
     assert [each["do"] for each in pressed(webex_script)] == ["go_on"]
+    shown = cards(webex_script)
+    assert ("Started by anna@example.test" in shown, "cancel it" in shown) == (True, False)
     before = len(said())
     press(replace(ben, action_id="press-1"), "begin_again", run=fix.id, command="fix")
     assert anna.services.store.load(fix.id).ended is None
@@ -244,4 +259,5 @@ def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
     anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
     run = anna.services.store.load(fix.id)
     (over,) = living.earlier_cards(run, anna.services)
+    assert text("notice.cancel_over_words") not in str(over.card.content)
     assert (over.final, "begin_again" in str(over.card.content)) == (True, False)

@@ -11,7 +11,7 @@ from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import posted_cards
 from bot.commands import commands
 from jobs.clock import now
-from jobs.model import Channel
+from jobs.model import Channel, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 from practice import cardtext
@@ -55,15 +55,17 @@ def test_a_choice_stays_while_its_runs_are_open(anna, runs):
     ],
 )
 def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, key):
-    """A card that offered runs says how the first of them ended, and has no buttons any more.
+    """A card that offered runs says how the first of them ended and who canceled it, and no more.
 
     If Webex refuses the edit, nothing new is posted.
     """
     _, older = runs
-    anna.services.store.end(older, Event(kind, now()))
+    end = Event(kind, now(), by="ben@example.test")
+    anna.services.store.end(older, end)
     (card,) = shown(anna.services, older)
     told = "\n".join(cardtext.lines(card.card.content))
-    assert (text(key, run=older.id) in told, "Action" in str(card.card.content)) == (True, False)
+    title = text(key, run=older.id, at=minute_of(end.at), who=end.by)
+    assert (title in told, "Action" in str(card.card.content)) == (True, False)
     assert (card.final, card.retires) == (True, True)
 
 
@@ -87,4 +89,4 @@ def test_a_draw_edits_the_message(anna, runs, webex_script, reply, monkeypatch):
     anna.services.store.end(older, Event(Kind.CANCELLED, now()))
     draw.draw(older.id)
     (edit,) = sent(webex_script, "PUT", f"/messages/{MESSAGE}")
-    assert text("notice.over_cancelled", run=older.id) in str(edit)
+    assert f"Run {older.id} was canceled" in str(edit)

@@ -18,6 +18,7 @@ from tests.unit.bot.cards.presenters.stage_events import (
     APPROVED,
     CONSENT,
     FORM,
+    LINE,
     ON_THE_WAY,
     PLANNED,
     SIGNED_IN,
@@ -28,6 +29,7 @@ from tests.unit.bot.cards.presenters.stage_events import (
 )
 
 REQUESTER = "anna@example.test"
+ALSO = text("living.also", turn=text("turn.of", who=REQUESTER)).strip()
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
 GRANTED = found("admin_consent")
 
@@ -99,9 +101,7 @@ def test_somebody_asked_at_the_same_time_is_named(services, begin):
     """The thread offers the rehearsal, and names the requester, who has the form in the 1:1."""
     cards = living(services, begin(*BEGUN, GRANTED, FORM))
     assert cards.keys() == {LIVING, slot_of(REQUESTER)}
-    assert text("living.also", turn=text("turn.of", who=text("turn.requester"))).strip() in content(
-        cards[LIVING]
-    )
+    assert ALSO in content(cards[LIVING])
 
 
 def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
@@ -123,6 +123,22 @@ def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
     services.store.append(run.id, CONSENT)
     again = living(services, services.store.load(run.id))[slot]
     assert text("button.grant") in content(again)
+
+
+FILLED_IN = tuple(map(found, ("mailbox_fields", "token", "registered")))
+WAITS = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
+DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, changes=(LINE,))
+
+
+@pytest.mark.parametrize(
+    ("events", "asks"), [((GRANTED, *FILLED_IN, WAITS), "rehearse"), ((DIFFERS,), "approve")]
+)
+def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks):
+    """The 1:1 card of the requester says what the card in the thread asks of the requester."""
+    run = begin(*BEGUN, *events)
+    posted(services, run, slot_of(REQUESTER))
+    own = content(living(services, run)[slot_of(REQUESTER)])
+    assert (text("living.idle_title") in own, text(f"turn_words.{asks}") in own) == (False, True)
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
@@ -157,7 +173,7 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, b
     waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
     card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
     assert card.urgency.startswith("progress")
-    assert text("turn.requester") in content(card)
+    assert ALSO in content(card)
 
 
 def test_a_step_more_is_small_news(services, begin):

@@ -87,13 +87,18 @@ def test_another_turn_begins_anew_with_its_own_time(services, begin, webex_scrip
     assert people(webex_script) == [ADMIN, run.requester.id]
 
 
-def test_every_approver_is_reminded(services, begin, webex_script):
-    """Every approver whom the bot serves is reminded; the bot tells nobody else about a channel."""
+@pytest.mark.parametrize(("absent", "where"), [("", "in_the_space"), ("yes", "in_this_chat")])
+def test_every_approver_is_reminded(services, begin, webex_script, absent, where):
+    """Every approver whom the bot serves is reminded; the bot tells nobody else about a channel.
+
+    If no approver is in the space, each has the plan 1:1.
+    """
     approvers = ("boss@example.test", "other@elsewhere.test")
     bot = replace(services.bot, approvers=approvers, allowed_email_domains=("example.test",))
-    begin(signed_in(), planned())
+    begin(answered("approvers_absent", absent), signed_in(), planned())
     after(replace(services, bot=bot), 1.1)
     assert people(webex_script) == ["boss@example.test"]
+    assert text(f"reminder.{where}") in str(sent(webex_script))
 
 
 def test_without_a_name_the_requester_hears_who_is_missing(services, begin, said, webex_script):

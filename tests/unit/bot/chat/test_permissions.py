@@ -15,6 +15,9 @@ from bot.chat.permissions import (
     served,
 )
 from bot.webex.client import Membership, WebexPerson
+from jobs.clock import now
+from jobs.model import Account
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import answered
 from tests.unit.bot.actions.presses import of_bot
 
@@ -132,15 +135,16 @@ def test_who_approves(anna, begin, approvers, person, may):
 
 
 def test_who_takes_part(anna, begin):
-    """The requester, approvers, and the administrators asked to sign in or consent take part."""
+    """The requester, approvers, and the administrators who were asked or have signed in take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
-    run = begin(*(answered(question, value) for question, value in asked.items()))
+    signed_in = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "Fay@Example.test"))
+    run = begin(signed_in, *(answered(question, value) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
-    others = (*asked.values(), "", "eve@example.test")
+    others = (*asked.values(), "fay@example.test", "", "eve@example.test")
     people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in others)]
     approvers = ("ben@example.test",)
     takes_part = [is_participant(asks(anna, each, approvers=approvers), run) for each in people]
-    assert takes_part == [True, True, True, True, True, False, False]
+    assert takes_part == [True, True, True, True, True, True, False, False]
 
 
 def test_nobody_without_an_address_takes_part(anna, begin):

@@ -49,6 +49,14 @@ def test_a_typed_text_is_explained(asked, said, webex_script):
     assert "AADSTS7000222" in cards(webex_script)
 
 
+@pytest.mark.parametrize(("kind", "key"), [("setup", "remedy_within"), ("check", "remedy")])
+def test_in_a_setup_the_remedy_is_the_runs(asked, begin, said, kind, key):
+    """While a setup of the space goes on, the remedy is not a fix, which would lead nowhere."""
+    begin(kind=kind)
+    asked(EXPIRED)
+    assert text(f"{key}.client_secret_expired") in said()[0][1]
+
+
 def test_a_text_about_a_channel_of_the_space(asked, said, anna, webex_script):
     """A known channel's services are the likely speakers, and a button checks the channel.
 

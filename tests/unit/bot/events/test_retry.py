@@ -13,6 +13,7 @@ from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
 from jobs.clock import now
+from jobs.model import minute_of
 from jobs.runs.run import Kind
 from jobs.runtime import install
 from jobs.storage import codec, keys
@@ -249,7 +250,7 @@ def test_cancel_is_carried_out_once(typed, begin, busy, said, webex_script, repl
     tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
     ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
     assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
-    told = text("notice.over_cancelled", run=run.id)
+    told = text("notice.over_cancelled", run=run.id, at=minute_of(ended[0].at), who=ended[0].by)
     assert [told in words for _, words in said()] == [True, True]
 
 

@@ -87,6 +87,10 @@ GAP = replace(BASE, problems={"history": Problem("history_gap", "2", T1)})
 DONE_SO = replace(BASE, channel=FOUND_CHANNEL, brief=Brief(*KNOWN.values()), known=KNOWN)
 ASKED = Problem("wrong_tenant", "AADSTS1", T1)
 GRANTED = {"question": "consent", "value": "granted"}
+TO_CARL: dict[str, Any] = {"answers": {"administrator": Reply("c@x.y", "b@x.y", T2)}}
+PASSED_ON = Event(
+    Kind.ANSWERED, T2, by="b@x.y", data={"question": "administrator", "value": "c@x.y"}
+)
 
 
 def begun(*more, run: Run = BASE, **options) -> Run:
@@ -161,6 +165,10 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("nothing changing", [Event(Kind.CHANGING, T1, step="forwarding")], BASE),
     ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data=GRANTED)],
      replace(BASE, answers={"consent": Reply("granted", "b@x.y", T2)})),
+    ("another person is asked after a failed sign-in", [problem("sign_in"), PASSED_ON],
+     replace(BASE, **TO_CARL)),
+    ("another person is asked to sign in once more", [AGAIN, problem("sign_in"), PASSED_ON],
+     replace(SIGNED, problems={"sign_in": ASKED}, **TO_CARL)),
     ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, LOOK],
      replace(LOOKED, findings={"token": WAITING}, found_at=dict.fromkeys(("forwarding", "ids",
              "token"), T1))),

@@ -1,9 +1,13 @@
 """Row E1: the app registration."""
 
+from contextlib import nullcontext
+
 import pytest
 
-from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
-from jobs.model import State
+from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound, SignInNeeded
+from jobs.model import State, Turn
+from jobs.steps import all_steps
+from tests.fixtures.run_events import answered, found
 from tests.unit.jobs.steps import looks_of_apps as looks
 from tests.unit.jobs.steps.looks import GONE
 from tests.unit.jobs.steps.looks_of_apps import APP, CHANGE, FACTS, NAME, READ, STEP, URIS, WRITE
@@ -107,3 +111,20 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given, cloud):
     with pytest.raises(Forbidden):
         await STEP.apply(ctx, found)
     assert len(cloud.writes) == 1
+
+
+ASKED = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+
+
+@pytest.mark.parametrize("question", ["", "look_again", "consent"])
+async def test_a_look_that_nobody_asked_for_may_fail(given, cloud, question):
+    """A failed look at the consent leaves the request as it is, unless a person asked for it.
+
+    So a sign-in that has ended is asked for only when it is needed.
+    """
+    cloud.refuse("GET /servicePrincipals/sp-1/appRoleAssignments", 401)
+    events = (ASKED, *([answered(question)] if question else []))
+    ctx = given(facts={"mail_send": "mail-id", "sp_id": "sp-1"}, events=events)
+    with pytest.raises(SignInNeeded) if question else nullcontext():
+        seen = await all_steps()["admin_consent"].inspect(ctx)
+        assert (seen.state, seen.waiting_for) == (State.WAITING, Turn.ADMINISTRATOR)

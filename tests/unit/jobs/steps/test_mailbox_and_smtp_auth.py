@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden, MalformedAnswer
 from jobs.model import Channel, Finding, RunKind, Scope, State, Text
 from jobs.probes import checks_for
-from jobs.runs.run import Brief, Event, FixBrief, Kind
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Reply
 from jobs.steps import all_steps
 from jobs.steps.mailbox_and_smtp_auth import (
     PROPERTY,
@@ -64,6 +64,18 @@ async def test_an_unknown_delegate_is_needed(given, looking):
     ctx.looking = looking
     found = await Delegate().inspect(ctx)
     assert needs_delegate(replace(ctx.run, findings={"delegate": found}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "approved", "asked"),
+    [(RunKind.SETUP, False, True), (RunKind.SETUP, True, False), (RunKind.FIX, False, False)],
+)
+def test_a_delegate_who_cannot_sign_in_is_asked_for_again(given, kind, approved, asked):
+    """In a setup another delegate may be named, until something is approved for this one."""
+    found = Finding("delegate", State.WRONG, cause="account_disabled")
+    approvals = {Scope.MAILBOX: Reply("p", "a@b.c", now())} if approved else {}
+    run = replace(given(kind=kind).run, findings={"delegate": found}, approvals=approvals)
+    assert needs_delegate(run) is asked
 
 
 SMTP_AUTH = SmtpAuth()

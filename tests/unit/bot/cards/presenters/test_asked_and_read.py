@@ -88,11 +88,12 @@ def test_the_thread_says_whom_the_consent_waits_for(services, begin):
 
 
 def test_already_granted_is_answered(services, begin):
-    """After Already granted, the card says that the permission is not granted yet.
+    """After Already granted, the card says that the permission is not granted yet, and when.
 
-    The card also says when that was read.
+    A press of Look again on the plan, before the approval, is none of Already granted.
     """
-    run = begin(*BEGUN, CONSENT)
+    on_the_plan = replace(answered("look_again"), at=APPROVED.at - timedelta(seconds=1))
+    run = begin(*BEGUN, on_the_plan, CONSENT)
     before = of_slot(services, run, "consent")
     services.store.append(run.id, answered("look_again", now().isoformat()))
     pressed = of_slot(services, services.store.load(run.id), "consent")
@@ -101,7 +102,7 @@ def test_already_granted_is_answered(services, begin):
     after = of_slot(services, run, "consent")
     told = text("consent.not_granted", name="Mail.Send")
     assert [told in said(card) for card in (before, pressed, after)] == [False, False, True]
-    assert clock(run.found_at["admin_consent"]) in said(after)
+    assert clock(run.answers["look_again"].at) in said(after)
     assert after.urgency != before.urgency
 
 

@@ -11,7 +11,19 @@ from bot.cards.presenters import plan, plan as presenter
 from bot.cards.presenters.card_state import header, slot_of
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.clock import now
-from jobs.model import Account, Channel, Evidence, Finding, Person, Profile, Scope, State, Text
+from jobs.model import (
+    Account,
+    Channel,
+    Evidence,
+    Finding,
+    Person,
+    Profile,
+    Reason,
+    Scope,
+    State,
+    Text,
+    verbatim,
+)
 from jobs.runs.run import Event, Kind, Origin
 from jobs.steps import steps_of
 from jobs.storage import keys
@@ -81,6 +93,26 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services, begin):
     assert text("plan.blocked") not in str(plan.plan(approved, header(run, 3)))
     # What the run brings about was not right already.
     assert right_steps(approved) == ["tenant"]
+
+
+def test_a_blocked_plan_leaves_out_what_could_not_be_read(begin):
+    """While a cloud is away, the plan names the cloud, and no change that may not be needed."""
+    unread = replace(LINE, step="forwarding", before=Reason.NOT_KNOWN.text())
+    said = (Evidence("graph", "503"),)
+    away = found("mailbox_user", State.UNKNOWN, cause="service_unavailable", evidence=said)
+    run = begin(SIGNED_IN, away, replace(PLANNED, at=now(), changes=(LINE, unread)))
+    assert plan.listed_changes(run) == [NOTED]
+    assert "Graph: 503. This usually passes" in str(plan.plan(run, header(run, 3)).content)
+
+
+@pytest.mark.parametrize(("length", "there"), [(20, True), (150, False)])
+def test_the_commands_are_left_out_before_a_text_is_cut(begin, length, there):
+    """A plan that is too large for a card has no commands, and every other text in full."""
+    note, command = "note " * length, "command " * length
+    lines = [replace(LINE, note=verbatim(note), command=command)] * 8
+    run = begin(SIGNED_IN, replace(PLANNED, at=now(), changes=tuple(lines)))
+    card = str(plan.plan(run, header(run, 3)).content)
+    assert (command.strip() in card, note.strip() in card) == (there, True)
 
 
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin):
@@ -176,15 +208,17 @@ def buttons(card) -> set[str]:
 
 
 def test_each_approver_gets_the_plan_with_the_buttons(governed, asked):
-    """The requester and the approvers see who is waited for.
+    """The requester and the approvers see who is waited for, and an approver who asks.
 
-    The requester has no button that would be refused.
+    The requester has no button that would be refused. No copy says where the run began.
     """
     found = by_place(asked(), governed)
     assert list(found) == COPIES
     assert [buttons(card) for card in found.values()] == [{"cancel"}, *[{"approve", "cancel"}] * 2]
     assert text("plan.waits_for", who=f"{BOSS}, {DEPUTY}") in str(found["thread"].card)
-    assert text("plan.asked_by", who="anna@example.test") in str(found[COPIES[1]].card)
+    copy = found[COPIES[1]].card.text
+    assert copy.startswith(text("kicker.asked_direct", who="anna@example.test"))
+    assert text("turn.you") in copy
     assert text("plan.waits_for", who=DEPUTY) in str(found[COPIES[1]].card)
 
 

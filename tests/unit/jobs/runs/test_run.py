@@ -87,7 +87,7 @@ GAP = replace(BASE, problems={"history": Problem("history_gap", "2", T1)})
 DONE_SO = replace(BASE, channel=FOUND_CHANNEL, brief=Brief(*KNOWN.values()), known=KNOWN)
 ASKED = Problem("wrong_tenant", "AADSTS1", T1)
 GRANTED = {"question": "consent", "value": "granted"}
-TO_CARL: dict[str, Any] = {"answers": {"administrator": Reply("c@x.y", "b@x.y", T2)}}
+TO_CARL = {"answers": {"administrator": Reply("c@x.y", "b@x.y", T2)}}
 PASSED_ON = Event(
     Kind.ANSWERED, T2, by="b@x.y", data={"question": "administrator", "value": "c@x.y"}
 )

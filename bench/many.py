@@ -45,6 +45,8 @@ from practice.patience import patient
 from practice.processes import Process, session, words
 
 START_S = 60.0
+A_SPACE = 25
+"""Channels of a space, which ``/channels`` lists."""
 RQ_WORKERS = len(worker.FEW)
 """RQ workers of one worker process."""
 CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
@@ -177,17 +179,17 @@ def _stop(processes: dict[str, Process]) -> None:
         process.stop()
 
 
-def seed(place: Site, first: int, last: int, tenants: int) -> None:
+def seed(place: Site, first: int, last: int) -> None:
     """Put the connected channels number ``first`` to ``last - 1`` into Redis.
 
     Each channel has its ended setup, its record, and its tenant's access. Each tenant has a space
-    of its own.
+    of its own, with :data:`A_SPACE` channels.
     """
     own = (place.env["ENCRYPTION_KEYS"],)
     with place.redis as redis:
         generation.ensure_layout(redis)
         store = RunStore(redis, own)
-        for tenant in range(tenants):
+        for tenant in range(first // A_SPACE, -(-last // A_SPACE)):
             app_access.save(
                 redis,
                 AppAccess(
@@ -195,7 +197,7 @@ def seed(place: Site, first: int, last: int, tenants: int) -> None:
                 ),
             )
         for number in range(first, last):
-            _connect(store, number, number % tenants)
+            _connect(store, number, number // A_SPACE)
 
 
 def _connect(store: RunStore, number: int, tenant: int) -> None:

@@ -9,7 +9,7 @@ from adaptive_cards.cards.notice import Offer, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import lines_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox
@@ -121,11 +121,9 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
 
     Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
-    store = ctx.services.store
-    mailboxes = visible_channels(ctx)
-    lines = [line_of(ctx.services, mailbox) for mailbox in mailboxes]
-    card = channels(lines, now(), direct=ctx.direct, every=every)
-    ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    lines = lines_of(ctx.services, visible_channels(ctx), runs)
+    ctx.say(with_doubts(channels(lines, now(), direct=ctx.direct, every=every), runs))
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

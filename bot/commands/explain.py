@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from adaptive_cards.cards.channels import channel_row
 from adaptive_cards.cards.notice import offer
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import lines_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline
@@ -41,7 +41,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     channels = visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
-        known = [channel_row(line_of(ctx.services, mailbox)) for mailbox in named]
+        known = list(map(channel_row, lines_of(ctx.services, named)))
         is_address = lone_address(told.text) in named  # which is no error
         reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
         mailboxes = named if is_address else channels

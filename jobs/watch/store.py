@@ -7,7 +7,7 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -132,8 +132,12 @@ class IncidentStore(Records):
         return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
 
     def open_of_channel(self, mailbox: str) -> Incident | None:
-        known = self.load(self.state(mailbox).incident)
-        return known if known is not None and known.is_open else None
+        return self.open_of_channels([mailbox]).get(mailbox)
+
+    def open_of_channels(self, mailboxes: Iterable[str]) -> dict[str, Incident]:
+        states = self._get_all(mailboxes, keys.watch_state, ChannelState)
+        known = self._loaded([each.incident for each in states if each.incident])
+        return {each.mailbox: each for each in known if each.is_open}
 
     def card(self, card_id: str) -> IncidentCard | None:
         return self._get(keys.incident_card(card_id), IncidentCard)
@@ -313,15 +317,30 @@ class Watching:
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:
-    check = store.last_check(mailbox)
-    incident = Watching.of(store).incidents.open_of_channel(mailbox)
-    facts = [fact_of(check) if check else None, *(_of_incident(incident) if incident else ())]
-    runs = list[Run]()
-    for run in _runs(store, mailbox):
-        runs.append(run)
-        if fact_of(run):
-            break
-    return assess(runs, filter(None, facts))
+    return assessments(store, [mailbox])[mailbox]
+
+
+def assessments(
+    store: RunStore, mailboxes: Sequence[str], read: Iterable[Run] = ()
+) -> dict[str, Assessment]:
+    """Return what is known of each channel, in few round trips.
+
+    The runs that were ``read`` a moment ago are not read again.
+    """
+    facts = {each: list[Fact | None]() for each in mailboxes}
+    runs = {each: list[Run]() for each in mailboxes}
+    for mailbox, check in zip(mailboxes, store.last_checks(mailboxes), strict=True):
+        facts[mailbox].append(fact_of(check) if check else None)
+    for mailbox, incident in Watching.of(store).incidents.open_of_channels(mailboxes).items():
+        facts[mailbox] += _of_incident(incident)
+    unknown = set(mailboxes)
+    newest = reversed(store.channels.runs_of_mailboxes(*mailboxes))
+    for run in store.known(newest, read):
+        mailbox = run.channel.mailbox
+        if mailbox in unknown:
+            runs[mailbox].append(run)
+            unknown -= {mailbox} if fact_of(run) else set()
+    return {each: assess(runs[each], filter(None, facts[each])) for each in mailboxes}
 
 
 def facts_since(
@@ -340,7 +359,7 @@ def facts_since(
 
 def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
     """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
-    for run in store.known(reversed(store.channels.runs_of_mailbox(mailbox))):
+    for run in store.known(reversed(store.channels.runs_of_mailboxes(mailbox))):
         if run.channel.mailbox == mailbox:
             yield run
 

@@ -13,6 +13,7 @@ import pytest
 from adaptive_cards.texts import render, text
 from bot.cards.presenters import lists
 from bot.chat.context import ChatContext
+from bot.chat.permissions import visible_channels
 from bot.commands import check
 from jobs.checks.assessment import summarize
 from jobs.checks.bulk import mailboxes
@@ -192,8 +193,22 @@ def test_a_list_shows_the_newest_check(anna, known, said):
     checked(anna, OFF, mailbox=mailbox)
     run = checked(anna, Finding("entra", State.OK), mailbox=mailbox)
     anna.services.channels.set_last_check(mailbox, run.id)
-    assert lists.line_of(anna.services, mailbox).at == run.checked
-    assert lists.line_of(anna.services, "nobody@example.test").state is None
+    newest, never = lists.lines_of(anna.services, (mailbox, "nobody@example.test"))
+    assert (newest.at, never.state) == (run.checked, None)
     check.run(anna, "")
     ((_, words),) = said()
     assert text("cause.smtp_auth_off_for_mailbox") not in words
+
+
+def test_a_longer_list_takes_one_command_of_redis_more_a_channel(anna, known):
+    """A list reads the history of each channel's check, and all else of all channels at once."""
+    taken = []
+    for count in (2, 12):
+        for mailbox in known(count):
+            run = checked(anna, OFF, mailbox=mailbox)
+            anna.services.channels.set_last_check(mailbox, run.id)
+        before = anna.services.redis.info("stats")["total_commands_processed"]
+        lists.lines_of(anna.services, visible_channels(anna))
+        after = anna.services.redis.info("stats")["total_commands_processed"]
+        taken.append(after - before)
+    assert taken[1] - taken[0] == 10

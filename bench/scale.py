@@ -187,9 +187,8 @@ def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
     With 0 events in a minute all events are sent at once.
     """
     channels = channels or size.channels[-1]
-    spaces = channels // A_SPACE
     ids = [
-        f"{name}-{kinds[number % len(kinds)]}-{number % spaces}-{number}{name}"
+        f"{name}-{kinds[number % len(kinds)]}-{number % (channels // A_SPACE)}-{number}{name}"
         for number in range(events)
     ]
     workers = sum(each.startswith("worker") for each in place.processes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import starmap
 
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.notice import Offer, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.presenters.lists import lines_of
+from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox
@@ -20,6 +21,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
 from jobs.runs.run import Brief, Kind, Run, RunEndedError
 from jobs.storage import codec, keys
+from jobs.watch.store import assessments
 
 BULK_CHECK_S = 3600
 """Seconds after which a new bulk check may begin although the earlier one has not ended."""
@@ -122,8 +124,9 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
     runs = ctx.services.store.runs_in_space(ctx.room)
-    lines = lines_of(ctx.services, visible_channels(ctx), runs)
-    ctx.say(with_doubts(channels(lines, now(), direct=ctx.direct, every=every), runs))
+    found = assessments(ctx.services.store, visible_channels(ctx), runs)
+    card = channels(starmap(line_of, found.items()), now(), direct=ctx.direct, every=every)
+    ctx.say(with_doubts(card, runs))
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

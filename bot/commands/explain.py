@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from adaptive_cards.cards.channels import channel_row
 from adaptive_cards.cards.notice import offer
-from bot.cards.presenters.lists import lines_of
+from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline
@@ -20,6 +20,7 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.model import Text
+from jobs.watch.store import assessments
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
 _CHECKS_MOST = 2
@@ -41,7 +42,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     channels = visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
-        known = list(map(channel_row, lines_of(ctx.services, named)))
+        found = assessments(ctx.services.store, named)
+        known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
         reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
         mailboxes = named if is_address else channels

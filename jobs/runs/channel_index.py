@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from redis.client import Pipeline
 
@@ -80,8 +79,8 @@ class ChannelIndex(Records):
     def runs_of_mailboxes(self, *mailboxes: str) -> tuple[str, ...]:
         """Return the mailboxes' runs, oldest first; a check only if it made one a channel."""
         lists = list(map(keys.channel_runs, mailboxes))
-        runs: Any = self.redis.zunion(lists, aggregate="MAX") if lists else ()
-        return tuple(map(codec.as_text, runs))
+        found = self.redis.zunion(lists, aggregate="MAX") if lists else ()
+        return tuple(map(codec.as_text, found))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
         """Make the proven channel known in the space that asked for it, and to the requester."""

@@ -125,8 +125,8 @@ class RenewedLock(Lock):
     def do_acquire(self, token: str | bytes) -> bool:
         self._renewed = seconds_since_boot()
         names = (self.key, keys.lock_numbers(), keys.locks_held())
-        limit_ms = int(self._seconds * 1000)
-        taken: Any = self.redis.eval(TAKE, 3, *names, token, limit_ms, self._of.field)
+        about = (token, int(self._seconds * 1000), self._of.field)
+        taken: Any = self.redis.eval(TAKE, 3, *names, *about)
         self.number, is_new = taken
         if not is_new:
             COUNTERS.add(TAKEN_OVER, self._of.kind)

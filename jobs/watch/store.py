@@ -7,6 +7,7 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -327,20 +328,18 @@ def assessments(
 
     The runs that were ``read`` a moment ago are not read again.
     """
-    facts = {each: list[Fact | None]() for each in mailboxes}
-    runs = {each: list[Run]() for each in mailboxes}
-    for mailbox, check in zip(mailboxes, store.last_checks(mailboxes), strict=True):
-        facts[mailbox].append(fact_of(check) if check else None)
-    for mailbox, incident in Watching.of(store).incidents.open_of_channels(mailboxes).items():
-        facts[mailbox] += _of_incident(incident)
-    unknown = set(mailboxes)
-    newest = reversed(store.channels.runs_of_mailboxes(*mailboxes))
-    for run in store.known(newest, read):
-        mailbox = run.channel.mailbox
-        if mailbox in unknown:
-            runs[mailbox].append(run)
-            unknown -= {mailbox} if fact_of(run) else set()
-    return {each: assess(runs[each], filter(None, facts[each])) for each in mailboxes}
+    broken = Watching.of(store).incidents.open_of_channels(mailboxes)
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for run in store.known(store.channels.runs_of_mailboxes(*mailboxes), read):
+        runs[run.channel.mailbox].append(run)
+    checks = zip(mailboxes, store.last_checks(mailboxes), strict=True)
+    seen = {each: map(fact_of, [check] if check else []) for each, check in checks}
+    return {
+        each: assess(
+            reversed(runs[each]), filter(None, (*seen[each], *_of_incident(broken.get(each))))
+        )
+        for each in mailboxes
+    }
 
 
 def facts_since(
@@ -349,7 +348,8 @@ def facts_since(
     """Return what has happened to the channel since; ``others`` are the ids of possible checks."""
     incidents = Watching.of(store).incidents
     newest = incidents.load(incidents.state(mailbox).incident)
-    runs = _runs(store, mailbox)
+    # they end in the order in which they begin
+    runs = reversed(store.runs_of_mailbox(mailbox))
     known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
     checks = store.known({*others} - {run.id for run in known})
     broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
@@ -357,15 +357,8 @@ def facts_since(
     return (fact for fact in facts if fact is not None and fact.at > at)
 
 
-def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
-    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
-    for run in store.known(reversed(store.channels.runs_of_mailboxes(mailbox))):
-        if run.channel.mailbox == mailbox:
-            yield run
-
-
-def _of_incident(incident: Incident) -> Iterator[Fact]:
-    if incident.sight is not Sight.BROKEN:
+def _of_incident(incident: Incident | None) -> Iterator[Fact]:
+    if incident is None or incident.sight is not Sight.BROKEN:
         return
     facts = {"step": incident.step or incident.cause}
     seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)

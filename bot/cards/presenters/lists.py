@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
@@ -18,7 +18,6 @@ from jobs.clock import now
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
 from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.run import Kind, Run
-from jobs.watch.store import assessments
 
 EDITS = 7
 """Number of intermediate edits of the card, however many channels there are.
@@ -43,13 +42,7 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
     return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
 
-def lines_of(
-    services: Services, mailboxes: Sequence[str], read: Iterable[Run] = ()
-) -> list[ChannelLine]:
-    return [_line_of(*each) for each in assessments(services.store, mailboxes, read).items()]
-
-
-def _line_of(mailbox: str, found: Assessment) -> ChannelLine:
+def line_of(mailbox: str, found: Assessment) -> ChannelLine:
     fact, words = found.fact, superseded.in_progress(found)
     if words is not None:
         return ChannelLine(mailbox, State.WAITING, words)

@@ -120,9 +120,7 @@ def _format(moment: datetime, pattern: str) -> str:
 
 
 def _skeleton(at: datetime, skeleton: str) -> str:
-    here = locale.current()
-    pattern = here.babel.datetime_skeletons[skeleton].pattern
-    return _formatted(at.timestamp(), here.tz, pattern, here.babel)
+    return _format(_local(at), locale.current().babel.datetime_skeletons[skeleton].pattern)
 
 
 @lru_cache(2_000)  # a list shows the same times again and again, and Babel takes 0.02 ms for each

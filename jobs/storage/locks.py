@@ -58,9 +58,7 @@ The second value is 0 if the last holder has not released the lock.
 """
 RELEASE = """
 redis.call('hdel', KEYS[2], ARGV[2])
-if redis.call('get', KEYS[1]) == ARGV[1] then
-    redis.call('del', KEYS[1])
-end
+if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 """
 """Redis script that releases a lock, unless it has expired: another process may have it."""
 

@@ -32,7 +32,7 @@ help:
 	@echo "make fuzz            odd answers of the clouds, files and inputs, from a seed (SEED=n repeats, ROUNDS=n lengthens)"
 	@echo "make watch           a quarter of the watch in virtual time, the faults it notices, and its load (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
-	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
+	@echo "make scale           measure throughput and cost with up to 50,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md, docs/permissions.md and docs/troubleshooting.md"
 	@echo "make site            build the documentation site in .site/html (the first time needs the network)"

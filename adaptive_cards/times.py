@@ -6,9 +6,11 @@ UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel import Locale
+from babel.dates import format_date, format_datetime
 from babel.units import format_unit
 
 from adaptive_cards import locale
@@ -99,12 +101,17 @@ def _local(at: datetime) -> datetime:
 
 
 def _format(moment: datetime, pattern: str) -> str:
-    return format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=locale.current().babel)
+    return _formatted(moment.timestamp(), moment.tzinfo, pattern, locale.current().babel)
 
 
 def _skeleton(at: datetime, skeleton: str) -> str:
-    here = locale.current()
-    return format_skeleton(skeleton, at, tzinfo=here.tz, locale=here.babel)
+    return _format(_local(at), locale.current().babel.datetime_skeletons[skeleton].pattern)
+
+
+@lru_cache(2_000)  # a list shows the same times again and again, and Babel takes 0.02 ms for each
+def _formatted(seconds: float, zone: tzinfo | None, pattern: str, language: Locale) -> str:
+    moment = datetime.fromtimestamp(seconds, zone)
+    return format_datetime(moment, pattern, tzinfo=zone, locale=language)
 
 
 def _unit(number: int, unit: str, length: str) -> str:

@@ -3,14 +3,16 @@
 ``scale-short`` has fewer events, for a busy machine. ``scale-small`` only shows that everything
 works.
 
-5,000 channels of 200 tenants are in Redis. For 1, 2 and 4 workers, people give commands as webhooks
-at 10,000 a minute for half a minute, until everything is answered. Then 200 setups are asked for at
-once. A scripted Webex makes up the messages (:mod:`bench.scripted_webex`). It counts the answers,
-so lost and doubled answers are seen.
+Redis is filled with 500, 5,000 and 50,000 channels, and at each number the cost of a command is
+measured with one worker. Each tenant has 25 channels in a space of its own, so a list shows the same
+number at each size: there are more tenants, and no larger spaces. Then, for 1, 2 and 4 workers,
+people give commands as webhooks at 10,000 a minute for half a minute, until everything is answered,
+and 200 setups are asked for at once. A scripted Webex makes up the messages
+(:mod:`bench.scripted_webex`). It counts the answers, so lost and doubled answers are seen.
 
 The stages of an event are the acceptance of its webhook, the wait until a worker asks Webex for the
-message, and the work until the answer is posted. Before that, the same cost is measured at a tenth
-of the channels. The sums for 100,000 channels are computed from all of these numbers.
+message, and the work until the answer is posted. The sums for 100,000 channels are computed from
+all of these numbers.
 """
 
 import hashlib
@@ -27,7 +29,7 @@ from http import HTTPStatus
 
 from redis import Redis
 
-from bench.many import Site, seed, site, until
+from bench.many import A_SPACE, Site, seed, site, until
 from bench.table import percentile, say, table, verdict
 
 CLIENTS = 32
@@ -40,23 +42,22 @@ COMMANDS = ("status", "channels")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Size of a measurement: channels, tenants, setups at once, and events.
+    """Size of a measurement: numbers of channels, setups at once, and events.
 
     ``a_minute`` is the number of webhooks in a minute, ``events`` the number of all webhooks, and
     ``workers`` the numbers of workers to measure with.
     """
 
-    channels: int
-    tenants: int
+    channels: tuple[int, ...]
     setups: int
     a_minute: int
     events: int
     workers: tuple[int, ...]
 
 
-FULL = Size(5_000, 200, 200, 10_000, 5_000, (1, 2, 4))
-SHORT = Size(5_000, 200, 200, 10_000, 300, (1, 2, 4))
-SMALL = Size(40, 4, 8, 1_200, 40, (1, 2))
+FULL = Size((500, 5_000, 50_000), 200, 10_000, 5_000, (1, 2, 4))
+SHORT = Size((500, 5_000), 200, 10_000, 300, (1, 2, 4))
+SMALL = Size((25, 50), 8, 1_200, 40, (1, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Stock:
 def main(size: Size = FULL) -> bool:
     """Measure everything, print it, and return whether nothing was lost or doubled."""
     with site() as place:
-        stocks, smaller = _grow(place, size)
+        stocks, costs = _grow(place, size)
         loads, setups = [], []
         for workers in size.workers:
             place.workers(workers)
@@ -117,9 +118,9 @@ def main(size: Size = FULL) -> bool:
             say(f"  {workers} workers answered {rates} a second")
     _print_loads("Commands", loads)
     _print_loads("Setups at once, up to the first card", setups)
-    _print_growth([smaller, loads[0]], stocks)
+    _print_growth(costs, stocks)
     _print_sums(loads, stocks)
-    everything = [smaller, *loads, *setups]
+    everything = [*costs, *loads, *setups]
     return verdict(
         f"{sum(each.events for each in everything)} events: "
         f"{sum(each.refused for each in everything)} refused, {sum(each.lost for each in everything)} lost, "
@@ -138,26 +139,22 @@ def small() -> bool:
     return main(SMALL)
 
 
-def _grow(place: Site, size: Size) -> tuple[list[Stock], Measured]:
-    """Fill Redis with a tenth of the channels and then with all.
-
-    Return the memory of Redis at each size, and the load of one worker at a tenth of the channels.
-    """
+def _grow(place: Site, size: Size) -> tuple[list[Stock], list[Measured]]:
+    """Fill Redis, and return its memory and the load of one worker at each number of channels."""
     place.workers(size.workers[0])
-    few = size.channels // 10
-    stocks = [_stock(place, size, 0)]
-    seed(place, 0, few, size.tenants)
-    stocks.append(_stock(place, size, few))
-    events = max(size.events // 10, 1)
-    measured = load(place, size, "few", COMMANDS, events, size.a_minute, channels=few)
-    seed(place, few, size.channels, size.tenants)
-    stocks.append(_stock(place, size, size.channels))
-    return stocks, measured
+    load(place, SMALL, "warm", COMMANDS, SMALL.events, size.a_minute)
+    stocks, costs = [_stock(place, size, 0)], []
+    for channels in size.channels:
+        seed(place, stocks[-1].channels, channels)
+        stocks.append(_stock(place, size, channels))
+        events, name = max(size.events // 10, 1), f"c{channels}"
+        costs.append(load(place, size, name, COMMANDS, events, size.a_minute, channels))
+    return stocks, costs
 
 
 def _stock(place: Site, size: Size, channels: int) -> Stock:
     with place.redis as redis:
-        pause_s = IDLE_S if size.channels > SMALL.channels else 1.0
+        pause_s = 1.0 if size is SMALL else IDLE_S
         time.sleep(pause_s)  # until what began with the workers is done
         before, began = _commands(redis), time.monotonic()
         time.sleep(pause_s)
@@ -187,8 +184,9 @@ def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
 
     With 0 events in a minute all events are sent at once.
     """
+    channels = channels or size.channels[-1]
     ids = [
-        f"{name}-{kinds[number % len(kinds)]}-{number % size.tenants}-{number}{name}"
+        f"{name}-{kinds[number % len(kinds)]}-{number % (channels // A_SPACE)}-{number}{name}"
         for number in range(events)
     ]
     workers = sum(each.startswith("worker") for each in place.processes)
@@ -206,7 +204,7 @@ def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
     answered = [each for each in ids if each in posted]
     return Measured(
         workers,
-        channels or size.channels,
+        channels,
         events,
         tuple(end - start for start, end in accepted.values()),
         tuple(1000 * asked[each] - accepted[each][1] for each in answered),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,6 +45,8 @@ class Services(Runtime):
     runs: Doorbell
     cards: CardQueue
     outbox: Messenger | None = None
+    account: dict[str, tuple[WebexPerson, float]] = field(default_factory=dict)
+    """Bot's own account, and until when it counts by ``time.monotonic``; the jobs share it."""
 
     @property
     def messenger(self) -> Messenger:
@@ -88,19 +91,22 @@ class Services(Runtime):
     def watching(self) -> Watching:
         return Watching.of(self.store, self.bot.watch_space)
 
-    @cached_property
+    @property
     def me(self) -> WebexPerson:
         """Return the bot's own account, requested from Webex once an hour.
 
-        The result is cached in Redis for all processes. It is cached per access
+        The result is cached in Redis for all processes, and in this one. It is cached per access
         token, because another token may be another account.
         """
-        fresh = self.redis.ttl(self._account_key) > KNOWN_S - ME_S
-        if fresh and (kept := self.known_account):
-            return kept
-        found = self.webex.me()
-        self.redis.set(self._account_key, codec.dump(found), ex=KNOWN_S)
-        return found
+        known, until = self.account.get("me", (None, 0.0))
+        if known is None or time.monotonic() >= until:
+            left_s = self.redis.ttl(self._account_key) - (KNOWN_S - ME_S)
+            known = self.known_account if left_s > 0 else None
+            if known is None:
+                known, left_s = self.webex.me(), ME_S
+                self.redis.set(self._account_key, codec.dump(known), ex=KNOWN_S)
+            self.account["me"] = known, time.monotonic() + left_s
+        return known
 
     @property
     def known_account(self) -> WebexPerson | None:

@@ -88,17 +88,17 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
     """
     redis, most, at = ctx.services.redis, ctx.services.bot.commands_per_hour, now().timestamp()
     key, told = keys.commands(ctx.person.id), keys.commands_limit_told(ctx.person.id)
-    with redis.pipeline() as pipe:
+    with redis.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(key, "-inf", at - WINDOW.total_seconds())
         pipe.zadd(key, {event: at}, nx=True)
         pipe.expire(key, WINDOW)
         pipe.zrank(key, event)
-        pipe.zrange(key, 0, 0, withscores=True)
-        *_, place, [(_, oldest)] = pipe.execute()
+        *_, place = pipe.execute()
     if place < most:
         return None
+    oldest: Any = redis.zrange(key, 0, 0, withscores=True)
     redis.zrem(key, event)
-    again = datetime.fromtimestamp(oldest, UTC) + WINDOW
+    again = datetime.fromtimestamp(oldest[0][1], UTC) + WINDOW
     left_s = max(1, ceil(again.timestamp() - at))
     first = redis.set(told, event, nx=True, ex=left_s) or redis.get(told) == event.encode()
     log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=bool(first))

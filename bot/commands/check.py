@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import starmap
 
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.notice import Offer, offer
@@ -20,6 +21,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
 from jobs.runs.run import Brief, Kind, Run, RunEndedError
 from jobs.storage import codec, keys
+from jobs.watch.store import assessments
 
 BULK_CHECK_S = 3600
 """Seconds after which a new bulk check may begin although the earlier one has not ended."""
@@ -121,11 +123,10 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
 
     Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
-    store = ctx.services.store
-    mailboxes = visible_channels(ctx)
-    lines = [line_of(ctx.services, mailbox) for mailbox in mailboxes]
-    card = channels(lines, now(), direct=ctx.direct, every=every)
-    ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    found = assessments(ctx.services.store, visible_channels(ctx), runs)
+    card = channels(starmap(line_of, found.items()), now(), direct=ctx.direct, every=every)
+    ctx.say(with_doubts(card, runs))
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

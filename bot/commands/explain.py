@@ -20,6 +20,7 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.model import RunKind, Text
+from jobs.watch.store import assessments
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
 _CHECKS_MOST = 2
@@ -41,7 +42,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     channels = visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
-        known = [channel_row(line_of(ctx.services, mailbox)) for mailbox in named]
+        found = assessments(ctx.services.store, named)
+        known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
         reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
         mailboxes, within = named if is_address else channels, _is_within(ctx, named or channels)

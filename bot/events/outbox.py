@@ -114,16 +114,17 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
     outbox = Outbox(ctx.services)
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
-    kept, done = vault.get(name), keys.answered(part)
-    if kept is None:
-        if ctx.services.redis.exists(done):
+    redis, done = ctx.services.redis, keys.answered(part)
+    sealed, is_done = redis.mget(keys.sealed(name), done)
+    if (kept := vault.opened(name, sealed)) is None:
+        if is_done is not None:
             return
         with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
             _run_safely(speaking, act)
     else:
         _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
     if kept is None and not outbox.unsent:
-        ctx.services.redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
+        redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
     else:
         vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
     if outbox.trouble is not None and outbox.unsent:

@@ -104,7 +104,7 @@ MOST_MIB = 256
 """Memory in MiB at which a worker is replaced, because a process keeps what it once had."""
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
-AT_FIRST_USE = ("webexteamssdk", "netrc", "dns._asyncio_backend", "_strptime", "encodings.ascii")
+AT_FIRST_USE = ("webexteamssdk", "dns._asyncio_backend", "_strptime", "encodings.ascii")
 """Modules that are imported at their first use, and so again in every RQ worker.
 
 The bot, RQ, requests, dnspython and datetime import them at that time.

@@ -96,9 +96,11 @@ class ApiSession:
                 wait_on_rate_limit=False,
             )
             session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
-            # requests itself uses only the other two variables
-            if not any(map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))):
-                session.verify = os.environ.get("SSL_CERT_FILE") or True
+            session.verify = os.environ.get("SSL_CERT_FILE") or True  # unknown to requests itself
+            # requests would read the proxies, the other variables and .netrc for each request
+            found = session.merge_environment_settings(self.api_url, {}, None, None, None)
+            session.trust_env, session.verify = False, found["verify"]
+            session.proxies = dict(found["proxies"])
             session.max_redirects = 0
             # requests takes the adapter of the longest matching address
             for scheme in ("https://", "http://"):

@@ -75,9 +75,11 @@ class ChannelIndex(Records):
     def count_in_space(self, room: str) -> int:
         return int(self.redis.zcard(keys.space_runs(room)))
 
-    def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
-        """Return the mailbox's runs, oldest first; a check only if it made it a channel."""
-        return tuple(map(codec.as_text, self.redis.zrange(keys.channel_runs(mailbox), 0, -1)))
+    def runs_of_mailboxes(self, *mailboxes: str) -> tuple[str, ...]:
+        """Return the mailboxes' runs, oldest first; a check only if it made one a channel."""
+        lists = list(map(keys.channel_runs, mailboxes))
+        found = self.redis.zunion(lists, aggregate="MAX") if lists else ()
+        return tuple(map(codec.as_text, found))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
         """Make the proven channel known in the space that asked for it, and to the requester."""

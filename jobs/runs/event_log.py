@@ -134,11 +134,25 @@ class EventLog:
 def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes]:
     """Return the history's lines from a place on; a value that is no list is a foreign line."""
     try:
-        return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), first, -1)))
+        return _lines(redis.lrange(keys.run_events(run_id), first, -1))
     except ResponseError as error:
-        if str(error).startswith("WRONGTYPE"):
-            return [b""]
-        raise
+        return _lines(error)
+
+
+def histories(redis: Redis, run_ids: Iterable[str]) -> list[list[bytes]]:
+    """Return all lines of each history, in one round trip."""
+    with redis.pipeline(transaction=False) as pipe:
+        for run_id in run_ids:
+            pipe.lrange(keys.run_events(run_id), 0, -1)
+        return list(map(_lines, pipe.execute(raise_on_error=False)))
+
+
+def _lines(answer: Any) -> list[bytes]:
+    if not isinstance(answer, Exception):
+        return list(map(codec.as_bytes, answer))
+    if str(answer).startswith("WRONGTYPE"):
+        return [b""]
+    raise answer
 
 
 def distrust(run: Run) -> Text | None:

@@ -150,7 +150,10 @@ class RunStore:
             RunGoneError: when the run does not exist.
             ForeignRunError: when its first event was not made by this bot.
         """
-        found = self.event_log.read(run_id, self._lines(run_id))
+        return self._read(run_id, self._lines(run_id))
+
+    def _read(self, run_id: str, lines: list[bytes]) -> Run:
+        found = self.event_log.read(run_id, lines)
         if found.foreign and not found.events:
             raise ForeignRunError(run_id)
         return found.apply_to(fold(run_id, found.events))
@@ -229,7 +232,9 @@ class RunStore:
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
-        return tuple(next(self.known([each]), None) for each in map(codec.as_text, found))
+        ids = list(map(codec.as_text, found))
+        checks = {run.id: run for run in self.known(filter(None, ids))}
+        return tuple(map(checks.get, ids))
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
@@ -247,7 +252,7 @@ class RunStore:
         return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        known = self.known(self.channels.runs_of_mailbox(mailbox))
+        known = self.known(self.channels.runs_of_mailboxes(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
@@ -297,12 +302,20 @@ class RunStore:
 
     def others_at_work(self, run: Run) -> bool:
         """Return whether another run of the mailbox has a lease, so that a call may be late."""
-        others = self.channels.runs_of_mailbox(run.channel.mailbox)
+        others = self.channels.runs_of_mailboxes(run.channel.mailbox)
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
-        lines = event_log.lines_of(self.redis, run_id, first)
+        return self._seen_again(run_id, event_log.lines_of(self.redis, run_id, first), first)
+
+    def _histories(self, run_ids: Iterable[str]) -> Iterator[tuple[str, list[bytes]]]:
+        every = tuple(run_ids)
+        for run_id, lines in zip(every, event_log.histories(self.redis, every), strict=True):
+            yield run_id, self._seen_again(run_id, lines)
+
+    def _seen_again(self, run_id: str, lines: list[bytes], first: int = 0) -> list[bytes]:
+        """Return the lines that were read from Redis, after what a failover has lost is added."""
         seen = self._seen.get(keys.run_lock(run_id))
         if seen is None:
             return lines
@@ -373,18 +386,23 @@ class RunStore:
         events = self.event_log.read(run_id, lines).events
         return reduce(event_log.updated, events, event_log.About(run_id))
 
-    def known(self, run_ids: Iterable[str]) -> Iterator[Run]:
-        """Yield the runs that exist: a check expires, and an id may be that of an incident."""
-        for run_id in run_ids:
+    def known(self, run_ids: Iterable[str], read: Iterable[Run] = ()) -> Iterator[Run]:
+        """Yield the runs that exist: a check expires, and an id may be that of an incident.
+
+        All are read in one round trip, but for those that were ``read`` a moment ago.
+        """
+        every, before = tuple(run_ids), {run.id: run for run in read}
+        lines = dict(self._histories(each for each in every if each not in before))
+        for run_id in every:
             with suppress(RunGoneError):
-                yield self.load(run_id)
+                yield before.get(run_id) or self._read(run_id, lines[run_id])
 
     def _named(self, run_ids: Iterable[str], room: str) -> Iterator[Run]:
-        for run_id in run_ids:
+        for run_id, lines in self._histories(run_ids):
             try:
-                yield self.load(run_id)
+                yield self._read(run_id, lines)
             except RunGoneError:
-                if self.redis.exists(keys.run_events(run_id)):
+                if lines:
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0
                     told = (str(each.get("mailbox", "")) for each in self.audit.of_run(run_id))
                     yield event_log.unreadable(run_id, next(filter(None, told), ""), float(at))

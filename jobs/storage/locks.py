@@ -17,16 +17,17 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import structlog
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import RedisError
 from redis.lock import Lock
 
 from jobs.clock import seconds_since_boot
@@ -44,13 +45,22 @@ TOKEN = re.compile(r"[^/]*/\d+/\d*/[^/]+")
 """Pattern of a token: the machine, the process, its start, and a random word with the number."""
 TAKE = """
 if redis.call('exists', KEYS[1]) == 1 then
-    return 0
+    return {0, 1}
 end
 local number = redis.call('incr', KEYS[2])
-redis.call('set', KEYS[1], ARGV[1] .. '.' .. number, 'px', ARGV[2])
-return number
+local token = ARGV[1] .. '.' .. number
+redis.call('set', KEYS[1], token, 'px', ARGV[2])
+return {number, redis.call('hset', KEYS[3], ARGV[3], token)}
 """
-"""Redis script that takes a free lock and returns its number, or 0 if another process has it."""
+"""Redis script that takes a free lock; its number is 0 if another process has the lock.
+
+The second value is 0 if the last holder has not released the lock.
+"""
+RELEASE = """
+redis.call('hdel', KEYS[2], ARGV[2])
+if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
+"""
+"""Redis script that releases a lock, unless it has expired: another process may have it."""
 
 
 LockKind = StrEnum("LockKind", "RUN PRESS DRAW EVENT WEBHOOKS WATCH")
@@ -104,8 +114,12 @@ class RenewedLock(Lock):
 
     def do_acquire(self, token: str | bytes) -> bool:
         self._renewed = seconds_since_boot()
-        arguments = (self.key, keys.lock_numbers(), token, int(self._seconds * 1000))
-        self.number = int(str(self.redis.eval(TAKE, 2, *arguments)))
+        names = (self.key, keys.lock_numbers(), keys.locks_held())
+        about = (token, int(self._seconds * 1000), self._of.field)
+        taken: Any = self.redis.eval(TAKE, 3, *names, *about)
+        self.number, is_new = taken
+        if not is_new:
+            COUNTERS.add(TAKEN_OVER, self._of.kind)
         return self.number > 0
 
     def hold(self, wait_s: float) -> bool:
@@ -117,8 +131,6 @@ class RenewedLock(Lock):
             return False
         self.token = f"{me}.{self.number}"
         self.local.token = self.token.encode()
-        if not self.redis.hset(keys.locks_held(), self._of.field, self.token):
-            COUNTERS.add(TAKEN_OVER, self._of.kind)  # the last holder has not released it
         self._thread.start()
         return True
 
@@ -181,10 +193,11 @@ def renewed_lock(
     finally:
         lock.stop_renewing()
         if not lock.lost:
-            # Release the lock; do nothing if it has expired, because another process may have it.
-            redis.hdel(keys.locks_held(), name.field)
-            with suppress(LockError):
-                lock.release()
+            _release(redis, name, lock.token)
+
+
+def _release(redis: Redis, name: LockName, token: str) -> None:
+    redis.eval(RELEASE, 2, name.key, keys.locks_held(), token, name.field)
 
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
@@ -197,11 +210,11 @@ def release_dead(redis: Redis) -> tuple[LockName, ...]:
             redis.hdel(keys.locks_held(), raw)
         elif is_dead(token):
             if name := LockName.from_field(field):
-                with suppress(LockError):
-                    redis.lock(name.key).do_release(token.encode())
+                _release(redis, name, token)
                 COUNTERS.add(TAKEN_OVER, name.kind)
                 freed.append(name)
-            redis.hdel(keys.locks_held(), field)
+            else:
+                redis.hdel(keys.locks_held(), field)
     return tuple(freed)
 
 

@@ -156,13 +156,15 @@ class Vault:
 
     def get(self, name: VaultName) -> str | None:
         """Return the value; None if it is gone, or was sealed with a lost key or another name."""
-        key = keys.sealed(name)
-        return self._open(key, self._redis.get(key))
+        return self.opened(name, self._redis.get(keys.sealed(name)))
+
+    def opened(self, name: VaultName, sealed: object) -> str | None:
+        """Return the value of what was read under the key of this name, as :meth:`get` does."""
+        return self._open(keys.sealed(name), sealed)
 
     def take(self, name: VaultName) -> str | None:
         """Return the value, or None, and delete it (GETDEL), so that exactly one reader gets it."""
-        key = keys.sealed(name)
-        return self._open(key, self._redis.getdel(key))
+        return self.opened(name, self._redis.getdel(keys.sealed(name)))
 
     def move(self, name: VaultName, to: VaultName) -> None:
         """Give the value another name and keep its expiry; do nothing if there is no such value."""

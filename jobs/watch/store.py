@@ -7,7 +7,8 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -120,8 +121,12 @@ class IncidentStore(Records):
         return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
 
     def open_of_channel(self, mailbox: str) -> Incident | None:
-        known = self.load(self.state(mailbox).incident)
-        return known if known is not None and known.is_open else None
+        return self.open_of_channels([mailbox]).get(mailbox)
+
+    def open_of_channels(self, mailboxes: Iterable[str]) -> dict[str, Incident]:
+        states = self._get_all(mailboxes, keys.watch_state, ChannelState)
+        known = self._loaded([each.incident for each in states if each.incident])
+        return {each.mailbox: each for each in known if each.is_open}
 
     def card(self, card_id: str) -> IncidentCard | None:
         return self._get(keys.incident_card(card_id), IncidentCard)
@@ -301,15 +306,28 @@ class Watching:
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:
-    check = store.last_check(mailbox)
-    incident = Watching.of(store).incidents.open_of_channel(mailbox)
-    facts = [fact_of(check) if check else None, *(_of_incident(incident) if incident else ())]
-    runs = list[Run]()
-    for run in _runs(store, mailbox):
-        runs.append(run)
-        if fact_of(run):
-            break
-    return assess(runs, filter(None, facts))
+    return assessments(store, [mailbox])[mailbox]
+
+
+def assessments(
+    store: RunStore, mailboxes: Sequence[str], read: Iterable[Run] = ()
+) -> dict[str, Assessment]:
+    """Return what is known of each channel, in few round trips.
+
+    The runs that were ``read`` a moment ago are not read again.
+    """
+    broken = Watching.of(store).incidents.open_of_channels(mailboxes)
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for run in store.known(store.channels.runs_of_mailboxes(*mailboxes), read):
+        runs[run.channel.mailbox].append(run)
+    checks = zip(mailboxes, store.last_checks(mailboxes), strict=True)
+    seen = {each: map(fact_of, [check] if check else []) for each, check in checks}
+    return {
+        each: assess(
+            reversed(runs[each]), filter(None, (*seen[each], *_of_incident(broken.get(each))))
+        )
+        for each in mailboxes
+    }
 
 
 def facts_since(
@@ -318,7 +336,8 @@ def facts_since(
     """Return what has happened to the channel since; ``others`` are the ids of possible checks."""
     incidents = Watching.of(store).incidents
     newest = incidents.load(incidents.state(mailbox).incident)
-    runs = _runs(store, mailbox)
+    # they end in the order in which they begin
+    runs = reversed(store.runs_of_mailbox(mailbox))
     known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
     checks = store.known({*others} - {run.id for run in known})
     broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
@@ -326,15 +345,8 @@ def facts_since(
     return (fact for fact in facts if fact is not None and fact.at > at)
 
 
-def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
-    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
-    for run in store.known(reversed(store.channels.runs_of_mailbox(mailbox))):
-        if run.channel.mailbox == mailbox:
-            yield run
-
-
-def _of_incident(incident: Incident) -> Iterator[Fact]:
-    if incident.sight is not Sight.BROKEN:
+def _of_incident(incident: Incident | None) -> Iterator[Fact]:
+    if incident is None or incident.sight is not Sight.BROKEN:
         return
     facts = {"step": incident.step or incident.cause}
     seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)

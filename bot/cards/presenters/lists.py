@@ -14,6 +14,7 @@ from adaptive_cards.times import day_clock
 from bot.cards import superseded
 from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services
+from jobs.checks.assessment import Assessment
 from jobs.checks.discovering import WITHOUT
 from jobs.clock import now, parse
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of, verbatim
@@ -21,7 +22,6 @@ from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.audit import AuditEntry
 from jobs.runs.event_log import BOT
 from jobs.runs.run import Kind, Run
-from jobs.watch.store import assessment
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
@@ -38,8 +38,7 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
     return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
 
-def line_of(services: Services, mailbox: str) -> ChannelLine:
-    found = assessment(services.store, mailbox)
+def line_of(mailbox: str, found: Assessment) -> ChannelLine:
     fact, words = found.fact, superseded.in_progress(found)
     if words is not None:
         return ChannelLine(mailbox, State.WAITING, words)

@@ -3,10 +3,13 @@
 The card stays within the size limits of a card for any number of channels.
 """
 
+from itertools import starmap
+
 import pytest
 
 from adaptive_cards.texts import render, text
 from bot.cards.presenters import lists
+from bot.chat.permissions import visible_channels
 from bot.commands import check
 from jobs.checks.assessment import summarize
 from jobs.clock import now
@@ -14,6 +17,7 @@ from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
+from jobs.watch.store import assessments
 from tests.fixtures.run_events import noted
 
 
@@ -183,8 +187,23 @@ def test_a_list_shows_the_newest_check(anna, known, said):
     checked(anna, OFF, mailbox=mailbox)
     run = checked(anna, Finding("entra", State.OK), mailbox=mailbox)
     anna.services.channels.set_last_check(mailbox, run.id)
-    assert lists.line_of(anna.services, mailbox).at == run.checked
-    assert lists.line_of(anna.services, "nobody@example.test").state is None
+    found = assessments(anna.services.store, (mailbox, "nobody@example.test"))
+    newest, never = starmap(lists.line_of, found.items())
+    assert (newest.at, never.state) == (run.checked, None)
     check.run(anna, "")
     ((_, words),) = said()
     assert text("cause.smtp_auth_off_for_mailbox") not in words
+
+
+def test_a_longer_list_takes_one_command_of_redis_more_a_channel(anna, known):
+    """A list reads the history of each channel's check, and all else of all channels at once."""
+    taken = []
+    for count in (2, 12):
+        for mailbox in known(count):
+            run = checked(anna, OFF, mailbox=mailbox)
+            anna.services.channels.set_last_check(mailbox, run.id)
+        assessments(anna.services.store, visible_channels(anna))
+        taken.append(anna.services.redis.info("stats")["total_commands_processed"])
+        assessments(anna.services.store, visible_channels(anna))
+        taken.append(anna.services.redis.info("stats")["total_commands_processed"])
+    assert taken[3] - taken[2] == taken[1] - taken[0] + 10

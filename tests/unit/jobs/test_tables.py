@@ -11,7 +11,7 @@ from jobs.checks import check, reading, verdict
 from jobs.engine.step import Diagnosis, Line, Step, rows_of
 from jobs.next_action import ActionKind
 from jobs.probes import all_probes, contact_center, sign_ins
-from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps
+from jobs.steps import CONSENT, FORM, PROOF, SOMETIMES, all_steps
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING = {**all_steps(), **all_probes()}
@@ -20,7 +20,6 @@ STEPS = {
     "FORM": FORM,
     "CONSENT": CONSENT,
     "PROOF": PROOF,
-    "CARRIES_MAIL_SEND": (CARRIES_MAIL_SEND,),
     "FORWARDS": check.FORWARDS,
     "PROOFS": verdict.PROOFS,
     "OWN": [name for names in sign_ins.SmtpLogin.own.values() for name in names],

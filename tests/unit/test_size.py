@@ -26,7 +26,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings": 6_222,
     },
     ("practice",): {"code": 14_979},
-    ("tests",): {"code": 46_306},
+    ("tests",): {"code": 44_557},
     ("bench", "tools"): {"code": 3_773},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -170,7 +170,7 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
-    kicker, found = Text("living.idle_kicker", about), []
+    kicker, found = Text("living.idle_kicker" if about["mailbox"] else "kicker.new", about), []
     for slot in shared.posted_cards(services, run.id):
         kind, to, *more = (*slot.split(":"), "")
         if kind == shared.EARLIER:
@@ -179,7 +179,7 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
             found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
         elif slot.startswith(shared.CHOICE) and run.ended:
             title, words = end_title(run, about), Text("notice.cancel_over_words")
-            found.append(shared.last_look(slot, CHOICE_KICKER, title, words))
+            found.append(shared.last_look(slot, kicker, title, words))
     return found
 
 

@@ -60,13 +60,15 @@ def test_a_choice_stays_while_its_runs_are_open(anna, runs):
 def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, key):
     """A card that offered runs says how the first of them ended, and has no buttons any more.
 
-    If Webex refuses the edit, nothing new is posted.
+    It names the mailbox, because the card may have answered another command than ``/cancel``. If
+    Webex refuses the edit, nothing new is posted.
     """
     _, older = runs
     anna.services.store.end(older, Event(kind, now()))
     (card,) = shown(anna.services, older)
     told = "\n".join(cardtext.lines(card.card.content))
     assert (text(key, run=older.id) in told, "Action" in str(card.card.content)) == (True, False)
+    assert told.splitlines()[0] == older.channel.mailbox
     assert (card.final, card.retires) == (True, True)
 
 

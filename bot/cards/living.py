@@ -170,7 +170,7 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
-    kicker, found = Text("living.idle_kicker", about), []
+    kicker, found = Text("living.idle_kicker" if about["mailbox"] else "kicker.new", about), []
     for slot in shared.posted_cards(services, run.id):
         kind, to, *more = (*slot.split(":"), "")
         if kind == shared.EARLIER:

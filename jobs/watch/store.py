@@ -203,7 +203,7 @@ class IncidentStore(Records):
         return self.change(incident_id, lambda i: act(i) if i.acting != person else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
-        """End the channel's break, and return it: a mail was seen to go both ways.
+        """End the channel's break, and return it: a test mail was delivered.
 
         ``run_id`` is empty if the run that sent it has repaired nothing.
         """

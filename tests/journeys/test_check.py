@@ -175,7 +175,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel):
     channel.control("POST", "connect/generate_token", {"as": MAILBOX})
     channel.control("POST", "connect/save", {})
     channel.press(REQUESTER, form, "token_saved")
-    assert "2 made, 1 of them can be undone" in words(answered(channel, form))
+    assert "2 made, 1 can be undone" in words(answered(channel, form))
     assert writes(channel) == {"graph.add_password": 1, "graph.remove_password": 1}
 
 

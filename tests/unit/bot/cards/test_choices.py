@@ -57,7 +57,8 @@ def test_a_choice_stays_while_its_runs_are_open(anna, runs):
 def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, key):
     """A card that offered runs says how the first of them ended and who canceled it, and no more.
 
-    If Webex refuses the edit, nothing new is posted.
+    It names the mailbox, because the card may have answered another command than ``/cancel``. If
+    Webex refuses the edit, nothing new is posted.
     """
     _, older = runs
     end = Event(kind, now(), by="ben@example.test")
@@ -66,6 +67,7 @@ def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, k
     told = "\n".join(cardtext.lines(card.card.content))
     title = text(key, run=older.id, at=minute_of(end.at), who=end.by)
     assert (title in told, "Action" in str(card.card.content)) == (True, False)
+    assert told.splitlines()[0] == older.channel.mailbox
     assert (card.final, card.retires) == (True, True)
 
 

@@ -23,6 +23,7 @@ from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, every_of, minute_of, span_of
 from jobs.watch import history as past, model
+from jobs.watch.store import assessments
 
 KICKER, HISTORY_KICKER = Text("watch.kicker"), Text("history.plain_kicker")
 LIST: Buttons = (("watch.list_button", {"do": "watch_list"}),)
@@ -61,7 +62,9 @@ def everything(ctx: ChatContext) -> None:
 
 
 def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:
-    return tuple(watch.line_of(ctx.services, each, now()) for each in watched)
+    channels = {each.mailbox: each for each in watched}
+    found = assessments(ctx.services.store, tuple(channels)).items()
+    return tuple(watch.line_of(ctx.services, channels[box], own, now()) for box, own in found)
 
 
 def _one(ctx: ChatContext, address: str, words: list[str]) -> None:

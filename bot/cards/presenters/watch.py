@@ -20,6 +20,7 @@ from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
 from bot.links import Link
 from bot.services import Services
+from jobs.checks.assessment import Assessment
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
@@ -34,7 +35,6 @@ from jobs.watch.model import (
     Sight,
     WatchedChannel,
 )
-from jobs.watch.store import assessment
 
 Row = tuple[str, Text]
 Incidents = Sequence[Incident]
@@ -337,14 +337,16 @@ def _result(incident: Incident) -> Text:
 _ALL = {Eye.APP, Eye.LOGIN}
 
 
-def line_of(services: Services, watched: WatchedChannel, at: datetime) -> ChannelLine:
+def line_of(
+    services: Services, watched: WatchedChannel, found: Assessment, at: datetime
+) -> ChannelLine:
     mailbox = watched.mailbox
     state = services.watching.incidents.state(mailbox)
     incident = services.watching.incidents.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
     closed = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
     unseen = Text(f"watch.unseen_{closed}") if closed else None
-    if words := superseded.in_progress(assessment(services.store, mailbox)):
+    if words := superseded.in_progress(found):
         return ChannelLine(mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})

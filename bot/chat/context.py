@@ -116,7 +116,6 @@ class ChatContext:
         self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
 
     def record(self, what: str, **more: Any) -> None:
-        """Add a fact about this person and room to the audit trail."""
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
         self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 

@@ -22,7 +22,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -42,12 +41,11 @@ from rq.worker.base import WorkerStatus
 
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
-from bot import actions, commands, logs, program, queue
-from bot.actions import tac
+from bot import commands, logs, program, queue
 from bot.cards import notices
 from bot.cards.presenters.card_state import PostedCard
-from bot.chat import limits
-from bot.links import PageToken
+from bot.commands import tac
+from bot.links import Link
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
@@ -144,7 +142,6 @@ def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
-    """Return the queues of each of so many RQ workers."""
     first = MANY if workers > len(MANY) else FEW
     return first + (MORE,) * (workers - len(first))
 
@@ -164,7 +161,6 @@ def _background(services: Services) -> Timers:
         (notices.remind, notices.EVERY_S),
         (notices.remind_of_own, notices.EVERY_S),
         (notices.remind_of_turns, notices.TURNS_EVERY_S),
-        (limits.record_ended, limits.EVERY_S),
         (tac.follow, tac.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
         (notices.ping_if_late, rounds.PING_EVERY_S),
@@ -360,37 +356,32 @@ def _leave_newer_data(redis: Redis, problem: Callable[[Redis], str]) -> None:
         raise SystemExit(REFUSED)
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatcher:
-    """Dispatcher of everything that is due: runs, cards, events and the work of killed processes.
+def dispatch_due(services: Services) -> float:
+    """Wake workers for everything that is due; return the seconds until the next round.
 
-    One dispatcher on each machine is enough; more do no harm.
+    One process on each machine that does so is enough; more do no harm.
     """
+    redis = services.redis
+    claimed, more_s = due_queue.claim(redis)
+    for kind in {name.kind for name in claimed}:
+        Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
+    return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
 
-    services: Services
 
-    def dispatch_due(self) -> float:
-        """Wake workers for everything that is due; return the seconds until the next round."""
-        redis = self.services.redis
-        claimed, more_s = due_queue.claim(redis)
-        for kind in {name.kind for name in claimed}:
-            Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
-        return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
+def recover(services: Services) -> None:
+    """Have the work of killed processes done again, and at once.
 
-    def recover(self) -> None:
-        """Have the work of killed processes done again, and at once.
-
-        Locks of other kinds belong to work that is retried on its own.
-        """
-        redis = self.services.redis
-        freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
-        for lock in freed:
-            if lock.kind is LockKind.EVENT:
-                self.services.events.retry(lock.owner)
-            else:
-                Doorbell(redis, lock.kind).add(lock.owner, now())
-        if freed:
-            self.dispatch_due()
+    Locks of other kinds belong to work that is retried on its own.
+    """
+    redis = services.redis
+    freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
+    for lock in freed:
+        if lock.kind is LockKind.EVENT:
+            services.events.retry(lock.owner)
+        else:
+            Doorbell(redis, lock.kind).add(lock.owner, now())
+    if freed:
+        dispatch_due(services)
 
 
 def _ticking(own: Services) -> Callable[[bool], float]:
@@ -399,10 +390,10 @@ def _ticking(own: Services) -> Callable[[bool], float]:
     These timers wait for nothing but Redis, on a connection that gives up early. If a child died,
     all of them run at once, so that its work is done again.
     """
-    timers, redis, dispatcher = Timers(), own.redis, Dispatcher(own)
+    timers, redis = Timers(), own.redis
     timers.every(TRAIL_S, own.store.audit.look)
-    timers.every(PAUSE_S, dispatcher.dispatch_due)
-    timers.every(RECOVER_S, dispatcher.recover)
+    timers.every(PAUSE_S, partial(dispatch_due, own))
+    timers.every(RECOVER_S, partial(recover, own))
     timers.every(RECALL_S, partial(due_queue.recall, redis))
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis, generation.layout_problem))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
@@ -426,7 +417,7 @@ def preload() -> None:
     of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
     for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
-    for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
+    for registry in (commands.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()
     httpx.Client(verify=http_context()).close()
     public_authorities()
@@ -438,7 +429,7 @@ def preload() -> None:
         with locale.drawn_for(Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
-    for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
+    for kind in (Event, Record, PendingEvent, PostedCard, Link, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it

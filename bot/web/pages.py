@@ -146,7 +146,7 @@ def new_browser() -> str:
     return secrets.token_urlsafe(32)
 
 
-def ticket_of(kind: str, token: str) -> links.PageToken:
+def ticket_of(kind: str, token: str) -> links.Link:
     """Return the purpose of a link, or end the request with a page that says it is unknown."""
     ticket = links.read(web_services(), kind, token)
     if ticket is None:

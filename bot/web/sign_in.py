@@ -79,7 +79,7 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
     return web.respond(replace(page, button=button if back else "", link=back, status=status))
 
 
-def _request(ticket: links.PageToken, run: Run, browser: str) -> web.Page:
+def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
     kind, variant = ticket.kind, _variant(run, ticket.kind)
     values = {
         "mailbox": run.channel.mailbox,
@@ -101,7 +101,7 @@ def _request(ticket: links.PageToken, run: Run, browser: str) -> web.Page:
     )
 
 
-def _facts(ticket: links.PageToken, run: Run) -> tuple[tuple[str, str], ...]:
+def _facts(ticket: links.Link, run: Run) -> tuple[tuple[str, str], ...]:
     """Return who asked, where and for what, because a link can be forwarded."""
     email = run.requester.email
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
@@ -246,7 +246,7 @@ def _too_late(run: Run, kind: str) -> Response:
     return web.plain("late_consent", values, status=HTTPStatus.GONE)
 
 
-def _opened(kind: str, token: str) -> tuple[links.PageToken, Run]:
+def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
     ticket = web.ticket_of(kind, token)
     run = web.web_services().store.load(ticket.run)

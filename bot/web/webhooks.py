@@ -4,15 +4,14 @@ Only Redis is called here. Webex disables a webhook after 100 failures within 5 
 say how often it delivers an event (platforms/webex.md 1). So the answer is quick, and an event that
 arrives twice is handled once.
 
-With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The count of
-refused webhooks shows the bot's operator why. The log has one line a minute at most.
+With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The log, one
+line a minute at most, the metrics and ``doctor`` show the bot's operator why.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,11 +22,14 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.queue import health
 from bot.queue.events import RESOURCES, EventQueue, WebhookEvent
+from jobs.clock import now
+from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 EVERY_S = 60.0
+REFUSED_KEPT_S = 24 * 3600
+"""Seconds for which the time of the last wrong signature is kept for ``doctor``."""
 log = structlog.get_logger(__name__)
 
 
@@ -53,8 +55,7 @@ class Webhooks:
 
     def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
         self._secrets, self._redis, self._every_s = secrets, redis, every_s
-        self._events, self._lock = EventQueue(redis), threading.Lock()
-        self._refused, self._quiet_until = 0, -every_s
+        self._events, self._quiet_until = EventQueue(redis), -every_s
 
     def receive(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
@@ -74,7 +75,7 @@ class Webhooks:
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
         if not is_signed(body, signature, self._secrets):
-            self.count_refused()
+            self.note_refused()
             raise RefusedError(HTTPStatus.UNAUTHORIZED)
         try:
             envelope = json.loads(body)
@@ -88,20 +89,16 @@ class Webhooks:
             except RedisError:
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
 
-    def count_refused(self) -> None:
-        with self._lock:
-            self._refused += 1
-            if time.monotonic() < self._quiet_until:
-                return
-            count, self._refused = self._refused, 0
-            self._quiet_until = time.monotonic() + self._every_s
+    def note_refused(self) -> None:
+        if time.monotonic() < self._quiet_until:
+            return
+        self._quiet_until = time.monotonic() + self._every_s
         log.warning(
             "webhooks refused: wrong signature",
-            count=count,
             to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
         )
         with suppress(RedisError):
-            health.add_refused(self._redis, count)
+            self._redis.set(keys.webhooks_refused(), now().isoformat(), ex=REFUSED_KEPT_S)
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:

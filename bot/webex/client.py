@@ -27,7 +27,6 @@ from bot.webex.errors import (
     WebexBadRequestError,
     WebexError,
     WebexNotFoundError,
-    WebexUnauthorizedError,
     WebexUnreachableError,
     passes,
     translated,
@@ -48,7 +47,6 @@ __all__ = [
     "WebexBadRequestError",
     "WebexError",
     "WebexNotFoundError",
-    "WebexUnauthorizedError",
     "WebexUnreachableError",
 ]
 

@@ -12,7 +12,6 @@ the same for Sentinel only (``SentinelManagedConnection.read_response``).
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import (
-    AuthenticationError,
     ConnectionError as RedisConnectionError,
     ExecAbortError,
     MasterDownError,
@@ -119,9 +117,8 @@ def _host(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port or SENTINEL_PORT
 
 
-HOST, PORT = "127.0.0.1", 6379
-"""Address and default port of the embedded server. Another program may already hold that port."""
-PORT_FILE = "redis.port"
+SOCKET = "redis.sock"
+"""Socket in the data folder at which the embedded server listens, and no other program's can."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
 """Retries of a command that a demoted server refused, and their pauses: at most 6 s in all."""
 ASK_AGAIN_S = 1.0
@@ -139,10 +136,6 @@ class DemotedError(RedisConnectionError):
     """Error because the Redis server takes no writes any more: it became the replica of another."""
 
 
-class ForeignRedisError(RedisConnectionError):
-    """Error because the server at the embedded Redis server's place is another program's."""
-
-
 def open_redis(url: str, **options: Any) -> Redis:
     """Return a client for the Redis address; nothing is connected before its first command.
 
@@ -157,7 +150,7 @@ def open_redis(url: str, **options: Any) -> Redis:
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
     if (folder := embedded_folder(url)) is not None:
-        return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
+        return Redis.from_pool(Pool(_Socket, path=str(folder / SOCKET), **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)
     kinds = {"rediss": _Tls, "unix": _Socket}
@@ -240,52 +233,6 @@ class SentinelPool(SentinelConnectionPool):
             with suppress(RedisConnectionError, RedisTimeoutError):
                 self.get_master_address()  # type: ignore[no-untyped-call]  # untyped in redis-py
         return super().get_connection(*arguments, **options)
-
-
-class EmbeddedConnection(_LeavesReplica, Connection):
-    """Connection to the embedded Redis server of a data folder, which has its port.
-
-    A server that keeps its data elsewhere belongs to another program, and nothing is written to it.
-    """
-
-    def __init__(self, *, folder: str, **options: Any) -> None:
-        super().__init__(host=HOST, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        self._folder = Path(folder)
-
-    def _connect(self) -> Any:
-        self.port = embedded_port(self._folder)
-        return super()._connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
-
-    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
-        """Prepare the connection, and ask the server which folder holds its data.
-
-        Raises:
-            ForeignRedisError: The server is another program's.
-        """
-        try:
-            super().on_connect_check_health(check_health=check_health)
-            self.send_command("CONFIG", "GET", "dir")  # type: ignore[no-untyped-call]  # untyped in redis-py
-            answer = self.read_response()
-        except (AuthenticationError, ResponseError):
-            answer = ()  # the embedded server has no password and refuses nothing
-        if not keeps_data_in(answer, self._folder):
-            raise ForeignRedisError(
-                f"the Redis at {HOST}:{self.port} is another program's: start the bot's own with"
-                " the worker, or set REDIS_URL"
-            )
-
-
-def embedded_port(folder: Path) -> int:
-    try:
-        return int((folder / PORT_FILE).read_text("ascii"))
-    except (OSError, ValueError):
-        return PORT
-
-
-def keeps_data_in(answer: object, folder: Path) -> bool:
-    values = list(answer.values()) if isinstance(answer, dict) else answer
-    last = values[-1] if isinstance(values, list | tuple) and values else b""
-    return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
 
 
 def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:

@@ -103,8 +103,6 @@ audit_head = _named("audit:head")
 
 event = _named("event:{}")
 """Webhook event, which is emptied when handled and kept for an hour."""
-answered = _named("answered:{}")
-"""Mark that a part of an event is answered, and Webex has taken all of it."""
 cards = _named("cards:{}")
 cards_about = _named("channel:{}:cards_about")
 draw_queued = _named("draw:{}:queued")
@@ -130,8 +128,6 @@ bot_account = _named("bot:me:{}")
 # Limits by person
 
 refusals = _named("refused:{}")
-"""Person's refusals in this hour: their number, and the person's address and organization."""
-refusals_ending = _named("refusals-ending")
 commands = _named("commands:{}")
 commands_limit_told = _named("commands:{}:told")
 """Event that was answered with the limit, and of the limit's end."""

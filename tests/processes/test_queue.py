@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from rq.job import Job
 
-from bot.processes.worker import Dispatcher
+from bot.processes.worker import dispatch_due, recover
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
@@ -112,14 +112,14 @@ def worker(events, redis_url) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, redis):
     """An event of a killed worker is handed out again at once, and not while the worker lives."""
-    handled, dispatcher = list[PendingEvent](), Dispatcher(services)
+    handled = list[PendingEvent]()
     events.bell.queue.empty()
-    dispatcher.dispatch_due()
+    dispatch_due(services)
     events.process(EVENT.key, handled.append)
     assert (events.bell.queue.jobs, handled) == ([], [])
     worker.kill()
     worker.wait()
-    dispatcher.recover()
+    recover(services)
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
     events.process(EVENT.key, handled.append)
     assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

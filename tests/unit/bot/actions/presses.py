@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.actions import actions
 from bot.chat.context import ChatContext
+from bot.commands import actions
 from jobs.runs.run import Kind, Run
 
 RIGHT = {

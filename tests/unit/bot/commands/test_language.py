@@ -9,10 +9,9 @@ import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.commands import by_typed_name, commands
+from bot.commands import actions, by_typed_name, commands
 from jobs.storage import keys
 from tests.fixtures.webex_script import receive
 from tests.unit.bot.commands.typed_commands import cards, pressed, type_

@@ -10,9 +10,9 @@ import pytest
 
 from adaptive_cards.texts import text
 from adaptive_cards.times import written_date
-from bot.actions import actions
 from bot.chat import preferences
 from bot.chat.context import ChatContext
+from bot.commands import actions
 from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess

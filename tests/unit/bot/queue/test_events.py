@@ -7,12 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from redis import Redis
-from redis.client import Pipeline
-from rq.job import Job
 from structlog.testing import capture_logs
 
-from bot.processes.worker import Dispatcher
-from bot.queue import Doorbell
+from bot.processes.worker import dispatch_due
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
@@ -154,22 +151,6 @@ def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEven
     return handled.seen
 
 
-def test_a_job_that_a_worker_has_taken_is_not_deleted(events, monkeypatch):
-    """Another delivery deletes its job only from the queue, because RQ would fail a running one."""
-    ring, taken = Doorbell.ring, list[Job]()
-
-    def ring_and_take(bell: Doorbell, member: str, pipe: Pipeline) -> Job:
-        taken.append(ring(bell, member, pipe))
-        pipe.lrem(bell.queue.key, 1, taken[-1].id)  # as a worker does that waits for a job
-        return taken[-1]
-
-    assert not events.add(EVENT)
-    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
-    monkeypatch.setattr(Doorbell, "ring", ring_and_take)
-    assert not events.add(EVENT)
-    assert taken[0].get_status() == "queued"
-
-
 def test_a_doorbell_that_rings_too_early(events, redis):
     """A job that starts before its event is due does not handle the event, which keeps its time."""
     assert (early(events, redis, timedelta(seconds=40)), 39 < due_in(redis) <= 40) == ([], True)
@@ -189,9 +170,9 @@ def test_a_doorbell_that_nobody_hears_is_rung_again(services, events, redis):
     The web process was killed before it queued the job, or a worker before it began the job.
     """
     events.bell.queue.empty()
-    Dispatcher(services).dispatch_due()
+    dispatch_due(services)
     assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)
     redis.zincrby(keys.due(), -2, f"event:{EVENT.key}")
     for _ in range(2):
-        Dispatcher(services).dispatch_due()
+        dispatch_due(services)
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]

@@ -14,7 +14,6 @@ import faulthandler
 import gc
 import importlib
 import logging
-import platform
 import resource
 import sys
 import threading
@@ -25,9 +24,6 @@ from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 
-import anyio
-import httpx
-import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
@@ -43,26 +39,20 @@ from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
 from bot import commands, logs, program, queue
 from bot.cards import notices
-from bot.cards.presenters.card_state import PostedCard
 from bot.commands import tac
-from bot.links import Link
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
-from bot.queue.events import PendingEvent
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.webex.client import HURRIED, Webex, WebexPerson
+from bot.webex.client import HURRIED, Webex
 from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
-from jobs.clouds.tls import http_context
 from jobs.runs import retention
-from jobs.runs.channel_index import Record
-from jobs.runs.run import Event
 from jobs.runtime import Shutdown
 from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
@@ -409,27 +399,18 @@ def _ticking(own: Services) -> Callable[[bool], float]:
 
 
 def preload() -> None:
-    """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
-
-    Some libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types.
-    """
+    """Load code, texts and certificates once, so that all workers share their memory."""
     of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
     for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
     for registry in (commands.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()
-    httpx.Client(verify=http_context()).close()
     public_authorities()
-    platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
-    anyio.run(anyio.sleep, 0)
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
         texts.keys(language)
         with locale.drawn_for(Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
-    for kind in (Event, Record, PendingEvent, PostedCard, Link, WebexPerson):
-        msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it

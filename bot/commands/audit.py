@@ -6,6 +6,8 @@ The answer says whether the trail is intact, and the file ends with a seal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adaptive_cards.texts import text
 from bot.cards.presenters.audit import audit
 from bot.chat import permissions
@@ -17,7 +19,7 @@ from bot.webex.client import File
 from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
-from jobs.runs.audit import canonical, read
+from jobs.runs.audit import AuditEntry, canonical, read
 from jobs.runs.event_log import About, entry
 from jobs.runs.trust import sealed_file
 
@@ -47,18 +49,22 @@ def run(ctx: ChatContext, argument: str) -> None:
         about = About("", mailbox=mailbox, room=ctx.room)
         who = {"by": ctx.person.email, "person": ctx.person.id}
         trail.add(entry("exported", about, entries=len(filed), **who))
-        content = b"".join(line + b"\n" for line in map(canonical, filed))
-        # Anything that looks like a secret was removed when the entries were written. The secrets
-        # that this bot holds are removed here.
-        for secret in ctx.services.own_secrets:
-            content = content.replace(secret.encode(), GONE.encode())
-        file = File(name, "application/jsonl", sealed_file(ctx.services.store, content))
+        file = File(name, "application/jsonl", _sealed(ctx, filed))
         ctx.say_file(text("audit.posted", name=name), file)
     offered = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
     card = audit(
         mailbox, at, mine, filed=len(filed), name=name, broken_at=found.broken_at, offered=offered
     )
     ctx.say(card)
+
+
+def _sealed(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
+    # Anything that looks like a secret was removed when the entries were written. The secrets that
+    # this bot holds are removed here.
+    content = b"".join(line + b"\n" for line in map(canonical, facts))
+    for secret in ctx.services.own_secrets:
+        content = content.replace(secret.encode(), GONE.encode())
+    return sealed_file(ctx.services.store, content)
 
 
 COMMAND = Command("audit", "more", run, "[ADDRESS]", may=permissions.may_read_audit)

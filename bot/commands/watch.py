@@ -269,7 +269,12 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]
     if card is None:
         raise RefusedError(Text("watch.card_gone"))
     shown = incidents.of_card(card.id)
-    if not _may_act(ctx, card, shown):
+    # Everybody may press in the card's own space, and so may people to whom the card was sent 1:1
+    # or who may see one of the channels here.
+    told = {name for each in shown for name in each.told}
+    was_told = ctx.direct and not told.isdisjoint(ctx.person.emails)
+    known = {each.mailbox for each in shown}.intersection(visible_channels(ctx))
+    if not (ctx.room == card.room or was_told or known):
         raise RefusedError(Text("watch.not_here"), "refused.button")
     open_ones = [each for each in shown if each.is_open]
     if not open_ones:
@@ -327,15 +332,6 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
         return is_member and not outsiders(ctx.services, webex.members(room))
     except WebexAnswerError:  # the bot is no longer in that space
         return False
-
-
-def _may_act(ctx: ChatContext, card: model.IncidentCard, shown: tuple[model.Incident, ...]) -> bool:
-    # Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
-    # may see one of the channels here.
-    told = {name for each in shown for name in each.told}
-    was_told = ctx.direct and not told.isdisjoint(ctx.person.emails)
-    mailboxes = {each.mailbox for each in shown}
-    return ctx.room == card.room or was_told or not mailboxes.isdisjoint(visible_channels(ctx))
 
 
 ACTIONS: dict[str, Action] = {

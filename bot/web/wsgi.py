@@ -355,7 +355,10 @@ def main(settings: BotSettings, work: Settings) -> int:
 
 
 @cache
-def _application() -> Site:
+def __getattr__(name: str) -> Site:
+    """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
+    if name != "app":
+        raise AttributeError(name)
     logs.configure(os.environ.get("LOG_LEVEL", ""))
     try:
         settings, work = from_environment(os.environ)
@@ -363,10 +366,3 @@ def _application() -> Site:
         print(error, file=sys.stderr)  # noqa: T201  for the operator
         raise SystemExit(NOT_BOOTED) from None
     return whole_site(settings, work, connect_for_web(settings.redis_url))
-
-
-def __getattr__(name: str) -> Site:
-    """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
-    if name == "app":
-        return _application()
-    raise AttributeError(name)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,7 +23,6 @@ from typing import Any
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards import notice
 from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot.cards import delivery
@@ -317,7 +316,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if person and denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
-        card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
+        card = trouble("unread", kicker=Text("notice.broken_kicker"))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
     except WebexError as error:

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.services import Services
 from bot.webex.errors import WebexError
@@ -26,6 +26,7 @@ LIFE = {
 REMEMBERED_S = 25 * 3600
 NAMED_FOR_S = 600
 """Seconds for which a person's name and a space's title are not requested again."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""
 
@@ -40,8 +41,8 @@ class Link:
     a one-time link, or empty; then ``until`` is how long that browser may read the page.
     """
 
-    url: str
-    until: datetime
+    url: str = ""  # which is not kept, but follows from the token
+    until: datetime = NEVER
     kind: str = ""
     run: str = ""
     asker: str = ""
@@ -68,10 +69,13 @@ def link(services: Services, kind: str, run_id: str) -> Link:
 def one_time(services: Services, kind: str, about: str, asker: str = "", space: str = "") -> Link:
     """Return a new link, which :func:`open_once` may bind to one browser."""
     token = secrets.token_urlsafe(32)
-    url = f"{services.bot.public_url}/{kind}/{token}"
-    made = Link(url, now() + LIFE[kind], kind, about, asker, space)
+    made = Link("", now() + LIFE[kind], kind, about, asker, space)
     _keep(services, token, made)
-    return made
+    return replace(made, url=_url(services, kind, token))
+
+
+def _url(services: Services, kind: str, token: str) -> str:
+    return f"{services.bot.public_url}/{kind}/{token}"
 
 
 def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
@@ -96,7 +100,8 @@ def _keep(services: Services, token: str, ticket: Link) -> None:
 def read(services: Services, kind: str, token: str) -> Link | None:
     sealed = services.vault.get(_name(token))
     ticket = codec.load(sealed, Link) if sealed else None
-    return ticket if ticket and ticket.kind == kind else None
+    url = _url(services, kind, token)
+    return replace(ticket, url=url) if ticket and ticket.kind == kind else None
 
 
 def path_of(services: Services, kind: str, run_id: str) -> str:

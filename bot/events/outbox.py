@@ -23,7 +23,7 @@ from bot.webex.client import Json, Message, Messenger, Post, WebexBadRequestErro
 from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
 from jobs.model import verbatim
 from jobs.runs.run import new_reference
-from jobs.storage import codec
+from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed
 
 KEPT_S = 1800
@@ -113,13 +113,18 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
     outbox = Outbox(ctx.services)
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
-    kept = vault.get(name)
+    kept, done = vault.get(name), keys.answered(part)
     if kept is None:
+        if ctx.services.redis.exists(done):
+            return
         with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
             _run_safely(speaking, act)
     else:
         _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
-    vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
+    if kept is None and not outbox.unsent:
+        ctx.services.redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
+    else:
+        vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
     if outbox.trouble is not None and outbox.unsent:
         raise outbox.trouble
 

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from rq.job import Job
 
-from bot.processes.worker import dispatch_due, recover
+from bot.processes.worker import Dispatcher
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
@@ -114,12 +114,12 @@ def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, r
     """An event of a killed worker is handed out again at once, and not while the worker lives."""
     handled = list[PendingEvent]()
     events.bell.queue.empty()
-    dispatch_due(services)
+    Dispatcher(services).dispatch_due()
     events.process(EVENT.key, handled.append)
     assert (events.bell.queue.jobs, handled) == ([], [])
     worker.kill()
     worker.wait()
-    recover(services)
+    Dispatcher(services).recover()
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
     events.process(EVENT.key, handled.append)
     assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

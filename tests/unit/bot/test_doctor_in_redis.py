@@ -115,7 +115,7 @@ def test_refused_webhooks(redis):
     line = line_of(on_refused_webhooks, redis)
     assert line.startswith("DOUBT 7 with a wrong signature so far, the last at about")
     assert "WEBEX_WEBHOOK_SECRET" in line
-    assert 0 < redis.ttl("webhooks:refused") <= REFUSED_KEPT_S
+    assert 0 < redis.ttl("webhooks:refused-at") <= REFUSED_KEPT_S
 
 
 def test_timers_that_are_late(redis, monkeypatch):

@@ -142,7 +142,7 @@ def test_every_count_expires(services, write, redis):
     limited(services, commands_per_hour=1)
     for who in ("anna", "anna", "mallory", "mallory"):
         write(who)
-    names = ("commands:anna", "commands:anna:told", "refused:mallory")
+    names = ("commands:anna", "commands:anna:told", "refusals:mallory")
     assert [redis.ttl(name) > 0 for name in names] == [True] * 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bot.processes.worker import dispatch_due
+from bot.processes.worker import Dispatcher
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
@@ -170,9 +170,9 @@ def test_a_doorbell_that_nobody_hears_is_rung_again(services, events, redis):
     The web process was killed before it queued the job, or a worker before it began the job.
     """
     events.bell.queue.empty()
-    dispatch_due(services)
+    Dispatcher(services).dispatch_due()
     assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)
     redis.zincrby(keys.due(), -2, f"event:{EVENT.key}")
     for _ in range(2):
-        dispatch_due(services)
+        Dispatcher(services).dispatch_due()
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]

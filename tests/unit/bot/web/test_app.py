@@ -201,7 +201,7 @@ def test_a_refused_webhook_is_counted_without_its_body(settings, redis, redis_ur
     )
     COUNTERS.flush(redis)
     assert read(redis)["events_refused|signature"] == 1
-    assert redis.exists("webhooks:refused")
+    assert redis.exists("webhooks:refused-at")
 
 
 def test_without_redis_it_is_still_logged(settings, free_port):

@@ -77,6 +77,12 @@ def test_every_kind_of_run_and_every_approval_has_its_words():
             "Could not make a change: Authenticated SMTP. The user has no Exchange license.",
             "Änderung nicht möglich: Authentifiziertes SMTP. Der Benutzer hat keine Exchange-Lizenz.",
         ),
+        (
+            "refused_more",
+            {"data": {"count": "1"}},
+            "Was refused once more within the hour",
+            "Innerhalb der Stunde noch einmal abgelehnt",
+        ),
     ],
 )
 def test_an_entry_in_words(what, more, english, german):

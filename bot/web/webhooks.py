@@ -25,7 +25,6 @@ from redis.exceptions import RedisError
 from bot.queue.events import RESOURCES, EventQueue, WebhookEvent
 from jobs.clock import now
 from jobs.storage import keys
-from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 EVERY_S = 60.0
 REFUSED_KEPT_S = 24 * 3600
@@ -43,8 +42,6 @@ class RefusedError(Exception):
 
 TEXT = "text/plain; charset=utf-8"
 LARGEST_BODY = 65_536
-REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
-"""Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""
 
 
 class Webhooks:
@@ -61,15 +58,9 @@ class Webhooks:
         """Accept one event.
 
         Raises:
-            RefusedError: The request is refused with 401, 413, 415, 400 or 503.
+            RefusedError: The request is refused with 401, 413, 415 or 400.
+            redis.RedisError: Redis is unavailable.
         """
-        try:
-            self._accept(environ)
-        except RefusedError as refused:
-            COUNTERS.add(EVENTS_REFUSED, REASONS.get(refused.status, "body"))
-            raise
-
-    def _accept(self, environ: Mapping[str, Any]) -> None:
         kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
         if kind.strip().lower() != "application/json":
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -84,10 +75,7 @@ class Webhooks:
         if not isinstance(envelope, dict):
             raise RefusedError(HTTPStatus.BAD_REQUEST)
         if event := read(envelope):
-            try:
-                self._events.add(event)
-            except RedisError:
-                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+            self._events.add(event)
 
     def note_refused(self) -> None:
         if time.monotonic() < self._quiet_until:

@@ -42,7 +42,7 @@ from bot.settings import BotSettings, from_environment, log_advice
 from bot.web.webhooks import LARGEST_BODY, TEXT, RefusedError, Webhooks
 from jobs.settings import Settings, SettingsError
 from jobs.storage import generation
-from jobs.storage.counters import COUNTERS
+from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -78,6 +78,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
+REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
+"""Labels of the metrics for refused webhooks, by status. Every other refusal is about the body."""
 JSON = "application/json"
 NOT_BOOTED = 3
 """Exit code of a worker after which gunicorn ends as a whole.
@@ -214,7 +216,10 @@ def _of_error(path: str, error: Exception) -> Answer:
         unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR and error
         why = str(error) if isinstance(error, RedisError) else ""
         log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
-    body = b"" if path == WEBHOOKS_PATH else f"{_line(status)}\n".encode()
+    body = f"{_line(status)}\n".encode()
+    if path == WEBHOOKS_PATH:
+        body = b""
+        COUNTERS.add(EVENTS_REFUSED, REASONS.get(status, "body"))
     return Answer(body, status=status, headers=tuple(headers.items()))
 
 

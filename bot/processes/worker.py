@@ -96,10 +96,7 @@ MOST_MIB = 256
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
 AT_FIRST_USE = ("webexteamssdk", "netrc", "dns._asyncio_backend", "_strptime", "encodings.ascii")
-"""Modules that are imported at their first use, and so again in every RQ worker.
-
-The bot, RQ, requests, dnspython and datetime import them at that time.
-"""
+"""Modules that the bot and its libraries import at their first use, in every RQ worker again."""
 log = structlog.get_logger(__name__)
 
 
@@ -338,11 +335,7 @@ def _silence(redis: Redis) -> str:
 
 
 def _leave_newer_data(redis: Redis, problem: Callable[[Redis], str]) -> None:
-    """End this worker if it cannot read the data, such as after a newer version's start.
-
-    Raises:
-        SystemExit: This version does not read the data. All of the worker's processes end.
-    """
+    """End all of the worker's processes if a newer version has changed the data's layout."""
     if why := problem(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)

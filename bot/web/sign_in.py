@@ -113,12 +113,7 @@ def _facts(ticket: links.Link, run: Run) -> tuple[tuple[str, str], ...]:
 
 
 def _variant(run: Run, kind: str) -> str:
-    """Return the suffix of the page's text for this kind of run.
-
-    The text of a check says that it only reads, and that of an undo says what is undone. For a
-    shared mailbox, the rehearsal says who must sign in. A check that must find its channel may keep
-    the sign-in for longer.
-    """
+    """Return the suffix of the page's text: a check that must find its channel says more."""
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
     if kind == "signin" and run.brief.discover:

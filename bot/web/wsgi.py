@@ -55,10 +55,7 @@ OF_PEOPLE = frozenset(
 )
 """First words of the paths of the pages for people."""
 HEALTH_KEPT_S = 1.0
-"""Seconds for which an answer of /readyz is repeated.
-
-A flood of requests then costs Redis nothing.
-"""
+"""Seconds for which an answer of /readyz is repeated, so that a flood costs Redis nothing."""
 LAYOUT_S = 5.0
 """Seconds for which the data's layout counts as good after it was read."""
 HTTPS_ONLY_S = 365 * 24 * 3600

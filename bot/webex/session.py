@@ -75,38 +75,27 @@ The module :mod:`bot.webex.session` limits the total time.
 PORTS = {"https": 443, "http": 80}
 
 
-class ApiSession:
-    """Session for the bot's account, made in the process that uses it, after a fork."""
+def open_api(access_token: str, api_url: str) -> WebexTeamsAPI:
+    """Return the SDK for the bot's account, with its own waiting disabled.
 
-    def __init__(self, access_token: str, api_url: str) -> None:
-        self.api_url = api_url
-        self._access_token = access_token
-        self._made: tuple[int, WebexTeamsAPI] | None = None
+    Its connections belong to one process, so it is not opened before a fork.
+    """
+    from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
 
-    @property
-    def api(self) -> WebexTeamsAPI:
-        """Return the SDK with its own waiting disabled."""
-        if self._made is None or self._made[0] != os.getpid():
-            from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
-
-            api = WebexTeamsAPI(
-                self._access_token,
-                self.api_url,
-                single_request_timeout=TIMEOUT_S,
-                wait_on_rate_limit=False,
-            )
-            session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
-            # requests itself uses only the other two variables
-            if not any(map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))):
-                session.verify = os.environ.get("SSL_CERT_FILE") or True
-            session.max_redirects = 0
-            # requests takes the adapter of the longest matching address
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, BlockedAdapter())
-            parts = urlsplit(self.api_url)
-            session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(self.api_url))
-            self._made = (os.getpid(), api)
-        return self._made[1]
+    api = WebexTeamsAPI(
+        access_token, api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False
+    )
+    session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
+    # requests itself uses only the other two variables
+    if not any(map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))):
+        session.verify = os.environ.get("SSL_CERT_FILE") or True
+    session.max_redirects = 0
+    # requests takes the adapter of the longest matching address
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BlockedAdapter())
+    parts = urlsplit(api_url)
+    session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(api_url))
+    return api
 
 
 class BlockedAdapter(HTTPAdapter):

@@ -56,8 +56,7 @@ class Link:
 
 def link(services: Services, kind: str, run_id: str) -> Link:
     """Return the run's link to a page, which stays the same until it expires, as its card does."""
-    place = Sealed.PAGE_TOKEN.of(kind, run_id)
-    kept = read(services, kind, services.vault.get(place) or "")
+    place, kept = Sealed.PAGE_TOKEN.of(kind, run_id), current(services, kind, run_id)
     if kept and not kept.is_expired:
         return kept
     asker, space = ("", "") if kind == "handover" else _request_of(services, run_id)
@@ -104,9 +103,9 @@ def read(services: Services, kind: str, token: str) -> Link | None:
     return replace(ticket, url=url) if ticket and ticket.kind == kind else None
 
 
-def path_of(services: Services, kind: str, run_id: str) -> str:
-    token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
-    return f"/{kind}/{token}" if token else ""
+def current(services: Services, kind: str, run_id: str) -> Link | None:
+    """Return the run's newest link to a page, which may have expired."""
+    return read(services, kind, services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id)) or "")
 
 
 def drop(services: Services, kind: str, run_id: str) -> None:

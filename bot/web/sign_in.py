@@ -59,7 +59,7 @@ def _microsoft_slot() -> Iterator[bool]:
 
 def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Response:
     # The button leads back to the flow's first page.
-    back = links.path_of(web.web_services(), kind, run.id)
+    back = links.current(web.web_services(), kind, run.id)
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
@@ -76,7 +76,8 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
             step = text(f"page.next_{error.cause}", domain=run.channel.domain)
             words = Text("page.failed_next_words", values | {"next": step})
         page = web.Page(Text("page.failed_title"), words, code=error.words)
-    return web.respond(replace(page, button=button if back else "", link=back, status=status))
+    shown = replace(page, button=button, link=urlsplit(back.url).path) if back else page
+    return web.respond(replace(shown, status=status))
 
 
 def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:

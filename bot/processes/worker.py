@@ -48,7 +48,6 @@ from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex
-from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
@@ -399,13 +398,12 @@ def _ticking(own: Services) -> Callable[[bool], float]:
 
 
 def preload() -> None:
-    """Load code, texts and certificates once, so that all workers share their memory."""
+    """Load code and texts once, so that all workers share their memory."""
     of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
     for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
     for registry in (commands.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()
-    public_authorities()
     anyio.run(anyio.sleep, 0)
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use

@@ -12,10 +12,8 @@ applies, and in a worker RQ's own timeout ends the job (:data:`bot.queue.JOB_TIM
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import Iterator
-from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -23,9 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from requests import PreparedRequest, ReadTimeout, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPResponse
-from urllib3.util.ssl_ import create_urllib3_context
 
 from bot.webex.errors import retry_after_s
 from jobs.clouds.calls import measured
@@ -117,21 +113,6 @@ class ApiAdapter(HTTPAdapter):
         super().__init__()
         self._api_url = api_url
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the attributes; a setting may name other authorities than the public ones."""
-        place, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        if verify is True:
-            options["ssl_context"] = public_authorities()
-        return place, options
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Have the server's certificate verified, without reading the public authorities again."""
-        super().cert_verify(conn, url, verify, cert)
-        if verify is True:
-            conn.ca_certs = None
-
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Return the answer with a corrected Link header and a numeric Retry-After.
 
@@ -150,14 +131,6 @@ class ApiAdapter(HTTPAdapter):
         if wait is not None and not wait.isdecimal():
             answer.headers["Retry-After"] = str(ceil(retry_after_s(wait)))
         return answer
-
-
-@cache
-def public_authorities() -> ssl.SSLContext:
-    """Return the authorities of requests, which would read them for each connection, in 8 ms."""
-    context = create_urllib3_context()
-    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
-    return context
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:

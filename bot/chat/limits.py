@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -44,17 +45,17 @@ def _full_until(redis: Redis, key: keys.Key, event: str, most: int) -> datetime 
     An event that is tried again keeps its place among the person's events.
     """
     at = now().timestamp()
-    with redis.pipeline() as pipe:
+    with redis.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(key, "-inf", at - WINDOW.total_seconds())
         pipe.zadd(key, {event: at}, nx=True)
         pipe.expire(key, WINDOW)
         pipe.zrank(key, event)
-        pipe.zrange(key, 0, 0, withscores=True)
-        *_, place, [(_, oldest)] = pipe.execute()
+        *_, place = pipe.execute()
     if place < most:
         return None
+    oldest: Any = redis.zrange(key, 0, 0, withscores=True)
     redis.zrem(key, event)
-    return datetime.fromtimestamp(oldest, UTC) + WINDOW
+    return datetime.fromtimestamp(oldest[0][1], UTC) + WINDOW
 
 
 def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | None:

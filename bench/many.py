@@ -38,7 +38,7 @@ from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage import generation, keys
-from jobs.storage.connection import SOCKET
+from jobs.storage.connection import embedded_url, open_redis
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
 from practice.patience import patient
@@ -69,9 +69,7 @@ class Site:
     @property
     def redis(self) -> Redis:
         """Return a new connection to Redis."""
-        if self.embedded:
-            return Redis(unix_socket_path=str(self.data / SOCKET))
-        return Redis(port=self.ports["redis"])
+        return open_redis(embedded_url(self.data) if self.embedded else self.env["REDIS_URL"])
 
     @property
     def data(self) -> Path:

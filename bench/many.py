@@ -40,7 +40,7 @@ from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin, new_id, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, generation, keys
-from jobs.storage.connection import embedded_port
+from jobs.storage.connection import embedded_url, open_redis
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
 from practice.patience import patient
@@ -73,7 +73,7 @@ class Site:
     @property
     def redis(self) -> Redis:
         """Return a new connection to Redis."""
-        return Redis(port=embedded_port(self.data) if self.embedded else self.ports["redis"])
+        return open_redis(embedded_url(self.data) if self.embedded else self.env["REDIS_URL"])
 
     @property
     def data(self) -> Path:

@@ -11,8 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import filterfalse
 from pathlib import Path
@@ -43,8 +42,8 @@ from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
 from jobs.settings import Settings
-from jobs.storage import generation
-from jobs.storage.connection import DemotedError, ForeignRedisError
+from jobs.storage import codec, counters, generation, keys
+from jobs.storage.connection import DemotedError
 from jobs.watch import rounds
 from jobs.watch.model import WatchedChannel
 from jobs.watch.store import Watching
@@ -60,6 +59,7 @@ _SENTENCES = {
     for mark, sentences in marks.items()
     for kind, sentence in sentences.items()
 }
+REFUSED = counters.field_of(counters.EVENTS_REFUSED.name, ("signature",))
 Told = tuple[str, str]
 """Mark and sentence."""
 Line = tuple[str, Callable[[], Iterable[Told]]]
@@ -155,7 +155,7 @@ def _kept(config: dict[str, str], info: dict[str, str]) -> str:
 def _unusable(error: RedisError) -> Told:
     if isinstance(error, DemotedError):
         return told("redis.replica")
-    if known := str(error) if isinstance(error, ForeignRedisError) else refusal(error):
+    if known := refusal(error):
         return MARKS[-1], known
     kind = "full" if isinstance(error, ResponseError) else "away"
     return told(f"redis.{kind}", error=error, why=type(error).__name__)
@@ -188,8 +188,11 @@ def on_workers(redis: Redis) -> Iterator[Told]:
 
 
 def on_refused_webhooks(redis: Redis) -> Iterator[Told]:
-    found = health.read_refused(redis)
-    yield told(f"refused_webhooks.{'some' if found else 'none'}", **asdict(found) if found else {})
+    if last := codec.as_text(redis.get(keys.webhooks_refused())):
+        count = counters.read(redis).get(REFUSED, 0)
+        yield told("refused_webhooks.some", count=count, last=datetime.fromisoformat(last))
+    else:
+        yield told("refused_webhooks.none")
 
 
 def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[Told]:

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.services import Services
 from bot.webex.errors import WebexError
@@ -26,13 +26,14 @@ LIFE = {
 REMEMBERED_S = 25 * 3600
 NAMED_FOR_S = 600
 """Seconds for which a person's name and a space's title are not requested again."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""
 
 
 @dataclass(frozen=True, slots=True)
-class PageToken:
-    """Purpose of a link.
+class Link:
+    """Link to a page of a run, until it expires. A link to a history has an address as ``run``.
 
     ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title
     of the run's space. Both are kept with the link, so that its page needs no network call. Both
@@ -40,9 +41,10 @@ class PageToken:
     a one-time link, or empty; then ``until`` is how long that browser may read the page.
     """
 
-    kind: str
-    run: str
-    until: datetime
+    url: str = ""  # which is not kept, but follows from the token
+    until: datetime = NEVER
+    kind: str = ""
+    run: str = ""
     asker: str = ""
     space: str = ""
     browser: str = ""
@@ -52,35 +54,27 @@ class PageToken:
         return now() > self.until
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Link to hand out, the time until which it is valid, and who asks the reader, and where."""
-
-    url: str
-    until: datetime
-    asker: str = ""
-    space: str = ""
-
-
 def link(services: Services, kind: str, run_id: str) -> Link:
     """Return the run's link to a page, which stays the same until it expires, as its card does."""
-    place, life = Sealed.PAGE_TOKEN.of(kind, run_id), LIFE[kind]
-    token = services.vault.get(place) or ""
-    ticket = read(services, kind, token)
-    if ticket is None or ticket.is_expired:
-        asked = ("", "") if kind == "handover" else _request_of(services, run_id)
-        token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + life, *asked)
-        services.vault.put(place, token, int(life.total_seconds()))
-        _keep(services, token, ticket)
-    url = f"{services.bot.public_url}/{kind}/{token}"
-    return Link(url, ticket.until, ticket.asker, ticket.space)
+    place, kept = Sealed.PAGE_TOKEN.of(kind, run_id), current(services, kind, run_id)
+    if kept and not kept.is_expired:
+        return kept
+    asker, space = ("", "") if kind == "handover" else _request_of(services, run_id)
+    made = one_time(services, kind, run_id, asker, space)
+    services.vault.put(place, made.url.rpartition("/")[2], int(LIFE[kind].total_seconds()))
+    return made
 
 
-def one_time(services: Services, kind: str, about: str) -> Link:
-    """Return a new link to a page about an address, for one browser (:func:`open_once`)."""
-    token, until = secrets.token_urlsafe(32), now() + LIFE[kind]
-    _keep(services, token, PageToken(kind, about, until))
-    return Link(f"{services.bot.public_url}/{kind}/{token}", until)
+def one_time(services: Services, kind: str, about: str, asker: str = "", space: str = "") -> Link:
+    """Return a new link, which :func:`open_once` may bind to one browser."""
+    token = secrets.token_urlsafe(32)
+    made = Link("", now() + LIFE[kind], kind, about, asker, space)
+    _keep(services, token, made)
+    return replace(made, url=_url(services, kind, token))
+
+
+def _url(services: Services, kind: str, token: str) -> str:
+    return f"{services.bot.public_url}/{kind}/{token}"
 
 
 def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
@@ -91,30 +85,30 @@ def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
     sealed = services.vault.take(_name(token))
     if sealed is None:
         return False
-    ticket = codec.load(sealed, PageToken)
+    ticket = codec.load(sealed, Link)
     first = ticket.kind == kind and not ticket.browser and not ticket.is_expired
     bound = replace(ticket, browser=browser, until=now() + OPEN_FOR) if first else ticket
     _keep(services, token, bound)
     return first
 
 
-def _keep(services: Services, token: str, ticket: PageToken) -> None:
+def _keep(services: Services, token: str, ticket: Link) -> None:
     services.vault.put(_name(token), codec.dump(ticket).decode(), REMEMBERED_S)
 
 
-def read(services: Services, kind: str, token: str) -> PageToken | None:
+def read(services: Services, kind: str, token: str) -> Link | None:
     sealed = services.vault.get(_name(token))
-    ticket = codec.load(sealed, PageToken) if sealed else None
-    return ticket if ticket and ticket.kind == kind else None
+    ticket = codec.load(sealed, Link) if sealed else None
+    url = _url(services, kind, token)
+    return replace(ticket, url=url) if ticket and ticket.kind == kind else None
 
 
-def path_of(services: Services, kind: str, run_id: str) -> str:
-    token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
-    return f"/{kind}/{token}" if token else ""
+def current(services: Services, kind: str, run_id: str) -> Link | None:
+    """Return the run's newest link to a page, which may have expired."""
+    return read(services, kind, services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id)) or "")
 
 
 def drop(services: Services, kind: str, run_id: str) -> None:
-    """Invalidate the run's link of this kind after use."""
     services.vault.drop(Sealed.PAGE_TOKEN.of(kind, run_id))
 
 

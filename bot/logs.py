@@ -68,11 +68,7 @@ def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
 
 
 def redacted(text: str) -> str:
-    """Return the text without secrets.
-
-    Tokens, client secrets, authorization codes, cookies, keys, XOAUTH2 answers, and passwords in
-    addresses are removed.
-    """
+    """Return the text without tokens, secrets, codes, cookies, keys, and passwords in addresses."""
     text = without_secrets(text)
     for pattern in PATTERNS:
         text = pattern.sub(rf"\1{GONE}", text)

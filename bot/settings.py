@@ -110,10 +110,9 @@ def _bare_host(host: str) -> str:
 
 
 def _is_guessable(secret: str) -> bool:
-    """Return whether a secret is easy to guess.
+    """Return whether a secret has few characters, repeats a piece, or is typed along a row.
 
-    A secret is easy to guess if it has few different characters, if it repeats one piece (found in
-    its own double before the end), or if most of its characters are neighbors in a row.
+    A text that repeats a piece is in its own double before the end.
     """
     pairs = list(pairwise(secret.lower()))
     near = (one == two or one + two in ROWS + ROWS[::-1] for one, two in pairs)

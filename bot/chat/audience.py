@@ -8,7 +8,6 @@ since (Webex notifies the bot).
 
 from __future__ import annotations
 
-from adaptive_cards import notice
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
 from bot.chat import preferences
@@ -54,7 +53,7 @@ def members_changed(services: Services, room: str) -> None:
 def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
         with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
-            card = notice(trouble("held"))
+            card = trouble("held")
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
         )

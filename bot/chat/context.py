@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -43,10 +43,10 @@ class RefusedError(Exception):
         self.words, self.title, self.then = words, title, then
 
 
-def trouble(what: str) -> NoticeView:
-    """Return the notice with the texts ``notice.WHAT_kicker``, ``_title`` and ``_words``."""
+def trouble(what: str, **more: Any) -> Card:
+    """Return the notice with ``notice.WHAT_kicker``, ``_title`` and ``_words``, and more fields."""
     kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
-    return NoticeView(kicker, title, words, REFUSED, at=now())
+    return notice(replace(NoticeView(kicker, title, words, REFUSED, at=now()), **more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,6 @@ class ChatContext:
         self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
 
     def record(self, what: str, **more: Any) -> None:
-        """Add a fact about this person and room to the audit trail."""
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
         self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 

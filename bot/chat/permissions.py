@@ -19,11 +19,13 @@ from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 
 
+def is_approver(ctx: ChatContext) -> bool:
+    return not set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails)
+
+
 def may_read_audit(ctx: ChatContext) -> bool:
-    # Only the approvers in the settings may read it. If none are set, everybody that the bot serves
-    # may see their own entries.
-    approvers = ctx.services.bot.approvers
-    return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
+    # Without approvers in the settings, everybody that the bot serves may see their own entries.
+    return is_approver(ctx) or not ctx.services.bot.approvers
 
 
 def visible_entries(
@@ -58,8 +60,6 @@ BOTS = ("@webex.bot", "@sparkbot.io")
 
 
 class Denial(StrEnum):
-    """Why the bot does not serve a person."""
-
     NOT_A_PERSON = "not_a_person"
     ORGANIZATION = "organization"
 
@@ -115,10 +115,9 @@ def _ours(settings: BotSettings, email: str, org_id: str) -> bool:
 
 
 def may_approve(ctx: ChatContext, run: Run) -> bool:
-    # Only the approvers in the settings may approve it. If none are set, the requester may.
-    if not ctx.services.bot.approvers:
-        return ctx.person.id == run.requester.id
-    return not set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails)
+    # Without approvers in the settings, the requester may.
+    own = not ctx.services.bot.approvers and ctx.person.id == run.requester.id
+    return own or is_approver(ctx)
 
 
 def is_participant(ctx: ChatContext, run: Run) -> bool:

@@ -1,7 +1,11 @@
-"""Slash commands, which are discovered automatically.
+"""Slash commands and card buttons, which are discovered, and what every button of a run needs.
 
-The registry, ``/help`` and the permission checks are based on them. A module has one ``COMMAND``,
-and may have ``OTHER_COMMANDS``.
+The registry, ``/help`` and the permission checks are based on the commands. A module may have a
+``COMMAND``, ``OTHER_COMMANDS``, and a mapping ``ACTIONS`` from a button's verb to a function.
+
+The run of a button must exist and must not have ended, and the person must be a participant. Only
+one press on a run is carried out at a time. Each press is carried out once, although its event is
+handled again if the worker dies.
 """
 
 from __future__ import annotations
@@ -9,13 +13,24 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial, wraps
+from types import ModuleType
+from typing import Any
+
+from redis.exceptions import LockError
 
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
+from bot.chat.permissions import is_concerned, is_participant, may_cancel
+from jobs.channel.form import LONGEST, InvalidInputError
+from jobs.model import Text
+from jobs.runs.event_log import distrust
+from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
+Action = Callable[[ChatContext, dict[str, str]], None]
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
@@ -63,15 +78,117 @@ def language_of(typed: str, command: Command) -> str:
 
 
 @cache
+def _modules() -> list[ModuleType]:
+    found = pkgutil.iter_modules(__path__)
+    return [importlib.import_module(f"{__name__}.{each.name}") for each in found]
+
+
+@cache
 def commands() -> dict[str, Command]:
-    modules = [
-        importlib.import_module(f"{__name__}.{found.name}")
-        for found in pkgutil.iter_modules(__path__)
-    ]
     found: list[Command] = [
         each
-        for module in modules
+        for module in _modules()
+        if hasattr(module, "COMMAND")
         for each in (module.COMMAND, *getattr(module, "OTHER_COMMANDS", ()))
     ]
     found.sort(key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name))
     return {command.name: command for command in found}
+
+
+@cache
+def actions() -> dict[str, Action]:
+    found = [getattr(module, "ACTIONS", {}).items() for module in _modules()]
+    return {verb: refusing(action) for each in found for verb, action in each}
+
+
+def refusing(action: Callable[..., None]) -> Callable[..., None]:
+    @wraps(action)
+    def act(ctx: ChatContext, /, *args: Any, **kwargs: Any) -> None:
+        try:
+            action(ctx, *args, **kwargs)
+        except RefusedError as refused:
+            ctx.refuse(refused.words, title=refused.title, then=refused.then)
+        except InvalidInputError as wrong:
+            ctx.refuse(wrong.reason, title="refused.nothing")
+
+    return act
+
+
+OnRun = Callable[[ChatContext, dict[str, str], Run], None]
+LONGEST_S = 15.0
+"""Seconds that a press on a run waits for an earlier press; after that its event is retried."""
+
+
+def on_run(
+    answer: OnRun,
+    may: Callable[[ChatContext, Run], bool] = is_participant,
+    again: OnRun = lambda ctx, _, run: ctx.services.record(run.id),
+) -> Action:
+    """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
+
+    By default these are the participants of the run. ``again`` handles a press that the run has
+    recorded already. Every other press on the run is kept away: otherwise two at the same time
+    would both see the old state and both count.
+    """
+
+    @wraps(answer)
+    def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
+        store = ctx.services.store
+        try:
+            run = store.load(inputs.get("run", ""))
+        except ForeignRunError:
+            raise RefusedError(Text("turn_words.foreign_event", {"event": "1"})) from None
+        except LookupError:
+            raise RefusedError(Text("refused.unknown")) from None
+        name = LockName(LockKind.PRESS, run.id)
+        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+            if held is None:
+                raise LockError("another press on the run takes long")
+            run = store.refresh(run)
+            if ctx.action_id in run.requests:
+                again(ctx, inputs, run)
+                return
+            if run.ended:
+                raise RefusedError(distrust(run) or Text("refused.over"))
+            if not may(ctx, run):
+                raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
+            try:
+                answer(ctx, inputs, run)
+            except RunEndedError:
+                raise RefusedError(Text("refused.over")) from None
+
+    return checked
+
+
+for_everybody = partial(on_run, may=is_concerned)
+"""Decorator of a button that everybody in the run's own space may press.
+
+In that space even an agent and the mailbox user may press it. Outside that space the person must
+be a participant, or an agent or the mailbox user who was asked 1:1.
+"""
+
+
+def to_cancel(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
+    return on_run(answer, may_cancel, answer)
+
+
+def require(holds: object, key: str = "refused.old") -> None:
+    if not holds:
+        raise RefusedError(Text(key))
+
+
+def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
+    finish(ctx, run, ctx.answered(question, value))
+
+
+def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInputError) -> Event:
+    """Return the event of an address that is not accepted, which the cards show with the reason."""
+    data = {"question": question, "cause": wrong.fault, "code": typed[:LONGEST]}
+    return ctx.event(Kind.PROBLEM, data=data)
+
+
+def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
+    """Save all events of a press together, the last one with its id, and continue the run."""
+    *earlier, last = events
+    ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -1,21 +1,60 @@
-"""Command /tac: collect the data that Cisco TAC asks for in one file."""
+"""Command /tac: the search for missing mail, and the file for Cisco TAC, which is its last place.
+
+The search is one card that moves from one place to the next. Each place has what to look at, and a
+field for what somebody sees there. The file has all of it, and a screenshot.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
-from adaptive_cards.cards.notice import tac
-from bot.chat.context import ChatContext
+import structlog
+
+from adaptive_cards.card import Card
+from adaptive_cards.cards.notice import tac, tac_file
+from adaptive_cards.components import WELL
+from adaptive_cards.locale import DEFAULT, drawn_for
+from adaptive_cards.texts import remedy_pasted, render, text
+from bot.cards.presenters import verdict
+from bot.cards.presenters.mail import search
+from bot.chat import offers, preferences
+from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
+from bot.chat.explanation import headline
 from bot.chat.parsing import read_known
 from bot.chat.permissions import is_visible
-from bot.commands import Command
+from bot.commands import Command, refusing, require
+from bot.services import Services
+from bot.webex.client import File, Message
+from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
+from jobs.access import app_access
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
+from jobs.checks import check
+from jobs.checks.reading import Reading
 from jobs.clock import now
-from jobs.model import Text
+from jobs.clouds import warm_loop
+from jobs.mail import watch_mail
+from jobs.model import Channel, Finding, State, Text, second_of
+from jobs.probes.traces import WatchMailProbe
+from jobs.redact import Redactor
+from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
+from jobs.tac.bundle import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.watch.look import MailText, deliver
 
+LARGEST = 5 * 1024 * 1024
+"""Largest accepted screenshot, in bytes."""
+HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
+FIELDS = ("resource_id", "transaction_id", "seen_text")
 KEPT_S = 3600
 """Seconds that a case stays open and its screenshot is kept."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +105,291 @@ def where(ctx: ChatContext) -> str:
     return ctx.room if ctx.direct else ctx.thread
 
 
+@refusing
+def keep_screenshot(ctx: ChatContext, message: Message) -> None:
+    """Keep the first file of the message, encrypted, for one hour.
+
+    The sender must be the person who typed ``/tac``, and the file an image of at most 5 MB.
+
+    Raises:
+        WebexError: Webex is unavailable or still scans the file. The event is retried.
+    """
+    case = mine(ctx)
+    try:
+        content = first_file(ctx, message, LARGEST).content
+    except NotAcceptedError as refused:
+        # all other reasons mean that Webex does not hand out the file
+        reason = str(refused) if str(refused) in {"large", "scanned"} else "unread"
+        raise RefusedError(Text(f"tac.refused.{reason}")) from None
+    # The file name and the content type from the sender are not trusted.
+    ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
+    require(ending, "tac.refused.no_image")
+    kept = f"{ending}:{base64.b64encode(content).decode()}"
+    ctx.services.vault.put(screenshot_name(ctx), kept, KEPT_S)
+    values = {"mailbox": case.mailbox}
+    ctx.tell("tac.took_kicker", "tac.took_title", "tac.took_words", values, WELL)
+
+
+def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    case = mine(ctx)
+    mailbox = case.mailbox
+    require(mailbox == inputs.get("channel"))
+    if not is_visible(ctx, mailbox):
+        raise RefusedError(offers.unknown_words(ctx))
+    redactor = Redactor(known_secrets(ctx.services, mailbox))
+    resource_id, transaction_id, seen = (
+        redactor.text(inputs.get(name, "").strip()) for name in FIELDS
+    )
+    told = Report(ctx.asker, resource_id, transaction_id, seen, case.notes)
+    store = ctx.services.store
+    record, last = store.channels.record(mailbox), store.last_check(mailbox)
+    ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
+    matter = TacCase(
+        channel=record.channel if record else Channel(mailbox),
+        reported=told,
+        at=now(),
+        setup=_past(ctx, record.run) if record else None,
+        check=_past(ctx, last.id) if last else None,
+        picture=Screenshot(ending, base64.b64decode(content)) if content else None,
+    )
+    with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
+        made = bundle(matter, _spoken, redactor)
+    file = File(made.name, TYPE, made.content)
+    ctx.say_file(text("tac.posted", name=made.name), file)
+    ids = {"resource_id": resource_id, "transaction_id": transaction_id}
+    checked = matter.check is not None
+    ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
+
+
+def mine(ctx: ChatContext) -> Case:
+    case = asked(ctx)
+    if case is None or case.person != ctx.person.id:
+        raise RefusedError(Text("tac.refused.not_yours" if case else "tac.refused.over"))
+    return case
+
+
+def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:
+    events = ctx.services.store.events(run_id)
+    try:
+        return RunHistory(fold(run_id, events), events)
+    except LookupError:
+        return None
+
+
+def _spoken(words: Text) -> str:
+    """Return the rendered text, or an empty string for a key of an older or newer bot version."""
+    try:
+        return render(words)
+    except KeyError:
+        return ""
+
+
+def known_secrets(services: Services, mailbox: str) -> list[str]:
+    """Return every secret of the bot that could appear in a text about this channel."""
+    running = services.channels.running(mailbox)
+    secrets = (Sealed.CHECK_SECRET.of(mailbox), Sealed.REHEARSAL_SECRET.of(running))
+    caches = (Sealed.CHECK_SESSION.of(mailbox), Sealed.REHEARSAL_SESSION.of(running))
+    return [
+        *services.own_secrets,
+        *(services.vault.get(name) or "" for name in secrets),
+        *(token for name in caches for token in _tokens(services.vault.get(name) or "{}")),
+    ]
+
+
+def _tokens(cache: str) -> list[str]:
+    kinds = [kind for kind in json.loads(cache).values() if isinstance(kind, dict)]
+    entries = [entry for kind in kinds for entry in kind.values() if isinstance(entry, dict)]
+    return [str(entry["secret"]) for entry in entries if "secret" in entry]
+
+
+SPEAKS = {
+    "unread": Place.ENTRA,
+    "mail": Place.CHANNEL,
+    "connect": Place.FORM,
+    "agent": Place.CHANNEL,
+}
+"""Places of a search in their order, and who speaks in a text that is pasted there."""
+PLACES = tuple(SPEAKS)
+STEPS = {
+    "mail": ("arrivals", "copies"),
+    "connect": ("entry_point", "connect_changes", "webex_status"),
+    "agent": ("agent_tasks", "mail_to_task", "contact_queue", "queue_agents", "waiting_tasks"),
+}
+"""Findings of the newest check that a place shows."""
+MAIL_EVERY = timedelta(minutes=5)
+"""Shortest time between two test mails that people send to a channel."""
+FOLLOW_S = 10
+FOLLOWED = timedelta(minutes=40)
+"""Time for which a test mail is followed: a trace shows it after 30 minutes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    mailbox: str
+    message: str
+    room: str
+    place: str
+    sent: datetime
+    seen: Text
+    arrived: bool = False
+
+
+def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Open the search, or the case for Cisco TAC at once if the newest check names a cause."""
+    mailbox = inputs.get("channel", "")
+    last = ctx.services.store.last_check(mailbox)
+    if last is not None and check.verdict_of(last).causes:
+        run(ctx, mailbox)
+    elif case := opened(ctx, mailbox):
+        case = replace(case, place=_next(ctx.services, case))
+        save(ctx, case)
+        ctx.say(_card(ctx, case))
+
+
+def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Read what was pasted, or go on to the next place if nothing was."""
+    case = mine(ctx)
+    told, pasted = None, inputs.get("seen_text", "").strip()
+    if inputs.get("place") == case.place:  # else an earlier press has gone on already
+        if pasted:
+            title, words, _ = headline(read(pasted, SPEAKS[case.place]))
+            told = title, words
+            said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
+            note = (case.place, f"{said} ({_english(title)})")
+            case = replace(case, notes=tuple(dict.fromkeys((*case.notes, note))))
+        else:
+            # a place without a note was looked at without a finding
+            ctx.services.redis.hdel(keys.tac_mails(), where(ctx))
+            seen = () if case.place in dict(case.notes) else ((case.place, ""),)
+            case = replace(case, place=_next(ctx.services, case), notes=(*case.notes, *seen))
+        save(ctx, case)
+    _edit(ctx, _card(ctx, case, told))
+
+
+def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
+    """Send a test mail now, unless somebody sent one a moment ago, and have it followed."""
+    case, services = mine(ctx), ctx.services
+    require(_sends(services, case.mailbox) and case.place == "mail")
+    redis, mailbox = services.redis, case.mailbox
+    if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
+        words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
+        warm_loop.run(deliver(services.settings, redis, mailbox, words))
+    newest = watch_mail.newest(redis, mailbox)[0]
+    if newest.refused:
+        _edit(ctx, _card(ctx, case, _words(newest.refused)))
+        return
+    seen = Text("skipped.watch_mail_under_way", {"at": second_of(newest.at)})
+    place = preferences.place_of(ctx)
+    mail = Followed(mailbox, ctx.message, ctx.room, place, newest.at, seen)
+    redis.hset(keys.tac_mails(), where(ctx), codec.dump(mail))
+    redis.expire(keys.tac_mails(), KEPT_S)
+    _edit(ctx, _card(ctx, case))
+
+
+def follow(services: Services) -> None:
+    """Look where the test mails of searches are, and say on their cards what has changed."""
+    rows: Any = services.redis.hgetall(keys.tac_mails())
+    for name, raw in rows.items():
+        mail = codec.load(raw, Followed)
+        found = warm_loop.run(_sighted(services, mail.mailbox))
+        arrived = bool(found.facts)
+        over = found.state is not State.SKIPPED or now() - mail.sent > FOLLOWED
+        if arrived == mail.arrived and not over:
+            continue
+        mail = replace(mail, seen=found.seen or mail.seen, arrived=arrived)
+        if not services.redis.hexists(keys.tac_mails(), name):
+            continue  # the search has gone on meanwhile
+        if over:
+            services.redis.hdel(keys.tac_mails(), name)
+        else:
+            services.redis.hset(keys.tac_mails(), name, codec.dump(mail))
+        _say_on_card(services, codec.as_text(name), mail, found)
+
+
+async def _sighted(services: Services, mailbox: str) -> Finding:
+    record, last = services.channels.record(mailbox), services.store.last_check(mailbox)
+    channel = record.channel if record else Channel(mailbox)
+    if last is None:
+        return WatchMailProbe().skipped(Text("tac.file.no_check"))
+    run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
+    async with app_access.open_reader(services, channel.tenant_id) as seen:
+        return await WatchMailProbe().inspect(seen.context(run, services.store))
+
+
+def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) -> None:
+    raw = services.redis.get(keys.tac_case(name))
+    if not isinstance(raw, bytes) or (case := codec.load(raw, Case)).place != "mail":
+        return
+    noted = replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))
+    services.redis.set(keys.tac_case(name), codec.dump(noted), ex=KEPT_S)
+    with drawn_for(preferences.locale_of(services, mail.place)):
+        card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
+    try:
+        services.messenger.edit(mail.message, mail.room, card.text, card.content)
+    except WebexError as error:
+        log.info("card of a search not edited", why=str(error))
+
+
+def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:
+    if not case.place:
+        return tac(case.mailbox, now(), direct=ctx.direct)
+    raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
+    seen = codec.load(raw, Followed).seen if isinstance(raw, bytes) else None
+    return _drawn(ctx.services, case, told, seen)
+
+
+def _drawn(
+    services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
+) -> Card:
+    place, last = case.place, services.store.last_check(case.mailbox)
+    seen = verdict.view(last, services) if last else Reading("", case.mailbox, now(), 0)
+    lines = {line.found.step: line for line in seen.lines}
+    causes = [_words(line.found.cause) for line in seen.causes if line.found.cause]
+    in_mail = place == "mail"
+    return search(
+        case.mailbox,
+        now(),
+        place,
+        PLACES.index(place) + 1,
+        len(PLACES) + 1,
+        lines=[lines[name] for name in STEPS.get(place, ()) if name in lines],
+        told=told or next(iter(causes), None),
+        mail=mail if in_mail else None,
+        sends=in_mail and mail is None and _sends(services, case.mailbox),
+        sign_in_url=seen.sign_in_url if place == "unread" else "",
+    )
+
+
+def _next(services: Services, case: Case) -> str:
+    """Return the place after the case's own; the first one only if something was not read."""
+    if case.place:
+        return dict(pairwise((*PLACES, "")))[case.place]
+    last = services.store.last_check(case.mailbox)
+    is_read = last is not None and not check.gaps(last).count
+    return PLACES[1 if is_read else 0]
+
+
+def _words(cause: str) -> tuple[Text, Text]:
+    return Text(f"cause.{cause}"), Text(remedy_pasted(cause))
+
+
+def _english(words: Text) -> str:
+    with drawn_for(DEFAULT):
+        return render(words)
+
+
+def _sends(services: Services, mailbox: str) -> bool:
+    settings = services.settings
+    return settings.sends_probe and settings.probe_from.lower() != mailbox
+
+
+def _edit(ctx: ChatContext, card: Card) -> None:
+    """Show the card in place of the pressed one, or below it if Webex takes no more edits."""
+    try:
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+    except (WebexBadRequestError, WebexNotFoundError):
+        ctx.say(card)
+
+
+ACTIONS = {"tac": make_file, "missing": begin, "look_on": look_on, "send_mail": send_mail}
 COMMAND = Command("tac", "trouble", run, "ADDRESS")

@@ -1,4 +1,7 @@
-"""Commands /watch and /history: looks at a channel again and again, and what they have seen."""
+"""Commands /watch and /history: looks at a channel again and again, and what they have seen.
+
+The buttons begin and end a watch, list it, say and take back "I'm on it", and repair.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,26 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from adaptive_cards import components as ui
 from adaptive_cards.cards.channels import ChannelLine, watch_list
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.chat import offers, preferences
 from bot.chat.audience import resolve_recipient
-from bot.chat.context import Buttons, ChatContext
+from bot.chat.context import Buttons, ChatContext, RefusedError
 from bot.chat.parsing import read_known
-from bot.chat.permissions import is_known_or_watched_here, visible_channels
-from bot.commands import Command, typed_words
+from bot.chat.permissions import (
+    is_approver,
+    is_known_or_watched_here,
+    outsiders,
+    visible_channels,
+)
+from bot.commands import Action, Command, changes, typed_words
+from bot.webex.errors import WebexAnswerError
 from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
@@ -54,7 +65,7 @@ def listed(ctx: ChatContext) -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    if not ctx.direct or set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails):
+    if not (ctx.direct and is_approver(ctx)):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
     lines = _lines(ctx, ctx.services.watching.channels.all())
@@ -244,5 +255,95 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
     ctx.say(watch.history(mailbox, found, touching, at, page, watched=watched))
 
 
+def _take_on(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
+    # Everybody who may press "I'm on it" may take it back, because the person who pressed it may be
+    # away.
+    incidents, open_ones = ctx.services.watching.incidents, _open_ones(ctx, inputs)
+    person, at = (ctx.person.email, now()) if on_it else ("", None)
+    for each in open_ones:
+        incidents.take_on(each.id, person, at)
+    for card_id in {name for each in open_ones for name in each.cards}:
+        ctx.services.cards.request(card_id)
+
+
+def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]:
+    incidents = ctx.services.watching.incidents
+    card = incidents.card(inputs.get("card", ""))
+    if card is None:
+        raise RefusedError(Text("watch.card_gone"))
+    shown = incidents.of_card(card.id)
+    # Everybody may press in the card's own space, and so may people to whom the card was sent 1:1
+    # or who may see one of the channels here.
+    told = {name for each in shown for name in each.told}
+    was_told = ctx.direct and not told.isdisjoint(ctx.person.emails)
+    known = {each.mailbox for each in shown}.intersection(visible_channels(ctx))
+    if not (ctx.room == card.room or was_told or known):
+        raise RefusedError(Text("watch.not_here"), "refused.button")
+    open_ones = [each for each in shown if each.is_open]
+    if not open_ones:
+        ctx.tell(KICKER, "watch.over", "watch.over_words")
+    return open_ones
+
+
+def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    open_ones = _open_ones(ctx, inputs)
+    if not open_ones:
+        return
+    broken = {each.mailbox for each in watch.fixable(open_ones)}
+    mailbox = inputs.get("channel", "")
+    if mailbox in broken:
+        _begin_fix(ctx, mailbox)
+    elif broken:
+        _offer_fixes(ctx, inputs["card"], sorted(broken))
+    else:
+        ctx.tell(KICKER, "watch.no_fix_left", "watch.no_fix_words")
+
+
+def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
+    # The card also has a field in which any channel of this space can be typed.
+    pressed = {"do": "watch_fix", "card": card}
+    fixes = tuple(
+        Offer(Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
+        for each in mailboxes[:OFFERS_MOST]
+    )
+    left = len(mailboxes) - len(fixes)
+    lines = (Text("watch.more_fixes", {"count": str(left)}),) if left else ()
+    here = not set(mailboxes).isdisjoint(visible_channels(ctx))
+    title, turn, field = Text("choice.title.fix"), Text("watch.choose_fix"), "fix" if here else ""
+    ctx.say(offer(KICKER, title, fixes, now(), turn=turn, lines=lines, field=field))
+
+
+def _begin_fix(ctx: ChatContext, mailbox: str) -> None:
+    if mailbox in visible_channels(ctx):
+        changes.fix(ctx, mailbox)
+        return
+    watched = ctx.services.watching.channels.load(mailbox)
+    # The rules are those of a command that is typed in the channel's own space: the person is a
+    # member, and nobody else in the space is an outsider.
+    may = watched is not None and not watched.direct and _may_command(ctx, watched.room)
+    there = replace(ctx, room=watched.room, direct=False, thread="") if watched and may else None
+    if there is not None:
+        changes.fix(there, mailbox)
+    title = "watch.fix_there" if there else "watch.fix_not_there"
+    ctx.tell(KICKER, title, f"{title}_words", {"mailbox": mailbox})
+
+
+def _may_command(ctx: ChatContext, room: str) -> bool:
+    webex = ctx.services.webex
+    try:
+        is_member = webex.membership(room, ctx.person.id) is not None
+        return is_member and not outsiders(ctx.services, webex.members(room))
+    except WebexAnswerError:  # the bot is no longer in that space
+        return False
+
+
+ACTIONS: dict[str, Action] = {
+    "watch": lambda ctx, inputs: run(ctx, inputs.get("channel", "")),
+    "watch_off": lambda ctx, inputs: run(ctx, f"{inputs.get('channel', '')} off"),
+    "watch_list": lambda ctx, _: listed(ctx),
+    "watch_on_it": partial(_take_on, on_it=True),
+    "watch_not_on_it": partial(_take_on, on_it=False),
+    "watch_fix": _fix,
+}
 COMMAND = Command("watch", "trouble", run, "ADDRESS")
 OTHER_COMMANDS = (Command("history", "trouble", history, "ADDRESS 2026-11"),)

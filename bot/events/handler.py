@@ -15,25 +15,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards import notice
 from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
-from bot import actions
-from bot.actions import tac as screenshot
 from bot.cards import delivery
 from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
 from bot.chat.permissions import denial, is_bot, outsiders
-from bot.commands import by_typed_name, explain, language_of, tac
+from bot.commands import actions, by_typed_name, explain, language_of, tac
 from bot.events import free_text
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
@@ -45,11 +42,10 @@ from bot.webex.client import (
     WebexError,
     WebexNotFoundError,
     WebexPerson,
-    WebexUnauthorizedError,
     is_older_than,
     read_time,
 )
-from bot.webex.errors import NOT_FOUND, passes
+from bot.webex.errors import NOT_FOUND, UNAUTHORIZED, passes
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
@@ -74,7 +70,7 @@ def next_try(error: WebexError, pending: PendingEvent, *, unread: bool) -> datet
     """
     if isinstance(error, WebexNotFoundError):
         helps_until = _began(pending) + API_LAG
-    elif unread or passes(error) or isinstance(error, WebexUnauthorizedError):
+    elif unread or passes(error) or error.status == UNAUTHORIZED:
         helps_until = _began(pending) + MAX_EVENT_AGE
     else:
         return None
@@ -97,30 +93,28 @@ def _began(pending: PendingEvent) -> datetime:
     return created + timedelta(seconds=ahead)
 
 
-T = TypeVar("T")
-Request = tuple[Callable[[str], Any], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Prefetch:
-    """Pending requests, by the method of the client and its argument."""
-
-    pending: dict[Request, Future[Any]]
-
-    def result(self, ask: Callable[[str], T], about: str) -> T:
-        asked: Future[T] | None = self.pending.get((ask, about))
-        return asked.result() if asked else ask(about)
+Ask = Callable[[Callable[[str], Any], str], Any]
+"""Function that returns the answer of a method of the client about its argument."""
 
 
 @contextmanager
-def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
-    """Request the person who acted and the members of the room; what is not needed is discarded."""
+def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Ask]:
+    """Request the person who acted and the members of the room; what is not needed is discarded.
+
+    Whatever else is asked within the context is requested then.
+    """
     threads = ThreadPoolExecutor(2, "ahead")
-    both: tuple[Request, ...] = ((webex.person, actor), (webex.members, room))
-    wanted = [(ask, about) for ask, about in both if about]
-    pending = {(ask, it): threads.submit(copy_context().run, ask, it) for ask, it in wanted}
+    both = ((webex.person, actor), (webex.members, room))
+    pending: dict[Any, Future[Any]] = {
+        (ask, about): threads.submit(copy_context().run, ask, about) for ask, about in both if about
+    }
+
+    def asked(ask: Callable[[str], Any], about: str) -> Any:
+        found = pending.get((ask, about))
+        return found.result() if found else ask(about)
+
     try:
-        yield Prefetch(pending)
+        yield asked
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
@@ -129,20 +123,15 @@ class _TooOldError(Exception):
     """Error of an event, or of its message or button press, that is more than ten minutes old."""
 
 
-class _WebexFailedError(Exception):
-    """Base of the errors that hold the error of Webex that caused them."""
+class _FailedError(Exception):
+    """Error of Webex because the event's object is ``gone``, or is not there yet.
 
-    def __init__(self, error: WebexError) -> None:
+    Otherwise the error came while the event was answered, so a part of the answer may be done.
+    """
+
+    def __init__(self, error: WebexError, *, gone: bool) -> None:
         super().__init__(str(error))
-        self.error = error
-
-
-class _NotThereError(_WebexFailedError):
-    """Error of an event about an object that does not exist yet, or no longer exists."""
-
-
-class _UnansweredError(_WebexFailedError):
-    """Error of Webex while an event was answered, so that a part of the answer may be done."""
+        self.error, self.gone = error, gone
 
 
 def receive(event_id: str) -> None:
@@ -164,8 +153,8 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     except _TooOldError:
         log.info("event about something old", resource=event.resource, id=event.id)
         return None
-    except _WebexFailedError as failed:
-        error, gone = failed.error, isinstance(failed, _NotThereError)
+    except _FailedError as failed:
+        error, gone = failed.error, failed.gone
     except WebexError as caught:
         error, unread = caught, True
     else:
@@ -187,8 +176,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
 
     Raises:
         _TooOldError: The event is too old.
-        _NotThereError: The object of the event does not exist.
-        _UnansweredError: Webex does not accept the answer.
+        _FailedError: The object of the event does not exist, or Webex does not accept the answer.
         WebexError: Webex does not show what the event is about. Nothing was done.
     """
     _require_fresh(services, event.created)
@@ -199,13 +187,16 @@ def _act(services: Services, event: WebhookEvent) -> None:
         return
     read = {"messages": _typed, "attachmentActions": _pressed}[event.resource]
     with prefetch(services.webex, event.actor, event.room) as asked:
-        subject = read(services, event.id)
+        try:
+            subject = read(services, event.id)
+        except WebexNotFoundError as error:
+            raise _FailedError(error, gone=True) from error
         if subject is None:
             return
         message = subject.message
         ctx = ChatContext(
             services,
-            asked.result(services.webex.person, subject.person_id),
+            asked(services.webex.person, subject.person_id),
             message.room_id,
             # no field of a message is guaranteed
             (message.room_type or services.webex.room_type(message.room_id)) == "direct",
@@ -241,15 +232,8 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _fetched(fetch: Callable[[], T]) -> T:
-    try:
-        return fetch()
-    except WebexNotFoundError as error:
-        raise _NotThereError(error) from error
-
-
 def _typed(services: Services, message_id: str) -> _Subject | None:
-    message = _fetched(lambda: services.webex.message(message_id))
+    message = services.webex.message(message_id)
     _require_fresh(services, message.created)
     if message.person_id == services.me.id:
         return None
@@ -258,10 +242,10 @@ def _typed(services: Services, message_id: str) -> _Subject | None:
 
 
 def _pressed(services: Services, action_id: str) -> _Subject | None:
-    action = _fetched(lambda: services.webex.action(action_id))
+    action = services.webex.action(action_id)
     _require_fresh(services, action.created)
-    card = _fetched(lambda: services.webex.message(action.message_id))
-    act = actions.actions().get(action.inputs.get("do", ""))
+    card = services.webex.message(action.message_id)
+    act = actions().get(action.inputs.get("do", ""))
     if act is None or card.person_id != services.me.id:
         return None
     inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
@@ -283,7 +267,7 @@ def _run_command(message: Message, ctx: ChatContext, refusal: Handler | None) ->
         run = command.run
         _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
     if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
-        keep = partial(screenshot.keep_screenshot, message=message)
+        keep = partial(tac.keep_screenshot, message=message)
         _answer(ctx, f"{message.id}:screenshot", keep)
     elif command is None:
         _answer(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
@@ -299,9 +283,10 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     (platforms/webex.md 1). If it is missing, Webex is asked.
     """
     audience.members_changed(services, room)
-    mine = _fetched(lambda: services.webex.membership(room, services.me.id))
+    mine = services.webex.membership(room, services.me.id)
     if mine is None:
-        raise _NotThereError(WebexNotFoundError(NOT_FOUND, "the bot is not in the space"))
+        error = WebexNotFoundError(NOT_FOUND, "the bot is not in the space")
+        raise _FailedError(error, gone=True)
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
     delivery.draw_refused(services, room)
@@ -312,11 +297,11 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
-    """Carry out a part of an event once, or raise ``_UnansweredError`` if Webex fails."""
+    """Carry out a part of an event once, or raise ``_FailedError`` if Webex fails."""
     try:
         run_once(ctx, part, act)
     except WebexError as error:
-        raise _UnansweredError(error) from error
+        raise _FailedError(error, gone=False) from error
 
 
 def _tell_unread(services: Services, event: WebhookEvent) -> None:
@@ -331,14 +316,14 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if person and denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
-        card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
+        card = trouble("unread", kicker=Text("notice.broken_kicker"))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
     except WebexError as error:
         log.warning("unread event not told", id=event.id, error=str(error))
 
 
-def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
+def _refusal(ctx: ChatContext, asked: Ask, title: str) -> Handler | None:
     """Return how to refuse this person in this space, or None if the person may be answered.
 
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
@@ -350,7 +335,7 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if outsiders(ctx.services, asked.result(ctx.services.webex.members, ctx.room)):
+    if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None

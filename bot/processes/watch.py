@@ -112,7 +112,6 @@ async def _whole_round(services: Services, group: str) -> bool:
 
 
 def _mail(services: Services, watched: WatchedChannel) -> MailText:
-    """Return the text of a test mail of the watch."""
     place = watched.by.email if watched.direct else watched.room
     interval = written(timedelta(seconds=services.bot.watch_test_mail_s))
     with drawn_for(preferences.locale_of(services, place)):

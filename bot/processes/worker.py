@@ -14,7 +14,6 @@ import faulthandler
 import gc
 import importlib
 import logging
-import platform
 import resource
 import sys
 import threading
@@ -27,8 +26,6 @@ from datetime import timedelta
 from functools import partial
 
 import anyio
-import httpx
-import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
@@ -42,29 +39,21 @@ from rq.worker.base import WorkerStatus
 
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
-from bot import actions, commands, logs, program, queue
-from bot.actions import tac
+from bot import commands, logs, program, queue
 from bot.cards import notices
-from bot.cards.presenters.card_state import PostedCard
-from bot.chat import limits
-from bot.links import PageToken
+from bot.commands import tac
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
-from bot.queue.events import PendingEvent
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.webex.client import HURRIED, Webex, WebexPerson
-from bot.webex.session import public_authorities
+from bot.webex.client import HURRIED, Webex
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
-from jobs.clouds.tls import http_context
 from jobs.runs import retention
-from jobs.runs.channel_index import Record
-from jobs.runs.run import Event
 from jobs.runtime import Shutdown
 from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
@@ -105,10 +94,7 @@ MOST_MIB = 256
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
 AT_FIRST_USE = ("webexteamssdk", "dns._asyncio_backend", "_strptime", "encodings.ascii")
-"""Modules that are imported at their first use, and so again in every RQ worker.
-
-The bot, RQ, requests, dnspython and datetime import them at that time.
-"""
+"""Modules that the bot and its libraries import at their first use, in every RQ worker again."""
 log = structlog.get_logger(__name__)
 
 
@@ -143,7 +129,6 @@ def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
-    """Return the queues of each of so many RQ workers."""
     first = MANY if workers > len(MANY) else FEW
     return first + (MORE,) * (workers - len(first))
 
@@ -163,7 +148,6 @@ def _background(services: Services) -> Timers:
         (notices.remind, notices.EVERY_S),
         (notices.remind_of_own, notices.EVERY_S),
         (notices.remind_of_turns, notices.TURNS_EVERY_S),
-        (limits.record_ended, limits.EVERY_S),
         (tac.follow, tac.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
     ):
@@ -348,11 +332,7 @@ def _silence(redis: Redis) -> str:
 
 
 def _leave_newer_data(redis: Redis, problem: Callable[[Redis], str]) -> None:
-    """End this worker if it cannot read the data, such as after a newer version's start.
-
-    Raises:
-        SystemExit: This version does not read the data. All of the worker's processes end.
-    """
+    """End all of the worker's processes if a newer version has changed the data's layout."""
     if why := problem(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
@@ -416,19 +396,12 @@ def _ticking(own: Services) -> Callable[[bool], float]:
 
 
 def preload() -> None:
-    """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
-
-    Some libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types.
-    """
+    """Load code and texts once, so that all workers share their memory."""
     of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
     for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
-    for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
+    for registry in (commands.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()
-    httpx.Client(verify=http_context()).close()
-    public_authorities()
-    platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
@@ -436,7 +409,5 @@ def preload() -> None:
         with locale.drawn_for(Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
-    for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
-        msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it

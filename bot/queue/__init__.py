@@ -19,7 +19,6 @@ from typing import Any
 
 from redis import Redis, exceptions
 from redis.backoff import NoBackoff
-from redis.client import Pipeline
 from redis.driver_info import DriverInfo
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
@@ -92,23 +91,21 @@ class Doorbell(DueQueue):
     def queue(self) -> Queue:
         return make_queue(self.redis, WORK[self.kind][0])
 
-    def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
-        """Wake a worker for ``member``, in the pipeline if one is given.
+    def ring(self, member: str) -> None:
+        """Wake a worker for ``member``. An extra job does no harm.
 
-        An extra job does no harm. RQ's own way takes eight commands, most of them for jobs that
-        wait for other jobs, and three times the memory, while thousands of events wait.
+        RQ's own way takes eight commands, most of them for jobs that wait for other jobs, and three
+        times the memory, while thousands of events wait.
         """
         function = WORK[self.kind][1]
         job = self.queue.create_job(function, args=(member,), description=function)
-        batch = self.redis.pipeline(transaction=False) if pipe is None else pipe
         told: dict[Any, Any] = {"data": job.data, "origin": self.queue.name}
         told |= {"failure_ttl": FAILED_S, "status": JobStatus.QUEUED}
-        batch.hset(job.key, mapping=told)
-        batch.expire(job.key, FAILED_S)
-        self.queue.push_job_id(job.id, batch)
-        if pipe is None:
-            batch.execute()
-        return job
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hset(job.key, mapping=told)
+            pipe.expire(job.key, FAILED_S)
+            self.queue.push_job_id(job.id, pipe)
+            pipe.execute()
 
     def ring_again(self, members: list[str]) -> None:
         """Wake a worker for each of these members, as far as the queue has no job for them.

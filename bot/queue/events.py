@@ -113,21 +113,15 @@ class EventQueue:
         self.bell = Doorbell(redis, LockKind.EVENT)
 
     def add(self, event: WebhookEvent) -> bool:
-        """Keep an event and wake a worker for it in one round trip; return False if it is known.
-
-        The job of a known event is deleted again, and does no harm if a worker has taken it.
-        """
+        """Keep an event and wake a worker for it; return False if it is known."""
         arrived = now()
         kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
         names = (keys.event(event.key), keys.due())
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.eval(ADD, 2, *names, kept, REMEMBER_S, again, self.bell.field(event.key))
-            job = self.bell.ring(event.key, pipe)
-            is_new, *_ = pipe.execute()
+        field = self.bell.field(event.key)
+        is_new = self._redis.eval(ADD, 2, *names, kept, REMEMBER_S, again, field)
         if is_new:
+            self.bell.ring(event.key)
             COUNTERS.add(EVENTS_RECEIVED, event.resource)
-        elif self.bell.queue.remove(job):  # not taken by a worker, in which RQ would fail it
-            self._redis.delete(job.key)
         return bool(is_new)
 
     def retry(self, key: str) -> None:

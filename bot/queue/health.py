@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ DISPATCH = "Dispatcher.dispatch_due"
 """Timer that hands out everything that is due."""
 KEPT_S = 86_400
 """Seconds for which a timer that does not beat any more is remembered after it was expected."""
-OK, UNKNOWN = "ok", "unknown"
+OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +49,30 @@ class Waiting:
         return self.age_s > LATE_S
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """State of each part in a word.
+def look(redis: Redis) -> dict[str, str]:
+    """Return the state of each part in a word, and of the whole as ``status``.
 
-    Attributes:
-        redis: ``ok``, ``unreachable``, ``read-only``, ``refused`` or ``unwritable``.
-        workers: ``ok``, ``missing``, or ``unknown`` without Redis.
-        events: ``ok``, ``late``, or ``unknown`` without Redis.
-        data: ``ok``, ``refused`` if this version cannot use it, or ``unknown`` without Redis.
-        dispatch: ``ok``, since when nothing is handed out, or ``unknown`` without Redis.
+    ``redis`` may be ``unreachable``, ``read-only``, ``refused`` or ``unwritable``; then nothing else
+    is known. ``workers`` may be ``missing``, ``events`` ``late``, and ``data`` ``refused``, if this
+    version cannot use it. ``dispatch`` says since when nothing is handed out.
     """
-
-    redis: str = OK
-    workers: str = UNKNOWN
-    events: str = UNKNOWN
-    data: str = UNKNOWN
-    dispatch: str = UNKNOWN
-
-    @property
-    def is_ready(self) -> bool:
-        return set(asdict(self).values()) == {OK}
-
-    def as_json(self) -> dict[str, str]:
-        """Return the state of each part, and of the whole as ``status``."""
-        return {"status": OK if self.is_ready else "unavailable"} | asdict(self)
-
-
-def look(redis: Redis) -> Health:
+    word, parts = OK, dict.fromkeys(("workers", "events", "data", "dispatch"), "unknown")
     try:
         test_write(redis)
-        workers = OK if seen_workers(redis) else "missing"
-        events = "late" if waiting_events(redis).is_late else OK
-        data = "refused" if generation.layout_problem(redis) else OK
-        dispatch = not_handed_out(redis) or OK
+        parts = {
+            "workers": OK if seen_workers(redis) else "missing",
+            "events": "late" if waiting_events(redis).is_late else OK,
+            "data": "refused" if generation.layout_problem(redis) else OK,
+            "dispatch": not_handed_out(redis) or OK,
+        }
     except DemotedError:
-        return Health("read-only")
+        word = "read-only"
     except (AuthenticationError, NoPermissionError):
-        return Health("refused")
+        word = "refused"
     except RedisError as error:
-        return Health("unwritable" if isinstance(error, ResponseError) else "unreachable")
-    return Health(OK, workers, events, data, dispatch)
+        word = "unwritable" if isinstance(error, ResponseError) else "unreachable"
+    found = {"redis": word, **parts}
+    return {"status": OK if {*found.values()} == {OK} else "unavailable", **found}
 
 
 def test_write(redis: Redis) -> None:
@@ -152,36 +135,3 @@ def not_handed_out(redis: Redis, host: str = "") -> str:
         return ""
     since = f" since {late - timedelta(seconds=SEEN_S):%d %b %H:%MZ}" if late.timestamp() else ""
     return f"nothing that is due is handed out{since}"
-
-
-REFUSED_KEPT_S = 24 * 3600
-"""Seconds for which the number of refusals is kept after the last refusal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """Webhooks that were refused: how many, and when the first and the last of them came."""
-
-    count: int
-    first: datetime
-    last: datetime
-
-
-def add_refused(redis: Redis, count: int) -> None:
-    """Add ``count`` refused webhooks, and remember the time of the first and the last one."""
-    key, moment = keys.webhooks_refused(), now().isoformat()
-    with redis.pipeline() as pipe:
-        pipe.hincrby(key, "count", count)
-        pipe.hsetnx(key, "first", moment)
-        pipe.hset(key, "last", moment)
-        pipe.expire(key, REFUSED_KEPT_S)
-        pipe.execute()
-
-
-def read_refused(redis: Redis) -> Refusals | None:
-    """Return the refusals, or None if there was none for a day."""
-    found: Any = redis.hmget(keys.webhooks_refused(), ["count", "first", "last"])
-    count, first, last = map(codec.as_text, found)
-    if not count:
-        return None
-    return Refusals(int(count), datetime.fromisoformat(first), datetime.fromisoformat(last))

@@ -46,8 +46,6 @@ KIND = "history"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that the page and its file show about a channel."""
-
     mailbox: str
     at: datetime
     figures: past.Figures
@@ -108,7 +106,7 @@ def _row(found: Found, day: past.DayFigures) -> tuple[object, ...]:
     return day.date, day.state, broken_s, mails, day.looks, " ".join(sorted(causes))
 
 
-def _may_read(ticket: links.PageToken, browser: str) -> bool:
+def _may_read(ticket: links.Link, browser: str) -> bool:
     return web.is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 

@@ -144,7 +144,8 @@ class AdminSignIn:
             asked.append(scopes.exchange_permission(services.settings.exchange_url))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             prompt, back = None if hint else "select_account", services.settings.callback
-            flow = _bot(services, http).begin(asked, back, state, hint, prompt)
+            bot = identity.Identity.of_bot(services.settings, http)
+            flow = bot.begin(asked, back, state, hint, prompt)
         return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
@@ -159,7 +160,7 @@ class AdminSignIn:
         check_tenant = partial(require_own_tenant, services.settings, run.channel)
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
-                bot = _bot(services, http)
+                bot = identity.Identity.of_bot(services.settings, http)
                 signed_in = bot.finish(msal_flow, query, run.required_tenant, first)
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
@@ -169,7 +170,7 @@ class AdminSignIn:
             if not self.exchange:
                 check_tenant(account, signed_in.access_token)
             try:
-                bot = _bot(services, http, account.tenant_id)
+                bot = identity.Identity.of_bot(services.settings, http, account.tenant_id)
                 token, cache = bot.token(signed_in.cache, second)
             except CloudError as error:
                 lacks_consent = error.cause == Cause.CONSENT_MISSING
@@ -192,12 +193,6 @@ class AdminSignIn:
         graph = scopes.graph_scopes(services.settings.graph_url, names)
         exchange = [scopes.exchange_scope(services.settings.exchange_url)]
         return (exchange, graph) if self.exchange else (graph, exchange)
-
-
-def _bot(
-    services: Services, http: httpx.Client, tenant: str = "organizations"
-) -> identity.Identity:
-    return identity.Identity.of_bot(services.settings, http, tenant)
 
 
 TOKEN_S = 3600

@@ -146,7 +146,7 @@ def new_browser() -> str:
     return secrets.token_urlsafe(32)
 
 
-def ticket_of(kind: str, token: str) -> links.PageToken:
+def ticket_of(kind: str, token: str) -> links.Link:
     """Return the purpose of a link, or end the request with a page that says it is unknown."""
     ticket = links.read(web_services(), kind, token)
     if ticket is None:
@@ -167,11 +167,7 @@ def pressing_browser() -> str:
 
 
 def form_token(browser: str, link: str) -> str:
-    """Return the token of a page's form.
-
-    Another site cannot know it, because it depends on the cookie. So another site cannot press the
-    button in a person's browser (OWASP ASVS 5.0, 3.5.1).
-    """
+    """Return the token of a page's form, which depends on the cookie (OWASP ASVS 5.0, 3.5.1)."""
     return hmac.new(browser.encode(), link.encode(), hashlib.sha256).hexdigest()
 
 

@@ -69,8 +69,7 @@ def renew(token: str) -> Response:
     run = ticket.run
     if not (ticket.is_expired and services.vault.holds(Sealed.CLIENT_SECRET.of(run))):
         return landing_page(token)
-    _, _, current = links.path_of(services, "handover", run).rpartition("/")
-    newest = links.read(services, "handover", current)
+    newest = links.current(services, "handover", run)
     if newest is None or newest.is_expired:
         delivery.repost(services, run, slot_of(services.store.load(run).requester.email))
         services.cards.request(run)

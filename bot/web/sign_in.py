@@ -59,7 +59,7 @@ def _microsoft_slot() -> Iterator[bool]:
 
 def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Response:
     # The button leads back to the flow's first page.
-    back = links.path_of(web.web_services(), kind, run.id)
+    back = links.current(web.web_services(), kind, run.id)
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
@@ -76,10 +76,11 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
             step = text(f"page.next_{error.cause}", domain=run.channel.domain)
             words = Text("page.failed_next_words", values | {"next": step})
         page = web.Page(Text("page.failed_title"), words, code=error.words)
-    return web.respond(replace(page, button=button if back else "", link=back, status=status))
+    shown = replace(page, button=button, link=urlsplit(back.url).path) if back else page
+    return web.respond(replace(shown, status=status))
 
 
-def _request(ticket: links.PageToken, run: Run, browser: str) -> web.Page:
+def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
     kind, variant = ticket.kind, _variant(run, ticket.kind)
     values = {
         "mailbox": run.channel.mailbox,
@@ -101,7 +102,7 @@ def _request(ticket: links.PageToken, run: Run, browser: str) -> web.Page:
     )
 
 
-def _facts(ticket: links.PageToken, run: Run) -> tuple[tuple[str, str], ...]:
+def _facts(ticket: links.Link, run: Run) -> tuple[tuple[str, str], ...]:
     """Return who asked, where and for what, because a link can be forwarded."""
     email = run.requester.email
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
@@ -113,12 +114,7 @@ def _facts(ticket: links.PageToken, run: Run) -> tuple[tuple[str, str], ...]:
 
 
 def _variant(run: Run, kind: str) -> str:
-    """Return the suffix of the page's text for this kind of run.
-
-    The text of a check says that it only reads, and that of an undo says what is undone. For a
-    shared mailbox, the rehearsal says who must sign in. A check that must find its channel may keep
-    the sign-in for longer.
-    """
+    """Return the suffix of the page's text: a check that must find its channel says more."""
     if kind == "rehearsal" and run.fact("shared"):
         return SHARED
     if kind == "signin" and run.brief.discover:
@@ -246,7 +242,7 @@ def _too_late(run: Run, kind: str) -> Response:
     return web.plain("late_consent", values, status=HTTPStatus.GONE)
 
 
-def _opened(kind: str, token: str) -> tuple[links.PageToken, Run]:
+def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
     ticket = web.ticket_of(kind, token)
     run = web.web_services().store.load(ticket.run)

@@ -4,15 +4,14 @@ Only Redis is called here. Webex disables a webhook after 100 failures within 5 
 say how often it delivers an event (platforms/webex.md 1). So the answer is quick, and an event that
 arrives twice is handled once.
 
-With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The count of
-refused webhooks shows the bot's operator why. The log has one line a minute at most.
+With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The log, one
+line a minute at most, the metrics and ``doctor`` show the bot's operator why.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,11 +22,13 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.queue import health
 from bot.queue.events import RESOURCES, EventQueue, WebhookEvent
-from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
+from jobs.clock import now
+from jobs.storage import keys
 
 EVERY_S = 60.0
+REFUSED_KEPT_S = 24 * 3600
+"""Seconds for which the time of the last wrong signature is kept for ``doctor``."""
 log = structlog.get_logger(__name__)
 
 
@@ -41,8 +42,6 @@ class RefusedError(Exception):
 
 TEXT = "text/plain; charset=utf-8"
 LARGEST_BODY = 65_536
-REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
-"""Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""
 
 
 class Webhooks:
@@ -53,28 +52,21 @@ class Webhooks:
 
     def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
         self._secrets, self._redis, self._every_s = secrets, redis, every_s
-        self._events, self._lock = EventQueue(redis), threading.Lock()
-        self._refused, self._quiet_until = 0, -every_s
+        self._events, self._quiet_until = EventQueue(redis), -every_s
 
     def receive(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
 
         Raises:
-            RefusedError: The request is refused with 401, 413, 415, 400 or 503.
+            RefusedError: The request is refused with 401, 413, 415 or 400.
+            redis.RedisError: Redis is unavailable.
         """
-        try:
-            self._accept(environ)
-        except RefusedError as refused:
-            COUNTERS.add(EVENTS_REFUSED, REASONS.get(refused.status, "body"))
-            raise
-
-    def _accept(self, environ: Mapping[str, Any]) -> None:
         kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
         if kind.strip().lower() != "application/json":
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
         if not is_signed(body, signature, self._secrets):
-            self.count_refused()
+            self.note_refused()
             raise RefusedError(HTTPStatus.UNAUTHORIZED)
         try:
             envelope = json.loads(body)
@@ -83,25 +75,18 @@ class Webhooks:
         if not isinstance(envelope, dict):
             raise RefusedError(HTTPStatus.BAD_REQUEST)
         if event := read(envelope):
-            try:
-                self._events.add(event)
-            except RedisError:
-                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+            self._events.add(event)
 
-    def count_refused(self) -> None:
-        with self._lock:
-            self._refused += 1
-            if time.monotonic() < self._quiet_until:
-                return
-            count, self._refused = self._refused, 0
-            self._quiet_until = time.monotonic() + self._every_s
+    def note_refused(self) -> None:
+        if time.monotonic() < self._quiet_until:
+            return
+        self._quiet_until = time.monotonic() + self._every_s
         log.warning(
             "webhooks refused: wrong signature",
-            count=count,
             to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
         )
         with suppress(RedisError):
-            health.add_refused(self._redis, count)
+            self._redis.set(keys.webhooks_refused(), now().isoformat(), ex=REFUSED_KEPT_S)
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:

@@ -21,7 +21,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,12 +38,11 @@ from waitress.server import create_server  # type: ignore[import-untyped]  # wai
 from bot import logs
 from bot.queue import connect_for_web, health, kind_problem
 from bot.queue.events import WEBHOOKS_PATH
-from bot.queue.health import Health
 from bot.settings import BotSettings, from_environment, log_advice
 from bot.web.webhooks import LARGEST_BODY, TEXT, RefusedError, Webhooks
 from jobs.settings import Settings, SettingsError
 from jobs.storage import generation
-from jobs.storage.counters import COUNTERS, FLUSH_S
+from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -57,10 +55,7 @@ OF_PEOPLE = frozenset(
 )
 """First words of the paths of the pages for people."""
 HEALTH_KEPT_S = 1.0
-"""Seconds for which an answer of /readyz is repeated.
-
-A flood of requests then costs Redis nothing.
-"""
+"""Seconds for which an answer of /readyz is repeated, so that a flood costs Redis nothing."""
 LAYOUT_S = 5.0
 """Seconds for which the data's layout counts as good after it was read."""
 HTTPS_ONLY_S = 365 * 24 * 3600
@@ -80,6 +75,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
+REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
+"""Labels of the metrics for refused webhooks, by status. Every other refusal is about the body."""
 JSON = "application/json"
 NOT_BOOTED = 3
 """Exit code of a worker after which gunicorn ends as a whole.
@@ -102,21 +99,16 @@ class Answer:
 class Site:
     """WSGI application that answers machines, and puts the security headers on every answer.
 
-    ``others`` returns the application for any other path, or None. A function of ``before`` gets
-    the path of each request before it is answered, and may refuse it.
+    ``others`` returns the application for any other path, or None.
     """
 
     def __init__(
-        self,
-        settings: BotSettings,
-        redis: Redis,
-        others: Callable[[str], Wsgi | None],
-        before: Iterable[Callable[[str], None]],
+        self, settings: BotSettings, redis: Redis, others: Callable[[str], Wsgi | None]
     ) -> None:
         self._settings, self._redis, self._others = settings, redis, others
-        self._before = tuple(before)
+        self._was_open, self._good_until = False, 0.0
         webhooks = Webhooks(settings.webhook_secrets, redis)
-        self._health, self._health_at = Health(), -HEALTH_KEPT_S
+        self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
             WEBHOOKS_PATH: ("POST", webhooks.receive),
             ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
@@ -132,8 +124,7 @@ class Site:
         """Answer a request. An answer of ``others`` may have its own values of the headers."""
         path = environ["PATH_INFO"]
         try:
-            for each in self._before:
-                each(path)
+            self._require_data(path)
             if path not in self._routes and (other := self._others(path)):
                 return other(environ, self._with_headers(start))
             answer = self._answer(path, environ)
@@ -151,6 +142,34 @@ class Site:
 
         return started
 
+    def _require_data(self, path: str) -> None:
+        """Refuse the request while this version cannot use the data, and hand over the counts.
+
+        Redis may have been unavailable when this process started. Later a newer version may change
+        the layout of the data. So both are done again every few seconds, with the next request.
+
+        Raises:
+            RefusedError: This version cannot use the data, or this kind of Redis.
+            redis.RedisError: Redis is unavailable and has not answered before.
+        """
+        if time.monotonic() < self._good_until or path in {ALIVE, READY}:
+            return
+        try:
+            why = (
+                generation.layout_problem(self._redis)
+                if self._was_open
+                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
+            )
+        except RedisError:
+            if not self._was_open:
+                raise
+            why = ""
+        if why:
+            log.critical("data refused", why=why)
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+        self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
+        COUNTERS.flush(self._redis)
+
     def _answer(self, path: str, environ: Environ) -> Answer:
         if path not in self._routes:
             raise RefusedError(HTTPStatus.NOT_FOUND)
@@ -163,9 +182,9 @@ class Site:
     def _ready(self, _: Environ) -> Answer:
         if time.monotonic() - self._health_at >= HEALTH_KEPT_S:
             self._health, self._health_at = health.look(self._redis), time.monotonic()
-        found = self._health
-        status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return Answer(json.dumps(found.as_json()).encode(), JSON, status)
+        is_ready = self._health["status"] == health.OK
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Answer(json.dumps(self._health).encode(), JSON, status)
 
     def _metrics(self, environ: Environ) -> Answer:
         """Return the metrics for ``Authorization: Bearer`` and the token of the settings."""
@@ -194,72 +213,11 @@ def _of_error(path: str, error: Exception) -> Answer:
         unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR and error
         why = str(error) if isinstance(error, RedisError) else ""
         log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
-    body = b"" if path == WEBHOOKS_PATH else f"{_line(status)}\n".encode()
+    body = f"{_line(status)}\n".encode()
+    if path == WEBHOOKS_PATH:
+        body = b""
+        COUNTERS.add(EVENTS_REFUSED, REASONS.get(status, "body"))
     return Answer(body, status=status, headers=tuple(headers.items()))
-
-
-class DataGate:
-    """Gate that rejects requests while this version cannot use the data.
-
-    Redis may have been unavailable when this process started. Later a newer version may change the
-    layout of the data, so the layout is read again every few seconds.
-    """
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._was_open = False
-        self._good_until = 0.0
-
-    def __call__(self, path: str) -> None:
-        """Check whether this version can use the data, unless that was found in the last seconds.
-
-        Raises:
-            RefusedError: This version cannot use the data, or this kind of Redis.
-            redis.RedisError: Redis is unavailable and has not answered before.
-        """
-        if time.monotonic() < self._good_until or path in {ALIVE, READY}:
-            return
-        try:
-            why = (
-                generation.layout_problem(self._redis)
-                if self._was_open
-                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
-            )
-        except RedisError:
-            if not self._was_open:
-                raise
-            why = ""
-        if why:
-            log.critical("data refused", why=why)
-            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
-        self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
-
-
-class CountsToRedis:
-    """Starter of the thread that adds a process's counts to Redis.
-
-    The thread starts with the first request of a process, because a server may fork after the
-    import. If two requests come first, a second thread does no harm.
-    """
-
-    def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
-        self._redis, self._every_s = redis, every_s
-        self._process = 0
-        self._stopped = threading.Event()
-
-    def __call__(self, _path: str) -> None:
-        """Start the thread if this process has none."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            threading.Thread(target=self._run, name="counts", daemon=True).start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            COUNTERS.flush(self._redis)
-            self._stopped.wait(self._every_s)
 
 
 THREADS = 8
@@ -371,7 +329,6 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
         settings,
         redis,
         lambda path: people() if OF_PEOPLE.intersection(path.split("/")[1:2]) else None,
-        (DataGate(redis), CountsToRedis(redis)),
     )
 
 
@@ -400,7 +357,10 @@ def main(settings: BotSettings, work: Settings) -> int:
 
 
 @cache
-def _application() -> Site:
+def __getattr__(name: str) -> Site:
+    """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
+    if name != "app":
+        raise AttributeError(name)
     logs.configure(os.environ.get("LOG_LEVEL", ""))
     try:
         settings, work = from_environment(os.environ)
@@ -408,10 +368,3 @@ def _application() -> Site:
         print(error, file=sys.stderr)  # noqa: T201  for the operator
         raise SystemExit(NOT_BOOTED) from None
     return whole_site(settings, work, connect_for_web(settings.redis_url))
-
-
-def __getattr__(name: str) -> Site:
-    """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
-    if name == "app":
-        return _application()
-    raise AttributeError(name)

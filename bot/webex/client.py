@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -27,12 +27,11 @@ from bot.webex.errors import (
     WebexBadRequestError,
     WebexError,
     WebexNotFoundError,
-    WebexUnauthorizedError,
     WebexUnreachableError,
     passes,
     translated,
 )
-from bot.webex.session import CHUNK, ApiSession, own_url
+from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
 from jobs.clouds.json_values import is_filled_text
@@ -48,7 +47,6 @@ __all__ = [
     "WebexBadRequestError",
     "WebexError",
     "WebexNotFoundError",
-    "WebexUnauthorizedError",
     "WebexUnreachableError",
 ]
 
@@ -311,12 +309,13 @@ def attachments(card: Json) -> list[Json]:
 class Webex(Messenger):
     """Webex API with the bot's own account.
 
-    An instance may be created before a fork (:class:`bot.webex.session.ApiSession`). Every method
-    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.errors`).
+    An instance may be created before a fork, but not used (:func:`bot.webex.session.open_api`).
+    Every method raises :class:`bot.webex.errors.WebexError` when its retries end
+    (:mod:`bot.webex.errors`).
     """
 
     def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:
-        self._account, self._policy = ApiSession(access_token, api_url), policy
+        self._access_token, self._api_url, self._policy = access_token, api_url, policy
 
     def me(self) -> WebexPerson:
         return WebexPerson.of(self._object(self._api.people.me))
@@ -419,10 +418,9 @@ class Webex(Messenger):
             ValueError: The file is at another address.
             FileTooLargeError: The file has more than ``largest`` bytes.
         """
-        api_url = self._account.api_url
-        address = own_url(url, api_url)
+        address = own_url(url, self._api_url)
         climbs = {".", ".."} & {*unquote(urlsplit(address).path).split("/")}
-        if climbs or not address.startswith(api_url):
+        if climbs or not address.startswith(self._api_url):
             raise ValueError("the file does not lie at the Webex API")
         return self._get(lambda: self._read(address, largest))
 
@@ -493,9 +491,9 @@ class Webex(Messenger):
             content_type = response.headers.get("Content-Type", "application/octet-stream")
         return File(headers.get_filename() or "", content_type, bytes(content))
 
-    @property
+    @cached_property
     def _api(self) -> WebexTeamsAPI:
-        return self._account.api
+        return open_api(self._access_token, self._api_url)
 
 
 class FileTooLargeError(Exception):

@@ -58,8 +58,6 @@ class WebexUnreachableError(WebexError):
 
 
 class WebexAnswerError(WebexError):
-    """Answer with an error status."""
-
     def __init__(
         self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None
     ) -> None:
@@ -76,36 +74,19 @@ class WebexBadRequestError(WebexAnswerError):
     """Status 400; if a card was to be edited, post a new one instead."""
 
 
-class WebexUnauthorizedError(WebexAnswerError):
-    """Status 401: the bot's access token is wrong or was regenerated."""
-
-
 class WebexNotFoundError(WebexAnswerError):
     """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
 BY_STATUS: dict[int, type[WebexAnswerError]] = {
     400: WebexBadRequestError,
-    401: WebexUnauthorizedError,
     404: WebexNotFoundError,
     410: WebexNotFoundError,
 }
 
 
-def sdk_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions that a call of the SDK may raise; the first call imports the SDK."""
-    from webexteamssdk.exceptions import webexteamssdkException  # noqa: PLC0415  see above
-
-    return (
-        webexteamssdkException,
-        RequestException,
-        HTTPError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-        RecursionError,
-    )
+UNREADABLE = (ValueError, TypeError, AttributeError, AssertionError, RecursionError)
+"""Errors of the SDK about an answer that it cannot read."""
 
 
 def translate(error: Exception) -> WebexError:
@@ -166,7 +147,9 @@ def translated(call: Callable[[], T]) -> T:
     Raises:
         WebexError: There is no answer, or none that is good.
     """
+    from webexteamssdk.exceptions import webexteamssdkException  # noqa: PLC0415  at the first call
+
     try:
         return call()
-    except sdk_errors() as error:
+    except (webexteamssdkException, RequestException, HTTPError, *UNREADABLE) as error:
         raise translate(error) from None

@@ -12,10 +12,8 @@ applies, and in a worker RQ's own timeout ends the job (:data:`bot.queue.JOB_TIM
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import Iterator
-from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -23,9 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from requests import PreparedRequest, ReadTimeout, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPResponse
-from urllib3.util.ssl_ import create_urllib3_context
 
 from bot.webex.errors import retry_after_s
 from jobs.clouds.calls import measured
@@ -75,40 +71,29 @@ The module :mod:`bot.webex.session` limits the total time.
 PORTS = {"https": 443, "http": 80}
 
 
-class ApiSession:
-    """Session for the bot's account, made in the process that uses it, after a fork."""
+def open_api(access_token: str, api_url: str) -> WebexTeamsAPI:
+    """Return the SDK for the bot's account, with its own waiting disabled.
 
-    def __init__(self, access_token: str, api_url: str) -> None:
-        self.api_url = api_url
-        self._access_token = access_token
-        self._made: tuple[int, WebexTeamsAPI] | None = None
+    Its connections belong to one process, so it is not opened before a fork.
+    """
+    from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
 
-    @property
-    def api(self) -> WebexTeamsAPI:
-        """Return the SDK with its own waiting disabled."""
-        if self._made is None or self._made[0] != os.getpid():
-            from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
-
-            api = WebexTeamsAPI(
-                self._access_token,
-                self.api_url,
-                single_request_timeout=TIMEOUT_S,
-                wait_on_rate_limit=False,
-            )
-            session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
-            session.verify = os.environ.get("SSL_CERT_FILE") or True  # unknown to requests itself
-            # requests would read the proxies, the other variables and .netrc for each request
-            found = session.merge_environment_settings(self.api_url, {}, None, None, None)
-            session.trust_env, session.verify = False, found["verify"]
-            session.proxies = dict(found["proxies"])
-            session.max_redirects = 0
-            # requests takes the adapter of the longest matching address
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, BlockedAdapter())
-            parts = urlsplit(self.api_url)
-            session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(self.api_url))
-            self._made = (os.getpid(), api)
-        return self._made[1]
+    api = WebexTeamsAPI(
+        access_token, api_url, single_request_timeout=TIMEOUT_S, wait_on_rate_limit=False
+    )
+    session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
+    session.verify = os.environ.get("SSL_CERT_FILE") or True  # unknown to requests itself
+    # requests would read the proxies, the other variables and .netrc for each request
+    found = session.merge_environment_settings(api_url, {}, None, None, None)
+    session.trust_env, session.verify = False, found["verify"]
+    session.proxies = dict(found["proxies"])
+    session.max_redirects = 0
+    # requests takes the adapter of the longest matching address
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BlockedAdapter())
+    parts = urlsplit(api_url)
+    session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(api_url))
+    return api
 
 
 class BlockedAdapter(HTTPAdapter):
@@ -130,21 +115,6 @@ class ApiAdapter(HTTPAdapter):
         super().__init__()
         self._api_url = api_url
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the attributes; a setting may name other authorities than the public ones."""
-        place, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        if verify is True:
-            options["ssl_context"] = public_authorities()
-        return place, options
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Have the server's certificate verified, without reading the public authorities again."""
-        super().cert_verify(conn, url, verify, cert)
-        if verify is True:
-            conn.ca_certs = None
-
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Return the answer with a corrected Link header and a numeric Retry-After.
 
@@ -163,14 +133,6 @@ class ApiAdapter(HTTPAdapter):
         if wait is not None and not wait.isdecimal():
             answer.headers["Retry-After"] = str(ceil(retry_after_s(wait)))
         return answer
-
-
-@cache
-def public_authorities() -> ssl.SSLContext:
-    """Return the authorities of requests, which would read them for each connection, in 8 ms."""
-    context = create_urllib3_context()
-    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
-    return context
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:

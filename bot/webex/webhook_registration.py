@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -24,10 +23,11 @@ from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, WEBHOOKS_WRONG
-from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 PREFIX, EVENT = "email-bot", "created"
 WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
+LOCK = LockName(LockKind.WEBHOOKS)
 log = structlog.get_logger(__name__)
 
 
@@ -61,7 +61,7 @@ class WebhookRegistrar:
         Webex does not show which secret a webhook has. Webhooks that this installation created
         under another address are taken over or deleted as surplus.
         """
-        with self._locked():
+        with renewed_lock(self._redis, LOCK, LOCK_S, wait_s=math.inf):
             remembered = self._redis.smembers(keys.webhooks_ours())
             every = self._webex.webhooks()
             mine = [
@@ -75,7 +75,7 @@ class WebhookRegistrar:
         A webhook that was enabled less than 5 minutes ago is left alone, because until then a
         single failure disables it (platforms/webex.md 1).
         """
-        with self._locked():
+        with renewed_lock(self._redis, LOCK, LOCK_S, wait_s=math.inf):
             return self._reconcile(self.own(), all_of_them=False)
 
     def own(self) -> tuple[Webhook, ...]:
@@ -88,9 +88,6 @@ class WebhookRegistrar:
         if hook is None:
             return False
         return hook.status.lower() == "active" and hook.target_url == self._target
-
-    def _locked(self) -> AbstractContextManager[RenewedLock | None]:
-        return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
     def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}

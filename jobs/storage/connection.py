@@ -12,7 +12,6 @@ the same for Sentinel only (``SentinelManagedConnection.read_response``).
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -101,9 +100,8 @@ def _host(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port or SENTINEL_PORT
 
 
-HOST, PORT = "127.0.0.1", 6379
-"""Address and default port of the embedded server. Another program may already hold that port."""
-PORT_FILE = "redis.port"
+SOCKET = "redis.sock"
+"""Socket in the data folder at which the embedded server listens, and no other program's can."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
 """Retries of a command that a demoted server refused, and their pauses: at most 6 s in all."""
 ASK_AGAIN_S = 1.0
@@ -120,10 +118,6 @@ class DemotedError(exceptions.ConnectionError):
     """Error because the Redis server takes no writes any more: it became the replica of another."""
 
 
-class ForeignRedisError(exceptions.ConnectionError):
-    """Error because the server at the embedded Redis server's place is another program's."""
-
-
 def open_redis(url: str, **options: Any) -> Redis:
     """Return a client for the Redis address; nothing is connected before its first command.
 
@@ -138,8 +132,8 @@ def open_redis(url: str, **options: Any) -> Redis:
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
     if url.startswith(_EMBEDDED):
-        options["folder"] = url.removeprefix(_EMBEDDED)
-        return Redis.from_pool(Pool(EmbeddedConnection, **options))
+        place = Path(url.removeprefix(_EMBEDDED), SOCKET)
+        return Redis.from_pool(Pool(_Socket, path=str(place), **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)
     kinds = {"rediss": _Tls, "unix": _Socket}
@@ -221,47 +215,6 @@ class SentinelPool(sentinel.SentinelConnectionPool):
             with suppress(exceptions.ConnectionError, exceptions.TimeoutError):
                 self.get_master_address()  # type: ignore[no-untyped-call]  # untyped in redis-py
         return super().get_connection(*arguments, **options)
-
-
-class EmbeddedConnection(_LeavesReplica, Connection):
-    """Connection to the embedded Redis server of a data folder, which has its port.
-
-    A server that keeps its data elsewhere belongs to another program, and nothing is written to it.
-    """
-
-    def __init__(self, *, folder: str, **options: Any) -> None:
-        super().__init__(host=HOST, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        self._folder = Path(folder)
-
-    def _connect(self) -> Any:
-        self.port = embedded_port(self._folder)
-        return super()._connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
-
-    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
-        """Prepare the connection, and ask the server which folder holds its data.
-
-        Raises:
-            ForeignRedisError: The server is another program's.
-        """
-        try:
-            super().on_connect_check_health(check_health=check_health)
-            self.send_command("CONFIG", "GET", "dir")  # type: ignore[no-untyped-call]  # untyped in redis-py
-            answer = self.read_response()
-        except (exceptions.AuthenticationError, exceptions.ResponseError):
-            answer = ()  # the embedded server has no password and refuses nothing
-        told = list(answer.values() if isinstance(answer, dict) else answer)  # RESP3, or RESP2
-        if told[-1:] != [os.fsencode(self._folder.resolve())]:
-            raise ForeignRedisError(
-                f"the Redis at {HOST}:{self.port} is another program's: start the bot's own with"
-                " the worker, or set REDIS_URL"
-            )
-
-
-def embedded_port(folder: Path) -> int:
-    try:
-        return int((folder / PORT_FILE).read_text("ascii"))
-    except (OSError, ValueError):
-        return PORT
 
 
 def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:

@@ -102,9 +102,9 @@ audit_head = _named("audit:head")
 # Events
 
 event = _named("event:{}")
-"""Webhook event, which is emptied when handled and kept for an hour."""
 answered = _named("answered:{}")
 """Mark that a part of an event is answered, and Webex has taken all of it."""
+"""Webhook event, which is emptied when handled and kept for an hour."""
 cards = _named("cards:{}")
 cards_about = _named("channel:{}:cards_about")
 draw_queued = _named("draw:{}:queued")
@@ -129,9 +129,7 @@ bot_account = _named("bot:me:{}")
 
 # Limits by person
 
-refusals = _named("refused:{}")
-"""Person's refusals in this hour: their number, and the person's address and organization."""
-refusals_ending = _named("refusals-ending")
+refusals = _named("refusals:{}")
 commands = _named("commands:{}")
 commands_limit_told = _named("commands:{}:told")
 """Event that was answered with the limit, and of the limit's end."""
@@ -139,7 +137,7 @@ commands_limit_told = _named("commands:{}:told")
 # Webhooks
 
 webhooks_ours = _named("webhooks:ours")
-webhooks_refused = _named("webhooks:refused")
+webhooks_refused = _named("webhooks:refused-at")
 webhook_repaired = _named("webhooks:repaired:{}")
 
 # Locks (:mod:`jobs.storage.locks`)

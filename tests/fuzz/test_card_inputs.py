@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.chat.audience import mark_members_checked
+from bot.commands import actions
 from jobs.runs.run import Kind
 from tests.fixtures.webex_script import Reply, receive
 from tests.fuzz.conftest import ROUNDS, SEED

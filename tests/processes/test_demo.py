@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from bench.crowd import encryption_keys
-from bot.actions import actions
+from bot.commands import actions
 from practice import demo
 from practice.stack import Stack
 from tests.fixtures.true_cards import TrueCards

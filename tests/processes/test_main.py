@@ -13,7 +13,7 @@ from redis import Redis
 from bot.processes import redis_server
 from jobs.runs.audit import Trail
 from jobs.storage import generation
-from jobs.storage.connection import embedded_port
+from jobs.storage.connection import SOCKET
 from tests.fixtures.queue_state import alive
 from tests.fixtures.redis_servers import answers, listens
 from tests.fixtures.waiting import LIMIT_S, until
@@ -270,7 +270,7 @@ def test_one_command_runs_the_whole_bot(env, free_port, tmp_path):
         finally:
             bot.terminate()
         assert bot.wait(LIMIT_S) == 0
-    assert not answers(embedded_port(tmp_path / "data"))
+    assert not (tmp_path / "data" / SOCKET).exists()
     assert not listens(free_port)
 
 

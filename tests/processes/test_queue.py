@@ -95,14 +95,14 @@ def worker(spawn, events, redis_url):
 
 def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, redis):
     """An event of a killed worker is handed out again at once, and not while the worker lives."""
-    handled, dispatcher = list[PendingEvent](), Dispatcher(services)
+    handled = list[PendingEvent]()
     events.bell.queue.empty()
-    dispatcher.dispatch_due()
+    Dispatcher(services).dispatch_due()
     events.process(EVENT.key, handled.append)
     assert (events.bell.queue.jobs, handled) == ([], [])
     worker.kill()
     worker.wait()
-    dispatcher.recover()
+    Dispatcher(services).recover()
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
     events.process(EVENT.key, handled.append)
     assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

@@ -1,11 +1,11 @@
-"""Real Redis servers: a demoted one, one of another program, one with TLS, and the embedded one."""
+"""Real Redis servers: a demoted one, one with TLS, and the embedded one."""
 
 import shutil
+import stat
 import subprocess
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -19,15 +19,7 @@ from redis.exceptions import (
 )
 
 from bot.processes import redis_server
-from jobs.storage.connection import (
-    PORT_FILE,
-    DemotedError,
-    ForeignRedisError,
-    embedded_port,
-    embedded_url,
-    is_demoted,
-    open_redis,
-)
+from jobs.storage.connection import SOCKET, DemotedError, embedded_url, is_demoted, open_redis
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, answers
 from tests.fixtures.waiting import LIMIT_S, ran, until
@@ -153,44 +145,6 @@ def test_other_errors_are_no_demotion():
     assert [*map(is_demoted, demoted), *map(is_demoted, others)] == [True] * 3 + [False] * 2
 
 
-def test_the_embedded_server_is_known_by_its_folder(redis, tmp_path):
-    """The embedded server is known by its folder, which contains its port.
-
-    A server that keeps its data elsewhere belongs to another program.
-    """
-    kept = Path(str(redis.config_get("dir")["dir"]))
-    port = redis.connection_pool.connection_kwargs["port"]
-    own = tmp_path / "own"
-    own.symlink_to(kept)
-    for folder in (tmp_path, kept):
-        (folder / PORT_FILE).write_text(str(port), "ascii")
-    with open_redis(embedded_url(own)) as client:
-        assert client.ping()
-    with (
-        open_redis(embedded_url(tmp_path)) as client,
-        pytest.raises(ForeignRedisError, match=f"127.0.0.1:{port} is another program's"),
-    ):
-        client.set("key", "1")
-    assert redis.exists("key") == 0
-
-
-def test_a_password_is_another_programs(free_port, tmp_path):
-    """A Redis with a password is another program's, because the embedded server has none."""
-    server = Server(tmp_path / "server", free_port, ("--requirepass", "word"))
-    (tmp_path / PORT_FILE).write_text(str(free_port), "ascii")
-    server.start()
-    with open_redis(embedded_url(tmp_path)) as client, pytest.raises(ForeignRedisError):
-        client.ping()
-    server.kill()
-
-
-@pytest.mark.parametrize("content", ["", "many", "\xff"])
-def test_without_a_readable_file_the_port_is_the_usual_one(tmp_path, content):
-    """If the file with the port is missing or cut off, the port is the usual one."""
-    (tmp_path / PORT_FILE).write_text(content, "utf-8")
-    assert (embedded_port(tmp_path), embedded_port(tmp_path / "none")) == (6379, 6379)
-
-
 def test_tls_trusts_the_authorities_of_ssl_cert_file(redis_url, certificates, monkeypatch):
     """A ``rediss`` address checks the server's certificate.
 
@@ -276,48 +230,37 @@ EMBEDDED = """
 import sys
 from pathlib import Path
 from bot.processes import redis_server
-redis_server.PORT = int(sys.argv[1])
 sys.exit(redis_server.main(0, Path("data"), stand_by=True))
 """
 
 
 @pytest.fixture
 def embedded(spawn, tmp_path):
-    """Return a function that starts a worker's embedded server, for which this port is usual."""
+    """Return a function that starts a worker's embedded server."""
     env = {name: ENV[name] for name in ("PATH", "PYTHONPATH")}
-    return lambda port: spawn("-c", EMBEDDED, port, cwd=tmp_path, env=env)
+    return lambda: spawn("-c", EMBEDDED, cwd=tmp_path, env=env)
 
 
-@pytest.mark.parametrize("word", ["", "password"])
-def test_another_programs_redis_is_left_alone(embedded, tmp_path, free_port, word):
-    """If another program's Redis has the port, the embedded server takes another port.
-
-    The clients of the embedded server find it. Nothing is written to the other Redis, which is open
-    or has a password.
-    """
-    foreign = Server(tmp_path / "foreign", free_port, ("--requirepass", word) if word else ())
-    foreign.start()
-    embedded(free_port)
+def test_only_this_user_reaches_the_embedded_server(embedded, tmp_path):
+    """A worker's embedded server listens at no port, and its socket is for this user alone."""
+    embedded()
     with open_redis(embedded_url(tmp_path / "data")) as client:
         until(lambda: answers_at(client), "the embedded one")
-        client.set("key", "own")
-    with Redis(port=free_port, password=word or None) as redis:
-        assert redis.dbsize() == 0
-    assert embedded_port(tmp_path / "data") != free_port
-    foreign.kill()
+        assert client.config_get("port") == {"port": "0"}
+    assert stat.S_IMODE((tmp_path / "data" / SOCKET).stat().st_mode) == 0o600
 
 
-def test_a_folder_has_one_server(embedded, tmp_path, free_port):
+def test_a_folder_has_one_server(embedded, tmp_path):
     """Only one of two workers runs the embedded server of a folder.
 
     If that worker is killed, the other one takes over.
     """
-    first = embedded(free_port)
+    first = embedded()
     with open_redis(embedded_url(tmp_path / "data")) as client:
         until(lambda: answers_at(client), "the first")
         client.set("key", "value")
         server = client.info("server")["process_id"]
-        second = embedded(free_port)
+        second = embedded()
         first.kill()
         until(lambda: answers_at(client) and client.info("server")["process_id"] != server)
         assert (client.get("key"), second.poll()) == (b"value", None)

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import actions as bot_actions
+from bot.commands import actions as bot_actions
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.client import People, actions, does

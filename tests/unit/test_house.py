@@ -21,7 +21,6 @@ ORDER = {
     "bot": (
         "__main__",
         "events processes",
-        "actions",
         "commands web",
         "cards",
         "chat",

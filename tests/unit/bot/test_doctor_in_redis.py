@@ -10,11 +10,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
 from bot.queue import REFUSALS, connect_for_web, health
+from bot.web.webhooks import REFUSED_KEPT_S, Webhooks
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
 from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
-from jobs.storage.connection import PORT_FILE, embedded_url
+from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 from tests.fixtures import redis_servers
 from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import alive, wait
@@ -76,14 +77,6 @@ def test_a_replica_a_cluster_and_a_sentinel(tmp_path):
         assert line_about(f"redis://127.0.0.1:{cluster.port}/0") == f"WRONG {REFUSALS['cluster']}"
 
 
-def test_another_programs_redis(redis, tmp_path):
-    """If REDIS_URL is not set, another program's Redis is reported and nothing is written to it."""
-    port = redis.connection_pool.connection_kwargs["port"]
-    (tmp_path / PORT_FILE).write_text(str(port), "ascii")
-    assert "is another program's: start the bot's own" in line_about(embedded_url(tmp_path))
-    assert redis.dbsize() == 0
-
-
 def test_no_redis(free_port):
     line = line_about(f"redis://127.0.0.1:{free_port}/0")
     assert line.startswith("WRONG does not answer (ConnectionError)")
@@ -106,12 +99,14 @@ def test_workers_and_waiting_events(redis):
 def test_refused_webhooks(redis):
     """The count is only a doubt, because a stranger may cause it."""
     assert line_of(on_refused_webhooks, redis) == "ok none in the last day"
-    health.add_refused(redis, 2)
-    health.add_refused(redis, 5)
+    Webhooks((), redis).note_refused()
+    COUNTERS.reset()
+    COUNTERS.add(EVENTS_REFUSED, "signature", by=7)
+    COUNTERS.flush(redis)
     line = line_of(on_refused_webhooks, redis)
-    assert line.startswith("DOUBT 7 with a wrong signature since")
+    assert line.startswith("DOUBT 7 with a wrong signature so far, the last at about")
     assert "WEBEX_WEBHOOK_SECRET" in line
-    assert 0 < redis.ttl("webhooks:refused") <= health.REFUSED_KEPT_S
+    assert 0 < redis.ttl("webhooks:refused-at") <= REFUSED_KEPT_S
 
 
 def test_timers_that_are_late(redis, monkeypatch):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot import links
-from bot.links import LIFE, PageToken
+from bot.links import LIFE, Link
 from jobs.clock import now
 from jobs.storage import codec
 
@@ -20,8 +20,9 @@ def test_a_link_names_its_kind_and_its_end(services, kind):
     """A link names its kind and its end, and opens no page of another kind, such as a secret."""
     link = links.link(services, kind, "R1")
     assert link.url == f"https://bot.example.test/{kind}/{token_of(link)}"
+    assert (link.kind, link.run) == (kind, "R1")
     read = {each: links.read(services, each, token_of(link)) for each in LIFE}
-    assert read == dict.fromkeys(LIFE) | {kind: PageToken(kind, "R1", link.until)}
+    assert read == dict.fromkeys(LIFE) | {kind: link}
     assert abs(link.until - now() - LIFE[kind]) < timedelta(seconds=2)
 
 
@@ -63,7 +64,7 @@ def test_a_link_whose_time_is_up_is_replaced(services):
     """A link whose time is up is replaced, and its data say that it has expired."""
     old = links.link(services, "signin", "R1")
     key = next(key for key in services.redis.scan_iter("sealed:page:*"))
-    over = PageToken("signin", "R1", now() - timedelta(seconds=1))
+    over = Link(old.url, now() - timedelta(seconds=1), "signin", "R1")
     services.vault.put(key.decode().removeprefix("sealed:"), codec.dump(over).decode(), 60)
     assert over.is_expired
     assert links.link(services, "signin", "R1").url != old.url

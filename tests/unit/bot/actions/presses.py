@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.actions import actions
+from bot.commands import actions
 from jobs.runs.run import Kind
 
 RIGHT = {

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import text
-from bot import actions
 from bot.cards import delivery, draw
 from bot.cards.presenters import progress
-from bot.commands import changes, runs
+from bot.commands import actions, changes, on_run, runs
 from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
@@ -25,10 +24,7 @@ from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
 
 TYPED = table("typed_messages")
-
-ON_A_RUN = sorted(
-    set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
-)
+ON_A_RUN = sorted(set(actions()) - OF_NO_RUN - {v for v in actions() if v.startswith("tac")})
 
 
 @pytest.fixture
@@ -66,10 +62,10 @@ def test_somebody_who_takes_no_part(ben, begin, said, do):
 
 def test_a_press_that_takes_longer_than_its_lock_lasts(anna, begin, monkeypatch):
     """A press that takes longer than its lock lasts is carried out once, also if it is repeated."""
-    monkeypatch.setattr(actions, "LONGEST_S", 0.1)
+    monkeypatch.setattr("bot.commands.LONGEST_S", 0.1)
     run, done = begin(), []
 
-    @actions.on_run
+    @on_run
     def slow(_talk, inputs: dict[str, str], _run) -> None:
         time.sleep(0.2)
         done.append(inputs["run"])

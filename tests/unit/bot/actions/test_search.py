@@ -9,7 +9,7 @@ import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions, tac
+from bot.commands import actions, tac
 from bot.commands.tac import Case, save
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import actions
+from bot.commands import actions
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin

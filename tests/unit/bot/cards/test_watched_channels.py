@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot.actions import actions
 from bot.cards import draw
 from bot.chat.audience import mark_members_checked
+from bot.commands import actions
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Brief, Event, Kind, Origin

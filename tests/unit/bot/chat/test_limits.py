@@ -51,63 +51,24 @@ def limited(services, **settings: int):
 
 @pytest.mark.slow
 def test_an_outsider_gets_one_answer_an_hour(services, write, said, pass_time):
-    """Sixty messages of an outsider within an hour get one card and one entry in the audit trail.
-
-    The next refusal records how many more messages there were.
-    """
+    """Sixty messages of an outsider within an hour get one card and one entry in the audit trail."""
     for _ in range(60):
         write()
     assert [len(said()), [each["what"] for each in trail(services)]] == [1, ["refused"]]
     pass_time(HOUR_S)
     write()
     entries = trail(services)
-    assert [each["what"] for each in entries] == ["refused", "refused_more", "refused"]
-    assert (entries[1]["by"], entries[1]["data"]["count"]) == (MALLORY, "59")
-    assert datetime.fromisoformat(entries[1]["data"]["since"]) < datetime.fromisoformat(
-        entries[1]["at"]
-    )
+    assert [(each["what"], each["by"]) for each in entries] == [("refused", MALLORY)] * 2
     assert len(said()) == 2
 
 
-@pytest.mark.slow
-def test_the_rest_is_recorded_when_the_hour_is_over(services, write, pass_time, redis):
-    """When the hour is over, the worker records the number of further refusals once.
-
-    No other refusal is needed for that.
-    """
-    for _ in range(48):
-        write()
-    limits.record_ended(services)
-    assert [each["what"] for each in trail(services)] == ["refused"]
-    pass_time(HOUR_S)
-    limits.record_ended(services)
-    limits.record_ended(services)
-    write()
-    entries = trail(services)
-    assert [each["what"] for each in entries] == ["refused", "refused_more", "refused"]
-    assert entries[1]["data"]["count"] == "47"
-    assert redis.zcard("refusals-ending") == 1
-
-
-def test_a_single_refusal_leaves_no_count(services, write, pass_time, redis):
-    """A single refusal in an hour has its own audit entry, and nothing of it stays in Redis."""
-    write()
-    pass_time(HOUR_S)
-    limits.record_ended(services)
-    assert [each["what"] for each in trail(services)] == ["refused"]
-    assert (redis.exists("refused:mallory"), redis.zcard("refusals-ending")) == (0, 0)
-
-
-def test_the_number_of_answers_is_a_setting(services, write, said, pass_time):
-    """If the bot answers three refusals an hour, it only counts the fourth and any later one."""
+def test_the_number_of_answers_is_a_setting(services, write, said):
+    """If the bot answers three refusals an hour, the fourth and any later one get no answer."""
     services = limited(services, refusals_per_hour=3)
     for _ in range(5):
         write()
-    pass_time(HOUR_S)
-    limits.record_ended(services)
     assert len(said()) == 3
-    assert [each["what"] for each in trail(services)] == ["refused"] * 3 + ["refused_more"]
-    assert trail(services)[-1]["data"]["count"] == "2"
+    assert [each["what"] for each in trail(services)] == ["refused"] * 3
 
 
 def test_every_outsider_has_a_count_of_their_own(services, write, said, webex_script, reply):
@@ -176,7 +137,7 @@ def test_every_count_expires(services, write, redis):
     limited(services, commands_per_hour=1)
     for who in ("anna", "anna", "mallory", "mallory"):
         write(who)
-    names = ("commands:anna", "commands:anna:told", "refused:mallory")
+    names = ("commands:anna", "commands:anna:told", "refusals:mallory")
     assert [redis.ttl(name) > 0 for name in names] == [True] * 3
 
 

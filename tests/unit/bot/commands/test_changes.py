@@ -7,10 +7,9 @@ import pytest
 
 from adaptive_cards import times
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.cards.presenters import plan as plan_face
 from bot.cards.presenters.card_state import header
-from bot.commands import commands
+from bot.commands import actions, commands
 from bot.commands.changes import RECENT
 from jobs.clock import now
 from jobs.model import Account, Channel, Finding, RunKind, State, Text

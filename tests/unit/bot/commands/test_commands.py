@@ -6,9 +6,8 @@ import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.cards.presenters import progress
-from bot.commands import commands
+from bot.commands import actions, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel

@@ -6,9 +6,8 @@ import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.chat import preferences
-from bot.commands import by_typed_name, commands
+from bot.commands import actions, by_typed_name, commands
 from jobs.storage import keys
 from tests.fixtures.parsed import table
 from tests.fixtures.webex_script import receive

@@ -8,8 +8,8 @@ import pytest
 
 from adaptive_cards.texts import text
 from adaptive_cards.times import written_date
-from bot.actions import actions
 from bot.chat import preferences
+from bot.commands import actions
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now

@@ -4,9 +4,8 @@ import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.chat.parsing import ParsedCommand
-from bot.commands import commands
+from bot.commands import actions, commands
 from bot.events.free_text import answer, greet_space
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven
 

@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from rq.job import Job
 from structlog.testing import capture_logs
 
 from bot.processes.worker import Dispatcher
-from bot.queue import Doorbell
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
@@ -147,22 +145,6 @@ def early(events: EventQueue, redis, wait: timedelta) -> list[PendingEvent]:
     events.process(EVENT.key, Handled(now() + wait))
     events.process(EVENT.key, handled := Handled())
     return handled.seen
-
-
-def test_a_job_that_a_worker_has_taken_is_not_deleted(events, monkeypatch):
-    """Another delivery deletes its job only from the queue, because RQ would fail a running one."""
-    ring, taken = Doorbell.ring, list[Job]()
-
-    def ring_and_take(bell: Doorbell, member: str, pipe) -> Job:
-        taken.append(ring(bell, member, pipe))
-        pipe.lrem(bell.queue.key, 1, taken[-1].id)  # as a worker does that waits for a job
-        return taken[-1]
-
-    assert not events.add(EVENT)
-    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
-    monkeypatch.setattr(Doorbell, "ring", ring_and_take)
-    assert not events.add(EVENT)
-    assert taken[0].get_status() == "queued"
 
 
 def test_a_doorbell_that_rings_too_early(events, redis):

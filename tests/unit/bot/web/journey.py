@@ -25,7 +25,7 @@ def end_link(services) -> None:
     """Let the time of the only link be over."""
     (key,) = services.redis.scan_iter("sealed:page:*")
     name = key.decode().removeprefix("sealed:")
-    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    ticket = codec.load(services.vault.get(name) or "", links.Link)
     over = replace(ticket, until=now() - timedelta(seconds=1))
     services.vault.put(name, codec.dump(over).decode(), 60)
 

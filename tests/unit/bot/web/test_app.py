@@ -3,6 +3,7 @@
 import socket
 from contextlib import closing
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 from cryptography.fernet import Fernet
@@ -10,9 +11,9 @@ from flask import Blueprint, Response
 from structlog.testing import capture_logs
 from werkzeug.test import Client
 
-from bot.queue import connect_for_web, health
-from bot.web.webhooks import Webhooks
-from bot.web.wsgi import HEADERS, AddressError, CountsToRedis, DataGate, listener, whole_site
+from bot.queue import connect_for_web
+from bot.web.webhooks import RefusedError, Webhooks
+from bot.web.wsgi import HEADERS, AddressError, listener, whole_site
 from jobs.settings import Settings
 from jobs.storage import generation
 from jobs.storage.counters import CARDS, COUNTERS, read
@@ -88,53 +89,47 @@ def test_error_pages_are_plain(app, path, status, text):
     assert answer.content_type == "text/plain; charset=utf-8"
 
 
-@pytest.fixture
-def gated(settings, redis):
-    """Web application that checks the layout of the data before it serves a page."""
-    return create_app(settings, redis, before=[DataGate(redis)])
-
-
-def test_the_first_request_writes_the_number(gated, redis):
+def test_the_first_request_writes_the_number(app, redis):
     """The first request writes the layout's number, and no later request looks at it again.
 
     The layout is not read again for some seconds, not even if Redis comes back without its data.
     """
-    assert gated.test_client().post("/webhooks/webex").status_code == 415
+    assert app.test_client().post("/webhooks/webex").status_code == 415
     assert redis.get("schema") == str(generation.LAYOUT).encode()
     redis.flushall()
-    assert gated.test_client().post("/webhooks/webex").status_code == 415
+    assert app.test_client().post("/webhooks/webex").status_code == 415
     assert redis.exists("schema") == 0
 
 
-def test_newer_data_is_not_served(gated, redis):
+def test_newer_data_is_not_served(app, redis):
     """Data of a newer version get 503, until Redis has data that this version reads.
 
     The health of the process is another matter, so /healthz answers 200.
     """
     redis.set("schema", generation.LAYOUT + 1)
     paths = ("/signin/x", "/readyz", "/healthz")
-    assert [gated.test_client().get(path).status_code for path in paths] == [503, 503, 200]
+    assert [app.test_client().get(path).status_code for path in paths] == [503, 503, 200]
     redis.flushall()
-    assert gated.test_client().get("/signin/x").status_code == 404
+    assert app.test_client().get("/signin/x").status_code == 404
 
 
-def test_data_of_a_newer_layout_is_not_served_any_more(gated, redis, monkeypatch):
+def test_data_of_a_newer_layout_is_not_served_any_more(app, redis, monkeypatch):
     """The layout is read again after a while, so data of a newer layout get 503.
 
     If Redis is away at that time, the pages answer for themselves.
     """
     monkeypatch.setattr("bot.web.wsgi.LAYOUT_S", 0)
-    served = gated.test_client().get("/signin/x").status_code
+    served = app.test_client().get("/signin/x").status_code
     redis.set("schema", generation.LAYOUT + 1)
-    refused = gated.test_client().get("/signin/x").status_code
+    refused = app.test_client().get("/signin/x").status_code
     redis.set("schema", generation.LAYOUT)
-    assert (served, refused, gated.test_client().get("/signin/x").status_code) == (404, 503, 404)
+    assert (served, refused, app.test_client().get("/signin/x").status_code) == (404, 503, 404)
 
 
 def test_without_redis_nothing_is_served(settings, free_port):
     """Without Redis every request gets 503, as it would without the check of the data."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
-    app = create_app(settings, nobody, before=[DataGate(nobody)])
+    app = create_app(settings, nobody)
     assert app.test_client().post("/webhooks/webex").status_code == 503
 
 
@@ -175,42 +170,47 @@ def test_a_flood_costs_redis_nothing(settings, redis, redis_url, monkeypatch):
     assert (first.status_code, redis.dbsize()) == (200, 0)
 
 
-def lines(log) -> list[int]:
-    """Return the counts that were logged, each as a warning."""
-    found = [each for each in log if each["event"].startswith("webhooks refused")]
-    assert {each["log_level"] for each in found} <= {"warning"}
-    return [each["count"] for each in found]
+def lines(log):
+    """Return the levels of the lines about refused webhooks."""
+    return [each["log_level"] for each in log if each["event"].startswith("webhooks refused")]
 
 
-def test_the_first_is_logged_at_once_and_the_others_together(redis):
-    """The first refused webhook is logged at once, and the others of a minute with the next one."""
+def test_a_refused_webhook_is_logged_at_once_and_then_once_a_minute(redis):
     with capture_logs() as log:
-        counter = Webhooks((), redis, 0.2)
+        receiver = Webhooks((), redis, 0.2)
         for _ in range(5):
-            counter.count_refused()
-        until(lambda: (counter.count_refused(), len(lines(log)) == 2)[1], "the next minute")
-    assert lines(log)[0] == 1
-    found = health.read_refused(redis)
-    assert (found.count, found.first <= found.last) == (sum(lines(log)), True)
+            receiver.note_refused()
+        assert lines(log) == ["warning"]
+        until(lambda: (receiver.note_refused(), len(lines(log)) == 2)[1], "the next minute")
 
 
 def test_a_refused_webhook_is_counted_without_its_body(settings, redis, redis_url):
-    """The log has no word of a refused webhook's body, and ``doctor`` finds the count in Redis."""
+    """The log has no word of a refused webhook's body, and Redis has the count and the time."""
+    COUNTERS.reset()
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     with capture_logs() as log:
         answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
-    assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (401, [1], False)
-    found = health.read_refused(redis)
-    assert found.count == 1
+    assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (
+        401,
+        ["warning"],
+        False,
+    )
+    COUNTERS.flush(redis)
+    assert read(redis)["events_refused|signature"] == 1
+    assert redis.exists("webhooks:refused-at")
 
 
 def test_without_redis_it_is_still_logged(settings, free_port):
-    """Without Redis a refused webhook is still logged, and its answer stays 401."""
-    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
-    browser = create_app(settings, nobody).test_client()
-    with capture_logs() as log:
-        answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
-    assert (answer.status_code, lines(log)) == (401, [1])
+    """If Redis goes away, a refused webhook is still logged, and its answer stays 401."""
+    receiver = Webhooks(("secret",), connect_for_web(f"redis://127.0.0.1:{free_port}/0"))
+    request = {
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": "2",
+        "wsgi.input": BytesIO(b"{}"),
+    }
+    with capture_logs() as log, pytest.raises(RefusedError) as refused:
+        receiver.receive(request)
+    assert (refused.value.status, lines(log)) == (401, ["warning"])
 
 
 def reached(port: int) -> list[bool]:
@@ -272,9 +272,8 @@ def metrics_of(settings, header: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-def test_off_by_default(settings, redis, monkeypatch):
+def test_off_by_default(settings, redis):
     """Without its settings there is no metrics page, even for a request with a token."""
-    monkeypatch.setattr("bot.web.wsgi.CountsToRedis", lambda _: lambda _: None)  # no thread
     client = Client(whole_site(settings, WORK, connect_for_web(settings.redis_url)))
     for headers in ({}, {"Authorization": f"Bearer {TOKEN}"}):
         assert client.get("/metrics", headers=headers).status_code == 404
@@ -295,11 +294,9 @@ def test_with_the_token(settings, redis):
     assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
 
 
-def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis):
-    """A thread adds the counts to Redis from the first request on, so no request waits for it."""
+def test_a_request_hands_over_the_counts(app, redis):
+    """The counts are in Redis after a request, so that a process that goes on loses none."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "edited")
-    thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
-    thread("/healthz")
-    until(lambda: read(redis).get("cards|edited") == 1)
-    thread.stop()
+    app.test_client().get("/nowhere")
+    assert read(redis).get("cards|edited") == 1

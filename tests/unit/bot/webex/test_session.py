@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ssl import SSLContext
 from urllib.parse import urlsplit
 
 import pytest
@@ -99,33 +98,6 @@ def test_an_authority_of_the_companys_own(address, certificate, monkeypatch, nam
     """
     monkeypatch.setenv(name, str(certificate.cert))
     assert Webex("token", address).me().id == "bot-1"
-
-
-def test_the_public_authorities_are_read_once(address, certificate, monkeypatch):
-    """All connections share the public authorities, which are read only once.
-
-    Reading them takes longer than a handshake.
-    """
-    monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(certificate.cert))
-    session.public_authorities.cache_clear()
-    read: list[object] = []
-    monkeypatch.setattr(SSLContext, "load_verify_locations", _noting(read))
-    try:
-        assert [Webex("token", address).me().id for _ in range(3)] == ["bot-1"] * 3
-    finally:
-        session.public_authorities.cache_clear()
-    assert len(read) == 1
-
-
-def _noting(read: list[object]):
-    """Return a method that loads authorities into a context and notes them in the list."""
-    original = SSLContext.load_verify_locations
-
-    def load(context: SSLContext, *places, **named) -> None:
-        read.append(named or places)
-        original(context, *places, **named)
-
-    return load
 
 
 def test_nobody_else_is_trusted(address, hasty_retries):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from adaptive_cards.texts import listed
-from bot import actions
+from bot import commands
 from bot.cards import delivery
 from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
@@ -21,7 +21,7 @@ from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
 from bot.chat.parsing import argument_of
 from bot.chat.permissions import may_approve, visible_channels
-from bot.commands import changes, check, commands, help, language, runs  # noqa: A004  a command's name
+from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import read
@@ -55,7 +55,7 @@ def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     The data of the button is trusted no more than typed text. The text is cleaned in the same way,
     and the command itself checks whether the person may use it.
     """
-    command = commands().get(inputs.get("command", ""))
+    command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):
         raise RefusedError(Text("refused.old"))  # none of the bot's own cards sends this
     command.run(ctx, argument_of(inputs.get("argument", _typed_address(inputs))))
@@ -90,28 +90,28 @@ def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
         changes.fix(ctx, mailbox)
 
 
-@actions.for_everybody
+@commands.for_everybody
 def discovered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     read = {discovering.APP: _app, discovering.FORWARDING: _forwarding}
     asked = discovering.open_questions(run)
     _found_out(ctx, run, {question: read[question](run, inputs) for question in asked})
 
 
-@actions.for_everybody
+@commands.for_everybody
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record the channel that the check has found, without any change in the tenant."""
     is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
     if discovering.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
     else:
-        actions.require(is_kept)
+        commands.require(is_kept)
         changes.elsewhere(ctx, run.channel.mailbox)
 
 
 def _found_out(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
     events = discovering.answers_to(run, given, ctx.person.email)
-    actions.require(events, "refused.twice")
-    actions.finish(ctx, run, *events)
+    commands.require(events, "refused.twice")
+    commands.finish(ctx, run, *events)
 
 
 def _app(run: Run, inputs: dict[str, str]) -> str:
@@ -129,9 +129,9 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
     return given
 
 
-@actions.on_run
+@commands.on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    actions.require(not run.detailed)
+    commands.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
     errors = dict(found.errors)
@@ -148,7 +148,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     given = ctx.event(Kind.DETAILS, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
-    actions.finish(ctx, run, given, *answers, *note_absent(ctx))
+    commands.finish(ctx, run, given, *answers, *note_absent(ctx))
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
@@ -168,7 +168,7 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     return "" if address in ctx.person.emails else address
 
 
-@actions.to_cancel
+@commands.to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled. A button with a command begins again.
     if runs.cancel(ctx, run):
@@ -177,11 +177,11 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
             run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
-@actions.on_run
+@commands.on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    actions.require(needs_delegate(run))
+    commands.require(needs_delegate(run))
     if address := _accepted(ctx, run, DELEGATE, inputs.get("delegate", ""), read_address):
-        actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(DELEGATE, address))
+        commands.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(DELEGATE, address))
 
 
 def _accepted(
@@ -194,65 +194,65 @@ def _accepted(
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:
-        refused = actions.refused_input(ctx, question, typed.strip(), wrong)
+        refused = commands.refused_input(ctx, question, typed.strip(), wrong)
         ctx.services.store.append(run.id, refused)
         ctx.services.cards.request(run.id)
         return ""
 
 
-@actions.on_run
+@commands.on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The press approves nothing yet. The confirmation counts for these hosts only.
     _require_approver(ctx, run)
     _require_current(inputs, run)
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
-    actions.require(hosts, "refused.twice")
-    actions.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
+    commands.require(hosts, "refused.twice")
+    commands.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
-@actions.on_run
+@commands.on_run
 def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
     # blocked.
-    actions.require(not run.has_begun and _in_force(inputs, run))
+    commands.require(not run.has_begun and _in_force(inputs, run))
     channel = replace(run.channel, profile=Profile.LEAST)
-    actions.finish(ctx, run, ctx.event(Kind.DETAILS, channel=channel))
+    commands.finish(ctx, run, ctx.event(Kind.DETAILS, channel=channel))
 
 
-@actions.on_run
+@commands.on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run then makes a new plan in which nothing is approved.
     _require_current(inputs, run)
     app = inputs.get("app", "")
-    actions.require(not run.has_begun and app and app == made_by_hand(run))
-    actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(ADOPT, app))
+    commands.require(not run.has_begun and app and app == made_by_hand(run))
+    commands.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(ADOPT, app))
 
 
-@actions.for_everybody
+@commands.for_everybody
 def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The cause must be one that this check has found. A new check then shows it as a note.
     cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
     _require_approver(ctx, run)
     is_whole = why and inputs.get("days") in DAYS and not run.brief.discover
-    actions.require(is_whole, "refused.no_reason")
-    actions.require(cause in {each.cause for each in run.findings.values() if each.cause})
+    commands.require(is_whole, "refused.no_reason")
+    commands.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
     given = accepted.Accepted(until, without_secrets(why), ctx.person.email)
     accepted.accept(ctx.services.store, run, cause, given)
     check.begin(ctx, run.channel.mailbox)
 
 
-def _approves(scope: Scope) -> actions.OnRun:
+def _approves(scope: Scope) -> commands.OnRun:
     def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         _require_approver(ctx, run)
         _require_current(inputs, run)
-        actions.require(scope not in run.approvals, "refused.twice")
+        commands.require(scope not in run.approvals, "refused.twice")
         if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
             raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
         foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
         data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
         data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-        actions.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
+        commands.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
 
     return approve
 
@@ -265,26 +265,26 @@ def _require_approver(ctx: ChatContext, run: Run) -> None:
 
 
 def _require_current(inputs: dict[str, str], run: Run) -> None:
-    actions.require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
+    commands.require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
 
 
 def _in_force(inputs: dict[str, str], run: Run) -> bool:
     return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
-def _asks(question: str, waits: Callable[[Run], bool]) -> actions.OnRun:
+def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
     def ask(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-        actions.require(waits(run))
+        commands.require(waits(run))
         typed = inputs.get("administrator", "")
         if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
             # the card in the thread says to whom and when the card was sent
             delivery.repost(ctx.services, run.id, slot_of(address))
-            actions.record(ctx, run, question, address)
+            commands.record(ctx, run, question, address)
 
     return ask
 
 
-@actions.on_run
+@commands.on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
     asked = run.answer("consent_administrator") if run.account else ""
@@ -293,21 +293,21 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     ctx.services.record(run.id)
 
 
-@actions.on_run
+@commands.on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    actions.require(questions.another_may(run))
+    commands.require(questions.another_may(run))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
-    actions.finish(ctx, run, ctx.event(Kind.SIGNED_OUT))
+    commands.finish(ctx, run, ctx.event(Kind.SIGNED_OUT))
 
 
-@actions.on_run
+@commands.on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # If nothing is approved yet, read the settings again as well.
     looked = ctx.answered("look_again", now().isoformat())
-    actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), looked)
+    commands.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), looked)
 
 
-@actions.on_run
+@commands.on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # A channel must be saved before it is registered, so this also records that the token was
     # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
@@ -320,14 +320,14 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         facts = {"subject": run.fact("subject")}
         unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
         events.append(Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
-    actions.finish(ctx, run, *events, ctx.answered("registered", "yes"))
+    commands.finish(ctx, run, *events, ctx.answered("registered", "yes"))
 
 
-def _says(question: str) -> actions.OnRun:
-    return lambda ctx, _, run: actions.record(ctx, run, question, "yes")
+def _says(question: str) -> commands.OnRun:
+    return lambda ctx, _, run: commands.record(ctx, run, question, "yes")
 
 
-@actions.on_run
+@commands.on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # Nobody may have the secret: the bot has deleted it, and it was not used. If the current plan
     # contains a client secret, its approval covers the new one. Otherwise the run makes a new plan
@@ -335,7 +335,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     key_id = run.fact("key_id")
     used = run.answer("token_saved") or run.settled("token")
     held = ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-    actions.require(key_id and not used and not held)
+    commands.require(key_id and not used and not held)
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [ctx.answered("new_secret", lost)]
@@ -343,13 +343,13 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     changes = run.plan.changes if run.plan else ()
     if not any(change.step == "client_secret" for change in changes):
         events.append(ctx.event(Kind.DETAILS, channel=run.channel))
-    actions.finish(ctx, run, *events)
+    commands.finish(ctx, run, *events)
 
 
 LONGEST_REASON = 200
 
 
-@actions.for_everybody
+@commands.for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
     events = []
@@ -362,7 +362,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     events += _ask_mailbox_user(ctx, run)
-    actions.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
+    commands.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
@@ -374,18 +374,18 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     try:
         return [ctx.answered(question, resolve_recipient(ctx, login, greets=False))]
     except InvalidInputError as wrong:
-        return [actions.refused_input(ctx, question, login, wrong)]
+        return [commands.refused_input(ctx, question, login, wrong)]
 
 
-@actions.for_everybody
+@commands.for_everybody
 def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The step ``unused_secret`` removes the bot's own secret at Microsoft.
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
-    actions.require(reason, "notice.reason_needed")
+    commands.require(reason, "notice.reason_needed")
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
         mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    actions.record(ctx, run, "rehearse", f"skip:{reason}")
+    commands.record(ctx, run, "rehearse", f"skip:{reason}")
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -402,7 +402,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
         causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
-        actions.record(ctx, run, TOKEN_FAILED, causes[0].cause)
+        commands.record(ctx, run, TOKEN_FAILED, causes[0].cause)
     ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
 
 
@@ -412,7 +412,7 @@ def _lacks_token(run: Run) -> bool:
     return open_setup and untried and not run.settled("token")
 
 
-ACTIONS: dict[str, actions.Action] = {
+ACTIONS: dict[str, commands.Action] = {
     "setup": lambda ctx, inputs: changes.setup_email(ctx, _typed_address(inputs)),
     "typed": run_command,
     "run_command": run_command,
@@ -428,18 +428,18 @@ ACTIONS: dict[str, actions.Action] = {
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: runs.show_status(ctx, ""),
     "delegate": name_delegate,
-    "approve": actions.on_run(_approves(Scope.MAILBOX)),
-    "approve_tenant": actions.on_run(_approves(Scope.TENANT)),
+    "approve": commands.on_run(_approves(Scope.MAILBOX)),
+    "approve_tenant": commands.on_run(_approves(Scope.TENANT)),
     "confirm_hosts": confirm_hosts,
     "least_privilege": least_privilege,
     "adopt": adopt,
     "accept": accept,
-    "ask_administrator": actions.on_run(_asks("administrator", questions.waits_for_administrator)),
-    "ask_consent": actions.on_run(_asks("consent_administrator", questions.waits_for_consent)),
-    "ask_mailbox_user": actions.for_everybody(
+    "ask_administrator": commands.on_run(_asks("administrator", questions.waits_for_administrator)),
+    "ask_consent": commands.on_run(_asks("consent_administrator", questions.waits_for_consent)),
+    "ask_mailbox_user": commands.for_everybody(
         _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
-    "ask_agent": actions.for_everybody(
+    "ask_agent": commands.for_everybody(
         _asks(
             mail.AGENT,
             lambda run: run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"),
@@ -448,19 +448,19 @@ ACTIONS: dict[str, actions.Action] = {
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,
-    "token_saved": actions.on_run(_says("token_saved")),
+    "token_saved": commands.on_run(_says("token_saved")),
     "registered": registered,
-    "test_sent": actions.for_everybody(_says("test_sent")),
-    "agent_has_it": actions.for_everybody(_says("agent_has_it")),
+    "test_sent": commands.for_everybody(_says("test_sent")),
+    "agent_has_it": commands.for_everybody(_says("agent_has_it")),
     "new_secret": new_secret,
     "rehearse": rehearse,
     "skip_rehearsal": skip_rehearsal,
     "explain": explained,
-    "go_on": actions.for_everybody(lambda ctx, _, run: check.go_on(ctx, run)),
+    "go_on": commands.for_everybody(lambda ctx, _, run: check.go_on(ctx, run)),
     "check": check_again,
     "fix": start_fix,
     "language": lambda ctx, inputs: language.choose(ctx, inputs.get("language", "")),
     "discovered": discovered,
-    "discovered_without": actions.for_everybody(lambda ctx, _, run: _found_out(ctx, run, {})),
+    "discovered_without": commands.for_everybody(lambda ctx, _, run: _found_out(ctx, run, {})),
     "keep": keep,
 }

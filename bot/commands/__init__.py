@@ -14,6 +14,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache, partial, wraps
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.permissions import is_concerned, is_participant, may_cancel
 from jobs.channel.form import LONGEST, InvalidInputError
+from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
@@ -117,17 +119,21 @@ def refusing(action: Callable[..., None]) -> Callable[..., None]:
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
 LONGEST_S = 15.0
 """Seconds that a press on a run waits for an earlier press; after that its event is retried."""
+MEANWHILE = timedelta(minutes=1)
 
 
 def on_run(
     answer: OnRun,
     may: Callable[[ChatContext, Run], bool] = is_participant,
     again: OnRun = lambda ctx, _, run: ctx.services.record(run.id),
+    *,
+    states: bool = False,
 ) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 
     By default these are the participants of the run. ``again`` handles a press that the run has
-    recorded already. Every other press on the run is kept away: otherwise two at the same time
+    recorded already, and one that only ``states`` what the proof of a run that ends meanwhile has
+    shown. Every other press on the run is kept away: otherwise two at the same time
     would both see the old state and both count.
     """
 
@@ -145,7 +151,8 @@ def on_run(
             if held is None:
                 raise LockError("another press on the run takes long")
             run = store.refresh(run)
-            if ctx.action_id in run.requests:
+            ends = states and run.ended is Kind.FINISHED and run.ended_at
+            if ctx.action_id in run.requests or (ends and now() - ends < MEANWHILE):
                 again(ctx, inputs, run)
                 return
             if run.ended:

@@ -307,7 +307,7 @@ def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), looked)
 
 
-@commands.on_run
+@partial(commands.on_run, states=True)
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # A channel must be saved before it is registered, so this also records that the token was
     # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
@@ -448,10 +448,10 @@ ACTIONS: dict[str, commands.Action] = {
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,
-    "token_saved": commands.on_run(_says("token_saved")),
+    "token_saved": commands.on_run(_says("token_saved"), states=True),
     "registered": registered,
-    "test_sent": commands.for_everybody(_says("test_sent")),
-    "agent_has_it": commands.for_everybody(_says("agent_has_it")),
+    "test_sent": commands.for_everybody(_says("test_sent"), states=True),
+    "agent_has_it": commands.for_everybody(_says("agent_has_it"), states=True),
     "new_secret": new_secret,
     "rehearse": rehearse,
     "skip_rehearsal": skip_rehearsal,

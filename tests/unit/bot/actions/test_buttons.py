@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_a_run_that_is_over(anna, begin, said, do):
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert text("refused.over") in said()[0][1]
     assert (told(anna, run), queued(anna)) == ([("cancelled", {})], set())
+
+
+@pytest.mark.parametrize(("at", "answers"), [(now(), 0), (now() - timedelta(hours=1), 1)])
+@pytest.mark.parametrize("do", ["agent_has_it", "test_sent", "token_saved", "registered"])
+def test_the_proof_was_faster(anna, begin, said, do, at, answers):
+    """Nobody is told that nothing was changed when the proof came before the person's press."""
+    run = begin(SIGNED_IN, PLANNED, Event(Kind.FINISHED, at))
+    press(anna, do, run=run.id)
+    assert (len(said()), told(anna, run)) == (answers, [("finished", {})])
 
 
 @pytest.mark.slow

@@ -45,9 +45,7 @@ TOKEN = {"cause": "smtp_token_refused", "fix": "fix.generate_token", "turn": Tur
 MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(30)]
 
 
-def incident(
-    incidents: Incident | Sequence[Incident], card: IncidentCard = CARD, *, direct: bool = False
-) -> cards.Card:
+def incident(incidents: Incident | Sequence[Incident], card: IncidentCard = CARD, *, direct=False):
     """Return the card of these incidents, an hour after the first one was confirmed."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
     at = AT + timedelta(hours=1)

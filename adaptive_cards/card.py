@@ -89,17 +89,14 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
     (row,) = band["items"]
     *glyph, told = row["columns"]
     title, *lines = told["items"]
-    lines = [*(line for line in lines if not _is_turn(line)), said(words, spacing="Small")]
-    row = {**row, "columns": [*glyph, {**told, "items": [title, *lines]}]}
+    begin = [[*line.get("inlines", ()), {}][0].get("weight") for line in lines]
+    # A turn, which alone begins in bold, is over.
+    lines = [line for line, weight in zip(lines, begin, strict=True) if weight != BOLD["weight"]]
+    shown = [title, *lines, said(words, spacing="Small")]
+    row = {**row, "columns": [*glyph, {**told, "items": shown}]}
     content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
     fallback = clip(f"{read(title)}. {render(words)}", TEXT_MOST)
     return Card(fit(_unpressable(content, keep)), fallback)
-
-
-def _is_turn(line: Element) -> bool:
-    """Return whether a line of a band is a turn, which alone begins in bold."""
-    first: Element = next(iter(line.get("inlines", ())), {})
-    return bool(first.get("weight") == BOLD["weight"])
 
 
 def _unpressable(node: Any, keep: Sequence[str]) -> Any:

@@ -28,7 +28,10 @@ def clock(at: datetime, pattern: str = MINUTES) -> str:
     utc = f"{_format(at.astimezone(UTC), pattern)} UTC"
     if here.zone == locale.UTC:
         return utc
-    return f"{local_time(at, pattern)} {_zone(_local(at))} ({utc})"
+    local = _local(at)
+    name = _format(local, "z")  # such as CET or MEZ
+    zone = name if len(name) <= _SHORT_ZONE else local.tzname() or ""
+    return f"{local_time(at, pattern)} {zone} ({utc})"
 
 
 def local_time(at: datetime, pattern: str = MINUTES) -> str:
@@ -88,12 +91,6 @@ def in_unit(length: timedelta) -> tuple[str, int]:
         if total >= size and total % size == 0:
             return unit, total // size
     return "minute", total
-
-
-def _zone(moment: datetime) -> str:
-    """Return the short name of the zone in the present language, such as CET or MEZ."""
-    name = _format(moment, "z")
-    return name if len(name) <= _SHORT_ZONE else moment.tzname() or ""
 
 
 def _local(at: datetime) -> datetime:

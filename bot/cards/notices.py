@@ -284,15 +284,12 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
     for approver in services.bot.approvers:
         told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
-        tell = partial(_tell_approver, services, approver, ends, at)
+        with drawn_for(locale_of(services, approver)):
+            card = notice(card_of_own(ends, at))
+        send = partial(services.messenger.send, to_email=approver)
+        tell = partial(send, text=card.text, card=card.content)
         if not tell_once(services, told, ends - at + KEPT, tell):
             services.redis.delete(look)
-
-
-def _tell_approver(services: Services, approver: str, ends: datetime, at: datetime) -> None:
-    with drawn_for(locale_of(services, approver)):
-        card = notice(card_of_own(ends, at))
-    services.messenger.send(to_email=approver, text=card.text, card=card.content)
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:

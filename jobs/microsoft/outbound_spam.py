@@ -152,8 +152,10 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
     no sender, which would exclude the rest of the domain.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
-    senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
     domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
+    named = [*there["From"], *there["FromMemberOf"]]
+    covered = (domains and not named) or _shares(own, rule, "From")
+    senders = there["From"] if covered else [*there["From"], mailbox]
     free, foreign = there["ExceptIfFrom"], there["ExceptIfSenderDomainIs"]
     wanted = {
         "From": senders,
@@ -162,12 +164,6 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
         "ExceptIfSenderDomainIs": [each for each in foreign if not _in_domain(own, [bare(each)])],
     }
     return {name: wanted.get(name, []) for name in there if wanted.get(name, []) != there[name]}
-
-
-def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    named = _texts(rule, "From") or _texts(rule, "FromMemberOf")
-    by_domain = not named and _in_domain(own, _bare(rule, "SenderDomainIs"))
-    return by_domain or _shares(own, rule, "From")
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:

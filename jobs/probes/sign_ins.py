@@ -301,9 +301,11 @@ class ConditionalAccess(Probe, row="conditional_access"):
 def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Return whether a policy is enabled, demands something, and covers this user and Exchange."""
     conditions = part_of(policy, "conditions")
+    frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
+    often = bool(frequency) and frequency.get("isEnabled") is not False
     return (
         lower_of(policy, "state") == "enabled"  # and not only reported
-        and _demands(policy)
+        and (often or bool(policy.get("grantControls")))
         and _is_for_oauth(conditions)
         and _covers_user(part_of(conditions, "users"), user_id.lower())
         and _covers_exchange(part_of(conditions, "applications"))
@@ -346,12 +348,6 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return found
     return found | Signals(elsewhere_since=newest, by_place=True, disproved_by=("answers",))
-
-
-def _demands(policy: dict[str, Any]) -> bool:
-    frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
-    often = bool(frequency) and frequency.get("isEnabled") is not False
-    return often or bool(policy.get("grantControls"))
 
 
 class AuthenticationPolicy(Probe, row="authentication_policy"):

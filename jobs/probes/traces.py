@@ -441,7 +441,12 @@ class WatchMailProbe(Probe, row="watch_mail"):
         if stopped_at is Station.MAILBOX and not told.cause:
             # Without a cause that concerns the mailbox, the sender itself may be refused.
             return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
-        station, cause = _explained(stopped_at, told)
+        station, cause = stopped_at, told.cause
+        if station is Station.CONNECT:
+            cause = Cause.NO_TASK
+        elif station is Station.FORWARD:
+            cause = cause or flow.cause_of_copy(told.words) or LOST
+            station = Station.CONNECT if cause in flow.AT_CONNECT else station
         signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[stopped_at])
         seen, evidence = Text(f"seen.watch_mail_lost_{station}", {"at": at}), told.words[-3:]
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence_of(evidence))
@@ -449,13 +454,6 @@ class WatchMailProbe(Probe, row="watch_mail"):
 
 def _arrival(way: Way) -> dict[str, str]:
     return {"watch_mail_arrived": way.arrived.isoformat()} if way.arrived else {}
-
-
-def _explained(station: Station, told: Why) -> tuple[Station, str]:
-    if station is not Station.FORWARD:
-        return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
-    cause = told.cause or flow.cause_of_copy(told.words) or LOST
-    return Station.CONNECT if cause in flow.AT_CONNECT else station, cause
 
 
 def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:

@@ -62,7 +62,6 @@ _KEY = re.compile(
 
 ANY_PATH = {"find", "get", "collection", "send", "update", "delete"}
 """Methods of the Graph client that take any path, or any kind of object."""
-KINDS = (APPLICATIONS, PRINCIPALS, GRANTS)
 
 
 def template(method: str, path: str) -> str:
@@ -91,7 +90,7 @@ async def requests_to_graph() -> frozenset[str]:
                 given = [_value(each) for each in parameters if each.kind is not each.KEYWORD_ONLY]
                 with suppress(CloudError):
                     await method(*given)
-        for kind in KINDS:
+        for kind in (APPLICATIONS, PRINCIPALS, GRANTS):
             await graph.update(kind, _MARK, {})
             await graph.delete(kind, _MARK)
     return frozenset(seen)

@@ -120,8 +120,8 @@ def test_times_are_utc_and_say_so():
     elsewhere = AT.astimezone(timezone(timedelta(hours=11)))
     shown = [write(elsewhere) for write in (clock, day, day_clock)]
     assert shown == ["14:02 UTC", "24 Nov 2026", "24 Nov 14:02 UTC"]
-    assert clock(elsewhere, SECONDS) == "14:02:08 UTC"
-    assert local_time(elsewhere, SECONDS) == "14:02:08"
+    shown = [write(elsewhere, SECONDS) for write in (clock, local_time)]
+    assert shown == ["14:02:08 UTC", "14:02:08"]
 
 
 @pytest.mark.parametrize(("minutes", "shown"), DRAWN["lasted"])

@@ -1,21 +1,13 @@
-"""Incident from ``/check`` to the repaired channel, through the real processes.
-
-A change in Webex Connect that stops mail is named as a suspect, with who made it and when.
-"""
-
-import re
-from datetime import UTC, datetime
+"""Incident from ``/check`` to the repaired channel, through the real processes."""
 
 import pytest
 
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SECRET, SPACE
 from practice.client import does, has, links
-from practice.conversation import Walk, band, words
-from tests.fixtures.stacks import checked, tac_file
+from practice.conversation import band, words
+from tests.fixtures.stacks import checked
 
 MEASURED = True
-STACK = {"practice": {"trace_delay_s": "0"}}
-"""Message trace that shows each mail at once."""
 CHANGING = ("graph.", "exchange.")
 
 
@@ -207,78 +199,3 @@ def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(channel, prefi
         90,
         after=told["change"],
     )
-
-
-KIM = "kim@contoso.com"
-SUSPECTS = "Changed in Webex Connect shortly before"
-NO_PROOF = "These changes are possible causes"
-
-
-@pytest.fixture
-def proven(channel):
-    """People of the channel, with an answered mail; the clouds are restored at the end."""
-    channel.control("POST", "snapshot")
-    mail(channel, "Before")
-    yield channel
-    channel.control("POST", "restore")
-
-
-def mail(people, subject):
-    """Send a mail as a customer, and answer it as the agent if it became a task."""
-    letter = {"from": "customer@customer.example", "to": MAILBOX}
-    people.control("POST", "mail/customer", letter | {"subject": subject, "body": "Hello"})
-    tasks = people.control("GET", "agent/tasks")["items"]
-    if any(task["subject"] == subject for task in tasks):
-        people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
-
-
-@pytest.mark.parametrize("method", ["POST", "GET"])
-def test_who_changed_the_asset_before_mail_stopped(proven, method):
-    """If answers stop after somebody edited the asset, the check says who edited it and when.
-
-    The change is no cause: the first line says when mail was last proven. The audit log takes one
-    method only, and the bot finds out which.
-    """
-    proven.control("PATCH", "outside", {"audit_method": method})
-    proven.control("POST", "connect/app", {"username": "agent@contoso.com", "as": KIM})
-    proven.control("POST", "connect/generate_token", {"as": MAILBOX})
-    edited = datetime.now(UTC)
-    proven.control("POST", "connect/save", {"as": KIM})
-    mail(proven, "After")
-    card = checked(proven)
-    told = words(card)
-    assert re.search(r"Last proven by an answer on .+ UTC\n", band(card))
-    assert (told.count(SUSPECTS), NO_PROOF in told, "Root cause" in told) == (1, True, False)
-    part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
-    assert ("updateApp" in part, KIM in part, part.count("AL  ")) == (True, True, 1)
-    found = re.search(r"(\d+ \w{3} \d\d:\d\d) UTC by", part)
-    assert found[1] in {
-        f"{edited.day} {edited:%b %H:%M}",
-        f"{edited.day} {datetime.now(UTC):%b %H:%M}",
-    }
-
-
-def test_a_deleted_asset_and_the_file_for_tac(proven):
-    """A deleted asset is named with the cause that it would explain, also in the file for TAC."""
-    proven.control("POST", "fault/connect_asset_deleted")
-    mail(proven, "After")
-    told = words(checked(proven))
-    part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
-    assert "deleteApp" in part
-    assert "connect.admin@contoso.com" in part
-    assert (
-        "It would explain: Webex Connect no longer has an email app with this forwarding address"
-        in part
-    )
-    summary = tac_file(Walk(proven, MAILBOX, SPACE))["summary.md"].decode()
-    lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
-    assert re.search(r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines)
-
-
-def test_a_change_after_which_mail_flows_is_no_suspect(proven):
-    """A check does not mention a change after which a mail was answered."""
-    proven.control("POST", "connect/save", {"as": KIM})
-    mail(proven, "After")
-    card = checked(proven)
-    assert "Nothing wrong: mail flows both ways" in band(card)
-    assert SUSPECTS not in words(card), words(card)

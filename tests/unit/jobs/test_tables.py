@@ -26,7 +26,6 @@ STEPS = {
     "BY_LOG": sign_ins.BY_LOG,
     "BY_LOG_OR_ANSWERS": sign_ins.BY_LOG_OR_ANSWERS,
     "POLICIES": (sign_ins.POLICIES,),
-    "BY_ANSWERS": sign_ins.BY_ANSWERS,
     "SEEN_AT": reading.SEEN_AT,
     "OUTSIDE": reading.OUTSIDE,
     "COUNTED": reading.COUNTED,

@@ -311,21 +311,17 @@ def _that_went_on(rows: Rows) -> list[TraceRow]:
     return [row for row in rows if row.status.went_on]
 
 
-def _without_row(mails: Rows, copies: Rows, patience: timedelta) -> tuple[TraceRow, ...]:
+def never_copied(mails: Rows, copies: Rows, patience: timedelta = COPIED_WITHIN) -> Rows:
+    """Return the mails without any row of a copy, although there should be one by now."""
     begun = {row.message_id for row in copies}
     missing = (row for row in mails if row.message_id not in begun)
     return tuple(row for row in missing if now() - row.received > patience)
 
 
-def never_copied(lost: Rows, copies: Rows) -> tuple[TraceRow, ...]:
-    """Return the lost mails without any row of a copy, although there should be one by now."""
-    return _without_row(lost, copies, COPIED_WITHIN)
-
-
-def overdue(lost: Rows, copies: Rows) -> tuple[TraceRow, ...]:
+def overdue(lost: Rows, copies: Rows) -> Rows:
     """Return the lost mails whose copies are late; a single one may have been deferred once."""
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
-    return _without_row(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
+    return never_copied(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 
 
 def unanswered(answers: Rows, copies: Rows) -> tuple[TraceRow, ...]:

@@ -29,9 +29,9 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "borders": 6_658,
         "docstrings": 6_222,
     },
-    ("practice",): {"code": 14_979},
-    ("tests",): {"code": 46_306},
-    ("bench", "tools"): {"code": 3_773},
+    ("practice",): {"code": 14_836},
+    ("tests",): {"code": 45_124},
+    ("bench", "tools"): {"code": 3_737},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -25,9 +25,9 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "borders": 6_658,
         "docstrings": 6_222,
     },
-    ("practice",): {"code": 14_979},
-    ("tests",): {"code": 44_557},
-    ("bench", "tools"): {"code": 3_773},
+    ("practice",): {"code": 14_770},
+    ("tests",): {"code": 43_449},
+    ("bench", "tools"): {"code": 3_744},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -100,6 +100,18 @@ def test_an_earlier_fix_has_not_ended_a_later_break(services, watched):
     assert (incident.is_open, incident.flaps, incident.fixed_by) == (False, 1, "")
 
 
+def test_a_fix_that_waits_for_the_agent_has_ended_the_break(services, watched):
+    """The setting is right again as soon as the fix has changed it, before its mail is answered."""
+    seen = LookOutcome(Sight.BROKEN, "not_forwarded")
+    for minutes in (30, 29):
+        services.watching.incidents.record(watched, seen, now() - timedelta(minutes=minutes))
+    fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
+    services.store.append(fix.id, answered("token_saved"))
+    watch.look(watched.group)
+    (incident,) = services.watching.incidents.of_channel(MAILBOX)
+    assert (incident.is_open, incident.fixed_by) == (False, fix.id)
+
+
 def test_an_undone_channel_is_watched_no_more(services, watched):
     """A channel whose setup was undone is no longer watched, and its incident ends.
 

@@ -48,7 +48,12 @@ def finished(
     }
     if actions:
         content["actions"] = list(actions)
-    return Card(fit(_mapped(content, _inert)), _fallback(band, told))
+    sentences = [
+        line if line.endswith((".", "?", ":")) else f"{line}."
+        for line in map(read, (*band.asked, band.title, *band.lines[:told]))
+        if line
+    ]
+    return Card(fit(_mapped(content, _inert)), clip(" ".join(sentences), TEXT_MOST))
 
 
 def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
@@ -127,15 +132,6 @@ def fit(content: Element) -> Element:
             break
         content = _mapped(content, partial(_shorter, most))
     return content
-
-
-def _fallback(band: Band, told: int) -> str:
-    sentences = [
-        line if line.endswith((".", "?", ":")) else f"{line}."
-        for line in map(read, (*band.asked, band.title, *band.lines[:told]))
-        if line
-    ]
-    return clip(" ".join(sentences), TEXT_MOST)
 
 
 def _inert(_holder: Element, name: str, value: str) -> str:

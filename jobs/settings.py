@@ -211,10 +211,13 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     for name, is_right in _RIGHT.items():
         if name in values and not is_right(values[name]):
             yield f"{name} {_TOLD['wrong'][name]}"
-    hosts = values.get("CONNECT_HOSTS", "host").lower()
+    yield from _odd_hosts(values.get("CONNECT_HOSTS", "host").lower())
+
+
+def _odd_hosts(hosts: str) -> Iterator[str]:
+    looks = _TOLD["wrong"]["CONNECT_HOSTS"]
     for part in listed(hosts) or (hosts,):
         if not _HOSTS.fullmatch(part):
-            looks = _TOLD["wrong"]["CONNECT_HOSTS"]
             yield f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: {looks}"
 
 

@@ -103,19 +103,15 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
 
 
 def _template(words: Text) -> str:
+    forms, count = [words.key], words.values.get("count", "")
+    if count.isdecimal():
+        category = locale.current().babel.plural_form(int(count))
+        forms += [f"{words.key}.{category}", f"{words.key}.other"]
     for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
-        for form in _forms(words):
+        for form in forms:
             if form in catalogue:
                 return catalogue[form]
     raise KeyError(words.key)
-
-
-def _forms(words: Text) -> tuple[str, ...]:
-    count = words.values.get("count", "")
-    if not count.isdecimal():
-        return (words.key,)
-    category = locale.current().babel.plural_form(int(count))
-    return (words.key, f"{words.key}.{category}", f"{words.key}.other")
 
 
 def _value(value: str) -> str:

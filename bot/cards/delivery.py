@@ -397,8 +397,11 @@ def show(services: Services, run: Run, card: DesiredCard) -> float:
 
     While Webex asks for a pause nothing is shown, no matter how many updates arrive.
     """
-    if pause := _left_s(services, run, card):
-        return pause
+    with services.redis.pipeline(transaction=False) as pipe:
+        for scope in ("all", place_of(run, card), _own(run, card)):
+            pipe.pttl(keys.webex_wait(scope))
+        if (pause := float(max(0, *pipe.execute())) / 1000) > 0:
+            return pause
     before = shared.posted_card(services, run.id, card.slot)
     try:
         wait = sync(services, run, card)
@@ -413,14 +416,6 @@ def show(services: Services, run: Run, card: DesiredCard) -> float:
         # If Webex accepts a card, the refused ones that wait for that are drawn as well.
         draw_refused(services, place_of(run, card))
     return wait
-
-
-def _left_s(services: Services, run: Run, card: DesiredCard) -> float:
-    scopes = ("all", place_of(run, card), _own(run, card))
-    with services.redis.pipeline(transaction=False) as pipe:
-        for scope in scopes:
-            pipe.pttl(keys.webex_wait(scope))
-        return float(max(0, *pipe.execute())) / 1000
 
 
 def _put_off(services: Services, run: Run, card: DesiredCard, error: errors.WebexError) -> float:

@@ -195,7 +195,11 @@ def _in_reply(said: str) -> Said | None:
 def _by_number(status: str, code: str, words: str) -> Said | None:
     if code == "5.7.3" and status.startswith("5"):
         return (meaning_of(_UNTOLD), Strength.USUAL) if status == "535" else None
-    return _by_code(status, code, words) or _by_status(status, code)
+    if by_code := _by_code(status, code, words):
+        return by_code
+    general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
+    meaning = patterns().codes["smtp_shared"].get(status)
+    return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
 
 
 def _by_code(status: str, code: str, words: str) -> Said | None:
@@ -214,12 +218,6 @@ def _by_code(status: str, code: str, words: str) -> Said | None:
     return (meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
 
 
-def _by_status(status: str, code: str) -> Said | None:
-    general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
-    meaning = patterns().codes["smtp_shared"].get(status)
-    return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
-
-
 class _Reader:
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
@@ -235,11 +233,9 @@ class _Reader:
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
-        codes += [(each.at, each.code) for each in connected]
-        told = tuple(dict.fromkeys(code for _, code in sorted(codes))) if ours or kept else ()
+        codes = self._codes(connected) if ours or kept else ()
         unknown = self._unknown(bool(kept)) if ours else ()
-        return Reading(ours, kept, told, unknown, strange=strange)
+        return Reading(ours, kept, codes, unknown, strange=strange)
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -387,6 +383,11 @@ class _Reader:
         called = _named("before_code").search(_before(self._text, at, 24))
         told = called or _named("connect_words").search(around)
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
+
+    def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
+        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        codes += [(each.at, each.code) for each in connected]
+        return tuple(dict.fromkeys(code for _, code in sorted(codes)))
 
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
         """Return the numbers that nobody described, and the replies if no cause is known."""

@@ -160,15 +160,14 @@ TAKEN_S = (0.0, 1, 2, 4)
 
 
 async def create(ctx: StepContext) -> None:
-    """Create the app with one upsert by ``uniqueName``, which is safe to repeat."""
-    try:
+    """Create the app with one upsert by ``uniqueName``, which is safe to repeat.
+
+    If the name is taken, update an app that has just appeared, or avoid a deleted one's name
+    (microsoft.md 1.1).
+    """
+    with suppress(AlreadyExists):
         await ctx.graph.upsert_application(app_key(ctx), _new(ctx))
-    except AlreadyExists:
-        await _taken(ctx)
-
-
-async def _taken(ctx: StepContext) -> None:
-    """Update an app that has just appeared, or avoid a deleted one's name (microsoft.md 1.1)."""
+        return
     for pause in TAKEN_S:
         await asyncio.sleep(paced(pause))
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):

@@ -103,7 +103,7 @@ def fact_of(run: Run) -> Fact | None:
     if run.kind is RunKind.CHECK:
         if run.checked is None:
             return None
-        at = max(run.checked, run.ended_at or run.checked)
+        at = max(filter(None, (run.checked, run.ended_at)))
         return Fact(FactKind.CHECKED, at, *about, summarize(run))
     if run.ended_at is None or run.kind not in _DONE:
         return None

@@ -47,7 +47,13 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     if run.checked is not None:
         return run.version
     if not await _signed_in(runtime, run, holds):
-        await _by_itself(runtime, runtime.store.load(run.id), holds)
+        draft = runtime.store.load(run.id)
+        async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
+            ctx, steps = seen.context(draft, runtime.store), steps_of(draft)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
+            await name_changers(ctx, seen.allowed)
+        if ended := seen.revoked_event():
+            runtime.store.append(run.id, ended)
     if not open_questions(runtime.store.load(run.id)):
         _finish(runtime, run)
     return runtime.store.length(run.id)
@@ -88,15 +94,6 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     admin_session.drop(runtime, run.id)
     return True
-
-
-async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
-    async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
-        ctx, steps = seen.context(run, runtime.store), steps_of(run)
-        await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
-        await name_changers(ctx, seen.allowed)
-    if ended := seen.revoked_event():
-        runtime.store.append(run.id, ended)
 
 
 def steps_of(run: Run) -> dict[str, Step]:

@@ -38,7 +38,7 @@ from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
-from jobs.model import Finding, Reason, RunKind, State, Turn
+from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -305,14 +305,9 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     )
 
 
-_COPIES, _MAILS = {"copies", "mail_to_task"}, {"arrivals", "answers"}
-"""Steps that count mails without a task or a copy, and those that count refused mails."""
-
-
 def damage_of(found: Findings) -> Damage:
-    signals = {name: each.signals for name, each in found.items()}
-    late = [each for name, each in signals.items() if name in _COPIES and each.missed]
-    bounced = [each for name, each in signals.items() if name in _MAILS and each.failed]
+    late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
+    bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
     times += [each.since for each in bounced]
     return Damage(
@@ -320,6 +315,10 @@ def damage_of(found: Findings) -> Damage:
         bounced=sum(each.failed for each in bounced),
         since=min(filter(None, times), default=None),
     )
+
+
+def _signals(found: Findings, *names: str) -> list[Signals]:
+    return [found[name].signals for name in names if name in found]
 
 
 def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:

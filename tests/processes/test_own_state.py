@@ -1,7 +1,6 @@
-"""What a process has of its own: its connection to Webex, the lines of its log, and its locks."""
+"""What a process has of its own: the lines of its log, and its locks."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -12,21 +11,6 @@ from bot import logs
 from jobs.storage import locks
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from tests.fixtures.waiting import ran
-
-
-@pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)  # the child only asks and leaves
-def test_a_fork_gets_a_session_of_its_own(webex, webex_script, reply):
-    """Parent and child do not share a connection to Webex, so the child gets its own answer."""
-    webex_script.on("GET", "/people/me", reply(200, {"id": "bot-id"}))
-    before = webex._api  # noqa: SLF001  what is tested is that this differs
-    assert webex._api is before  # noqa: SLF001  the SDK's connection
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0 if webex._api is not before and webex.me().id == "bot-id" else 1)  # noqa: SLF001  same
-    assert os.waitpid(pid, 0)[1] == 0
-
 
 SECRET = "Zx8Q~made.up-secret_0123456789abcdefghij"
 PREPARED = """

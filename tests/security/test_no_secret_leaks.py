@@ -261,10 +261,14 @@ def reader_of(message, requester):
     return next(str(each) for each in message["members"] if not each.endswith("@webex.bot"))
 
 
+STATES = {"token_saved", "registered", "test_sent", "agent_has_it"}
+
+
 def test_every_button_of_a_run_that_is_over(people, life):
     """Every button of a finished setup, pressed again, answers that the run has ended.
 
-    The buttons are those of every version of every card, each pressed by its own reader.
+    The buttons are those of every version of every card, each pressed by its own reader. For a
+    minute, a press that only states what the proof has shown needs no answer.
     """
     walk = life.walk
     old = old_buttons(people)
@@ -283,7 +287,8 @@ def test_every_button_of_a_run_that_is_over(people, life):
         people.control(
             "POST", "webex/submit", {"as": who, "message_id": message["id"], "inputs": data}
         )
-    people.until(f"{len(old)} answers", lambda: len(people.posted(before)) >= len(old), 40)
+    answered = sum(verb not in STATES for verb, _ in old)
+    people.until(f"{answered} answers", lambda: len(people.posted(before)) >= answered, 40)
     told = [words(each) for each in people.posted(before)]
     assert [each for each in told if text("refused.over") not in each] == []
     assert walk.writes() == writes

@@ -18,15 +18,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 208,
-        "code": 27_459,
-        "functions": 2_989,
+        "files": 201,
+        "code": 26_825,
+        "functions": 2_912,
         "used once, %": 11.4,
-        "borders": 6_658,
-        "docstrings": 6_222,
+        "borders": 6_317,
+        "docstrings": 6_126,
     },
     ("practice",): {"code": 14_770},
-    ("tests",): {"code": 43_449},
+    ("tests",): {"code": 43_447},
     ("bench", "tools"): {"code": 3_744},
 }
 """Greatest value of each figure, by the folders that it counts."""

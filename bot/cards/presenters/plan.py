@@ -65,7 +65,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
-    acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
+    acts = _persons_turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
@@ -75,6 +75,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         asked = shared.header(run, 3, services, to=to)
         drawn[to] = plan(run, asked, known_hosts, _people(run, services, to))
     return shared.desired_cards(SLOT, drawn, turn, asks)
+
+
+def _persons_turn(run: Run) -> str:
+    return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:

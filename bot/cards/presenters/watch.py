@@ -83,11 +83,8 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
         # an earlier end of a break that has come again is over
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
-            words = _cause_text(news.cause)
-            if news.kind is NewsKind.RECOVERED:
-                words = _result(one)
-            elif news.kind is NewsKind.WORSE:
-                words = _mails([one])
+            words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
+            words = words or _cause_text(news.cause)
             found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)

@@ -56,7 +56,7 @@ practice: $(STAMP)
 
 PYTEST := pytest --quiet -p no:cacheprovider
 # Tests of real processes wait more than they compute, so there are more workers than cores.
-WORKERS ?= 6
+WORKERS ?= 5
 # Those with the longest tests come first.
 REAL := security chaos browser processes journeys foreign
 FAST := $(PYTEST) -p no:rerunfailures

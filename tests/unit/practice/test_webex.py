@@ -104,29 +104,6 @@ def press(api, who: str = "requester@contoso.com", **more) -> int:
     return api.do("/press", {"as": who, "message_id": message, "title": "Go", **more}).status_code
 
 
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        {},
-        {"url": "x" * 31},
-        {"url": "https://a", "life": "7"},
-        {"url": "https://a", "stranger": "1"},
-        {"url": "https://a", "many": "a,c"},
-    ],
-)
-def test_a_client_does_not_send_what_the_card_forbids(api, inputs):
-    """The client refuses an input that is missing, too long, not offered, or not on the card.
-
-    Nothing is sent then.
-    """
-    assert (press(api, inputs=inputs), api.webex.world.actions) == (422, {})
-
-
-def test_a_stranger_cannot_press(api):
-    """A person who is not in the room cannot press a button of the card."""
-    assert press(api, "outsider@evil.example", inputs={"url": "https://a"}) == 404
-
-
 def test_a_hundred_failures_stop_a_webhook(api):
     """A webhook becomes inactive after a hundred failures.
 
@@ -142,31 +119,3 @@ def test_a_hundred_failures_stop_a_webhook(api):
     api.say()
     until(lambda: record.status == "inactive")
     assert len(record.failures) == 1
-
-
-def test_an_update_changes_only_what_may_change(api):
-    """An update changes only a webhook's name, target and secret.
-
-    An update cannot switch a webhook off.
-    """
-    hook = api.call("POST", "/webhooks", HOOK).json
-    new = {"name": "new", "targetUrl": "https://new.example/", "secret": "new"}
-    path, body = f"/webhooks/{hook['id']}", new | {"resource": "rooms"}
-    assert api.call("PUT", path, body).json == hook | new
-    assert api.call("PUT", path, body | {"status": "inactive"}).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"name": ""},
-        {"targetUrl": "nowhere"},
-        {"resource": "mail"},
-        {"event": "pressed"},
-        {"filter": "color=red"},
-    ],
-)
-def test_bad_subscriptions_are_refused(api, change):
-    """A webhook with a wrong value in any of its fields is refused."""
-    answer = api.call("POST", "/webhooks", HOOK | change)
-    assert (answer.status_code, api.webex.world.webhooks) == (400, {})

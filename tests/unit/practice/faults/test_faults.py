@@ -116,23 +116,6 @@ def audit(channel, method: str = "POST", token: str = "", **more):
 
 
 @pytest.mark.parametrize(
-    ("method", "token", "more", "status"),
-    [
-        ("GET", "", {}, 405),
-        ("POST", "wrong", {}, 401),
-        ("POST", "", {"from": "yesterday"}, 400),
-        ("POST", "", {"to": None}, 400),
-        ("POST", "", {"range": "6"}, 400),
-        ("POST", "", {"max": 10_001}, 400),
-    ],
-)
-def test_what_the_audit_log_refuses(channel, method, token, more, status):
-    """The audit log refuses a wrong method, a wrong token and a malformed question."""
-    answer = audit(channel, method, token, **more)
-    assert (answer.status_code, answer.json()["code"]) == (status, str(status))
-
-
-@pytest.mark.parametrize(
     ("fault", "activity", "thing"),
     [
         ("grant_removed", "Remove delegated permission grant", "principal"),

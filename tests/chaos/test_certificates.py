@@ -6,7 +6,6 @@ The bot sends nothing to a host whose certificate is not valid, and goes on by i
 import pytest
 
 from practice.client import People
-from practice.conversation import words
 from tests.chaos.conftest import goes_on
 from tests.fixtures.stacks import operator
 
@@ -49,21 +48,3 @@ def test_a_setup_goes_on_with_a_valid_certificate(stack, people, walk):
         lambda: operator(stack, "doctor").stdout,
     )
     assert {"WRONG  Webex", "WRONG  Microsoft"} <= told
-
-
-def test_the_rehearsal_names_the_mail_servers_certificate(people, walk):
-    """A rehearsal fails if the mail server's certificate has expired, and a later try succeeds.
-
-    The card names the cause, and says that the owner of the mail server renews the certificate.
-    """
-    walk.approve(walk.plan(profile="least"))
-    walk.fill_in()
-    expire(people, "smtp")
-    walk.rehearse()
-    failed = walk.saying("The rehearsal of Generate Token failed", 60, who=walk.requester)
-    assert EXPIRED in words(failed)
-    assert "The mail server's owner renews an expired certificate" in words(failed)
-    expire(people)
-    walk.press(failed, "rehearse")
-    walk.open(walk.card("a link for the mailbox user", "skip_rehearsal", link=True), walk.mailbox)
-    walk.saying("Rehearsal succeeded", 60)

@@ -113,19 +113,3 @@ def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     until(lambda: stack.holder() not in {"", lost}, "another host")
     walk.to_the_proof()
     expect_one_of_each(people, walk)
-
-
-def refuses(stack, name):
-    """Return a function that says whether a web host answers that it refuses the data."""
-
-    def found():
-        page = stack.page(name, "/readyz")
-        hook = stack.page(name, "/css")
-        return bool(
-            page
-            and hook
-            and page.status_code == hook.status_code == 503
-            and page.json().get("data") == "refused"
-        )
-
-    return found

@@ -18,16 +18,6 @@ CARD = {
 }
 HUGE = {"type": "TextBlock", "text": "x" * 80_001}
 SHOW = {"type": "Action.ShowCard", "title": "", "card": CARD | {"actions": CARD["actions"] * 2}}
-INPUTS = [
-    {"type": "Input.Text", "id": "url", "label": "URL", "isRequired": True, "maxLength": 30},
-    {"type": "Input.ChoiceSet", "id": "life", "choices": [{"title": "6", "value": "6"}]},
-    {
-        "type": "Input.ChoiceSet",
-        "id": "many",
-        "isMultiSelect": True,
-        "choices": [{"title": each, "value": each} for each in "ab"],
-    },
-]
 HOOK = {"name": "b", "targetUrl": "http://127.0.0.1:9/", "resource": "messages", "event": "created"}
 
 
@@ -96,12 +86,6 @@ def test_a_bot_sees_only_what_mentions_it_in_a_space(api):
     silent, spoken = (api.say(mention=mention).json["id"] for mention in (False, True))
     assert api.call("GET", f"/messages/{silent}").status_code == 404
     assert api.call("GET", f"/messages/{spoken}").status_code == 200
-
-
-def press(api, who: str = "requester@contoso.com", **more) -> int:
-    """Press the button of a card with inputs, and return the status."""
-    message = api.post(CARD | {"body": INPUTS}).json["id"]
-    return api.do("/press", {"as": who, "message_id": message, "title": "Go", **more}).status_code
 
 
 def test_a_hundred_failures_stop_a_webhook(api):

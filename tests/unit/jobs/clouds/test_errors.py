@@ -1,4 +1,4 @@
-"""Causes of errors of the clouds, their texts, and the words that an error carries."""
+"""Causes of errors of the clouds and their words, and certificate authorities that cannot be read."""
 
 import asyncio
 import re
@@ -15,6 +15,7 @@ from bot.webex.client import Webex, WebexUnreachableError
 from jobs.clouds import errors
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.tls import AUTHORITIES, problems
 from jobs.microsoft.responses import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
@@ -187,3 +188,21 @@ def test_other_errors_are_no_such_reason():
     handshake.__context__ = wrapped = OSError("outer", handshake)
     wrapped.__cause__ = handshake
     assert errors.why_unconnected(wrapped, "host") is None
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_what_cannot_be_read_is_named(name, tmp_path):
+    """A problem is reported for a variable whose file is missing or holds no certificate."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate", encoding="utf-8")
+    gone = tmp_path / "gone.pem"
+    told = "names {}, which cannot be used ({}): name a file of certificates in PEM"
+    for path, why in ((gone, "No such file or directory"), (empty, "it holds no certificate")):
+        assert [*problems({name: str(path)})] == [f"{name} {told.format(path, why)}"]
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_what_can_be_read_is_fine(name, certificate, tmp_path):
+    """A variable may name a file of certificates or a folder, or it may be empty."""
+    for value in (certificate.cert, tmp_path, ""):
+        assert [*problems({name: str(value)})] == []

@@ -95,12 +95,3 @@ def test_every_name_is_on_the_dashboard(web):
     used = {name for each in panels() for name in OURS.findall(each)}
     plain = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in scraped(web)}
     assert plain - {re.sub(r"_(bucket|count)$", "", name) for name in used} == set()
-
-
-def test_the_check_of_names_can_fail(web):
-    """The check of expressions can fail: it finds an unknown name, label and function."""
-    shown = scraped(web)
-    assert unknown("max(webex_email_bot_workers)", shown) == set()
-    assert unknown("max(webex_email_bot_wokers)", shown) == {"webex_email_bot_wokers"}
-    assert unknown('webex_email_bot_workers{kind="x"}', shown) == {"kind"}
-    assert unknown("maximum by (cloud) (webex_email_bot_workers)", shown) == {"maximum", "cloud"}

@@ -63,7 +63,7 @@ class PracticeCloud:
         app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
         app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
         control = [
-            Control(self.journal, self.settings, self.faults, self.tls).blueprint(),
+            Control(self.journal, self.settings, self.faults).blueprint(),
             FaultControl(self.microsoft, self.faults, self.outside.state).blueprint(),
             self.webex.control(),
             self.microsoft.control(),

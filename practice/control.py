@@ -10,7 +10,6 @@ import flask
 from practice.hooks import Faults, from_json
 from practice.journal import Journal
 from practice.settings import PracticeSettings
-from practice.tls import SERVICES, Tls
 
 HEARTBEAT_S = 10.0
 
@@ -18,11 +17,8 @@ HEARTBEAT_S = 10.0
 class Control:
     """Routes under /practice; they need no token because they are for the user of this machine."""
 
-    def __init__(
-        self, journal: Journal, settings: PracticeSettings, faults: Faults, tls: Tls
-    ) -> None:
+    def __init__(self, journal: Journal, settings: PracticeSettings, faults: Faults) -> None:
         self._journal, self._settings, self._faults = journal, settings, faults
-        self._tls = tls
 
     def blueprint(self) -> flask.Blueprint:
         """Return the blueprint with the control routes of both halves."""
@@ -32,7 +28,6 @@ class Control:
         pages.add_url_rule("/calls", view_func=self.calls)
         pages.add_url_rule("/calls/reset", view_func=self.reset_calls, methods=["POST"])
         pages.add_url_rule("/faults", view_func=self.faults, methods=["GET", "POST", "DELETE"])
-        pages.add_url_rule("/certificates", view_func=self.certificates, methods=["PUT"])
         pages.add_url_rule("/events", view_func=self.events)
         return pages
 
@@ -72,18 +67,6 @@ class Control:
             except (TypeError, ValueError) as error:
                 return flask.jsonify({"message": str(error)}), 400
         return flask.jsonify({"items": [fault.public() for fault in self._faults.pending()]}), 200
-
-    def certificates(self) -> tuple[flask.Response, int]:
-        """Set the services whose certificate has expired: ``{expired: [https, smtp]}``.
-
-        The setting counts for connections that are made from now on (:class:`practice.tls.Tls`).
-        """
-        wanted = (flask.request.get_json() or {}).get("expired")
-        if not isinstance(wanted, list) or not {str(each) for each in wanted} <= {*SERVICES}:
-            return flask.jsonify({"message": f"expired is a list of {', '.join(SERVICES)}"}), 400
-        self._tls.expired.clear()
-        self._tls.expired.update(map(str, wanted))
-        return flask.jsonify({"expired": sorted(self._tls.expired)}), 200
 
     def events(self) -> flask.Response:
         """Stream the journal as Server-Sent Events, starting after ``Last-Event-ID``."""

@@ -17,15 +17,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFETIME = timedelta(days=30)
 HOST_NAMES = ("localhost",)
 ADDRESSES = ("127.0.0.1", "::1")
-SERVICES = ("https", "smtp")
-"""Services with a certificate: all APIs and pages, and the mail servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
     """Paths of the certificates, from which every TLS server of the practice cloud is made.
 
-    The servers of the services in ``expired`` (:data:`SERVICES`) show a certificate that has
+    The servers of the services in ``expired`` (``https``, ``smtp``) show a certificate that has
     expired, to a client that asks for a host by name. A client that asks for 127.0.0.1 sends no
     name (RFC 6066, 3), and always gets the good one.
     """

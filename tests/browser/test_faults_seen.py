@@ -5,14 +5,12 @@ The card, the drawing of the mail's way and the switch name the same place.
 
 import pytest
 
-from adaptive_cards.texts import text
 from practice.scenario import Scenario
 from practice.verdicts import sentences
-from tests.browser.conftest import axe, picture
+from tests.browser.conftest import picture
 from tests.browser.test_the_page import BROKEN
 from tests.browser.walks import Incident, let_time_pass
 
-MAILBOX, SMTP_AUTH = "support@contoso.com", "smtp_auth_off_mailbox"
 SETUP = 11  # scenes of the story until the channel is proven
 FAULTS = [
     ("smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox", "Answer"),
@@ -55,19 +53,6 @@ def test_fault_and_verdict(visit, proven, fault, cause, station):
     incident.switch_off(fault)
 
 
-def test_a_fix(visit, proven):
-    """The verdict's green button plans one change, asks for approval and proves the fix.
-
-    The proof is a test mail and its answer.
-    """
-    visitor = visit()
-    incident = Incident(visitor)
-    incident.switch_on("smtp_auth_off_mailbox")
-    incident.check("smtp_auth_off_for_mailbox")
-    incident.fix(lambda: visitor.press(text("fix.smtp_auth")))
-    picture(visitor.page, "mended")
-
-
 def test_nothing_breaks_in_a_portal_with_a_channel(visit, proven):
     """The tables, addresses and mails of a channel that is set up fit at 320 pixels, too."""
     page = visit(width=320, height=700).page
@@ -85,26 +70,3 @@ def test_nothing_is_watched_yet(visit, proven):
     assert "No channel is watched" in let_time_pass(visit())
     german = let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
     assert "Kein Kanal wird überwacht" in german
-
-
-def test_a_fault_makes_the_card_by_itself(visit, proven):
-    """A fault on a watched channel makes an incident's card, although nobody types ``/check``.
-
-    After the fault is switched off, the same card says that the channel works again.
-    """
-    visitor = visit()
-    visitor.say(f"/watch {MAILBOX}")
-    visitor.sees(f"{MAILBOX} is watched every 15 minutes")
-    assert "looked at: 1" in let_time_pass(visitor)
-    visitor.page.fill("#find", SMTP_AUTH)
-    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"]').click()
-    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"][aria-checked=true]').wait_for()
-    assert "looked at: 1" in let_time_pass(visitor)
-    visitor.sees(f"{MAILBOX} is broken")
-    broken = visitor.page.locator("#messages .cardbox").filter(has_text=f"{MAILBOX} is broken")
-    picture(visitor.page, "watch-broken", broken.last)
-    assert axe(visitor.page) == []
-    visitor.page.get_by_role("button", name="All off").click()
-    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"][aria-checked=false]').wait_for()
-    assert "looked at: 1" in let_time_pass(visitor)
-    visitor.sees(f"{MAILBOX} works again")

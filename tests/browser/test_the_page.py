@@ -120,14 +120,6 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit):
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
 
 
-def test_every_screen_says_that_it_is_practice(visit):
-    """The page, the bot's pages and the sign-in pages all carry the words "Practice space"."""
-    visitor = visit()
-    for path in ("/", "/signin/nothing", "/cloud/common/oauth2/v2.0/authorize"):
-        visitor.page.goto(visitor.url + path)
-        assert "Practice space" in visitor.page.inner_text("body")
-
-
 def test_the_guide_shows_pictures_that_are_there():
     """Every picture shown by README and docs exists, and docs/pictures has no other file.
 

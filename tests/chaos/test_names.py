@@ -1,17 +1,19 @@
 """Setups while the clouds' names do not resolve (DNS), and after they resolve again."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from practice.conversation import words
-from tests.chaos.conftest import goes_on
 from tests.fixtures.name_service import NameService, has_own_files
+from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import ran
 
 pytestmark = pytest.mark.skipif(
     not has_own_files(), reason="files of one's own under /etc need root or user namespaces"
 )
+AWAY_S = 20.0
 RESOLVER = "Temporary failure in name resolution"
 
 
@@ -54,14 +56,28 @@ def doctor(stack):
     return ran("/bin/sh", "-c", line, env=web.env).stdout
 
 
-def test_a_setup_goes_on_when_names_resolve_again(stack, walk, names):
+def test_a_setup_goes_on_when_names_resolve_again(stack, people, walk, names):
     """A setup goes on when the names of all clouds resolve again.
 
-    DNS fails after the approval, and a command is typed meanwhile. The log and ``doctor`` have the
-    resolver's own words. When names resolve again, the command is answered once, and the run makes
-    each object once.
+    DNS fails after the approval until the log has it, and 20 seconds more. The log and ``doctor`` have the
+    resolver's own words. A command that is typed meanwhile is answered once afterward, and the run
+    makes each object once.
     """
-    told = goes_on(stack, walk, names.take_away, names.give_back, RESOLVER, lambda: doctor(stack))
+    plan = walk.plan(profile="least")
+    names.take_away()
+    walk.approve(plan)
+    said = people.say(walk.requester, "/help", walk.room)
+    people.until("the log has the cause", lambda: RESOLVER in log_of(stack), 40)
+    told = {line.split(":")[0] for line in doctor(stack).splitlines() if RESOLVER in line}
+    time.sleep(AWAY_S)
+    names.give_back()
+    walk.wait("an answer to /help", lambda each: each["parentId"] == said["id"], 90)
+    assert walk.secret(walk.form(60))
+    people.look()
+    answers = [each for each in people.messages.values() if each["parentId"] == said["id"]]
+    made = walk.writes()
+    once = [made.count(f"graph.{each}") for each in ("create_application", "add_password")]
+    assert (len(answers), once) == (1, [1, 1]), made
     assert {"WRONG  Webex", "WRONG  Microsoft"} <= told
 
 

@@ -7,16 +7,13 @@ import pytest
 
 from practice.actors import REQUESTER
 from practice.client import does
-from practice.conversation import Walk, words
+from practice.conversation import words
 
 SHARES_STACK = True
 MANY = 100_000
 CLOSED = "The space of the run for support@contoso.com takes no cards"
 LOCKED_S = 12.0
-CARDS_MAY_LAG = {
-    "test_an_archived_space",
-    "test_a_run_of_an_archived_space_is_cancelled_from_the_message",
-}
+CARDS_MAY_LAG = {"test_an_archived_space"}
 
 
 @pytest.fixture(autouse=True)
@@ -59,21 +56,6 @@ def test_an_archived_space(people, walk):
     assert (over["id"], does(over)) == (told["id"], set())
     said = [each for each in people.messages.values() if CLOSED in str(each["history"])]
     assert [each["id"] for each in said] == [told["id"]]
-
-
-def test_a_run_of_an_archived_space_is_cancelled_from_the_message(people, walk):
-    """The message about an archived space can cancel its run.
-
-    Then the mailbox is free for a setup elsewhere.
-    """
-    walk.approve(walk.plan(profile="least"))
-    people.until("the first write", walk.writes)
-    archive(people, walk)
-    told = walk.saying(CLOSED, 150)
-    walk.press(told, "cancel")
-    other = Walk(people, walk.mailbox)
-    assert "intake" in does(other.ask())
-    other.type(f"/cancel {walk.mailbox}")
 
 
 def test_locked_for_a_while(stack, people, walk):

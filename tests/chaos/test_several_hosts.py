@@ -8,7 +8,6 @@ from collections import Counter
 
 import pytest
 
-from jobs.storage import generation, keys
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
 from practice.conversation import apps, fresh, space
@@ -104,30 +103,6 @@ def test_a_web_host_is_killed(stack, people, walk):
     expect_one_answer_each(people, say_many(people, walk))
 
 
-def test_the_data_gets_a_newer_layout_under_running_hosts(stack, people, walk, request):
-    """Hosts of an older version stop working once a newer version has changed the layout.
-
-    The older workers end with a sentence and exit code 2, and the older web hosts are not ready. No
-    command is answered meanwhile. Once the data has their layout again, they work.
-    """
-    with stack.redis() as redis:
-        redis.set(keys.schema(), generation.LAYOUT + 1)
-        request.addfinalizer(lambda: restore(stack))
-        codes = [stack.ended(name) for name in WORKERS]
-        for name in WEBS:
-            until(refuses(stack, name), f"{name} to refuse")
-        said = people.say(walk.requester, "/help", walk.room)["id"]
-        sentence = f"The data in Redis has layout {generation.LAYOUT + 1}"
-        logs = {name: stack.processes[name].tail(200) for name in (*WEBS, *WORKERS)}
-        assert (codes, [name for name, log in logs.items() if sentence not in log]) == ([2] * 3, [])
-        assert answers(people, [said]) == Counter()
-    restore(stack)
-    for name in WORKERS:
-        stack.start_host(name)
-    walk.type("/status")
-    assert answers(people, [said])[said] <= 1
-
-
 def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     """If the host that works on a run is killed, another host takes the run over.
 
@@ -138,25 +113,3 @@ def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     until(lambda: stack.holder() not in {"", lost}, "another host")
     walk.to_the_proof()
     expect_one_of_each(people, walk)
-
-
-def restore(stack):
-    """Give the data in Redis its layout number back."""
-    with stack.redis() as redis:
-        redis.set(keys.schema(), generation.LAYOUT)
-
-
-def refuses(stack, name):
-    """Return a function that says whether a web host answers that it refuses the data."""
-
-    def found():
-        page = stack.page(name, "/readyz")
-        hook = stack.page(name, "/css")
-        return bool(
-            page
-            and hook
-            and page.status_code == hook.status_code == 503
-            and page.json().get("data") == "refused"
-        )
-
-    return found

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from practice.actors import REQUESTER
 from practice.conversation import Walk, fresh, space, words
 from tests.chaos.conftest import open_run
 
@@ -21,8 +20,7 @@ NO_APP = {
     "headers": {"Content-Type": "application/json"},
 }
 AWAY_S = 30.0
-REFUSED_S, OUT_S = 15.0, 25.0
-BOT = "email-bot@webex.bot"
+REFUSED_S = 15.0
 HOUR = {"Retry-After": "3600"}
 LAST_WRITE = "graph.add_password"
 WEATHERS = {
@@ -96,24 +94,6 @@ def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebo
         walk.type("/help")
     walk.form(40)
     people.until("no card waits", lambda: not redis.exists("draws:refused"), 40)
-
-
-def test_a_bot_that_is_out_of_its_space_for_a_while(people, walk, redis):
-    """As soon as the bot is added again, the space's cards show the newest state."""
-    walk.approve(walk.plan(profile="least"))
-    people.until("the first write", walk.writes)
-    people.control("POST", "webex/leave", {"as": BOT, "room": walk.room})
-    _waits_for_webex(people, redis)
-    people.until("the last write", lambda: LAST_WRITE in walk.writes(), 40)
-    time.sleep(OUT_S)
-    gone = people.now()
-    people.control("POST", "webex/join", {"as": BOT, "room": walk.room, "by": REQUESTER})
-    walk.wait(
-        "the progress in the space",
-        lambda each: each["room"] == walk.room and "steps done" in words(each),
-        40,
-        gone,
-    )
 
 
 def test_a_limit_of_an_hour_for_one_space(people, walk, redis):

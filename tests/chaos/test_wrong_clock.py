@@ -8,8 +8,7 @@ import json
 
 import pytest
 
-from practice.client import NotSeenError
-from practice.conversation import Walk, fresh, space, words
+from practice.conversation import Walk, space, words
 from practice.stack import Stack
 from tests.fixtures.stacks import log_of, operator
 
@@ -53,22 +52,3 @@ def test_commands_are_answered_and_the_clock_is_named(stack, people, clock):
     ]
     assert {each["level"] for each in warned} == {"warning"}
     assert len(warned) == len({each["cloud"] for each in warned})
-
-
-def test_a_sign_in_names_the_clock(people, clock):
-    """With a slow clock, a token that is not valid yet makes the card name the clock.
-
-    With a fast clock, a token from the slower cloud is accepted.
-    """
-    fresh(people)
-    walk = Walk(people, "support@contoso.com", space(people))
-    walk.ask()
-    card = walk.details()
-    walk.open(card)
-    if clock == "fast":
-        assert walk.card("a plan card", "approve")
-        return
-    shown = walk.saying("11 minutes behind Microsoft's")
-    assert "The clock of the bot's machine is wrong" in words(shown)
-    with pytest.raises(NotSeenError):
-        walk.card("a plan card", "approve", seconds=1)

@@ -1,4 +1,4 @@
-"""Fault matrix of the two SMTP dialogs: sending the test mail, and the login with the token."""
+"""Fault matrix of the SMTP dialog that sends the test mail."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from tests.fixtures.waiting import LIMIT_S
 
 NO_PAUSES = True
@@ -91,23 +91,3 @@ async def test_the_test_mail(reply):
             True,
             True,
         ), (stage, told)
-
-
-@pytest.mark.parametrize("reply", FAULTS)
-async def test_the_login(reply):
-    """The login probe never raises: it returns the phase in which it ended, and the cause.
-
-    The probe uses one connection, or a second one if the server is busy.
-    """
-    for stage in ("", "EHLO"):
-        server = Server(stage, reply)
-        async with listening(server) as port:
-            probes = [
-                await login_probe(f"127.0.0.1:{port}", "a@b.c", "token", 1),
-                await hello_probe(f"127.0.0.1:{port}", 1),
-            ]
-        assert [
-            (probe.ok, probe.failed_phase in {"banner", "ehlo", "starttls"}, bool(probe.cause))
-            for probe in probes
-        ] == [(False, True, True)] * 2
-        assert 2 <= server.connections <= 4  # a server that is busy is asked once more

@@ -156,22 +156,6 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(set_up, weather
     assert (kinds.count(Kind.DIFFERS), principal_of(country)["accountEnabled"]) == (1, True)
 
 
-def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(ride, country):
-    """A forwarding that somebody sets after the approval is not overwritten at once.
-
-    The approved plan said that there was none. The new plan names the address to which mail goes,
-    and needs a new approval.
-    """
-    ride.work()
-    ride.people()
-    box = {"mailbox": {"forwarding_smtp_address": "smtp:boss@contoso.com"}}
-    patch(country, users={"support@contoso.com": box})
-    ride.work()
-    run = ride.ctx.store.load(ride.ctx.run.id)
-    assert ("forwarding", "seen.forwards_to") in told(ride)
-    assert ("Set-Mailbox" in writes(ride), Scope.MAILBOX in run.approvals) == (False, False)
-
-
 def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride, country):
     """The plan of a new app shows the secret's last day under the tenant's policy, with the reason.
 

@@ -1,7 +1,7 @@
 """Real Postfix with a real Dovecot behind it, in a folder of their own.
 
 Dovecot only answers for logins: by XOAUTH2, for which it asks a small HTTP server about each token,
-and by password. Postfix listens on several ports of the loopback, each with one peculiarity.
+and by password.
 """
 
 import json
@@ -13,26 +13,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from practice.ports import free_port
-from tests.fixtures.client_certificate import Pem, make_pem
 from tests.fixtures.serving import Quiet, Server, serving
 from tests.fixtures.waiting import until
 
 DOMAIN = "contoso.test"
 MAILBOX, PROBE, PASSWORD = f"support@{DOMAIN}", f"probe@{DOMAIN}", "p@ss word"
-GOOD, COLLEAGUE, AWAY = (
-    "token-of-support",
-    "token-of-a-colleague",
-    "token-while-the-provider-is-away",
-)
 MOST_BYTES = 20_000
 NOBODY = 65534
 VALUES = {
@@ -43,25 +34,6 @@ VALUES = {
     "NOBODY": NOBODY,
 }
 """Values of the servers' settings."""
-PORTS: dict[str, dict[str, str]] = {
-    "submission": {},
-    "no_starttls": {"smtpd_tls_security_level": "none", "smtpd_tls_auth_only": "no"},
-    "no_oauth": {"smtpd_sasl_auth_enable": "no"},
-    "only_passwords": {"smtpd_sasl_mechanism_filter": "plain, login"},
-    "other_name": {"smtpd_tls_chain_files": "$config_directory/other_name.pem"},
-    "expired": {"smtpd_tls_chain_files": "$config_directory/expired.pem"},
-    "untrusted": {"smtpd_tls_chain_files": "$config_directory/untrusted.pem"},
-    "old_tls": {"smtpd_tls_protocols": "<=TLSv1.1"},
-    "greylist": {
-        "smtpd_recipient_restrictions": "check_recipient_access, static:{450 4.2.0 Greylisted}"
-    },
-    "strict": {"smtpd_hard_error_limit": "1"},
-    "closed": {
-        "smtpd_client_restrictions": "static:{554 5.7.1 Not from here}",
-        "smtpd_delay_reject": "no",
-    },
-}
-"""Names of ports, each with the settings that differ from a normal submission server's."""
 
 
 def missing() -> str:
@@ -91,22 +63,18 @@ def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 class Tokens:
     """Provider's answer about each token: its user, or that the token is unknown.
 
-    The provider takes the user of a signed token from the token, unless ``trusts_claims`` is off.
+    The provider takes the user of a signed token from the token. While ``trusts_claims`` is off,
+    it knows no token.
     """
 
-    users: dict[str, str] = field(
-        default_factory=lambda: {GOOD: MAILBOX, COLLEAGUE: f"agent@{DOMAIN}"}
-    )
     asked: list[str] = field(default_factory=list)
     trusts_claims: bool = True
 
-    def answer(self, token: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body of the answer about a token (introspection, RFC 7662)."""
+    def answer(self, token: str) -> dict[str, Any]:
+        """Return the answer about a token (introspection, RFC 7662)."""
         self.asked.append(token)
-        if token == AWAY:
-            return 503, {}
-        user = self.users.get(token) or (_user_of(token) if self.trusts_claims else "")
-        return 200, {"active": True, "username": user} if user else {"active": False}
+        user = _user_of(token) if self.trusts_claims else ""
+        return {"active": True, "username": user} if user else {"active": False}
 
 
 def _user_of(token: str) -> str:
@@ -119,24 +87,10 @@ def _user_of(token: str) -> str:
 
 @dataclass
 class MailServers:
-    """Running servers: a port for each peculiarity, the provider, and the mail that arrived."""
+    """Running servers, and the provider that knows the tokens."""
 
     folder: Path
-    ports: dict[str, int]
     tokens: Tokens
-
-    @property
-    def trusted(self) -> Path:
-        """Return the file with the certificates that a client is to trust."""
-        return self.folder / "trusted.pem"
-
-    def server(self, name: str) -> str:
-        """Return the address of the port with this peculiarity."""
-        return f"localhost:{self.ports[name]}"
-
-    def mail(self) -> list[str]:
-        """Return every mail that was delivered."""
-        return [path.read_text() for path in sorted((self.folder / "mail").glob("*/new/*"))]
 
     def log(self) -> str:
         """Return the logs of both servers."""
@@ -144,11 +98,10 @@ class MailServers:
 
 
 @contextmanager
-def running(port: int = 0, right: tuple[Path, ...] = ()) -> Iterator[MailServers]:
+def running(port: int, right: tuple[Path, ...]) -> Iterator[MailServers]:
     """Start Postfix, Dovecot and the provider of tokens, and stop them at the end.
 
-    The ordinary server listens on ``port``, and shows the key and certificate of the files
-    ``right``, if these are given.
+    Postfix listens on ``port``, and shows the key and certificate of the files ``right``.
     """
     folder = Path(tempfile.mkdtemp(prefix="mail-servers-"))
     folder.chmod(0o755)
@@ -156,11 +109,9 @@ def running(port: int = 0, right: tuple[Path, ...] = ()) -> Iterator[MailServers
         with ExitStack() as stack:
             tokens = Tokens()
             url = stack.enter_context(_provider(tokens))
-            ports = {name: free_port() for name in PORTS}
-            servers = MailServers(folder, ports | {"submission": port or free_port()}, tokens)
             stack.enter_context(_dovecot(folder, url))
-            stack.enter_context(_postfix(servers, right))
-            yield servers
+            stack.enter_context(_postfix(folder, port, right))
+            yield MailServers(folder, tokens)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -172,8 +123,8 @@ def _provider(tokens: Tokens) -> Iterator[str]:
     class Introspection(Quiet):
         def do_POST(self) -> None:  # noqa: N802  http.server's name
             form = parse_qs(self.sent().decode())
-            status, body = tokens.answer(form.get("token", [""])[0])
-            self.reply(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
+            body = tokens.answer(form.get("token", [""])[0])
+            self.reply(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
     server = Server(Introspection)
     with serving(server):
@@ -198,24 +149,21 @@ def _dovecot(folder: Path, url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _postfix(servers: MailServers, right: tuple[Path, ...]) -> Iterator[None]:
+def _postfix(folder: Path, port: int, right: tuple[Path, ...]) -> Iterator[None]:
     """Run Postfix, with its settings, queue and mail below the folder."""
-    folder = servers.folder
     config = folder / "postfix"
     config.mkdir(0o755)
-    _certificates(config, servers.trusted)
-    if right:
-        (config / "right.pem").write_bytes(b"".join(path.read_bytes() for path in right))
+    (config / "right.pem").touch(0o600)
+    (config / "right.pem").write_bytes(b"".join(path.read_bytes() for path in right))
     for name in ("queue", "data", "mail"):
         (folder / name).mkdir(0o755)
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "mail", NOBODY, NOBODY)
     (config / "main.cf").write_text(_filled("main.cf", folder=folder, **VALUES))
-    listeners = "".join(map(_listener, servers.ports.items()))
-    (config / "master.cf").write_text(listeners + _filled("master.cf"))
+    listener = f"127.0.0.1:{port} inet n - n - - smtpd\n"
+    (config / "master.cf").write_text(listener + _filled("master.cf"))
     started = _run("postfix", "-c", str(config), "start")
     try:
-        port = servers.ports["submission"]
         until(lambda: _greets(port), f"Postfix: {started.stderr}")
         yield
     finally:
@@ -234,35 +182,3 @@ def _greets(port: int) -> bool:
             return connection.recv(3) == b"220"
     except OSError:
         return False
-
-
-def _listener(place: tuple[str, int]) -> str:
-    name, port = place
-    options = {"syslog_name": f"postfix/{name}"} | PORTS[name]
-    lines = "".join(f"    -o {{ {key} = {value} }}\n" for key, value in options.items())
-    return f"127.0.0.1:{port} inet n - n - - smtpd\n{lines}"
-
-
-def _certificates(config: Path, trusted: Path) -> None:
-    """Write one good certificate and three bad ones.
-
-    The bad ones are of another name, expired, or trusted by no client.
-    """
-    made = {
-        "right": _self_signed("localhost"),
-        "other_name": _self_signed("mail.example.test"),
-        "expired": _self_signed("localhost", -2),
-        "untrusted": _self_signed("localhost"),
-    }
-    for name, pem in made.items():
-        path = config / f"{name}.pem"
-        path.touch(0o600)
-        pem.write(path)
-    known = ("right", "other_name", "expired")
-    trusted.write_text("".join(made[name].certificate for name in known), "ascii")
-
-
-def _self_signed(name: str, days: int = 30) -> Pem:
-    """Return a certificate that ends in so many days, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return make_pem(key, host=name, ends_in=timedelta(days=days))

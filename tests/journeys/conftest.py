@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Callable
 
 import pytest
 
@@ -22,7 +21,6 @@ OBJECT = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|'[^']*'|(?<=/)[^/]*@[^/]*|Y2lzY29zcGFyazov\w+"
     r"|(?<=oauth2PermissionGrants/)[\w-]{43,65}"
 )
-NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -163,17 +163,6 @@ def test_granted_then_withdrawn(channel):
     assert ("no longer lets" in words(after), BY_ITSELF in by_access(after)) == (False, False)
 
 
-def test_an_app_that_is_gone_from_the_tenant(channel):
-    """If the bot's app is deleted in Entra after the grant, the check has Microsoft's error code.
-
-    The bot forgets the grant and offers it again.
-    """
-    granted(channel)
-    channel.control("PATCH", TENANT, {"service_principals": {CLIENT_ID: None}})
-    over = checked(channel)
-    assert ("AADSTS700016" in words(over), bool(link(over, LET_READ))) == (True, True)
-
-
 def test_all_channels_though_a_worker_dies(stack, people):
     """``/check all`` shows one card for three tenants, with the worst channel first.
 

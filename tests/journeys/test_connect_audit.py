@@ -83,13 +83,3 @@ def test_a_deleted_asset_and_the_file_for_tac(connected):
     summary = tac_file(connected)["summary.md"].decode()
     lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
     assert re.search(r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines)
-
-
-def test_a_change_after_which_mail_flows_is_no_suspect(connected):
-    """A check does not mention a change after which a mail was answered."""
-    people = connected.people
-    people.control("POST", "connect/save", {"as": KIM})
-    mail(people, "After")
-    card = checked(connected.people)
-    assert "Nothing wrong: mail flows both ways" in band(card)
-    assert SUSPECTS not in words(card), words(card)

@@ -164,19 +164,3 @@ def reply(people, walk, root, who, file):
     return people.wait_for(
         "an answer to the file", lambda each: each["parentId"] == root, 20, before
     )
-
-
-def test_a_search_follows_a_test_mail(connected):
-    """The card of a search sends a test mail, follows it to its task, and goes on to the file."""
-    card = connected.type("/check support@contoso.com")
-    verdict = connected.wait(
-        "a verdict", lambda m: m["parentId"] == card["parentId"] and "missing" in does(m)
-    )
-    search = connected.press(verdict, "missing")
-    while "send_mail" not in does(search):
-        search = connected.press(search, "look_on")
-    connected.press(search, "send_mail")
-    search = connected.saying("newest test email went as far as can be seen", 60)
-    for _ in range(3):
-        search = connected.press(search, "look_on")
-    assert "tac" in does(search)

@@ -32,14 +32,6 @@ def checked(walk, card):
     )
 
 
-def test_a_mistyped_command_runs_by_its_button(connected):
-    """The button of a mistyped command runs the right command, with the address that was typed."""
-    card = connected.type(f"/chekc {MAILBOX}")
-    assert f"Did you mean /check {MAILBOX}?" in words(card)
-    connected.press(card, "run_command")
-    assert MAILBOX in words(checked(connected, card))
-
-
 @pytest.mark.parametrize("typed", ["/check suport@meant.example", "support@maent.example"])
 def test_a_mistyped_address_leads_to_the_known_channel(connected, typed):
     """A mistyped address gets a button for the known channel.

@@ -5,7 +5,7 @@ import pytest
 from bench.crowd import fill
 from jobs.watch.model import Eye, Sight
 from practice.actors import REQUESTER
-from practice.client import does, has
+from practice.client import does
 from practice.conversation import band, words
 from practice.environment import CLIENT_ID
 from tests.fixtures.watched import WatchedChannels
@@ -121,22 +121,6 @@ def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(people, watch):
     for mailbox in (MAILBOX, OTHER):
         watch.look(mailbox)
     people.wait_for("both again", lambda m: m["id"] == card["id"] and "work again" in words(m))
-
-
-def test_the_list_and_the_end(people, watch):
-    """``/watch`` lists the state of each channel and the facts that the watch cannot see.
-
-    After ``off`` nobody looks at the channel any more.
-    """
-    shown = said(people, "/watch", "2 of 2 watched channels are seen only in part")
-    assert "No problem in what the watch can see" in words(shown)
-    assert "would not notice that the login as the mailbox fails" in words(shown)
-    said(people, f"/watch {OTHER} pause 2h", f"{OTHER} is not looked at until")
-    ended = said(people, f"/watch {OTHER} off", f"{OTHER} is not watched any more")
-    assert watch.channels.load(OTHER) is None
-    people.press(REQUESTER, ended, "watch")
-    people.wait_for("it is watched again", has("watch_list"))
-    watch.wait(lambda: watch.channels.load(OTHER) is not None)
 
 
 def test_an_access_that_ended_is_told_as_such(people, watch):

@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -21,8 +21,6 @@ from cryptography.fernet import Fernet
 from bot.__main__ import main
 from tests.fixtures.waiting import LIMIT_S, ran
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
-Spawn = Callable[..., subprocess.Popen[bytes]]
 ENV = {
     "PATH": os.environ["PATH"],
     "PYTHONPATH": str(Path(__file__).parents[2]),

@@ -2,20 +2,17 @@ import base64
 import json
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from redis import Redis
 
-from bot.processes import redis_server
 from jobs.runs.audit import Trail
 from jobs.storage import generation
 from jobs.storage.connection import SOCKET
 from tests.fixtures.queue_state import alive
-from tests.fixtures.redis_servers import answers, listens
+from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import ENV, run
 
@@ -294,19 +291,3 @@ REFUSED = (
     "start the version that wrote it,"
     " or use another REDIS_URL or REDIS_PREFIX."
 )
-
-
-def test_newer_data_is_refused_once_redis_comes(env, spawn, free_port, tmp_path):
-    """A worker that has waited for Redis and finds newer data there ends with all its parts."""
-    line = redis_server.command(free_port, tmp_path)
-    with subprocess.Popen(line) as first:  # noqa: S603  our own
-        until(lambda: answers(free_port))
-        Redis(port=free_port).set("schema", "99")
-        first.terminate()
-    late = env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"}
-    worker = spawn("-m", "bot", "worker", env=late, stderr=subprocess.PIPE)
-    time.sleep(3)
-    with subprocess.Popen(line) as second:  # noqa: S603  our own
-        told = worker.communicate(timeout=30)[1].decode()
-        second.terminate()
-    assert (worker.returncode, "has layout 99" in told) == (2, True)

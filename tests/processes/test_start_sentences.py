@@ -3,8 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
-from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -23,9 +21,7 @@ from bot.queue import REFUSALS, cause, refusal
 from jobs.storage import generation
 from practice import ports
 from tests.fixtures import redis_servers
-from tests.fixtures.client_certificate import make_pem
-from tests.fixtures.name_service import has_own_files, own_mounts
-from tests.fixtures.waiting import LIMIT_S, ran, until
+from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import ENV, run
 
 
@@ -107,29 +103,7 @@ def test_missing_authorities_end_the_process(tmp_path, name, command):
     assert f"{name} names {path}, which cannot be used (No such file" in done.stderr
 
 
-def test_a_missing_file_of_a_secret_ends_the_process(here, tmp_path):
-    """If the file of a secret is missing, the sentence names the setting and the path.
-
-    It does not say that the setting is missing.
-    """
-    env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_SECRET_FILE": str(tmp_path / "gone")}
-    done = here("web", ENV | env)
-    about = [line for line in done.stderr.splitlines() if "MICROSOFT_CLIENT_SECRET" in line]
-    assert (done.returncode, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
-
-
-def test_a_certificate_that_has_ended_ends_the_process(here, tmp_path):
-    """A certificate that has ended ends the process.
-
-    The sentence names the setting, the file and the day. Nothing of the key is printed.
-    """
-    path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
-    env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
-    done = here("worker", ENV | env)
-    told = f"MICROSOFT_CLIENT_CERTIFICATE names {path}, whose certificate ended on"
-    assert (done.returncode, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
-
-
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("approvers", ["", "boss@example.test"])
 def test_a_start_without_approvers_is_warned_of(redis_url, tmp_path, approvers):
     """If no approvers are set, the log says why it matters and what to set. The process goes on."""
@@ -153,36 +127,6 @@ def test_a_data_folder_that_takes_nothing_ends_the_process(tmp_path, free_port, 
     assert code == 2
     assert f"data folder {tmp_path / 'data'} (" in last
     assert "set REDIS_URL" in last
-
-
-@pytest.mark.skipif(not has_own_files(), reason="this user may not mount in a namespace")
-@pytest.mark.parametrize(("command", "there"), [("redis", True), ("worker", False)])
-def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
-    tmp_path, free_port, command, there
-):
-    """A data folder on a read-only file system ends the process, with the kernel's reason.
-
-    It makes no difference whether the folder exists.
-    """
-    if there:
-        (tmp_path / "data").mkdir()
-    line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
-    frozen = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path} && cd {tmp_path}"
-    whole = [*own_mounts(), "sh", "-c", f'{frozen} && exec "$@"', "sh"]
-    done = ran(*whole, sys.executable, "-m", "bot", *line, env=ENV)
-    last = done.stderr.splitlines()[-1]
-    said = f"data folder {tmp_path / 'data'} (Read-only file system): start the bot in a folder"
-    assert (done.returncode, said in last, "Traceback" in done.stderr) == (2, True, False), last
-
-
-def test_a_port_that_another_redis_guards_ends_the_embedded_one(guarded, tmp_path):
-    """The embedded Redis ends with a sentence if a Redis with a password has its port.
-
-    A loop of crashes would not say that.
-    """
-    line = ("redis", "--port", str(guarded), "--folder", str(tmp_path / "other"))
-    code, last, _ = run(line, tmp_path)
-    assert (code, f"127.0.0.1:{guarded}, because another program does" in last) == (2, True)
 
 
 def test_a_port_that_an_open_redis_holds_ends_the_embedded_one(redis, tmp_path):
@@ -219,16 +163,6 @@ def test_a_cluster_ends_the_process(tmp_path):
         with pytest.raises(SystemExit) as ended:
             wait_for_redis(url)
     assert ended.value.code == 2
-
-
-def test_a_bad_address_of_sentinels_ends_the_process(here):
-    """A bad address of Sentinels ends the process.
-
-    The sentence names the setting and shows the form.
-    """
-    done = here("web", ENV | {"REDIS_URL": "redis+sentinel://one:26379"})
-    said = "REDIS_URL is no address of Sentinels: it looks like redis+sentinel://"
-    assert (done.returncode, said in done.stderr) == (2, True)
 
 
 @pytest.fixture
@@ -273,6 +207,7 @@ def test_a_redis_that_is_away_is_named_by_the_web_process(tmp_path, free_port):
     assert (code, last.startswith("PORT"), "refused" in said) == (1, True, True)
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

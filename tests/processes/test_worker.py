@@ -6,8 +6,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from rq import Worker
@@ -212,7 +210,6 @@ def test_without_redis_nothing_is_known(tmp_path, free_port):
 
 
 ROUNDS = 3
-Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture

@@ -8,12 +8,8 @@ import re
 import pytest
 
 from adaptive_cards.texts import text
-from jobs.clock import now
-from jobs.model import Channel
 from jobs.runs.audit import read
-from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import keys
-from jobs.storage.vault import Authenticator
 from practice.client import actions, does
 from practice.conversation import words
 
@@ -149,17 +145,3 @@ def test_an_address_in_other_characters_is_no_other_channel(redis, new_walk, typ
     answer = new_walk(typed).ask()
     assert ("Use support@contoso.com" in str(answer["card"]), "U+" in words(answer)) == (True, True)
     assert redis.zcard(keys.runs_open()) == before
-
-
-def test_an_address_of_another_channel_is_named(redis, stack, people, new_walk):
-    """The plan names the mailbox of the channel that has the same Forwarding Address."""
-    walk = new_walk("support@contoso.com")
-    other = Channel("sales@contoso.com", **walk.right())
-    secret = stack.processes["web"].env["ENCRYPTION_KEYS"]
-    ChannelIndex(redis, Authenticator((secret,))).keep(Record("GONE", now(), other))
-    redis.sadd(keys.channels(), other.mailbox)
-    plan = walk.plan()
-    assert text("plan.address_in_use", mailboxes=other.mailbox) in words(plan)
-    redis.delete(keys.channel_record(other.mailbox))
-    redis.srem(keys.channels(), other.mailbox)
-    walk.type(f"/cancel {walk.mailbox}")

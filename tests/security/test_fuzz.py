@@ -18,15 +18,12 @@ from aiosmtplib import SMTPResponse
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from bot.chat.parsing import nearest, parse_command
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
 from bot.web.pages import HOST_COOKIE, fingerprint, new_browser
-from bot.webex.client import CardAction, Message, Webex, WebexPerson
-from jobs.causes import reader
-from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
+from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
@@ -200,42 +197,6 @@ def test_addresses_of_pages(browser, token, method):
         f"/{token}",
     ]
     assert {browser.open(path, method=method).status_code for path in paths} <= {200, 404, 405, 410}
-
-
-@FEW
-@given(JSON, TEXT)
-@example({"inputs": {"do": "\ud800", "\udfff": "\ud800"}}, "")
-@example({"inputs": {"do": ["approve"], "run": {"a": NESTED}}}, HOSTILE)
-def test_card_inputs(answer, text):
-    """Any input to a card becomes text. Typed text is right, or a sentence names its mistake."""
-    action = CardAction.of(answer if isinstance(answer, dict) else {"inputs": answer})
-    assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
-    for read in (read_address, read_callback):
-        with contextlib.suppress(InvalidInputError):
-            assert len(read(text)) <= 254
-    found = read_details(
-        Channel(""),
-        dict.fromkeys(
-            ("mailbox", "callback_url", "forwarding_address", "lifetime", "profile"), text
-        ),
-    )
-    assert found.channel is None
-    assert all(each.cause and each.code for each in reader.read(text).causes)
-
-
-@FEW
-@given(
-    TEXT,
-    st.sampled_from(["", "<spark-mention>", "<p>", "<!--", "<![CDATA[", "&#x110000;", "<a href='"]),
-)
-def test_mentions(text, markup):
-    """Any markup of a mention gives a command or none."""
-    data = {"roomType": "group", "text": text, "html": f"{markup}{text}{markup}", "personId": "p"}
-    typed = parse_command(
-        Message.of(data), WebexPerson("bot", "bot@webex.bot", "", "bot", "Email Bot")
-    )
-    assert len(typed.name) + len(typed.argument) < 2000
-    assert nearest(typed.name, ["check"]) in {"", "check"}
 
 
 @FEW

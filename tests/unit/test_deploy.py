@@ -134,6 +134,18 @@ def test_systemd_understands_the_units(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_first_run_names_what_exists():
+    """Each command, unit, secret and file that docs/first-run.md names is one of the bot's."""
+    page = text(ROOT / "docs/first-run.md")
+    named = {f"webex-email-bot-{each}.service" for each in re.findall(r"bot-(\w+@?)", page)}
+    assert named <= {path.name for path in UNITS}
+    for command in re.findall(r"/bin/webex-email-bot ([a-z-]+)", page):
+        assert is_command([command]), command
+    written = re.findall(r"> ([A-Z_]+)$", page, re.MULTILINE)
+    assert set(written) == REQUIRED & set(SECRETS)
+    assert [each for each in re.findall(r"cp (\S+)", page) if not [*ROOT.glob(each)]] == []
+
+
 def instructions() -> list[tuple[str, str]]:
     """Return the instructions of the Containerfile with their arguments, with long lines joined."""
     lines = re.sub(r"^#.*\n", "", text(DEPLOY / "Containerfile"), flags=re.MULTILINE)

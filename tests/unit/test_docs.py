@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image, ImageSequence
 
 from adaptive_cards.texts import keys, own_text
-from bot import __version__
 from bot.commands import commands
 from jobs.probes import all_probes
 from jobs.steps import all_steps
@@ -265,18 +263,6 @@ def test_a_page_leads_to_its_other_language():
     assert OTHER_LANGUAGE.findall(german)[0] == "../../glossary/"
 
 
-def test_a_list_is_indented_as_the_site_reads_it():
-    """A paragraph inside a list's item is indented with four spaces for each level.
-
-    The next item after it is an item again.
-    """
-    page = "1. one\n\n   more\n2. two\n   - inside\n     goes on\n\nafter"
-    assert SITE.indented(page).split("\n") == [
-        *("1. one", "", "    more", "", "2. two"),
-        *("    - inside", "        goes on", "", "after"),
-    ]
-
-
 def test_a_picture_has_a_light_and_a_dark_form(monkeypatch):
     """If a picture has a light and a dark form, the site shows the one of the reader's theme."""
     files = {
@@ -291,16 +277,6 @@ def test_a_picture_has_a_light_and_a_dark_form(monkeypatch):
         "![Cards](pictures/cards-en-light.webp){ .only-light }"
         "![Cards](pictures/cards-en-dark.webp){ .only-dark }"
     )
-
-
-def test_the_moving_picture_is_short_and_small():
-    """README's animated picture lasts about 20 seconds and is smaller than 2 MB."""
-    file = ROOT / "docs" / "pictures" / "story.webp"
-    with Image.open(file) as movie:
-        frames = list(ImageSequence.all_frames(movie))
-    assert 15_000 <= sum(each.info["duration"] for each in frames) <= 25_000
-    assert len(frames) > 10
-    assert file.stat().st_size < 2_000_000
 
 
 NAMES = subprocess.run(  # noqa: S603  git
@@ -437,41 +413,3 @@ def test_its_components_are_the_locked_packages(bill):
     assert all(
         each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in bill["components"]
     )
-
-
-def test_it_says_what_needs_what(bill):
-    """The graph of dependencies begins with this version of the product.
-
-    The graph reaches every component.
-    """
-    root = bill["metadata"]["component"]
-    needs = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
-    reached, waiting = set(), [root["bom-ref"]]
-    while waiting:
-        ref = waiting.pop()
-        if ref not in reached:
-            reached.add(ref)
-            waiting += needs[ref]
-    assert (root["name"], root["version"]) == ("webex-email-bot", __version__)
-    assert reached == {root["bom-ref"], *(each["bom-ref"] for each in bill["components"])}
-    assert any("httpx" in ref for ref in needs[root["bom-ref"]])
-
-
-def test_a_package_for_some_machines_says_so():
-    """The marker of a requirement becomes a property of its component.
-
-    The parents are read from both forms of ``via``.
-    """
-    lock = (
-        f"one==1.0 ; sys_platform != 'win32' \\\n    --hash=sha256:{'a' * 64}\n    # via two\n"
-        f"two==2.0 \\\n    --hash=sha256:{'b' * 64}\n    # via\n    #   webex-email-bot (pyproject.toml)\n"
-        "    #   one\n"
-    )
-    first, second = tool("sbom").packages(lock)
-    assert first.marker == "sys_platform != 'win32'"
-    assert first.needed_by == ("two",)
-    assert first.hashes == ("a" * 64,)
-    assert (second.marker, second.needed_by) == ("", ("webex-email-bot", "one"))
-    assert tool("sbom").component(first)["properties"] == [
-        {"name": "pip:marker", "value": "sys_platform != 'win32'"}
-    ]

@@ -64,17 +64,6 @@ def test_every_word_of_the_page_has_a_translation():
     assert words.found - table().keys() - SAME == set()
 
 
-def test_every_stop_of_the_tour_has_a_translation():
-    """The title and the text of every stop of the tour have a German translation."""
-    stops = re.findall(
-        r'^  \["([^"]+)", "([^"]+)", "\w+"\],$',
-        (STATIC / "tour.js").read_text("utf-8"),
-        re.MULTILINE,
-    )
-    assert len(stops) == 5
-    assert {text for stop in stops for text in stop} - table().keys() == set()
-
-
 def test_every_translation_is_of_a_text_of_the_page():
     """The table of translations has no text that no part of the page has any more."""
     page = "".join(
@@ -100,19 +89,6 @@ def test_every_fault_has_a_german_name():
     assert german.keys() == {fault.name for fault in (*FAULTS, *HEALTHY)}
     assert left_in(german.values()) == []
     assert commands.faults("en") == {}
-
-
-def test_every_family_of_faults_has_a_german_name():
-    """Every family of faults has a German name.
-
-    Without this test a new family would stay in English.
-    """
-    families = re.search(
-        r"const FAMILIES = \[(.*?)\n\];", (STATIC / "faults.js").read_text(), re.DOTALL
-    )
-    names = {*re.findall(r'\["([^"]+)", /', families[1]), "More"}
-    assert len(names) > 10
-    assert names - table().keys() == set()
 
 
 @pytest.mark.parametrize(("language", "name"), [("de", "prüfen"), ("en", "check")])

@@ -28,7 +28,7 @@ def cloud(tmp_path):
         return {"id": len(counted)}
 
     certificates = tls.make(tmp_path)
-    app.register_blueprint(Control(journal, settings, faults, certificates).blueprint())
+    app.register_blueprint(Control(journal, settings, faults).blueprint())
     server = Server(0, Shell(app, journal, settings, faults), certificates)
     server.start()
     url, trusted = f"https://localhost:{server.server_port}", certificates.client_context()

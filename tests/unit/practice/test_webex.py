@@ -18,16 +18,6 @@ CARD = {
 }
 HUGE = {"type": "TextBlock", "text": "x" * 80_001}
 SHOW = {"type": "Action.ShowCard", "title": "", "card": CARD | {"actions": CARD["actions"] * 2}}
-INPUTS = [
-    {"type": "Input.Text", "id": "url", "label": "URL", "isRequired": True, "maxLength": 30},
-    {"type": "Input.ChoiceSet", "id": "life", "choices": [{"title": "6", "value": "6"}]},
-    {
-        "type": "Input.ChoiceSet",
-        "id": "many",
-        "isMultiSelect": True,
-        "choices": [{"title": each, "value": each} for each in "ab"],
-    },
-]
 HOOK = {"name": "b", "targetUrl": "http://127.0.0.1:9/", "resource": "messages", "event": "created"}
 
 
@@ -98,35 +88,6 @@ def test_a_bot_sees_only_what_mentions_it_in_a_space(api):
     assert api.call("GET", f"/messages/{spoken}").status_code == 200
 
 
-def press(api, who: str = "requester@contoso.com", **more) -> int:
-    """Press the button of a card with inputs, and return the status."""
-    message = api.post(CARD | {"body": INPUTS}).json["id"]
-    return api.do("/press", {"as": who, "message_id": message, "title": "Go", **more}).status_code
-
-
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        {},
-        {"url": "x" * 31},
-        {"url": "https://a", "life": "7"},
-        {"url": "https://a", "stranger": "1"},
-        {"url": "https://a", "many": "a,c"},
-    ],
-)
-def test_a_client_does_not_send_what_the_card_forbids(api, inputs):
-    """The client refuses an input that is missing, too long, not offered, or not on the card.
-
-    Nothing is sent then.
-    """
-    assert (press(api, inputs=inputs), api.webex.world.actions) == (422, {})
-
-
-def test_a_stranger_cannot_press(api):
-    """A person who is not in the room cannot press a button of the card."""
-    assert press(api, "outsider@evil.example", inputs={"url": "https://a"}) == 404
-
-
 def test_a_hundred_failures_stop_a_webhook(api):
     """A webhook becomes inactive after a hundred failures.
 
@@ -142,31 +103,3 @@ def test_a_hundred_failures_stop_a_webhook(api):
     api.say()
     until(lambda: record.status == "inactive")
     assert len(record.failures) == 1
-
-
-def test_an_update_changes_only_what_may_change(api):
-    """An update changes only a webhook's name, target and secret.
-
-    An update cannot switch a webhook off.
-    """
-    hook = api.call("POST", "/webhooks", HOOK).json
-    new = {"name": "new", "targetUrl": "https://new.example/", "secret": "new"}
-    path, body = f"/webhooks/{hook['id']}", new | {"resource": "rooms"}
-    assert api.call("PUT", path, body).json == hook | new
-    assert api.call("PUT", path, body | {"status": "inactive"}).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"name": ""},
-        {"targetUrl": "nowhere"},
-        {"resource": "mail"},
-        {"event": "pressed"},
-        {"filter": "color=red"},
-    ],
-)
-def test_bad_subscriptions_are_refused(api, change):
-    """A webhook with a wrong value in any of its fields is refused."""
-    answer = api.call("POST", "/webhooks", HOOK | change)
-    assert (answer.status_code, api.webex.world.webhooks) == (400, {})

@@ -14,6 +14,19 @@ from tests.unit.bot.actions.presses import RIGHT, of_bot, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 BLOCKING = found("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
+EVIL = "a.imiconnect.io.evil.example"
+CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
+FOREIGN = Channel("support@example.test", CALLBACK, FORWARDING)
+DETAILS = Event(Kind.DETAILS, now(), channel=FOREIGN)
+HOSTS = f"{EVIL} evil.example"
+CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
+# The buttons of a plan, and what must come before it.
+BUTTONS = {"approve": (), "approve_tenant": (), "confirm_hosts": (DETAILS,)}
+
+
+def caused(ctx, run) -> list[tuple[str, dict[str, str]]]:
+    """Return the events that people caused after the details."""
+    return [each for each in told(ctx, run) if each[0] != "details"]
 
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
@@ -30,21 +43,25 @@ def test_an_approval(anna, begin, do, scope):
     assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
 
 
-def test_pressed_twice(anna, begin, said):
-    """A second press of an approval changes nothing, and the answer says that it is the second."""
-    run = begin(SIGNED_IN, PLANNED)
+@pytest.mark.parametrize("do", BUTTONS)
+def test_pressed_twice(anna, begin, said, do):
+    """A second press changes nothing, and the answer says that it is the second."""
+    run = begin(*BUTTONS[do], SIGNED_IN, PLANNED)
     for _ in range(2):
-        press(anna, "approve", run=run.id, plan="plan-1")
-    assert (len(told(anna, run)), text("refused.twice") in said()[0][1]) == (1, True)
+        press(anna, do, run=run.id, plan="plan-1")
+    assert (len(caused(anna, run)), text("refused.twice") in said()[0][1]) == (1, True)
 
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
-@pytest.mark.parametrize("do", ["approve", "approve_tenant", "least_privilege"])
+@pytest.mark.parametrize("do", [*BUTTONS, "least_privilege"])
 def test_an_old_plan(anna, begin, said, do, plan):
-    """A card that shows another plan than the one in force approves nothing."""
-    run = begin(SIGNED_IN, PLANNED)
+    """A card of another plan than the one in force approves nothing, and confirms no host.
+
+    It may show other hosts.
+    """
+    run = begin(*BUTTONS.get(do, ()), SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan=plan)
-    assert (told(anna, run), text("refused.old") in said()[0][1]) == ([], True)
+    assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
 
 
 def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna, begin):
@@ -67,21 +84,26 @@ def test_no_plan_is_not_approved(anna, begin):
     assert told(anna, run) == []
 
 
-def test_a_blocked_plan_is_not_approved(anna, begin):
-    """A plan is not approved while something is wrong that the bot cannot change."""
-    run = begin(SIGNED_IN, BLOCKING, PLANNED)
-    press(anna, "approve", run=run.id, plan="plan-1")
-    assert told(anna, run) == []
+@pytest.mark.parametrize("do", BUTTONS)
+def test_a_blocked_plan_is_not_approved(anna, begin, do):
+    """A plan is not approved while something is wrong that the bot cannot change.
+
+    Nor are its hosts confirmed, because its addresses may change before it can be approved.
+    """
+    run = begin(*BUTTONS[do], SIGNED_IN, BLOCKING, PLANNED)
+    press(anna, do, run=run.id, plan="plan-1")
+    assert caused(anna, run) == []
 
 
-def test_only_an_approver_approves(anna, begin, said):
-    """If approvers are configured, the requester alone cannot approve."""
-    run = begin(SIGNED_IN, PLANNED)
+@pytest.mark.parametrize("do", BUTTONS)
+def test_only_an_approver_approves(anna, begin, said, do):
+    """If approvers are configured, the requester alone cannot approve, or confirm the hosts."""
+    run = begin(*BUTTONS[do], SIGNED_IN, PLANNED)
     ctx = of_bot(anna, approvers=("boss@example.test",))
     for direct, key in ((False, "not_approver"), (True, "not_approver_direct")):
-        press(replace(ctx, direct=direct), "approve", run=run.id, plan="plan-1")
+        press(replace(ctx, direct=direct), do, run=run.id, plan="plan-1")
         words = text(f"refused.{key}", who="boss@example.test")
-        assert (told(anna, run), words in said()[-1][1]) == ([], True)
+        assert (caused(anna, run), words in said()[-1][1]) == ([], True)
 
 
 def test_less_is_asked_for(anna, begin):
@@ -109,23 +131,10 @@ def test_less_is_asked_for_where_the_plan_is_stopped(anna, begin):
     assert run.channel.profile is Profile.LEAST
 
 
-EVIL = "a.imiconnect.io.evil.example"
-CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
-FOREIGN = Channel("support@example.test", CALLBACK, FORWARDING)
-DETAILS = Event(Kind.DETAILS, now(), channel=FOREIGN)
-HOSTS = f"{EVIL} evil.example"
-CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
-
-
 @pytest.fixture
 def run(begin):
     """A run whose plan leads to two hosts that are not Webex Connect's."""
     return begin(DETAILS, SIGNED_IN, PLANNED)
-
-
-def caused(ctx, run) -> list[tuple[str, dict[str, str]]]:
-    """Return the events that people caused after the details."""
-    return told(ctx, run)[1:]
 
 
 def with_hosts(ctx, *hosts: str):
@@ -155,20 +164,13 @@ def test_with_the_press_the_approval_records_it(anna, run, do, scope):
     assert named == [data]
 
 
-def test_a_second_press(anna, run, said):
-    """A second confirmation changes nothing, and the answer says that it is the second."""
-    for _ in range(2):
-        press(anna, "confirm_hosts", run=run.id, plan="plan-1")
-    assert (caused(anna, run), text("refused.twice") in said()[0][1]) == ([CONFIRMED], True)
-
-
 def test_a_confirmation_counts_for_its_hosts_only(anna, run):
     """A confirmation counts for its hosts only, so new hosts need another press."""
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     other = replace(FOREIGN, forwarding_address="copies@other.example")
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=other), PLANNED)
     press(anna, "approve", run=run.id, plan="plan-1")
-    assert [kind for kind, _ in caused(anna, run)] == ["answered", "details"]
+    assert [kind for kind, _ in told(anna, run)] == ["details", "answered", "details"]
 
 
 def test_hosts_of_the_setting_need_no_press(anna, run):
@@ -179,25 +181,3 @@ def test_hosts_of_the_setting_need_no_press(anna, run):
     assert [(kind, "foreign_hosts" in data) for kind, data in caused(anna, run)] == [
         ("approved", False)
     ]
-
-
-def test_only_an_approver_confirms(anna, run, said):
-    """If approvers are configured, the requester alone cannot confirm the hosts."""
-    boss = of_bot(anna, approvers=("boss@example.test",))
-    press(boss, "confirm_hosts", run=run.id, plan="plan-1")
-    assert caused(anna, run) == []
-    assert text("refused.not_approver", who="boss@example.test") in said()[0][1]
-
-
-@pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
-def test_an_old_plan_confirms_nothing(anna, run, said, plan):
-    """A card of an old plan confirms nothing, because it may show other hosts."""
-    press(anna, "confirm_hosts", run=run.id, plan=plan)
-    assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
-
-
-def test_a_blocked_plan_confirms_nothing(anna, begin):
-    """A blocked plan confirms nothing: its addresses may change before it can be approved."""
-    run = begin(DETAILS, SIGNED_IN, BLOCKING, PLANNED)
-    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
-    assert caused(anna, run) == []

@@ -35,14 +35,6 @@ def ben(anna):
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
-@pytest.mark.parametrize("run_id", ["NOBODY", "", "../x", "run:1:events"])
-def test_an_unknown_run(anna, said, do, run_id):
-    """A press with a forged run id is answered, and nothing else happens."""
-    press(anna, do, run=run_id)
-    assert (text("refused.unknown") in said()[0][1], len(said()), queued(anna)) == (True, 1, set())
-
-
-@pytest.mark.parametrize("do", ON_A_RUN)
 def test_a_run_that_is_over(anna, begin, said, do):
     """A press on a card of an ended run is refused and changes nothing."""
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
@@ -58,16 +50,6 @@ def test_the_proof_was_faster(anna, begin, said, do, at, answers):
     run = begin(SIGNED_IN, PLANNED, Event(Kind.FINISHED, at))
     press(anna, do, run=run.id)
     assert (len(said()), told(anna, run)) == (answers, [("finished", {})])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("do", ON_A_RUN)
-def test_somebody_who_takes_no_part(ben, begin, said, do):
-    """In another space, a person who takes no part in the run is refused and changes nothing."""
-    run = begin(SIGNED_IN, PLANNED)
-    press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
-    assert text("refused.not_part") in said()[0][1]
-    assert (told(ben, run), queued(ben)) == ([], set())
 
 
 def test_a_press_that_takes_longer_than_its_lock_lasts(anna, begin, monkeypatch):

@@ -88,13 +88,6 @@ def test_a_replay_is_left_alone(space, webex_script):
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
-def test_the_message_says_how_old_it_is(space, said):
-    """A message that was written eleven minutes ago is a replay, whatever time the event states."""
-    space("/help", created=(now() - timedelta(minutes=11)).isoformat())
-    receive("messages", "m1", "anna", "room-1", now().isoformat())
-    assert said() == []
-
-
 @pytest.mark.parametrize(
     ("created", "stale"),
     [("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True)],

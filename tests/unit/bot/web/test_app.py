@@ -126,13 +126,6 @@ def test_data_of_a_newer_layout_is_not_served_any_more(app, redis, monkeypatch):
     assert (served, refused, app.test_client().get("/signin/x").status_code) == (404, 503, 404)
 
 
-def test_without_redis_nothing_is_served(settings, free_port):
-    """Without Redis every request gets 503, as it would without the check of the data."""
-    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
-    app = create_app(settings, nobody)
-    assert app.test_client().post("/webhooks/webex").status_code == 503
-
-
 def asked(settings, url: str, path: str) -> tuple[int, object]:
     """Return the status and the body of a new process's answer."""
     answer = create_app(settings, connect_for_web(url)).test_client().get(path)

@@ -1,12 +1,19 @@
-"""Facts from a channel's runs that a check knows before any sign-in."""
+"""What a check knows before any sign-in, who changed what, and what a fix takes from it."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.checks.check import brief_for
-from jobs.model import Finding, State
-from jobs.runs.run import Brief, Event, Kind, Origin
+from jobs.causes.cause import NEW_TOKEN
+from jobs.checks import remedies
+from jobs.checks.check import brief_for, name_changers, set_back
+from jobs.clock import now
+from jobs.model import Access, Change, Finding, Scope, State, Text
+from jobs.probes import all_probes
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan
+from jobs.steps import CONSENT, FORM, all_steps, steps_of
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -92,3 +99,206 @@ def test_the_newest_run_names_the_delegate(store, channel, asker):
 def test_of_an_unknown_mailbox_nothing(store, redis):
     """The brief of an unknown mailbox is empty, because it has no run."""
     assert brief_for(store, "nobody@contoso.com") == Brief()
+
+
+AUDITS = "GET /auditLogs/directoryAudits"
+
+
+STEPS = {**all_steps(), **all_probes()}
+
+
+def row(activity: str, minutes: int, by, result: str = "success"):
+    at = now() - timedelta(minutes=minutes)
+    return {
+        "activityDateTime": at.isoformat(),
+        "activityDisplayName": activity,
+        "result": result,
+        "initiatedBy": by,
+    }
+
+
+ADA = {"user": {"userPrincipalName": "ada@contoso.com"}, "app": None}
+
+
+TOOL = {"user": None, "app": {"displayName": "CIPP"}}
+
+
+def named(ctx, allowed: set[Access]) -> list[tuple[str, str]]:
+    """Return who changed the grant and how, as the check's run has it afterwards."""
+    asyncio.run(name_changers(ctx, allowed))
+    found = ctx.store.load(ctx.run.id).findings["smtp_grant"]
+    return [(each.by, each.event) for each in found.signals.changes]
+
+
+@pytest.fixture
+def broken(given):
+    """Return the context of a check that found the grant of the app gone."""
+    gone = Finding("smtp_grant", State.WRONG, cause="consent_missing")
+    found = Event(Kind.FOUND, now(), step="smtp_grant", finding=gone)
+    return given(kind="check", facts={"sp_id": "sp-1"}, events=(found,))
+
+
+def test_the_newest_fitting_change_is_named(broken, cloud):
+    """Of all changes of the object only those count that succeeded and may bring the cause about."""
+    cloud.on(
+        AUDITS,
+        [
+            row("Remove delegated permission grant", 30, ADA),
+            row("Remove delegated permission grant", 20, TOOL),
+            row("Remove delegated permission grant", 5, ADA, "failure"),
+            row("Update service principal", 1, ADA),
+            row("Remove delegated permission grant", 60 * 24 * 8, ADA),
+        ],
+    )
+    assert named(broken, {Access.NONE, Access.APP}) == [
+        ("CIPP", "Remove delegated permission grant")
+    ]
+
+
+def test_a_log_that_cannot_be_read_says_nothing(broken, cloud):
+    """Without access nothing is asked, and a refusal leaves the finding as it is."""
+    cloud.refuse(AUDITS, 403, "Authorization_RequestDenied")
+    assert named(broken, {Access.NONE}) == []
+    assert cloud.asked == []
+    assert named(broken, {Access.ADMIN}) == []
+    assert [what for what, _ in cloud.asked] == [AUDITS]
+
+
+def test_a_healthy_channel_reads_no_log(given, cloud):
+    """A check without a cause in Entra costs no request more than before."""
+    fine = Finding("smtp_grant", State.OK)
+    found = Event(Kind.FOUND, now(), step="smtp_grant", finding=fine)
+    ctx = given(kind="check", facts={"sp_id": "sp-1"}, events=(found,))
+    assert named(ctx, {Access.ADMIN}) == []
+    assert cloud.asked == []
+
+
+def fixed(given, kind: str = "fix", scope: Scope = Scope.MAILBOX):
+    """Record a run that has set SMTP AUTH right."""
+    line = Change("smtp_auth", "M2", Text("a"), Text("seen.off"), Text("seen.on"), scope, "x")
+    wrong = Finding("smtp_auth", State.WRONG)
+    made = (
+        Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(line,)),
+        Event(Kind.CHANGED, now(), step="smtp_auth"),
+    )
+    ctx = given(kind=kind, events=made)
+    ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
+    return ctx
+
+
+def test_a_value_that_is_wrong_again_was_set_back(given):
+    """The newest run that has set the value is named, from the second time on with its baselines."""
+    first = fixed(given, "setup")
+    known = set_back(first.store, first.channel.mailbox, STEPS)
+    assert {name: (each.run, each.baselines) for name, each in known.items()} == {
+        "smtp_auth": (first.run.id, ())
+    }
+    second = fixed(given)
+    (again,) = set_back(first.store, first.channel.mailbox, STEPS).values()
+    ids = STEPS["smtp_auth"].baselines
+    assert (again.run, again.baselines, again.after) == (second.run.id, ids, Text("seen.on"))
+
+
+def test_an_object_of_the_app_was_not_set_back(given):
+    """An expired secret is no value that somebody has set back."""
+    ctx = fixed(given, scope=Scope.APP)
+    assert set_back(ctx.store, ctx.channel.mailbox, STEPS) == {}
+
+
+OFF, DEAD = (
+    Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),
+    "smtp_token_refused",
+)
+
+
+PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
+
+
+def checked(store, channel, asker, *findings: Finding):
+    """Return a finished check with these findings, which is the channel's newest."""
+    run = store.check(channel, asker, Origin())
+    store.append(
+        run.id,
+        *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
+        Event(Kind.CHECKED, now()),
+    )
+    store.channels.set_last_check(channel.mailbox, run.id)
+    return store.load(run.id)
+
+
+@pytest.mark.parametrize("cause", sorted(NEW_TOKEN))
+def test_the_cause_of_the_newest_check_is_told(store, channel, asker, cause):
+    """Each cause that only a new token ends is passed on from the newest check to the fix."""
+    checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        None,
+        (Finding("smtp_login", State.OK),),
+        (OFF, Finding("smtp_login", State.WRONG, cause=DEAD)),
+    ],
+)
+def test_what_a_new_token_does_not_mend(store, channel, asker, findings):
+    """No check or a healthy one passes on nothing, and neither does a cause that the bot can change.
+
+    A finding that such a cause explains is not passed on either.
+    """
+    if findings is not None:
+        checked(store, channel, asker, *findings)
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+
+
+def test_a_token_that_was_generated_since_has_answered_it(given, channel, asker):
+    """A token that was generated after a check has resolved the cause that the check found.
+
+    A later check counts from that token on.
+    """
+    ctx = given(kind="fix")
+    checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
+    saved = now() + timedelta(seconds=1)
+    answer = {"question": "token_saved", "value": "yes"}
+    ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data=answer))
+    assert remedies.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
+
+
+@pytest.mark.parametrize(
+    ("step", "proof"),
+    [("application", PROOF), ("forwarding", {"test_mail"}), ("gone", {"test_mail"})],
+)
+def test_what_carries_answers_is_proven_by_one(given, step, proof):
+    """A fix of outgoing mail is proven by a login and an answer that leaves.
+
+    A fix of incoming mail is proven by a mail that arrives.
+    """
+    run = given(kind="fix").run
+    words = Text("seen.on")
+    line = Change(step, "M1", words, words, words, Scope.MAILBOX, "")
+    assert set(steps_of(replace(run, plan=Plan("plan-1", (line,), now())))) & PROOF == proof
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [(State.WARNING, FixBrief(consent_missing=True)), (State.SKIPPED, FixBrief())],
+)
+def test_a_consent_that_is_missing_is_told(store, channel, asker, state, told):
+    """A missing consent is passed on to a fix if the newest check found it missing."""
+    checked(store, channel, asker, Finding("admin_consent", state))
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)
+
+
+def test_what_is_part_of_such_a_fix(given):
+    """A fix for a missing consent has the consent card, because only consent can grant it.
+
+    A fix that adds permissions to the app's declaration has the consent card, too. A fix for a dead
+    token has the Webex Connect form and the proof in addition to its changes.
+    """
+    run = given(kind="fix").run
+    dead = replace(run, brief=Brief(fix=FixBrief(token_cause="session_revoked")))
+    assert set(steps_of(dead)) - set(steps_of(run)) == {*FORM, *PROOF} - {"test_mail"}
+    told = replace(run, brief=Brief(fix=FixBrief(consent_missing=True)))
+    assert set(steps_of(told)) - set(steps_of(run)) == CONSENT
+    line = Change("mail_send", "E4", Text("x"), Text("x"), Text("x"), Scope.APP, "")
+    assert set(steps_of(replace(run, plan=Plan("p1", (line,), now())))) >= CONSENT

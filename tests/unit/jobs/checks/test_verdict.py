@@ -1,13 +1,36 @@
-"""Verdict of a check, on small graphs of facts."""
+"""Verdict of a check, on small graphs of facts: lost mail, warnings, and what a fix will change."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from jobs.checks.remedies import likely_changes
 from jobs.checks.verdict import judge, mail_flows
-from jobs.model import NO_SIGNALS, Finding, Profile, Signals, State, Station
+from jobs.clock import now, parse
+from jobs.engine.engine import Engine, planned_changes
+from jobs.engine.step import Diagnosis, Probe
+from jobs.model import (
+    NO_SIGNALS,
+    Access,
+    Channel,
+    Finding,
+    Person,
+    Profile,
+    Reason,
+    RunKind,
+    Signals,
+    State,
+    Station,
+    Text,
+)
 from jobs.probes import checks_for
+from jobs.runs.run import Run
+from jobs.runtime import no_listener
+from jobs.steps import all_steps, steps_for
+from jobs.steps.application import ImplicitGrant
+from jobs.steps.forwarding import Forwarding
 from tests.unit.jobs.checks.verdict_graphs import fact, graph, ok, possible, time, wrong
 
 STEPS = graph(
@@ -225,3 +248,212 @@ def test_an_app_explains_what_its_own_fault_brings_about(cause, said, causes):
     """
     found = {"application": wrong("application", cause), "sign_ins": wrong("sign_ins", said)}
     assert judge(checks_for(Profile.ARTICLE), found).causes == causes
+
+
+LOST = "mail_not_delivered"
+
+
+ON_THE_WAY = graph(
+    fact("rules", Station.FORWARD, explains=("rule_blocks", LOST)),
+    fact("policy", Station.FORWARD, explains=("blocked", LOST)),
+    fact("account", Station.MAILBOX, explains=("disabled",)),
+    fact("copies", Station.FORWARD, caused_by=("rules", "policy", "account")),
+)
+
+
+RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", signals=Signals(proven=True))
+
+
+POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
+
+
+BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
+
+
+UNREAD = Finding("policy", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+
+
+NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
+
+
+NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_sender"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "causes", "code", "symptoms"),
+    [
+        ((RULE,), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((POLICY, BLOCKED_ACCOUNT), ("policy",), "blocked", {"copies": "policy"}),
+        ((RULE, NONE_OF_OURS), ("rules",), "rule_may_block", {"copies": "rules"}),
+        ((RULE, POLICY), ("copies",), LOST, {}),
+        ((BLOCKED_ACCOUNT,), ("copies",), LOST, {}),
+        ((RULE, wrong("policy", "blocked")), ("policy",), "blocked", {"copies": "policy"}),
+        ((UNREAD,), ("copies",), "what_stops_mail_not_read", {}),
+        ((NO_ROLE, RULE), ("copies",), "what_stops_mail_not_read", {}),
+        ((Finding("account", State.UNKNOWN),), ("copies",), LOST, {}),
+        ((), ("copies",), LOST, {}),
+    ],
+)
+def test_a_failure_without_a_code(beside, causes, code, symptoms):
+    """The only possible cause explains a failure without a code, if the bot could read it.
+
+    Otherwise the verdict says that it could not be read. A verdict always has a first line.
+    """
+    found = {each.step: each for each in (*beside, wrong("copies", LOST))}
+    looked_at = found | {name: Finding(name, State.OK) for name in ON_THE_WAY if name not in found}
+    verdict = judge(ON_THE_WAY, looked_at)
+    assert (verdict.causes, verdict.symptoms) == (causes, symptoms)
+    assert verdict.weighed[causes[0]].cause == code
+
+
+def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
+    """The only possible explanation of a failure is no cause until everything was looked at.
+
+    Another finding may explain the failure as well, or with certainty.
+    """
+    found = {"copies": wrong("copies", LOST), "rules": RULE}
+    assert judge(ON_THE_WAY, found, done=False).causes == ()
+
+
+def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
+    """A possible cause that does not explain a failure's code is not taken as its cause."""
+    found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
+    verdict = judge(ON_THE_WAY, found)
+    assert (verdict.causes, verdict.possible) == (("copies",), ("rules",))
+    assert verdict.weighed["copies"].cause == "connect_address_gone"
+
+
+def test_what_is_set_right_by_now_is_told_so():
+    """A failure of a setting that is right by now is called older or not yet effective.
+
+    A setting that is still wrong is the cause.
+    """
+    steps = graph(
+        fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
+        fact("copies", Station.FORWARD, caused_by=("policy",)),
+    )
+    failed = wrong("copies", "blocked")
+    for policy, cause in ((State.OK, "settling"), (State.UNKNOWN, "blocked")):
+        found = judge(steps, {"policy": Finding("policy", policy), "copies": failed})
+        assert found.weighed["copies"].cause == cause
+    found = judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed})
+    assert found.causes == ("policy",)
+
+
+def test_newer_mail_that_has_not_gone_on_is_no_proof():
+    """Mail is not proven to flow if a newer mail has not gone on, or has not even arrived."""
+    well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
+    assert mail_flows(well)
+    signals = Signals(unproven=parse("2026-01-01T10:00:00+00:00"))
+    for name in well:
+        late = Finding(name, State.WARNING, signals=signals)
+        assert not mail_flows(well | {name: late})
+
+
+COPY_OFF = {
+    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+    "ForwardingAddress": None,
+    "DeliverToMailboxAndForward": False,
+}
+
+
+class Copies(Probe):
+    """Probe that finds the forwarded copies failed without a known reason."""
+
+    name = "copies"
+    article_row = "X"
+    diagnosis = Diagnosis(station=Station.FORWARD, caused_by=("forwarding",))
+
+    async def inspect(self, ctx):
+        """Return the finding that the trace shows."""
+        return self.wrong(Text("seen.copies_failed"), cause="mail_not_delivered")
+
+
+def checked(ctx, *steps):
+    """Return the findings of a check with an administrator's sign-in."""
+    engine = Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True)
+    asyncio.run(engine.check({Access.NONE, Access.ADMIN}))
+    return {step.name: ctx.run.findings[step.name] for step in steps}
+
+
+def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given, cloud):
+    """A wrong setting for keeping copies explains no failure, because mail flows anyway.
+
+    It is a warning, and a failure of the copies stays the cause.
+    """
+    cloud.on("Get-Mailbox", [COPY_OFF])
+    steps = (Forwarding(), Copies())
+    found = checked(given(kind="check"), *steps)
+    verdict = judge({step.name: step for step in steps}, found)
+    assert (verdict.causes, verdict.symptoms) == (("copies",), {})
+    assert verdict.warnings == ("forwarding",)
+    copy = found["forwarding"]
+    assert (copy.state, copy.cause) == (State.WARNING, "copy_differs")
+
+
+def test_a_fix_mends_it_all_the_same(given, cloud):
+    """A fix also plans to change a setting that a check only warns about."""
+    cloud.on("Get-Mailbox", [COPY_OFF])
+    ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
+    asyncio.run(Engine(ctx, steps, no_listener, lambda: True).make_plan())
+    assert [change.step for change in planned_changes(steps, ctx)] == ["forwarding"]
+
+
+def test_what_mail_does_not_need_is_weighed_alike(given):
+    """A wrong step that mail does not need is only a warning in a check."""
+    found = checked(given(kind="check"), ImplicitGrant())
+    assert found["implicit_grant"].state is State.WARNING
+
+
+CHANNEL = Channel("support@contoso.com")
+
+
+GOOD = {name: Finding(name, State.OK) for name in steps_for(CHANNEL.profile)}
+
+
+def check(**findings: Finding) -> Run:
+    """Return a check that found everything right except these findings."""
+    run = Run("R1", CHANNEL, Person("anna", "anna@contoso.com"), now(), RunKind.CHECK)
+    run.findings.update(GOOD | findings)
+    return run
+
+
+def to_change(name: str, state: State = State.WRONG, cause: str = "") -> Finding:
+    """Return a finding of the step, which is wrong unless another state is given."""
+    return Finding(name, state, cause=cause)
+
+
+def test_what_is_wrong_is_named():
+    """Only wrong steps are expected to change, and no right step, even if it needs a wrong one."""
+    found = likely_changes(
+        check(forwarding=to_change("forwarding"), application=to_change("application"))
+    )
+    assert found == ("application", "forwarding")
+
+
+def test_what_could_not_be_seen_without_the_wrong_one():
+    """A skipped step is expected to change if it needs a wrong step.
+
+    Without its app neither the secret nor the grant could be read, but the mailbox's steps could.
+    """
+    unseen = ("service_principal", "client_secret", "smtp_grant", "smtp_auth")
+    skipped = {name: to_change(name, State.SKIPPED) for name in unseen}
+    found = set(likely_changes(check(application=to_change("application"), **skipped)))
+    assert {"application", "service_principal", "client_secret", "smtp_grant"} <= found
+    assert "smtp_auth" not in found
+
+
+@pytest.mark.parametrize(
+    ("cause", "named"), [("client_secret_expires_soon", True), ("client_secret_missing", False)]
+)
+def test_a_warning_that_a_fix_ends(cause, named):
+    """A fix is expected to renew a secret that ends soon, and to leave other warnings alone."""
+    warned = to_change("client_secret", State.WARNING, cause)
+    assert ("client_secret" in likely_changes(check(client_secret=warned))) is named
+
+
+def test_a_probe_is_never_changed():
+    """A fix is expected to change only steps of a setup, and never a probe."""
+    run = check(transport_rules=to_change("transport_rules"))
+    assert likely_changes(run) == ()
+    assert set(likely_changes(check(**{n: to_change(n) for n in GOOD}))) <= set(all_steps())

@@ -103,35 +103,6 @@ def test_webex_connect_keeps_its_secret_its_service_and_its_own_mails(channel):
     assert (form.status_code, hand_made.SECRET in form.text) == (200, False)
 
 
-AUDIT = "/connectapi/v1/auditlogs"
-SPAN = {"range": "custom", "from": "2020-01-01T00:00:00.000Z", "to": "2099-01-01T00:00:00.000Z"}
-
-
-def audit(channel, method: str = "POST", token: str = "", **more):
-    """Ask the audit log of Webex Connect, and return its answer."""
-    own = token or channel.cloud.settings.connect_audit_token
-    return channel.http.request(
-        method, AUDIT, json=SPAN | more, headers={"Authorization": f"Bearer {own}"}
-    )
-
-
-@pytest.mark.parametrize(
-    ("method", "token", "more", "status"),
-    [
-        ("GET", "", {}, 405),
-        ("POST", "wrong", {}, 401),
-        ("POST", "", {"from": "yesterday"}, 400),
-        ("POST", "", {"to": None}, 400),
-        ("POST", "", {"range": "6"}, 400),
-        ("POST", "", {"max": 10_001}, 400),
-    ],
-)
-def test_what_the_audit_log_refuses(channel, method, token, more, status):
-    """The audit log refuses a wrong method, a wrong token and a malformed question."""
-    answer = audit(channel, method, token, **more)
-    assert (answer.status_code, answer.json()["code"]) == (status, str(status))
-
-
 @pytest.mark.parametrize(
     ("fault", "activity", "thing"),
     [

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.webex.errors import (
@@ -34,7 +34,7 @@ from bot.webex.errors import (
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
-from jobs.clouds.json_values import is_filled_text
+from jobs.clouds.json_values import as_dict, is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
 
@@ -57,7 +57,21 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class _Answer:
+    """Object in an answer of Webex; a field is text whose name there is in camel case."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        values: Json = {}
+        for each in fields(cls):
+            first, *others = each.name.split("_")
+            value = as_text(data.get(first + "".join(map(str.capitalize, others))))
+            values[each.name] = _READ[each.name](data, value) if each.name in _READ else value
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(_Answer):
     """Message in a space.
 
     ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`).
@@ -80,11 +94,6 @@ class Message:
     def thread(self) -> str:
         """Return the message to reply to: only the root of a thread (platforms/webex.md 2)."""
         return self.parent_id or self.id
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Message:
-        card = json.dumps(data["attachments"]) if data.get("attachments") else ""
-        return _read(cls, data, files=texts(data, "files"), card=card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class CardAction:
+class CardAction(_Answer):
     """Card submission.
 
     The inputs come from outside. Every value is text, and none is to be trusted.
@@ -122,15 +131,9 @@ class CardAction:
     inputs: dict[str, str] = field(repr=False)
     created: str
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> CardAction:
-        given = data.get("inputs")
-        inputs = given.items() if isinstance(given, Mapping) else ()
-        return _read(cls, data, inputs={as_text(key): as_text(value) for key, value in inputs})
-
 
 @dataclass(frozen=True, slots=True)
-class WebexPerson:
+class WebexPerson(_Answer):
     """Person in Webex; ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
 
     An account may have several addresses. ``email`` is the first, which is displayed and written
@@ -148,14 +151,9 @@ class WebexPerson:
     def emails(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.email, *self.others)))
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> WebexPerson:
-        first, *others = (each.lower() for each in texts(data, "emails") or ("",))
-        return _read(cls, data, email=first, others=tuple(others))
-
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(_Answer):
     """Membership of a person in a space, with the organization that owns the account."""
 
     id: str
@@ -165,13 +163,9 @@ class Membership:
     room_type: str = ""
     created: str = ""
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Membership:
-        return _read(cls, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(_Answer):
     """Registered webhook; its secret cannot be read back."""
 
     id: str
@@ -182,29 +176,10 @@ class Webhook:
     filter: str
     status: str
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Webhook:
-        return _read(cls, data)
 
-
-Answer = TypeVar("Answer", Message, CardAction, WebexPerson, Membership, Webhook)
-_LOWER = frozenset({"room_type", "type", "person_email"})
-
-
-def _read(kind: type[Answer], data: Mapping[str, Any], **known: Any) -> Answer:
-    """Return an answer whose other fields are the texts under their names in camel case."""
-    for field_ in fields(kind):
-        first, *others = (name := field_.name).split("_")
-        if name not in known:
-            value = as_text(data.get(first + "".join(map(str.capitalize, others))))
-            known[name] = value.lower() if name in _LOWER else value
-    return kind(**known)
-
-
-def texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def _texts(values: object) -> tuple[str, ...]:
     """Return the values of a list as texts; anything that is no list counts as empty."""
-    values = data.get(key)
-    return tuple(map(as_text, values)) if isinstance(values, list | tuple) else ()
+    return tuple(map(as_text, values)) if isinstance(values, list) else ()
 
 
 def as_text(value: Any) -> str:
@@ -219,6 +194,19 @@ def as_text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode()
 
 
+def _inputs(data: Mapping[str, Any], _: str) -> dict[str, str]:
+    return {as_text(key): as_text(value) for key, value in as_dict(data.get("inputs")).items()}
+
+
+_READ: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "files": lambda data, _: _texts(data.get("files")),
+    "card": lambda data, _: as_text(data.get("attachments") or None),
+    "inputs": _inputs,
+    "email": lambda data, _: "".join(_texts(data.get("emails"))[:1]).lower(),
+    "others": lambda data, _: tuple(map(str.lower, _texts(data.get("emails"))[1:])),
+    **dict.fromkeys(("room_type", "type", "person_email"), lambda _, text: text.lower()),
+}
+"""Readers of the fields that are not the text under their name."""
 MAX_EVENT_AGE = timedelta(minutes=10)
 """Age from which an event is ignored, as a captured webhook can be sent again (W4)."""
 

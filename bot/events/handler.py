@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -37,6 +36,7 @@ from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex.client import (
     MAX_EVENT_AGE,
+    CardAction,
     Message,
     Webex,
     WebexError,
@@ -179,45 +179,40 @@ def _act(services: Services, event: WebhookEvent) -> None:
         _FailedError: The object of the event does not exist, or Webex does not accept the answer.
         WebexError: Webex does not show what the event is about. Nothing was done.
     """
+    webex = services.webex
     _require_fresh(services, event.created)
     if event.resource == "memberships":
         _membership(services, event.id, event.room)
         return
     if event.actor == services.me.id:
         return
-    read = {"messages": _typed, "attachmentActions": _pressed}[event.resource]
-    with prefetch(services.webex, event.actor, event.room) as asked:
+    with prefetch(webex, event.actor, event.room) as asked:
         try:
-            subject = read(services, event.id)
+            press = webex.action(event.id) if event.resource == "attachmentActions" else None
+            message = webex.message(press.message_id if press else event.id)
         except WebexNotFoundError as error:
             raise _FailedError(error, gone=True) from error
-        if subject is None:
+        said: Message | CardAction = press or message
+        _require_fresh(services, said.created)
+        is_own = message.person_id == services.me.id
+        if is_own is not bool(press):  # its own message, or a press on somebody else's card
             return
-        message = subject.message
         ctx = ChatContext(
             services,
-            asked(services.webex.person, subject.person_id),
+            asked(webex.person, said.person_id),
             message.room_id,
             # no field of a message is guaranteed
-            (message.room_type or services.webex.room_type(message.room_id)) == "direct",
+            (message.room_type or webex.room_type(message.room_id)) == "direct",
             message.thread,
             message.id,
-            subject.action_id,
+            press.id if press else "",
         )
-        refusal = _refusal(ctx, asked, subject.refused) or limits.too_many(ctx, event.id)
-    subject.answer(ctx, refusal)
+        refusal = _refusal(ctx, asked) or limits.too_many(ctx, event.id)
+    if press:
+        _press(ctx, press, refusal)
+    else:
+        _run_command(ctx, message, refusal)
     delivery.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """Message, or press on the card ``message``; ``answer`` gets the refusal if there is one."""
-
-    message: Message
-    person_id: str
-    refused: str
-    answer: Callable[[ChatContext, Handler | None], None]
-    action_id: str = ""
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -232,31 +227,14 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _typed(services: Services, message_id: str) -> _Subject | None:
-    message = services.webex.message(message_id)
-    _require_fresh(services, message.created)
-    if message.person_id == services.me.id:
-        return None
-    answer = partial(_run_command, message)
-    return _Subject(message, message.person_id, "refused.message", answer)
+def _press(ctx: ChatContext, press: CardAction, refusal: Handler | None) -> None:
+    act = actions().get(press.inputs.get("do", ""))
+    if act is not None:
+        inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
+        _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
 
 
-def _pressed(services: Services, action_id: str) -> _Subject | None:
-    action = services.webex.action(action_id)
-    _require_fresh(services, action.created)
-    card = services.webex.message(action.message_id)
-    act = actions().get(action.inputs.get("do", ""))
-    if act is None or card.person_id != services.me.id:
-        return None
-    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
-
-    def answer(ctx: ChatContext, refusal: Handler | None) -> None:
-        _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: act(speaking, inputs)))
-
-    return _Subject(card, action.person_id, "refused.button", answer, action.id)
-
-
-def _run_command(message: Message, ctx: ChatContext, refusal: Handler | None) -> None:
+def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) -> None:
     if refusal:
         _answer(ctx, f"{message.id}:refusal", refusal)
         return
@@ -323,12 +301,13 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         log.warning("unread event not told", id=event.id, error=str(error))
 
 
-def _refusal(ctx: ChatContext, asked: Ask, title: str) -> Handler | None:
+def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
     """Return how to refuse this person in this space, or None if the person may be answered.
 
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
     (:mod:`bot.chat.limits`). Another bot gets no answer at all.
     """
+    title = "refused.button" if ctx.action_id else "refused.message"
     if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import time
 import tomllib
 from argparse import Namespace
@@ -35,7 +36,7 @@ from bot.queue import connect
 from bot.queue.health import seen_workers
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web.oauth import FLOWS, Flow, new_state
+from bot.web.oauth import FLOWS, Flow
 from bot.webex.client import Webex
 from jobs.access.app_access import app_token
 from jobs.advance import advance
@@ -342,12 +343,14 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         shapes = {json.dumps(each): each for each in map(shape, value[:100])}
         return list(shapes.values())[:3]
-    if value in ("", None) or isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value not in WORDS:
-        kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, value))
-        return f"({next(kinds, 'text')} {told_codes(value)}".rstrip() + ")"
-    return value if isinstance(value, str) else 0
+    if isinstance(value, str):
+        return value if value in WORDS else _kind_and_codes(value)
+    return value if value is None or isinstance(value, bool) else 0
+
+
+def _kind_and_codes(text: str) -> str:
+    kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, text))
+    return text and f"({next(kinds, 'text')} {told_codes(text)}".rstrip() + ")"
 
 
 def _line(line: str) -> list[str]:
@@ -520,7 +523,7 @@ def _sign_in(services: Services, run: Run, ask: Ask) -> None:
     while kind:
         flow = FLOWS[kind]
         try:
-            url, kept = flow.start(services, run, new_state())
+            url, kept = flow.start(services, run, secrets.token_urlsafe(32))
             address = urlsplit(ask(wrong + SIGN_IN.format(url=url)).strip())
             opened = Flow(kind, run.id, kept)
             came = flow.finish(services, run, opened, dict(parse_qsl(address.query)))

@@ -7,6 +7,7 @@ before an approver has approved it in Webex.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -255,7 +256,7 @@ def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
 
 def _to_microsoft(services: Services, kind: str, run: Run) -> Response:
     """Begin a flow that only this browser can finish, and send the browser to Microsoft."""
-    state = oauth.new_state()
+    state = secrets.token_urlsafe(32)
     url, kept = FLOWS[kind].start(services, run, state)
     flow = oauth.Flow(kind, run.id, kept, web.fingerprint(web.known_browser()))
     oauth.save(services, state, flow)

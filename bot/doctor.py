@@ -23,8 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from bot import program
-from bot.queue import connect_for_web, health, kind_problem, refusal
-from bot.queue.events import RESOURCES
+from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar

@@ -11,46 +11,54 @@ subject decides what is needed, and an answer to a different request is not used
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
-from bot.cards import delivery
-from bot.chat import audience, limits, preferences
+from bot.cards import delivery, living
+from bot.cards.presenters.card_state import CHOICE, was_posted
+from bot.chat import audience, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
-from bot.chat.permissions import denial, is_bot, outsiders
+from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many
 from bot.commands import actions, by_typed_name, explain, language_of, tac
 from bot.events import free_text
-from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
-from bot.queue.events import PendingEvent, WebhookEvent
+from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex.client import (
     MAX_EVENT_AGE,
     CardAction,
+    Json,
     Message,
+    Messenger,
+    Post,
     Webex,
+    WebexBadRequestError,
     WebexError,
     WebexNotFoundError,
     WebexPerson,
     is_older_than,
     read_time,
 )
-from bot.webex.errors import NOT_FOUND, UNAUTHORIZED, passes
+from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, UNCONFIRMED, passes
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
-from jobs.model import Text
+from jobs.model import Text, verbatim
+from jobs.runs.run import new_reference
 from jobs.runtime import current
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
@@ -58,6 +66,9 @@ API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 """Pauses before each retry, in seconds."""
+KEPT_S = 1800
+"""Seconds for which a handled event is remembered. An event is retried for less time than that."""
+Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
@@ -135,7 +146,7 @@ class _FailedError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """Handle the event that is kept under this id (:mod:`bot.queue.events`), as a job of RQ."""
+    """Handle the event that is kept under this id (:mod:`bot.queue`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(handle, services))
@@ -207,7 +218,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
             message.id,
             press.id if press else "",
         )
-        refusal = _refusal(ctx, asked) or limits.too_many(ctx, event.id)
+        refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
     if press:
         _press(ctx, press, refusal)
     else:
@@ -305,16 +316,139 @@ def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
     """Return how to refuse this person in this space, or None if the person may be answered.
 
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
-    (:mod:`bot.chat.limits`). Another bot gets no answer at all.
+    (:func:`bot.chat.permissions.refuse`). Another bot gets no answer at all.
     """
     title = "refused.button" if ctx.action_id else "refused.message"
     if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
-        return lambda speaking: limits.refuse(speaking, why, title)
+        return lambda speaking: refuse(speaking, why, title)
     if ctx.direct:
         return None
     if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None
+
+
+class Outbox(Messenger):
+    """Messenger that keeps the posts of a command that Webex did not accept.
+
+    After the first such post all later posts are kept too, in order. If Webex is unavailable, the
+    command does not notice and runs to its end. The next try of the event posts only what is left,
+    so that a retried event does not run a command twice.
+
+    Attributes:
+        unsent: Posts that are still to be made. A message that may already be posted is posted
+            again, up to four times, because no answer is worse than two. A file is not.
+        trouble: Error of the first post that was kept, or None if Webex accepted all.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.unsent: list[Post] = []
+        self.trouble: WebexError | None = None
+
+    def post(self, post: Post) -> Message:
+        """Post the message or keep it for later; a kept message has no id yet.
+
+        Raises:
+            WebexError: Webex refused the message and would refuse it again.
+        """
+        if self.trouble is None:
+            try:
+                return self._services.webex.post(post)
+            except WebexError as error:
+                if not passes(error):
+                    raise
+                self.trouble = error
+                self.unsent += _remaining(post, error)
+        else:
+            self.unsent.append(post)
+        return Message.of({})
+
+    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+        """Edit the message at once, because a kept edit could be out of date when it is made."""
+        self._services.webex.edit(message_id, room_id, text, card)
+
+    def post_all(self, posts: Iterable[Post]) -> None:
+        # A card of a run is skipped if the requester has already got it by asking again.
+        for post in posts:
+            if post.shows is not None and was_posted(self._services, *post.shows):
+                continue
+            posted = self.post(post)
+            if posted.id and post.shows:
+                room = post.fields["roomId"]
+                if post.shows[1].startswith(CHOICE):
+                    living.mark_choice(self._services, post.shows, posted.id, room)
+                else:
+                    delivery.mark_posted(self._services, post.shows[0], posted.id, room)
+
+
+def facts_of(error: WebexError) -> dict[str, str]:
+    """Return what the log says of an error of Webex."""
+    return {"tracking_id": error.tracking_id, "error": str(error)}
+
+
+def _remaining(post: Post, error: WebexError) -> tuple[Post, ...]:
+    # If Webex may have posted the message, the retry delay in ``error`` is extended.
+    if not error.accepted:
+        return (post,)
+    if post.file or post.doubts >= len(UNCONFIRMED.seconds):
+        told = "message given up: it may stand there"
+        log.warning(told, posts=post.doubts + 1, **facts_of(error))
+        return ()
+    error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
+    return (replace(post, doubts=post.doubts + 1),)
+
+
+def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
+    """Carry out a part of an event only once, however often the event is retried.
+
+    ``part`` names the event and the part.
+
+    Raises:
+        WebexError: Webex is unavailable. The next try of the event does the rest.
+        redis.RedisError: Redis is unavailable.
+    """
+    vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
+    outbox = Outbox(ctx.services)
+    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
+    redis, done = ctx.services.redis, keys.answered(part)
+    sealed, is_done = redis.mget(keys.sealed(name), done)
+    if (kept := vault.opened(name, sealed)) is None:
+        if is_done is not None:
+            return
+        with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
+            _run_safely(speaking, act)
+    else:
+        _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
+    if kept is None and not outbox.unsent:
+        redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
+    else:
+        vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
+    if outbox.trouble is not None and outbox.unsent:
+        raise outbox.trouble
+
+
+def _run_safely(ctx: ChatContext, act: Handler) -> None:
+    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
+    # again. Other errors of Webex and Redis are raised.
+    try:
+        act(ctx)
+    except Exception as error:
+        rejected = isinstance(error, WebexBadRequestError)
+        in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
+        if in_space and isinstance(error, WebexError) and error.status == FORBIDDEN:
+            # only moderators may write in the space of the question, or nobody may
+            log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
+            card = trouble("unposted")
+            messenger = ctx.services.messenger
+            messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
+        elif isinstance(error, WebexError | RedisError) and not rejected:
+            raise
+        else:
+            reference = new_reference()
+            log.exception("event failed", reference=reference)
+            facts = (("refused.reference", verbatim(reference)),)
+            ctx.say(trouble("broken", facts=facts))

@@ -15,8 +15,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from rq import Worker
 from rq.worker.base import BaseWorker
 
-from bot.queue import SERIALIZER, SafeJob
-from bot.queue.events import readable
+from bot.queue import SERIALIZER, SafeJob, readable
 from jobs.clock import now
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError

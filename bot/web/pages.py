@@ -26,7 +26,7 @@ from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot import links
 from bot.services import Services
-from bot.web.webhooks import LARGEST_BODY, TEXT
+from bot.web.wsgi import LARGEST_BODY, TEXT
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")

@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from bot.processes.worker import Dispatcher
-from bot.queue import SafeJob, make_queue
-from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
+from bot.queue import EventQueue, PendingEvent, SafeJob, WebhookEvent, make_queue
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
 
@@ -68,7 +67,7 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 WORKER = """
 import sys
 from redis import Redis
-from bot.queue.events import EventQueue
+from bot.queue import EventQueue
 def handle(pending):
     print("begun", flush=True)
     sys.stdin.read()

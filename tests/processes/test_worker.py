@@ -15,8 +15,16 @@ from rq.job import Job
 
 from bot.events import handler
 from bot.processes.worker import FEW, MORE, queues_of, wait_for_redis
-from bot.queue import CARDS, NAME, RUNS, WATCH, connect_for_web, make_queue
-from bot.queue.events import EventQueue, WebhookEvent
+from bot.queue import (
+    CARDS,
+    NAME,
+    RUNS,
+    WATCH,
+    EventQueue,
+    WebhookEvent,
+    connect_for_web,
+    make_queue,
+)
 from bot.queue.health import all_workers
 from jobs.clock import now
 from jobs.storage import generation, keys

@@ -7,8 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.processes.worker import PAUSE_S, Dispatcher
-from bot.queue import Doorbell
-from bot.queue.events import WebhookEvent
+from bot.queue import Doorbell, WebhookEvent
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock

@@ -161,8 +161,7 @@ class Meaning:
 def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
     # checked or that mail does not arrive.
-    words = _words(text)
-    typed, others = _addresses_and_others(words)
+    words, typed, others = _sorted_words(text)
     trouble = _has(others, _listed("no_mail")) or (
         _has(others, _listed("mail")) and _has(others, _listed("stopped"))
     )
@@ -177,13 +176,9 @@ def meaning_of(text: str) -> Meaning:
 
 def lone_address(text: str) -> str:
     # All other words in the text must be words that people put around an address, such as "please".
-    typed, others = map(set, _addresses_and_others(_words(text)))
+    _, *sorts = _sorted_words(text)
+    typed, others = map(set, sorts)
     return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
-
-
-def _addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
-    addresses = [word for word in words if "@" in word]
-    return addresses, [word for word in words if word not in addresses]
 
 
 def address_or_empty(typed: str) -> str:
@@ -193,9 +188,15 @@ def address_or_empty(typed: str) -> str:
         return ""
 
 
-def _words(text: str) -> list[str]:
+def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the words of a text, those that may be addresses, and the others."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return [word for each in small.split() if (word := each.strip(_MARKS))]
+    words = [word for each in small.split() if (word := each.strip(_MARKS))]
+    return (
+        words,
+        [each for each in words if "@" in each],
+        [each for each in words if "@" not in each],
+    )
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:

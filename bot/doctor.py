@@ -376,19 +376,15 @@ def on_clock(redis: Redis) -> Iterator[Told]:
     worse result of another process is used instead, because that process may run on another
     machine.
     """
-    known = _skews(redis)
+    others: dict[str, float] = {}
+    with suppress(RedisError):  # reported by an earlier check
+        others = shared(redis)
+    seen = {name: (METER.ahead_s(name), others.get(name)) for name in NAMES}
+    found = {name: [each for each in both if each is not None] for name, both in seen.items()}
+    known = {name: max(each, key=abs) for name, each in found.items() if each}
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
     far = max(map(abs, off.values()), default=0) >= REFUSED_FROM_S
     kind = ("far_off" if far else "off") if off else "right" if known else "unknown"
     near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
     yield told(f"clock.{kind}", near=", ".join(near), said=said)
-
-
-def _skews(redis: Redis) -> dict[str, float]:
-    others: dict[str, float] = {}
-    with suppress(RedisError):  # reported by an earlier check
-        others = shared(redis)
-    known = {cloud: (METER.ahead_s(cloud), others.get(cloud)) for cloud in NAMES}
-    seen = {cloud: [each for each in both if each is not None] for cloud, both in known.items()}
-    return {cloud: max(each, key=abs) for cloud, each in seen.items() if each}

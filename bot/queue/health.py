@@ -29,7 +29,7 @@ LATE_S = 60
 MOST = 200
 """Number of events that are read. They are those that are due first."""
 TIMERS = keys.figures("timers")
-DISPATCH = "Dispatcher.dispatch_due"
+DISPATCH = "dispatch_due"
 """Timer that hands out everything that is due."""
 KEPT_S = 86_400
 """Seconds for which a timer that does not beat any more is remembered after it was expected."""

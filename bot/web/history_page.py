@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +67,7 @@ def page(token: str) -> Response:
     if ticket.is_expired:
         return web.plain("over", status=HTTPStatus.GONE)
     form = {"button": "page.history_open_button", "post": request.path}
-    browser = browser or web.new_browser()
+    browser = browser or secrets.token_urlsafe(32)
     return web.plain("history_open", {"mailbox": ticket.run}, browser=browser, **form)
 
 

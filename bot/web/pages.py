@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -140,10 +139,6 @@ def known_browser() -> str:
     """Return the cookie of the browser that asks, or an empty string."""
     value = request.cookies.get(cookie_name(), "")
     return value if _VALUE.fullmatch(value) else ""
-
-
-def new_browser() -> str:
-    return secrets.token_urlsafe(32)
 
 
 def ticket_of(kind: str, token: str) -> links.Link:

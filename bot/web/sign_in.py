@@ -139,7 +139,7 @@ def landing_page(kind: str, token: str) -> Response:
     # The page says who asked, in which space, and for what. It makes no call to another host and uses
     # nothing up, so link previews and scanners may open it as often as they like.
     ticket, run = _opened(kind, token)
-    return web.respond(_request(ticket, run, web.known_browser() or web.new_browser()))
+    return web.respond(_request(ticket, run, web.known_browser() or secrets.token_urlsafe(32)))
 
 
 @pages.post(f"/{KINDS}/<token>")
@@ -186,10 +186,6 @@ def callback() -> Response:
         return _finish(services, state)
 
 
-class FinishedError(Exception):
-    """Error because another person has finished the flow."""
-
-
 def _finish(services: Services, state: str) -> Response:
     flow = oauth.read(services, state, once=True)
     if flow is None:
@@ -197,8 +193,6 @@ def _finish(services: Services, state: str) -> Response:
     run = services.store.load(flow.run)
     try:
         return _finish_flow(services, run, flow)
-    except FinishedError:
-        return web.plain("done")
     except RunEndedError:
         return _too_late(run, flow.kind)
 
@@ -209,7 +203,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
     if run.ended:
         raise RunEndedError(run.id)
     if journey.is_complete(run):
-        raise FinishedError
+        abort(web.plain("done"))
     try:
         with calls.record_calls() as made:
             arrival = journey.finish(services, run, flow, request.args.to_dict())
@@ -222,7 +216,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
 
     def keep(pipe: Pipeline) -> None:
         if journey.is_complete(services.store.load(run.id)):
-            raise FinishedError
+            abort(web.plain("done"))
         for name, value, seconds in arrival.sealed:
             services.vault.put(name, value, seconds, pipe)
 

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 from collections.abc import Mapping
 
 import httpx
@@ -23,7 +24,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
-from bot.web.pages import HOST_COOKIE, fingerprint, new_browser
+from bot.web.pages import HOST_COOKIE, fingerprint
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.causes import reader
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
@@ -168,7 +169,7 @@ def test_callbacks(browser, services, query):
     query = {
         name: value.replace("\ud800", "") for name, value in query.items()
     }  # no address can hold it
-    secret = new_browser()
+    secret = secrets.token_urlsafe(32)
     browser.set_cookie(HOST_COOKIE, secret)
     for kind in ("signin", "consent", "rehearsal"):
         state = oauth.new_state()

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adaptive_cards.texts import text
-from bot import links
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
 from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets, form_token, is_browser_of
@@ -390,17 +389,6 @@ def test_who_asks_where_and_for_what(services, browser, webex_script, reply, beg
     shown = ("Anna (anna@example.test)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
     for each in (*shown, "the email channel of support@example.test", text("page.request_note")):
         assert each in page
-
-
-def test_names_are_asked_for_once(services, webex_script, reply, begin):
-    """The second link of a run, or of a person in the same space, asks Webex for nothing."""
-    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk"}))
-    run = begin()
-    webex_script.asked.clear()
-    urls = {kind: links.link(services, kind, run.id).url for kind in ("signin", "consent")}
-    pages = [links.read(services, kind, url.rpartition("/")[2]) for kind, url in urls.items()]
-    assert [(page.asker, page.space) for page in pages if page] == [("Anna", "Desk")] * 2
-    assert sorted(asked for _, asked, _ in webex_script.asked) == ["/people/anna", "/rooms/room-1"]
 
 
 def test_a_name_that_webex_does_not_tell(

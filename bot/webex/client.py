@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.webex.errors import (
@@ -68,6 +68,9 @@ class _Answer:
             value = as_text(data.get(first + "".join(map(str.capitalize, others))))
             values[each.name] = _READ[each.name](data, value) if each.name in _READ else value
         return cls(**values)
+
+
+Answer = TypeVar("Answer", bound=_Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,33 +316,29 @@ class Webex(Messenger):
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
         # Outside its own organization the bot can see almost nobody.
-        return tuple(map(WebexPerson.of, self._list(lambda: self._api.people.list(email=email))))
+        return self._list(WebexPerson, lambda: self._api.people.list(email=email))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
         """Return a message; ``fresh`` retries a 404 for 2 seconds (platforms/webex.md 1)."""
-        return Message.of(
-            self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
-        )
+        get = partial(self._api.messages.get, _segment(message_id))
+        return Message.of(self._object(get, fresh=fresh))
 
     def action(self, action_id: str) -> CardAction:
         """Return a card submission; a 404 is retried for 2 seconds, because the event is new."""
-        return CardAction.of(
-            self._object(lambda: self._api.attachment_actions.get(_segment(action_id)), fresh=True)
-        )
+        get = partial(self._api.attachment_actions.get, _segment(action_id))
+        return CardAction.of(self._object(get, fresh=True))
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        found = self._list(lambda: self._api.memberships.list(roomId=room_id, personId=person_id))
-        members = map(Membership.of, found)
+        ask = partial(self._api.memberships.list, roomId=room_id, personId=person_id)
+        members = self._list(Membership, ask)
         return next((member for member in members if member.person_id == person_id), None)
 
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
         """Return the newest messages of the 1:1 space, including the bot's own."""
-        found = self._list(
-            lambda: self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
-        )
-        return tuple(map(Message.of, found))
+        ask = partial(self._api.messages.list_direct, person_id, email, max=NEWEST)
+        return self._list(Message, ask, NEWEST)
 
     def room_type(self, room_id: str) -> str:
         return self._of_room(room_id, "type").lower()
@@ -354,23 +353,24 @@ class Webex(Messenger):
         The bot itself is a member, so an empty list is unreadable.
         """
 
-        def read() -> list[Json]:
+        def read() -> list[Membership]:
             found = self._api.memberships.list(roomId=room_id, max=PAGE)
-            return [item.json_data for item in found] or _unreadable("a space without members")
+            members = [Membership.of(item.json_data) for item in found]
+            return members or _unreadable("a space without members")
 
-        return tuple(map(Membership.of, self._get(read, fresh=fresh)))
+        return tuple(self._ask(read, fresh=fresh))
 
     def post(self, post: Post) -> Message:
         # Webex does not accept a thread whose root message is deleted or is not the root of one
         # (platforms/webex.md 2).
         with _counted("posted", is_card="attachments" in post.fields):
             try:
-                return Message.of(self._post(lambda: self._posted(post)))
+                return self._posted(post)
             except (WebexBadRequestError, WebexNotFoundError):
                 if "parentId" not in post.fields:
                     raise
             fields = {name: each for name, each in post.fields.items() if name != "parentId"}
-            return Message.of(self._post(lambda: self._posted(replace(post, fields=fields))))
+            return self._posted(replace(post, fields=fields))
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
         body: Json = {"roomId": room_id, "text": text}
@@ -378,24 +378,24 @@ class Webex(Messenger):
             body["attachments"] = attachments(card)
         # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
         with _counted("edited", is_card=card is not None):
-            self._get(
-                lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001
-            )
+            put = self._api._session.put  # noqa: SLF001  see above
+            self._ask(lambda: put(f"messages/{_segment(message_id)}", json=body))
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        return tuple(map(Webhook.of, self._list(lambda: self._api.webhooks.list(max=PAGE))))
+        return self._list(Webhook, lambda: self._api.webhooks.list(max=PAGE))
 
     def create_webhook(self, **fields: str) -> Webhook:
-        return Webhook.of(self._post(lambda: self._api.webhooks.create(**fields).json_data))
+        create = self._api.webhooks.create
+        return self._ask(lambda: Webhook.of(create(**fields).json_data), is_post=True)
 
     def update_webhook(self, webhook_id: str, **fields: str) -> None:
         update = self._api.webhooks.update
-        self._get(lambda: update(_segment(webhook_id), **fields).json_data)
+        self._ask(lambda: update(_segment(webhook_id), **fields).json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; a webhook that no longer exists is no error."""
         with suppress(WebexNotFoundError):
-            self._get(lambda: self._api.webhooks.delete(_segment(webhook_id)))
+            self._ask(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
         """Return a file of a message.
@@ -410,30 +410,30 @@ class Webex(Messenger):
         climbs = {".", ".."} & {*unquote(urlsplit(address).path).split("/")}
         if climbs or not address.startswith(self._api_url):
             raise ValueError("the file does not lie at the Webex API")
-        return self._get(lambda: self._read(address, largest))
+        return self._ask(lambda: self._read(address, largest))
 
-    def _get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """Return the answer of a GET, PUT or DELETE; ``fresh`` retries a 404 for 2 seconds."""
-        if fresh:
-            late = partial(self._get, call)
-            return FRESH.call(late, lambda error: isinstance(error, WebexNotFoundError))
-        return self._policy.call(
-            lambda: translated(call), lambda error: isinstance(error, WebexError) and passes(error)
-        )
+    def _ask(self, call: Callable[[], T], *, fresh: bool = False, is_post: bool = False) -> T:
+        """Return the answer of a call; ``fresh`` retries a 404 for 2 seconds.
 
-    def _post(self, call: Callable[[], T]) -> T:
-        """Return the answer of a POST, retried only if it certainly had no effect.
-
-        A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
-        502 the message may already be in the space, and a duplicate is worse than a delay.
+        A POST is retried only if it certainly had no effect. It has none after 3xx, 423, 429, 503
+        and a failed connection. After a timeout or a 502 the message may already be in the space,
+        and a duplicate is worse than a delay.
         """
+        if fresh:
+            late = partial(self._ask, call)
+            return FRESH.call(late, lambda error: isinstance(error, WebexNotFoundError))
+
         return self._policy.call(
             lambda: translated(call),
-            lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
+            lambda error: (
+                isinstance(error, WebexError) and passes(error) and not (is_post and error.accepted)
+            ),
         )
 
-    def _list(self, ask: Callable[[], Iterable[Any]], most: int | None = None) -> list[Json]:
-        return self._get(lambda: [item.json_data for item in islice(ask(), most)])
+    def _list(
+        self, kind: type[Answer], ask: Callable[[], Iterable[Any]], most: int | None = None
+    ) -> tuple[Answer, ...]:
+        return self._ask(lambda: tuple(kind.of(item.json_data) for item in islice(ask(), most)))
 
     def _of_room(self, room_id: str, key: str) -> str:
         return as_text(self._object(lambda: self._api.rooms.get(_segment(room_id))).get(key))
@@ -445,20 +445,21 @@ class Webex(Messenger):
             found: Json = get().json_data
             return found if is_filled_text(found.get("id")) else _unreadable("an object without id")
 
-        return self._get(read, fresh=fresh)
+        return self._ask(read, fresh=fresh)
 
-    def _posted(self, post: Post) -> Json:
-        if post.file is None:
-            created = self._api.messages.create(**post.fields).json_data
-        else:
+    def _posted(self, post: Post) -> Message:
+        def send() -> Message:
+            if post.file is None:
+                return Message.of(self._api.messages.create(**post.fields).json_data)
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             files = {"files": (post.file.name, post.file.content, post.file.content_type)}
-            created = self._api._session.post(  # noqa: SLF001  see above
-                "messages", data=post.fields, files=files, headers={"Content-Type": None}
+            return Message.of(
+                self._api._session.post(  # noqa: SLF001  see above
+                    "messages", data=post.fields, files=files, headers={"Content-Type": None}
+                )
             )
-        if not isinstance(created, dict):
-            raise TypeError("not a JSON object")
-        return created
+
+        return self._ask(send, is_post=True)
 
     def _read(self, url: str, largest: int) -> File:
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.

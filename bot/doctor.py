@@ -169,14 +169,14 @@ def _figures(ask: Callable[[], Mapping[Any, Any]]) -> dict[str, str]:
 
 
 def on_workers(redis: Redis) -> Iterator[Told]:
-    seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
-    oldest = f", the oldest for {waiting.age_s:.0f} s" if waiting.count else ""
-    events = f"events that wait: {waiting.count}{oldest}"
+    seen, (waiting, age_s) = health.seen_workers(redis), health.waiting_events(redis)
+    oldest = f", the oldest for {age_s:.0f} s" if waiting else ""
+    events = f"events that wait: {waiting}{oldest}"
     if not seen:
         yield told("workers.none", seconds=health.SEEN_S, events=events)
     elif unsent := health.not_handed_out(redis):
         yield told("workers.unsent", unsent=unsent)
-    elif waiting.is_late:
+    elif age_s > health.LATE_S:
         yield told("workers.busy", events=events)
     else:
         hosts = ", ".join(sorted({str(each.hostname) for each in seen}))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,18 +35,6 @@ KEPT_S = 86_400
 OK = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Events that no worker has begun: how many, and for how many seconds the oldest waits."""
-
-    count: int
-    age_s: float
-
-    @property
-    def is_late(self) -> bool:
-        return self.age_s > LATE_S
-
-
 def look(redis: Redis) -> dict[str, str]:
     """Return the state of each part in a word, and of the whole as ``status``.
 
@@ -60,7 +47,7 @@ def look(redis: Redis) -> dict[str, str]:
         test_write(redis)
         parts = {
             "workers": OK if seen_workers(redis) else "missing",
-            "events": "late" if waiting_events(redis).is_late else OK,
+            "events": "late" if waiting_events(redis)[1] > LATE_S else OK,
             "data": "refused" if generation.layout_problem(redis) else OK,
             "dispatch": not_handed_out(redis) or OK,
         }
@@ -88,13 +75,16 @@ def seen_workers(redis: Redis) -> list[BaseWorker]:
     return [each for each in all_workers(redis) if (at := each.last_heartbeat) and at >= limit]
 
 
-def waiting_events(redis: Redis) -> Waiting:
-    """Return the events that no worker has begun, among the first :data:`MOST` that are due."""
+def waiting_events(redis: Redis) -> tuple[int, float]:
+    """Return how many events no worker has begun, and for how many seconds the oldest waits.
+
+    Only the first :data:`MOST` that are due are read.
+    """
     members = list(DueQueue(redis, LockKind.EVENT).all())[:MOST]
     values = redis.mget([keys.event(member) for member in members]) if members else []
     pending = filter(None, map(readable, values))
     fresh = [now() - each.arrived for each in pending if not each.begun and not each.tries]
-    return Waiting(len(fresh), max([timedelta(), *fresh]).total_seconds())
+    return len(fresh), max([timedelta(), *fresh]).total_seconds()
 
 
 def beat(redis: Redis, done: dict[str, float]) -> None:

@@ -104,12 +104,13 @@ def _histogram(counter: counters.Counter, counts: Mapping[tuple[str, ...], int])
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    waiting, due = health.waiting_events(redis), DueQueue(redis, LockKind.EVENT).count()
+    waiting, age_s = health.waiting_events(redis)
+    due = DueQueue(redis, LockKind.EVENT).count()
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
-        "events_waiting": waiting.count + max(due - health.MOST, 0),
+        "events_waiting": waiting + max(due - health.MOST, 0),
         "events_unfinished": due,
-        "oldest_event_seconds": waiting.age_s,
+        "oldest_event_seconds": age_s,
         "runs_unfinished": redis.zcard(keys.runs_open()),
         "channels": redis.scard(keys.channels()),
         "watched_channels": redis.hlen(keys.watched_channels()),

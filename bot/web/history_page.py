@@ -14,9 +14,9 @@ import csv
 import io
 import secrets
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
@@ -45,8 +45,7 @@ pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     mailbox: str
     at: datetime
     figures: past.Figures

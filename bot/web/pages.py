@@ -86,8 +86,9 @@ def respond(page: Page) -> Response:
         token=page.browser and form_token(page.browser, page.post),
     )
     if page.browser:  # which drops its cookie when it is closed
+        name = cookie_name()
         response.set_cookie(
-            cookie_name(), page.browser, secure=_is_https(), httponly=True, samesite="Lax"
+            name, page.browser, secure=name == HOST_COOKIE, httponly=True, samesite="Lax"
         )
     return response
 
@@ -127,12 +128,9 @@ from http://localhost. Other clients, such as Safari, do not.
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def _is_https() -> bool:
-    return web_services().bot.public_url.startswith("https://")
-
-
 def cookie_name() -> str:
-    return HOST_COOKIE if _is_https() else LOOPBACK_COOKIE
+    is_https = web_services().bot.public_url.startswith("https://")
+    return HOST_COOKIE if is_https else LOOPBACK_COOKIE
 
 
 def known_browser() -> str:

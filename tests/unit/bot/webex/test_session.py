@@ -36,7 +36,7 @@ def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries):
     """A list whose next page is at another host ends with an error."""
     page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
-    with pytest.raises(WebexUnreachableError, match="InvalidURL"):
+    with pytest.raises(WebexUnreachableError, match="InvalidSchema"):
         webex.members("room-1")
 
 

@@ -36,22 +36,8 @@ from bot.commands import actions, by_typed_name, explain, language_of, tac
 from bot.events import free_text
 from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
-from bot.webex.client import (
-    MAX_EVENT_AGE,
-    CardAction,
-    Json,
-    Message,
-    Messenger,
-    Post,
-    Webex,
-    WebexBadRequestError,
-    WebexError,
-    WebexNotFoundError,
-    WebexPerson,
-    is_older_than,
-    read_time,
-)
-from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, UNCONFIRMED, passes
+from bot.webex import client, errors
+from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
@@ -72,17 +58,17 @@ Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
-def next_try(error: WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
+def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
     """Return when the event is tried again, or None if no retry would be in time or would help.
 
     The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
     replacement, and a missing object (404) may only be late. If the event is still ``unread``,
     nothing was done yet, so it is tried again after any other answer as well.
     """
-    if isinstance(error, WebexNotFoundError):
+    if isinstance(error, errors.WebexNotFoundError):
         helps_until = _began(pending) + API_LAG
-    elif unread or passes(error) or error.status == UNAUTHORIZED:
-        helps_until = _began(pending) + MAX_EVENT_AGE
+    elif unread or errors.passes(error) or error.status == errors.UNAUTHORIZED:
+        helps_until = _began(pending) + client.MAX_EVENT_AGE
     else:
         return None
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
@@ -98,7 +84,7 @@ def _began(pending: PendingEvent) -> datetime:
     The time of arrival is used if the event has no time, or while it is unknown how far this clock
     is from Webex's.
     """
-    created, ahead = read_time(pending.event.created), METER.ahead_s(WEBEX)
+    created, ahead = client.read_time(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:
         return pending.arrived
     return created + timedelta(seconds=ahead)
@@ -140,7 +126,7 @@ class _FailedError(Exception):
     Otherwise the error came while the event was answered, so a part of the answer may be done.
     """
 
-    def __init__(self, error: WebexError, *, gone: bool) -> None:
+    def __init__(self, error: errors.WebexError, *, gone: bool) -> None:
         super().__init__(str(error))
         self.error, self.gone = error, gone
 
@@ -166,7 +152,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         return None
     except _FailedError as failed:
         error, gone = failed.error, failed.gone
-    except WebexError as caught:
+    except errors.WebexError as caught:
         error, unread = caught, True
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
@@ -177,7 +163,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     elif retry_at is None:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
         log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
-        if unread and not isinstance(error, WebexNotFoundError):
+        if unread and not isinstance(error, errors.WebexNotFoundError):
             _tell_unread(services, event)
     return retry_at
 
@@ -201,7 +187,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
         try:
             press = webex.action(event.id) if event.resource == "attachmentActions" else None
             message = webex.message(press.message_id if press else event.id)
-        except WebexNotFoundError as error:
+        except errors.WebexNotFoundError as error:
             raise _FailedError(error, gone=True) from error
         said: Message | CardAction = press or message
         _require_fresh(services, said.created)
@@ -232,9 +218,9 @@ def _require_fresh(services: Services, created: str) -> None:
     A process that has not heard from Webex yet asks it for the time before it calls anything old,
     because its own clock may be wrong.
     """
-    if is_older_than(created, MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
+    if client.is_older_than(created, client.MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
         services.webex.me()
-    if is_older_than(created, MAX_EVENT_AGE):
+    if client.is_older_than(created, client.MAX_EVENT_AGE):
         raise _TooOldError
 
 
@@ -274,7 +260,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     audience.members_changed(services, room)
     mine = services.webex.membership(room, services.me.id)
     if mine is None:
-        error = WebexNotFoundError(NOT_FOUND, "the bot is not in the space")
+        error = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
         raise _FailedError(error, gone=True)
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
@@ -289,7 +275,7 @@ def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
     """Carry out a part of an event once, or raise ``_FailedError`` if Webex fails."""
     try:
         run_once(ctx, part, act)
-    except WebexError as error:
+    except errors.WebexError as error:
         raise _FailedError(error, gone=False) from error
 
 
@@ -300,7 +286,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         return
     services.vault.put(told, "", KEPT_S)
     person: WebexPerson | None = None
-    with suppress(WebexError):
+    with suppress(errors.WebexError):
         person = services.webex.person(event.actor)
     if person and denial(services.bot, person):
         return
@@ -308,7 +294,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         card = trouble("unread", kicker=Text("notice.broken_kicker"))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
-    except WebexError as error:
+    except errors.WebexError as error:
         log.warning("unread event not told", id=event.id, error=str(error))
 
 
@@ -347,7 +333,7 @@ class Outbox(Messenger):
     def __init__(self, services: Services) -> None:
         self._services = services
         self.unsent: list[Post] = []
-        self.trouble: WebexError | None = None
+        self.trouble: errors.WebexError | None = None
 
     def post(self, post: Post) -> Message:
         """Post the message or keep it for later; a kept message has no id yet.
@@ -358,8 +344,8 @@ class Outbox(Messenger):
         if self.trouble is None:
             try:
                 return self._services.webex.post(post)
-            except WebexError as error:
-                if not passes(error):
+            except errors.WebexError as error:
+                if not errors.passes(error):
                     raise
                 self.trouble = error
                 self.unsent += _remaining(post, error)
@@ -385,20 +371,20 @@ class Outbox(Messenger):
                     delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
 
-def facts_of(error: WebexError) -> dict[str, str]:
+def facts_of(error: errors.WebexError) -> dict[str, str]:
     """Return what the log says of an error of Webex."""
     return {"tracking_id": error.tracking_id, "error": str(error)}
 
 
-def _remaining(post: Post, error: WebexError) -> tuple[Post, ...]:
+def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
     # If Webex may have posted the message, the retry delay in ``error`` is extended.
     if not error.accepted:
         return (post,)
-    if post.file or post.doubts >= len(UNCONFIRMED.seconds):
+    if post.file or post.doubts >= len(errors.UNCONFIRMED.seconds):
         told = "message given up: it may stand there"
         log.warning(told, posts=post.doubts + 1, **facts_of(error))
         return ()
-    error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
+    error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1),)
 
 
@@ -437,15 +423,15 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
     try:
         act(ctx)
     except Exception as error:
-        rejected = isinstance(error, WebexBadRequestError)
+        rejected = isinstance(error, errors.WebexBadRequestError)
         in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
-        if in_space and isinstance(error, WebexError) and error.status == FORBIDDEN:
+        if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
             # only moderators may write in the space of the question, or nobody may
             log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
             card = trouble("unposted")
             messenger = ctx.services.messenger
             messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
-        elif isinstance(error, WebexError | RedisError) and not rejected:
+        elif isinstance(error, errors.WebexError | RedisError) and not rejected:
             raise
         else:
             reference = new_reference()

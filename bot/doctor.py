@@ -25,7 +25,8 @@ from redis.exceptions import RedisError, ResponseError
 from bot import program
 from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
 from bot.settings import NO_APPROVERS, BotSettings
-from bot.webex.client import Webex, WebexError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
 from jobs.causes.cause import Cause
@@ -376,15 +377,21 @@ def on_clock(redis: Redis) -> Iterator[Told]:
     worse result of another process is used instead, because that process may run on another
     machine.
     """
-    others: dict[str, float] = {}
-    with suppress(RedisError):  # reported by an earlier check
-        others = shared(redis)
-    seen = {name: (METER.ahead_s(name), others.get(name)) for name in NAMES}
-    found = {name: [each for each in both if each is not None] for name, both in seen.items()}
-    known = {name: max(each, key=abs) for name, each in found.items() if each}
+    known = _skews(redis)
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
     far = max(map(abs, off.values()), default=0) >= REFUSED_FROM_S
     kind = ("far_off" if far else "off") if off else "right" if known else "unknown"
     near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
     yield told(f"clock.{kind}", near=", ".join(near), said=said)
+
+
+def _skews(redis: Redis) -> dict[str, float]:
+    known: dict[str, float] = {}
+    with suppress(RedisError):  # reported by an earlier check
+        known = shared(redis)
+    for cloud in NAMES:
+        own = METER.ahead_s(cloud)
+        if own is not None:
+            known[cloud] = max(own, known.get(cloud, 0.0), key=abs)
+    return {cloud: known[cloud] for cloud in NAMES if cloud in known}

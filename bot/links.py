@@ -68,11 +68,7 @@ def one_time(services: Services, kind: str, about: str, asker: str = "", space: 
     token = secrets.token_urlsafe(32)
     made = Link("", now() + LIFE[kind], kind, about, asker, space)
     _keep(services, token, made)
-    return replace(made, url=_url(services, kind, token))
-
-
-def _url(services: Services, kind: str, token: str) -> str:
-    return f"{services.bot.public_url}/{kind}/{token}"
+    return replace(made, url=f"{services.bot.public_url}/{kind}/{token}")
 
 
 def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
@@ -97,7 +93,7 @@ def _keep(services: Services, token: str, ticket: Link) -> None:
 def read(services: Services, kind: str, token: str) -> Link | None:
     sealed = services.vault.get(_name(token))
     ticket = codec.load(sealed, Link) if sealed else None
-    url = _url(services, kind, token)
+    url = f"{services.bot.public_url}/{kind}/{token}"
     return replace(ticket, url=url) if ticket and ticket.kind == kind else None
 
 

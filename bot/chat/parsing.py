@@ -56,9 +56,14 @@ class ParsedCommand:
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
     # Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
-    text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[
-        :LONGEST
-    ]
+    said = message.text
+    if message.html:
+        # Names change and repeat, but ``<spark-mention>`` is reliable (platforms/webex.md 1).
+        reader = _Reader(me.id)
+        reader.feed(message.html[:HTML_MOST])
+        reader.close()
+        said = reader.text()
+    text = _without_name(_one_line(said), me)[:LONGEST]
     if not text.startswith("/"):
         return ParsedCommand("", "", text)
     name, _, argument = text[1:].partition(" ")
@@ -75,14 +80,6 @@ def nearest(name: str, known: Collection[str]) -> str:
     return max(starts, key=len, default="") or next(
         iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
     )
-
-
-def _text(html: str, me: WebexPerson) -> str:
-    # Names change and repeat, but ``<spark-mention>`` is reliable (platforms/webex.md 1).
-    reader = _Reader(me.id)
-    reader.feed(html[:HTML_MOST])
-    reader.close()
-    return reader.text()
 
 
 def _one_line(text: str) -> str:

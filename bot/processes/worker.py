@@ -46,7 +46,8 @@ from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.webex.client import HURRIED, Webex
+from bot.webex.client import Webex
+from bot.webex.errors import HURRIED
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns

@@ -183,18 +183,14 @@ def callback() -> Response:
         if not got:
             words, again = Text("page.busy_back_words"), "page.busy_back_button"
             return _later(web.Page(BUSY, words, button=again, link=request.full_path))
-        return _finish(services, state)
-
-
-def _finish(services: Services, state: str) -> Response:
-    flow = oauth.read(services, state, once=True)
-    if flow is None:
-        return web.plain("over", status=HTTPStatus.BAD_REQUEST)
-    run = services.store.load(flow.run)
-    try:
-        return _finish_flow(services, run, flow)
-    except RunEndedError:
-        return _too_late(run, flow.kind)
+        flow = oauth.read(services, state, once=True)
+        if flow is None:
+            return web.plain("over", status=HTTPStatus.BAD_REQUEST)
+        run = services.store.load(flow.run)
+        try:
+            return _finish_flow(services, run, flow)
+        except RunEndedError:
+            return _too_late(run, flow.kind)
 
 
 def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:

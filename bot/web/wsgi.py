@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -238,7 +238,7 @@ class Site:
         try:
             self._require_data(path)
             if path not in self._routes and (other := self._others(path)):
-                return other(environ, self._with_headers(start))
+                return other(environ, partial(self._start, start))
             answer = self._answer(path, environ)
         except Exception as error:  # noqa: BLE001  the cause goes only to the log
             answer = _of_error(path, error)
@@ -246,13 +246,10 @@ class Site:
         start(_line(answer.status), [*told, ("Content-Length", str(len(answer.body)))])
         return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
 
-    def _with_headers(self, start: Any) -> Any:
-        def started(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            own = {name.lower() for name, _ in headers}
-            added = [each for each in self._headers if each[0].lower() not in own]
-            return start(status, [*headers, *added], *more)
-
-        return started
+    def _start(self, start: Any, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        own = {name.lower() for name, _ in headers}
+        added = [each for each in self._headers if each[0].lower() not in own]
+        return start(status, [*headers, *added], *more)
 
     def _require_data(self, path: str) -> None:
         """Refuse the request while this version cannot use the data, and hand over the counts.
@@ -447,7 +444,8 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
 def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
     from bot.services import Services  # noqa: PLC0415  at the first request for a page
     from bot.web import history_page, pages, secret_page, sign_in  # noqa: PLC0415  same
-    from bot.webex.client import HURRIED, Webex  # noqa: PLC0415  same
+    from bot.webex.client import Webex  # noqa: PLC0415  same
+    from bot.webex.errors import HURRIED  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, queue.connect_for_web(settings.redis_url), webex)

@@ -18,19 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from bot.webex.errors import (
-    FRESH,
-    HURRIED,
-    PATIENT,
-    T,
-    WebexAnswerError,
-    WebexBadRequestError,
-    WebexError,
-    WebexNotFoundError,
-    WebexUnreachableError,
-    passes,
-    translated,
-)
+from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
@@ -41,19 +29,11 @@ from jobs.storage.counters import CARDS, COUNTERS
 if TYPE_CHECKING:
     from webexteamssdk import WebexTeamsAPI
 
-__all__ = [
-    "HURRIED",
-    "WebexAnswerError",
-    "WebexBadRequestError",
-    "WebexError",
-    "WebexNotFoundError",
-    "WebexUnreachableError",
-]
-
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
 LARGEST_FILE = 1_048_576
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +285,9 @@ class Webex(Messenger):
     (:mod:`bot.webex.errors`).
     """
 
-    def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:
+    def __init__(
+        self, access_token: str, api_url: str, policy: RetryPolicy = errors.PATIENT
+    ) -> None:
         self._access_token, self._api_url, self._policy = access_token, api_url, policy
 
     def me(self) -> WebexPerson:
@@ -366,7 +348,7 @@ class Webex(Messenger):
         with _counted("posted", is_card="attachments" in post.fields):
             try:
                 return self._posted(post)
-            except (WebexBadRequestError, WebexNotFoundError):
+            except (errors.WebexBadRequestError, errors.WebexNotFoundError):
                 if "parentId" not in post.fields:
                     raise
             fields = {name: each for name, each in post.fields.items() if name != "parentId"}
@@ -394,7 +376,7 @@ class Webex(Messenger):
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; a webhook that no longer exists is no error."""
-        with suppress(WebexNotFoundError):
+        with suppress(errors.WebexNotFoundError):
             self._ask(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
@@ -421,12 +403,16 @@ class Webex(Messenger):
         """
         if fresh:
             late = partial(self._ask, call)
-            return FRESH.call(late, lambda error: isinstance(error, WebexNotFoundError))
+            return errors.FRESH.call(
+                late, lambda error: isinstance(error, errors.WebexNotFoundError)
+            )
 
         return self._policy.call(
-            lambda: translated(call),
+            lambda: errors.translated(call),
             lambda error: (
-                isinstance(error, WebexError) and passes(error) and not (is_post and error.accepted)
+                isinstance(error, errors.WebexError)
+                and errors.passes(error)
+                and not (is_post and error.accepted)
             ),
         )
 
@@ -496,8 +482,8 @@ def _counted(done: str, *, is_card: bool) -> Iterator[None]:
     try:
         yield
         how = done
-    except WebexAnswerError as error:
-        how = how if passes(error) else "refused"
+    except errors.WebexAnswerError as error:
+        how = how if errors.passes(error) else "refused"
         raise
     finally:
         if is_card:

@@ -12,11 +12,10 @@ from bot.webex.client import (
     FileTooLargeError,
     Membership,
     Message,
-    WebexAnswerError,
-    WebexBadRequestError,
     WebexPerson,
     Webhook,
 )
+from bot.webex.errors import WebexAnswerError, WebexBadRequestError
 from tests.fixtures.parsed import table
 
 PLACES = table("addresses")

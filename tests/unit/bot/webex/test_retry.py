@@ -7,11 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from bot.webex.client import (
+from bot.webex.client import File, Post, Webex
+from bot.webex.errors import (
     HURRIED,
-    File,
-    Post,
-    Webex,
     WebexAnswerError,
     WebexError,
     WebexNotFoundError,

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.webex import session
-from bot.webex.client import Webex, WebexError, WebexUnreachableError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError, WebexUnreachableError
 from bot.webex.session import own_url
 from jobs.clouds.retry import RetryPolicy
 from tests.fixtures.parsed import table

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.webex.client import Webex, WebexUnreachableError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexUnreachableError
 from jobs.clouds import errors
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy

@@ -38,7 +38,7 @@ from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
 from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
 from jobs.model import Text, verbatim
@@ -84,7 +84,7 @@ def _began(pending: PendingEvent) -> datetime:
     The time of arrival is used if the event has no time, or while it is unknown how far this clock
     is from Webex's.
     """
-    created, ahead = client.read_time(pending.event.created), METER.ahead_s(WEBEX)
+    created, ahead = parse(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:
         return pending.arrived
     return created + timedelta(seconds=ahead)

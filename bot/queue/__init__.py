@@ -361,10 +361,7 @@ class EventQueue:
             self._put_off(pending)
             raise
         COUNTERS.add(EVENTS_HANDLED, "done" if again is None else "put_off")
-        if again is None:
-            self._settle(pending.event)
-        else:
-            self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
+        self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
     def _put_off(self, pending: PendingEvent) -> None:
         if pending.begun > len(PAUSES_S):
@@ -377,7 +374,7 @@ class EventQueue:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
         about = {"resource": pending.event.resource, "id": pending.event.id}
         log.error("event given up: no try has ended", tries=pending.begun, **about)
-        self._settle(pending.event)
+        self._save(pending, None)
 
     def _load(self, key: str) -> PendingEvent | None:
         raw = self._redis.get(keys.event(key))
@@ -387,16 +384,16 @@ class EventQueue:
             self._redis.delete(keys.event(key))
         return pending
 
-    def _save(self, pending: PendingEvent, due: datetime) -> None:
-        """Store the event and then when it is due; in between, it is due earlier."""
+    def _save(self, pending: PendingEvent, due: datetime | None) -> None:
+        """Store the event, or without a time only that it is handled, and then when it is due.
+
+        In between, it is due earlier.
+        """
         key = pending.event.key
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(keys.event(key), codec.dump(pending), ex=REMEMBER_S)
-            self.bell.add(key, due, pipe)
-            pipe.execute()
-
-    def _settle(self, event: WebhookEvent) -> None:
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(keys.event(event.key), "", ex=REMEMBER_S)
-            self.bell.remove(event.key, pipe)
+            pipe.set(keys.event(key), codec.dump(pending) if due else "", ex=REMEMBER_S)
+            if due:
+                self.bell.add(key, due, pipe)
+            else:
+                self.bell.remove(key, pipe)
             pipe.execute()

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.clock_skew import webex_now
 from jobs.clouds.json_values import as_dict, is_filled_text
 from jobs.clouds.retry import RetryPolicy
@@ -196,16 +196,8 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 
 def is_older_than(created: str, age: timedelta) -> bool:
     """Return whether a time is longer ago by Webex's clock; an unreadable time is not."""
-    when = read_time(created)
+    when = parse(created)
     return when is not None and webex_now() - when > age
-
-
-def read_time(text: str) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return when if when.tzinfo else None
 
 
 SKEW = timedelta(seconds=10)

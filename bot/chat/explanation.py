@@ -133,7 +133,6 @@ def _tell(found: FoundCause) -> Text:
 
 
 def as_json(reading: Reading) -> Json:
-    """Return what a text means, without the fields of what it does not have."""
     causes = [
         {
             "cause": each.cause,

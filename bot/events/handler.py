@@ -372,7 +372,6 @@ class Outbox(Messenger):
 
 
 def facts_of(error: errors.WebexError) -> dict[str, str]:
-    """Return what the log says of an error of Webex."""
     return {"tracking_id": error.tracking_id, "error": str(error)}
 
 

@@ -72,8 +72,6 @@ UNSEEN = frozenset({401, 403, 429})
 
 
 class Verdict(StrEnum):
-    """What was seen of an assumption."""
-
     HOLDS = "holds"
     FAILS = "does not hold"
     UNSEEN = "could not be looked at"

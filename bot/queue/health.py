@@ -62,7 +62,6 @@ def look(redis: Redis) -> dict[str, str]:
 
 
 def test_write(redis: Redis) -> None:
-    """Write a value to Redis, or raise redis.RedisError."""
     redis.set(keys.write_test(), "1", ex=60)
 
 

@@ -46,7 +46,6 @@ FROM_ZERO: dict[str, list[tuple[str, ...]]] = {
 
 
 def exposition(redis: Redis) -> tuple[bytes, str]:
-    """Return the numbers in the text format of Prometheus, and its content type."""
     return generate_latest(_Numbers(redis)), CONTENT_TYPE_PLAIN_0_0_4
 
 

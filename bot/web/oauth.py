@@ -196,7 +196,7 @@ JUST_GRANTED = frozenset({Cause.APP_ROLES_MISSING, Cause.APP_NOT_FOUND, Cause.CO
 
 
 class Consent:
-    """Admin consent for the email app, on Microsoft's own page."""
+    """Admin consent for the email app."""
 
     question = "consent"
     arrived = "consented"

@@ -27,7 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -44,9 +44,6 @@ from jobs.clouds.json_values import parsed
 from jobs.settings import Settings, SettingsError
 from jobs.storage import generation, keys
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Any], Iterable[bytes]]
@@ -441,7 +438,7 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     )
 
 
-def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
+def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:
     from bot.services import Services  # noqa: PLC0415  at the first request for a page
     from bot.web import history_page, pages, secret_page, sign_in  # noqa: PLC0415  same
     from bot.webex.client import Webex  # noqa: PLC0415  same

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.webex import errors
@@ -25,9 +25,6 @@ from jobs.clouds.clock_skew import webex_now
 from jobs.clouds.json_values import as_dict, is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
-
-if TYPE_CHECKING:
-    from webexteamssdk import WebexTeamsAPI
 
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
@@ -459,7 +456,7 @@ class Webex(Messenger):
         return File(headers.get_filename() or "", content_type, bytes(content))
 
     @cached_property
-    def _api(self) -> WebexTeamsAPI:
+    def _api(self) -> Any:
         return open_api(self._access_token, self._api_url)
 
 

@@ -254,8 +254,8 @@ class AppAccessConsent:
         except Forbidden as error:
             # A refusal gets its own cause, because Graph's application permissions require a higher
             # role than others (platforms/microsoft.md 1.5).
-            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
+            error.cause = Cause.APP_ACCESS_NOT_ALLOWED
+            raise
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
@@ -303,11 +303,9 @@ class RehearsalSignIn:
         try:
             signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:
-            # a refused secret is not that of Webex Connect here
-            if error.cause != Cause.CLIENT_SECRET_WRONG:
-                raise
-            said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-            raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
+            if error.cause == Cause.CLIENT_SECRET_WRONG:  # here it is not that of Webex Connect
+                error.cause = Cause.OWN_SECRET_REFUSED
+            raise
         upn = signed_in.account.upn
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():

@@ -24,16 +24,18 @@ import structlog
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards.escape import WORD_JOINER
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.escape import WORD_JOINER, plain, shorten
 from adaptive_cards.locale import drawn_for
+from bot import commands
 from bot.cards import delivery, living
 from bot.cards.presenters.card_state import CHOICE, was_posted
-from bot.chat import audience, preferences
+from bot.chat import audience, offers, preferences
 from bot.chat.context import ChatContext, trouble
-from bot.chat.parsing import parse_command
-from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many
-from bot.commands import actions, by_typed_name, explain, language_of, tac
-from bot.events import free_text
+from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest, parse_command
+from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many, visible_channels
+from bot.commands import check, explain, help, tac  # noqa: A004  its command's name
 from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
@@ -225,7 +227,7 @@ def _require_fresh(services: Services, created: str) -> None:
 
 
 def _press(ctx: ChatContext, press: CardAction, refusal: Handler | None) -> None:
-    act = actions().get(press.inputs.get("do", ""))
+    act = commands.actions().get(press.inputs.get("do", ""))
     if act is not None:
         inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
         _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
@@ -236,16 +238,16 @@ def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) ->
         _answer(ctx, f"{message.id}:refusal", refusal)
         return
     typed = parse_command(message, ctx.services.me)
-    command = by_typed_name().get(typed.name)
+    command = commands.by_typed_name().get(typed.name)
     if command is not None:
-        preferences.follow(ctx, language_of(typed.name, command))
+        preferences.follow(ctx, commands.language_of(typed.name, command))
         run = command.run
         _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
     if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
         keep = partial(tac.keep_screenshot, message=message)
         _answer(ctx, f"{message.id}:screenshot", keep)
     elif command is None:
-        _answer(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
+        _answer(ctx, f"{message.id}:help", partial(answer_free_text, typed=typed))
 
 
 def _membership(services: Services, membership_id: str, room: str) -> None:
@@ -268,7 +270,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     _require_fresh(services, mine.created)
     if not outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
-        _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
+        _answer(ctx, f"{membership_id}:{mine.created}:greeting", greet_space)
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
@@ -315,6 +317,91 @@ def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None
+
+
+HELP = {"do": "help"}
+FOR_HELP = Offer(Text("button.help"), HELP)
+BEGIN = tuple(Offer(Text(f"button.{each}"), {"do": each}) for each in ("setup", "check"))
+
+
+def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
+    # A message without a probable meaning is answered with two buttons, as a greeting is.
+    if typed.name:
+        if near := nearest(typed.name, commands.by_typed_name()):
+            unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
+            _offer_command(ctx, near, typed.argument, unknown)
+        else:
+            help.show(ctx, typed=typed.name)
+        return
+    meaning = meaning_of(typed.text)
+    if meaning.address:
+        _address(ctx, meaning.address)
+    elif meaning.trouble:
+        title = Text("understood.trouble")
+        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
+    elif not meaning.greeting and _without_slash(ctx, typed.text):
+        return
+    else:
+        known = meaning.greeting or not typed.text
+        title = Text("understood.hello" if known else "understood.unknown")
+        ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))
+
+
+def _without_slash(ctx: ChatContext, text: str) -> bool:
+    """Answer a text that counts as a command, or return False.
+
+    Such a text is only a command's name, or a fitting argument follows the name. Any other text,
+    such as "check this", is a sentence.
+    """
+    name, _, argument = text.partition(" ")
+    name = name.rstrip(".,:;!?").lower()
+    command = commands.by_typed_name().get(name)
+    if command is help.COMMAND:
+        help.run(ctx, argument)
+    elif command is None or not _fits(command, argument):
+        return False
+    else:
+        _offer_command(ctx, name, argument)
+    return True
+
+
+def _fits(command: commands.Command, argument: str) -> bool:
+    if not argument or command.name == "explain":
+        return True
+    if command.name in {"language", "timezone"}:
+        return " " not in argument
+    checks_all = command is check.COMMAND and argument.lower() in commands.typed_words("all")
+    return checks_all or bool(lone_address(argument))
+
+
+def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | None = None) -> None:
+    line = f"/{name} {argument}".rstrip()
+    meant = Text("understood.meant", {"meant": line})
+    words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
+    data = {
+        "do": "run_command",
+        "command": commands.by_typed_name()[name].name,
+        "argument": argument,
+    }
+    button = verbatim(shorten(plain(line), TITLE_MOST))
+    buttons = ((button, data), ("button.help", HELP))
+    ctx.tell("help.kicker", *words, buttons=buttons)
+
+
+def _address(ctx: ChatContext, mailbox: str) -> None:
+    near = offers.nearest_channel(ctx, mailbox)
+    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
+    first = (offers.of_channel("check", near),) if near else ()
+    offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
+    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
+    ctx.say(offer(kicker, title, offered, now(), turn=turn))
+
+
+def greet_space(ctx: ChatContext) -> None:
+    bot = {"bot": ctx.services.me.display_name}
+    lines = tuple(Text(f"understood.first_{each}", bot) for each in ("setup", "check"))
+    title = Text("understood.space_title")
+    ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))
 
 
 class Outbox(Messenger):

@@ -151,7 +151,7 @@ def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
         WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
     try:
-        return ctx.services.webex.download(message.files[0], largest=largest)
+        return ctx.services.webex.download(message.files[0], largest)
     except FileTooLargeError as error:
         raise NotAcceptedError("large") from error
     except ValueError as error:

@@ -28,7 +28,6 @@ from jobs.storage.counters import CARDS, COUNTERS
 
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
-LARGEST_FILE = 1_048_576
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -368,7 +367,7 @@ class Webex(Messenger):
         with suppress(errors.WebexNotFoundError):
             self._ask(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
-    def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
+    def download(self, url: str, largest: int) -> File:
         """Return a file of a message.
 
         The file must be on the Webex API, because the bot's token is sent nowhere else.

@@ -440,7 +440,7 @@ class Outbox(Messenger):
             self.unsent.append(post)
         return Message.of({})
 
-    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
         """Edit the message at once, because a kept edit could be out of date when it is made."""
         self._services.webex.edit(message_id, room_id, text, card)
 

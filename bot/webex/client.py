@@ -231,7 +231,7 @@ class Messenger(Protocol):
         """Post a message and return it; it has no id if Webex has not accepted it yet."""
 
     @abstractmethod
-    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
         """Replace a message including its card; Webex allows 10 edits at most.
 
         Raises:
@@ -342,12 +342,10 @@ class Webex(Messenger):
             fields = {name: each for name, each in post.fields.items() if name != "parentId"}
             return self._posted(replace(post, fields=fields))
 
-    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        body: Json = {"roomId": room_id, "text": text}
-        if card:
-            body["attachments"] = attachments(card)
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
+        body = {"roomId": room_id, "text": text, "attachments": attachments(card)}
         # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
-        with _counted("edited", is_card=card is not None):
+        with _counted("edited", is_card=True):
             put = self._api._session.put  # noqa: SLF001  see above
             self._ask(lambda: put(f"messages/{_segment(message_id)}", json=body))
 

@@ -26,7 +26,8 @@ from bot.cards.presenters.watch import SLOT
 from bot.processes import watch
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.webex.client import HURRIED, Webex
+from bot.webex.client import Webex
+from bot.webex.errors import HURRIED
 from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record

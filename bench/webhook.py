@@ -32,8 +32,7 @@ from waitress import serve  # type: ignore[import-untyped]  # waitress has no ty
 
 from bench.many import busy_ms, listens, own_redis, until
 from bench.table import median, percentile, table, verdict
-from bot.queue import make_queue
-from bot.queue.events import PendingEvent
+from bot.queue import PendingEvent, make_queue
 from jobs.storage import codec, keys
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,10 +23,10 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from bot import program
-from bot.queue import connect_for_web, health, kind_problem, refusal
-from bot.queue.events import RESOURCES
+from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
 from bot.settings import NO_APPROVERS, BotSettings
-from bot.webex.client import Webex, WebexError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
 from jobs.causes.cause import Cause
@@ -170,14 +170,14 @@ def _figures(ask: Callable[[], Mapping[Any, Any]]) -> dict[str, str]:
 
 
 def on_workers(redis: Redis) -> Iterator[Told]:
-    seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
-    oldest = f", the oldest for {waiting.age_s:.0f} s" if waiting.count else ""
-    events = f"events that wait: {waiting.count}{oldest}"
+    seen, (waiting, age_s) = health.seen_workers(redis), health.waiting_events(redis)
+    oldest = f", the oldest for {age_s:.0f} s" if waiting else ""
+    events = f"events that wait: {waiting}{oldest}"
     if not seen:
         yield told("workers.none", seconds=health.SEEN_S, events=events)
     elif unsent := health.not_handed_out(redis):
         yield told("workers.unsent", unsent=unsent)
-    elif waiting.is_late:
+    elif age_s > health.LATE_S:
         yield told("workers.busy", events=events)
     else:
         hosts = ", ".join(sorted({str(each.hostname) for each in seen}))
@@ -387,9 +387,11 @@ def on_clock(redis: Redis) -> Iterator[Told]:
 
 
 def _skews(redis: Redis) -> dict[str, float]:
-    others: dict[str, float] = {}
+    known: dict[str, float] = {}
     with suppress(RedisError):  # reported by an earlier check
-        others = shared(redis)
-    known = {cloud: (METER.ahead_s(cloud), others.get(cloud)) for cloud in NAMES}
-    seen = {cloud: [each for each in both if each is not None] for cloud, both in known.items()}
-    return {cloud: max(each, key=abs) for cloud, each in seen.items() if each}
+        known = shared(redis)
+    for cloud in NAMES:
+        own = METER.ahead_s(cloud)
+        if own is not None:
+            known[cloud] = max(own, known.get(cloud, 0.0), key=abs)
+    return {cloud: known[cloud] for cloud in NAMES if cloud in known}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +24,6 @@ LIFE = {
     "handover": timedelta(minutes=15),
 }
 REMEMBERED_S = 25 * 3600
-NAMED_FOR_S = 600
-"""Seconds for which a person's name and a space's title are not requested again."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""
@@ -70,11 +68,7 @@ def one_time(services: Services, kind: str, about: str, asker: str = "", space: 
     token = secrets.token_urlsafe(32)
     made = Link("", now() + LIFE[kind], kind, about, asker, space)
     _keep(services, token, made)
-    return replace(made, url=_url(services, kind, token))
-
-
-def _url(services: Services, kind: str, token: str) -> str:
-    return f"{services.bot.public_url}/{kind}/{token}"
+    return replace(made, url=f"{services.bot.public_url}/{kind}/{token}")
 
 
 def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
@@ -99,7 +93,7 @@ def _keep(services: Services, token: str, ticket: Link) -> None:
 def read(services: Services, kind: str, token: str) -> Link | None:
     sealed = services.vault.get(_name(token))
     ticket = codec.load(sealed, Link) if sealed else None
-    url = _url(services, kind, token)
+    url = f"{services.bot.public_url}/{kind}/{token}"
     return replace(ticket, url=url) if ticket and ticket.kind == kind else None
 
 
@@ -113,26 +107,15 @@ def drop(services: Services, kind: str, run_id: str) -> None:
 
 
 def _request_of(services: Services, run_id: str) -> tuple[str, str]:
-    """Return the name of the run's requester, and the title of its space, or '' for 1:1."""
-    try:
+    """Return the name of the run's requester, and the title of its space; both may be empty."""
+    asker = space = ""
+    with suppress(RunGoneError):
         run = services.store.load(run_id)
-    except RunGoneError:
-        return "", ""
-    person, room, webex = run.requester.id, run.origin.room, services.webex
-    asker = _name_in_webex(services, person, lambda whose: webex.person(whose).display_name)
-    return asker, "" if run.origin.direct else _name_in_webex(services, room, webex.room_title)
-
-
-def _name_in_webex(services: Services, whose: str, ask: Callable[[str], str]) -> str:
-    remembered = Sealed.WEBEX_NAME.of(whose)
-    name = services.vault.get(remembered)
-    if name is None:
-        try:
-            name = ask(whose)
-        except WebexError:
-            return ""
-        services.vault.put(remembered, name, NAMED_FOR_S)
-    return name
+        with suppress(WebexError):
+            asker = services.webex.person(run.requester.id).display_name
+        with suppress(WebexError):
+            space = "" if run.origin.direct else services.webex.room_title(run.origin.room)
+    return asker, space
 
 
 def _name(token: str) -> VaultName:

@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
-from bot.queue import CardQueue, Doorbell
-from bot.queue.events import EventQueue
+from bot.queue import CardQueue, Doorbell, EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Messenger, Webex, WebexPerson
 from jobs.clouds.clock_skew import METER

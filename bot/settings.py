@@ -120,10 +120,6 @@ def _is_guessable(secret: str) -> bool:
     return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
-def _is_web(url: str) -> bool:
-    return is_at(url, "http", "https")
-
-
 def _read(read: Callable[[str], object], text: str) -> object:
     try:
         return read(text)
@@ -157,8 +153,8 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "two": lambda text: len(listed(text)) <= MOST_SECRETS,
     "long": lambda secret: len(secret) >= SECRET_CHARACTERS,
     "random": lambda secret: not _is_guessable(secret),
-    "web": _is_web,
-    "web_or_off": lambda url: url == "off" or _is_web(url),
+    "web": lambda url: is_at(url, "http", "https"),
+    "web_or_off": lambda url: url == "off" or is_at(url, "http", "https"),
     "private": lambda url: (
         parts_of(url).scheme == "https" or is_loopback(parts_of(url).hostname or "")
     ),

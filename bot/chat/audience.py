@@ -12,7 +12,7 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
-from bot.chat.permissions import Denial, denial, outsiders
+from bot.chat.permissions import Denial, denial, outsiders, served
 from bot.services import Services
 from bot.webex import errors
 from jobs.channel.form import InvalidInputError, read_address
@@ -102,7 +102,7 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
         WebexError: Webex does not answer.
     """
     address = read_address(typed)
-    if address.rpartition("@")[2] not in ctx.services.bot.allowed_email_domains:
+    if not served(ctx.services.bot, [address]):
         raise InvalidInputError(Text("typed.outside"))
     try:
         person = next(iter(ctx.services.webex.people(address)), None)

@@ -14,15 +14,8 @@ from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
-from bot.webex.client import (
-    File,
-    FileTooLargeError,
-    Message,
-    WebexAnswerError,
-    WebexPerson,
-    is_older_than,
-)
-from bot.webex.errors import LOCKED
+from bot.webex import errors
+from bot.webex.client import File, FileTooLargeError, Message, WebexPerson, is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.event_log import entry
@@ -158,13 +151,13 @@ def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
         WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
     try:
-        return ctx.services.webex.download(message.files[0], largest=largest)
+        return ctx.services.webex.download(message.files[0], largest)
     except FileTooLargeError as error:
         raise NotAcceptedError("large") from error
     except ValueError as error:
         raise NotAcceptedError("unread") from error
-    except WebexAnswerError as error:
-        scanned = error.status == LOCKED and is_older_than(message.created, SCAN)
+    except errors.WebexAnswerError as error:
+        scanned = error.status == errors.LOCKED and is_older_than(message.created, SCAN)
         if reason := "scanned" if scanned else _REASONS.get(error.status):
             raise NotAcceptedError(reason) from error
         raise

@@ -5,7 +5,7 @@ The explanation needs no settings, no Redis and no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +48,7 @@ def explanation(
         *ui.titled("explain.unknown_codes", list(map(_unknown, reading.unknown[:_UNKNOWN_MOST]))),
         *ui.titled("explain.known_now", channels),
         *(ui.small_print(Text(key)) for key, is_so in told.items() if is_so),
-        *act.button_rows([*_pages(reading), *map(_check, checks[:_CHECKS_MOST])]),
+        *act.button_rows(_buttons(reading, checks[:_CHECKS_MOST])),
     ]
     title, words, turn = headline(read, within=within, is_channel=bool(channels))
     look = ("accent", glyphs.WARNING) if certain else ("emphasis", glyphs.UNKNOWN)
@@ -64,15 +64,14 @@ def _unknown(found: UnknownCode) -> el.Element:
     return el.rich(el.run(f"{found.code}  ", **el.MONO), line, spacing="Small")
 
 
-def _pages(reading: Reading) -> list[el.Element]:
+def _buttons(reading: Reading, checks: Sequence[str]) -> list[el.Element]:
     pages = {page_of(each.cause): text("button.learn_more") for each in reading.certain[:1]}
     for each in reading.unknown[:_CHECKS_MOST]:
         pages[each.page] = act.fit_title("explain.look_up", each.code)
-    return [act.open_url(title, page) for page, title in pages.items() if page]
-
-
-def _check(mailbox: str) -> el.Element:
-    return act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
+    return [
+        *(act.open_url(title, page) for page, title in pages.items() if page),
+        *(act.submit(act.fit_title("explain.check", e), "check", channel=e) for e in checks),
+    ]
 
 
 def _cause(found: FoundCause) -> el.Element:
@@ -89,8 +88,8 @@ def _heading(reading: Reading) -> str:
     return "explain.may_be" if reading.certain else "explain.one_of"
 
 
-def _possible(reading: Reading) -> tuple[FoundCause, ...]:
-    return tuple(each for each in reading.causes if not each.certain)
+def _possible(reading: Reading) -> list[FoundCause]:
+    return [each for each in reading.causes if not each.certain]
 
 
 def headline(
@@ -134,44 +133,38 @@ def _tell(found: FoundCause) -> Text:
 
 
 def as_json(reading: Reading) -> Json:
-    more: Json = {"cut": True} if reading.cut else {}
-    if reading.unknown:
-        more["unknown"] = [
-            {"code": each.code, "line": without_secrets(each.line), "page": each.page}
-            for each in reading.unknown
-        ]
-    causes = [_as_json(each) for each in reading.causes]
-    who = {"ours": reading.ours, "strange": reading.strange}
-    return {**who, "causes": causes, "codes": list(reading.codes), **more}
-
-
-def _as_json(found: FoundCause) -> Json:
-    told = {} if found.certain else {"tells_apart": text(_tell(found).key)}
-    page = page_of(found.cause)
-    return {
-        "cause": found.cause,
-        "certainty": str(found.certainty),
-        "sentence": text(f"cause.{found.cause}"),
-        "remedy": text(_remedy(found).key),
-        "who": str(_whose(found)),
-        "code": without_secrets(found.code),
-        **told,
-        **({"page": page} if page else {}),
-    }
+    causes = [
+        {
+            "cause": each.cause,
+            "certainty": str(each.certainty),
+            "sentence": text(f"cause.{each.cause}"),
+            "remedy": text(_remedy(each).key),
+            "who": str(_whose(each)),
+            "code": without_secrets(each.code),
+        }
+        | ({} if each.certain else {"tells_apart": text(_tell(each).key)})
+        | ({"page": page} if (page := page_of(each.cause)) else {})
+        for each in reading.causes
+    ]
+    unknown = [
+        {"code": each.code, "line": without_secrets(each.line), "page": each.page}
+        for each in reading.unknown
+    ]
+    told: Json = {"ours": reading.ours, "strange": reading.strange, "causes": causes}
+    told |= {"codes": list(reading.codes)} | ({"cut": True} if reading.cut else {})
+    return told | ({"unknown": unknown} if unknown else {})
 
 
 def as_lines(reading: Reading) -> list[str]:
     title, words, turn = headline(reading)
-    certain, possible = reading.certain, _possible(reading)
-    lines = [
-        render(title),
-        f"{render(ui.whose_turn(turn))}.",
-        text(words.key),
-        *_page_lines(certain[:1]),
-    ]
-    for each in certain[1:]:
-        lines += ["", text(f"cause.{each.cause}"), text(_remedy(each).key), *_page_lines([each])]
-    if possible:
+    certain = reading.certain
+    lines = [render(title), f"{render(ui.whose_turn(turn))}.", text(words.key)]
+    for number, each in enumerate(certain):
+        if number:
+            lines += ["", text(f"cause.{each.cause}"), text(_remedy(each).key)]
+        if page := page_of(each.cause):
+            lines.append(text("link.learn_more_at", page=page))
+    if possible := _possible(reading):
         lines += ["", text(_heading(reading))]
         lines += [f"- {text(f'cause.{each.cause}')} {text(_tell(each).key)}" for each in possible]
     if reading.unknown:
@@ -181,8 +174,3 @@ def as_lines(reading: Reading) -> list[str]:
         codes = dict.fromkeys(without_secrets(each.code) for each in certain)
         lines += ["", ", ".join(codes)]
     return [*lines, text("explain.cut")] if reading.cut else lines
-
-
-def _page_lines(causes: Iterable[FoundCause]) -> list[str]:
-    pages = filter(None, (page_of(each.cause) for each in causes))
-    return [text("link.learn_more_at", page=page) for page in pages]

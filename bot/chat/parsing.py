@@ -56,9 +56,14 @@ class ParsedCommand:
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
     # Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
-    text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[
-        :LONGEST
-    ]
+    said = message.text
+    if message.html:
+        # Names change and repeat, but ``<spark-mention>`` is reliable (platforms/webex.md 1).
+        reader = _Reader(me.id)
+        reader.feed(message.html[:HTML_MOST])
+        reader.close()
+        said = reader.text()
+    text = _without_name(_one_line(said), me)[:LONGEST]
     if not text.startswith("/"):
         return ParsedCommand("", "", text)
     name, _, argument = text[1:].partition(" ")
@@ -75,14 +80,6 @@ def nearest(name: str, known: Collection[str]) -> str:
     return max(starts, key=len, default="") or next(
         iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
     )
-
-
-def _text(html: str, me: WebexPerson) -> str:
-    # Names change and repeat, but ``<spark-mention>`` is reliable (platforms/webex.md 1).
-    reader = _Reader(me.id)
-    reader.feed(html[:HTML_MOST])
-    reader.close()
-    return reader.text()
 
 
 def _one_line(text: str) -> str:
@@ -161,8 +158,7 @@ class Meaning:
 def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
     # checked or that mail does not arrive.
-    words = _words(text)
-    typed, others = _addresses_and_others(words)
+    words, typed, others = _sorted_words(text)
     trouble = _has(others, _listed("no_mail")) or (
         _has(others, _listed("mail")) and _has(others, _listed("stopped"))
     )
@@ -177,13 +173,9 @@ def meaning_of(text: str) -> Meaning:
 
 def lone_address(text: str) -> str:
     # All other words in the text must be words that people put around an address, such as "please".
-    typed, others = map(set, _addresses_and_others(_words(text)))
+    _, *sorts = _sorted_words(text)
+    typed, others = map(set, sorts)
     return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
-
-
-def _addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
-    addresses = [word for word in words if "@" in word]
-    return addresses, [word for word in words if word not in addresses]
 
 
 def address_or_empty(typed: str) -> str:
@@ -193,9 +185,15 @@ def address_or_empty(typed: str) -> str:
         return ""
 
 
-def _words(text: str) -> list[str]:
+def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the words of a text, those that may be addresses, and the others."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return [word for each in small.split() if (word := each.strip(_MARKS))]
+    words = [word for each in small.split() if (word := each.strip(_MARKS))]
+    return (
+        words,
+        [each for each in words if "@" in each],
+        [each for each in words if "@" not in each],
+    )
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:

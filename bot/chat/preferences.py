@@ -63,7 +63,6 @@ def read_quiet_hours(typed: str) -> tuple[time, time] | None:
 
 
 def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
-    """Return the end of the quiet hours in UTC, or None if the local time is outside them."""
     begin, end = hours
     clock = local.time().replace(tzinfo=None)
     # the end may be on the next day

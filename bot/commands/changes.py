@@ -18,7 +18,7 @@ from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.parsing import read_known, read_mailbox
 from bot.commands import Command, check
-from bot.webex.client import WebexAnswerError
+from bot.webex.errors import WebexAnswerError
 from jobs.checks import remedies
 from jobs.checks.check import verdict_of
 from jobs.clock import now

@@ -14,7 +14,8 @@ from bot.chat.explanation import explanation, headline
 from bot.chat.parsing import lone_address
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
-from bot.webex.client import Message, WebexNotFoundError
+from bot.webex.client import Message
+from bot.webex.errors import WebexNotFoundError
 from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place

@@ -18,7 +18,7 @@ from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
 from bot.chat.permissions import may_cancel
 from bot.commands import Command
-from bot.webex.client import WebexError
+from bot.webex.errors import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text

@@ -11,46 +11,42 @@ subject decides what is needed, and an answer to a different request is not used
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards.escape import WORD_JOINER
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.escape import WORD_JOINER, plain, shorten
 from adaptive_cards.locale import drawn_for
-from bot.cards import delivery
-from bot.chat import audience, limits, preferences
+from bot import commands
+from bot.cards import delivery, living
+from bot.cards.presenters.card_state import CHOICE, was_posted
+from bot.chat import audience, offers, preferences
 from bot.chat.context import ChatContext, trouble
-from bot.chat.parsing import parse_command
-from bot.chat.permissions import denial, is_bot, outsiders
-from bot.commands import actions, by_typed_name, explain, language_of, tac
-from bot.events import free_text
-from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
-from bot.queue.events import PendingEvent, WebhookEvent
+from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest, parse_command
+from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many, visible_channels
+from bot.commands import check, explain, help, tac  # noqa: A004  its command's name
+from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
-from bot.webex.client import (
-    MAX_EVENT_AGE,
-    Message,
-    Webex,
-    WebexError,
-    WebexNotFoundError,
-    WebexPerson,
-    is_older_than,
-    read_time,
-)
-from bot.webex.errors import NOT_FOUND, UNAUTHORIZED, passes
-from jobs.clock import now
+from bot.webex import client, errors
+from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
+from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
-from jobs.model import Text
+from jobs.model import Text, verbatim
+from jobs.runs.run import new_reference
 from jobs.runtime import current
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
@@ -58,20 +54,23 @@ API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 """Pauses before each retry, in seconds."""
+KEPT_S = 1800
+"""Seconds for which a handled event is remembered. An event is retried for less time than that."""
+Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
-def next_try(error: WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
+def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
     """Return when the event is tried again, or None if no retry would be in time or would help.
 
     The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
     replacement, and a missing object (404) may only be late. If the event is still ``unread``,
     nothing was done yet, so it is tried again after any other answer as well.
     """
-    if isinstance(error, WebexNotFoundError):
+    if isinstance(error, errors.WebexNotFoundError):
         helps_until = _began(pending) + API_LAG
-    elif unread or passes(error) or error.status == UNAUTHORIZED:
-        helps_until = _began(pending) + MAX_EVENT_AGE
+    elif unread or errors.passes(error) or error.status == errors.UNAUTHORIZED:
+        helps_until = _began(pending) + client.MAX_EVENT_AGE
     else:
         return None
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
@@ -87,7 +86,7 @@ def _began(pending: PendingEvent) -> datetime:
     The time of arrival is used if the event has no time, or while it is unknown how far this clock
     is from Webex's.
     """
-    created, ahead = read_time(pending.event.created), METER.ahead_s(WEBEX)
+    created, ahead = parse(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:
         return pending.arrived
     return created + timedelta(seconds=ahead)
@@ -129,13 +128,13 @@ class _FailedError(Exception):
     Otherwise the error came while the event was answered, so a part of the answer may be done.
     """
 
-    def __init__(self, error: WebexError, *, gone: bool) -> None:
+    def __init__(self, error: errors.WebexError, *, gone: bool) -> None:
         super().__init__(str(error))
         self.error, self.gone = error, gone
 
 
 def receive(event_id: str) -> None:
-    """Handle the event that is kept under this id (:mod:`bot.queue.events`), as a job of RQ."""
+    """Handle the event that is kept under this id (:mod:`bot.queue`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(handle, services))
@@ -155,7 +154,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         return None
     except _FailedError as failed:
         error, gone = failed.error, failed.gone
-    except WebexError as caught:
+    except errors.WebexError as caught:
         error, unread = caught, True
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
@@ -166,7 +165,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     elif retry_at is None:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
         log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
-        if unread and not isinstance(error, WebexNotFoundError):
+        if unread and not isinstance(error, errors.WebexNotFoundError):
             _tell_unread(services, event)
     return retry_at
 
@@ -179,45 +178,40 @@ def _act(services: Services, event: WebhookEvent) -> None:
         _FailedError: The object of the event does not exist, or Webex does not accept the answer.
         WebexError: Webex does not show what the event is about. Nothing was done.
     """
+    webex = services.webex
     _require_fresh(services, event.created)
     if event.resource == "memberships":
         _membership(services, event.id, event.room)
         return
     if event.actor == services.me.id:
         return
-    read = {"messages": _typed, "attachmentActions": _pressed}[event.resource]
-    with prefetch(services.webex, event.actor, event.room) as asked:
+    with prefetch(webex, event.actor, event.room) as asked:
         try:
-            subject = read(services, event.id)
-        except WebexNotFoundError as error:
+            press = webex.action(event.id) if event.resource == "attachmentActions" else None
+            message = webex.message(press.message_id if press else event.id)
+        except errors.WebexNotFoundError as error:
             raise _FailedError(error, gone=True) from error
-        if subject is None:
+        said: Message | CardAction = press or message
+        _require_fresh(services, said.created)
+        is_own = message.person_id == services.me.id
+        if is_own is not bool(press):  # its own message, or a press on somebody else's card
             return
-        message = subject.message
         ctx = ChatContext(
             services,
-            asked(services.webex.person, subject.person_id),
+            asked(webex.person, said.person_id),
             message.room_id,
             # no field of a message is guaranteed
-            (message.room_type or services.webex.room_type(message.room_id)) == "direct",
+            (message.room_type or webex.room_type(message.room_id)) == "direct",
             message.thread,
             message.id,
-            subject.action_id,
+            press.id if press else "",
         )
-        refusal = _refusal(ctx, asked, subject.refused) or limits.too_many(ctx, event.id)
-    subject.answer(ctx, refusal)
+        refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
+    if press:
+        _press(ctx, press, refusal)
+    else:
+        _run_command(ctx, message, refusal)
     delivery.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """Message, or press on the card ``message``; ``answer`` gets the refusal if there is one."""
-
-    message: Message
-    person_id: str
-    refused: str
-    answer: Callable[[ChatContext, Handler | None], None]
-    action_id: str = ""
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -226,51 +220,34 @@ def _require_fresh(services: Services, created: str) -> None:
     A process that has not heard from Webex yet asks it for the time before it calls anything old,
     because its own clock may be wrong.
     """
-    if is_older_than(created, MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
+    if client.is_older_than(created, client.MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
         services.webex.me()
-    if is_older_than(created, MAX_EVENT_AGE):
+    if client.is_older_than(created, client.MAX_EVENT_AGE):
         raise _TooOldError
 
 
-def _typed(services: Services, message_id: str) -> _Subject | None:
-    message = services.webex.message(message_id)
-    _require_fresh(services, message.created)
-    if message.person_id == services.me.id:
-        return None
-    answer = partial(_run_command, message)
-    return _Subject(message, message.person_id, "refused.message", answer)
+def _press(ctx: ChatContext, press: CardAction, refusal: Handler | None) -> None:
+    act = commands.actions().get(press.inputs.get("do", ""))
+    if act is not None:
+        inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
+        _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
 
 
-def _pressed(services: Services, action_id: str) -> _Subject | None:
-    action = services.webex.action(action_id)
-    _require_fresh(services, action.created)
-    card = services.webex.message(action.message_id)
-    act = actions().get(action.inputs.get("do", ""))
-    if act is None or card.person_id != services.me.id:
-        return None
-    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
-
-    def answer(ctx: ChatContext, refusal: Handler | None) -> None:
-        _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: act(speaking, inputs)))
-
-    return _Subject(card, action.person_id, "refused.button", answer, action.id)
-
-
-def _run_command(message: Message, ctx: ChatContext, refusal: Handler | None) -> None:
+def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) -> None:
     if refusal:
         _answer(ctx, f"{message.id}:refusal", refusal)
         return
     typed = parse_command(message, ctx.services.me)
-    command = by_typed_name().get(typed.name)
+    command = commands.by_typed_name().get(typed.name)
     if command is not None:
-        preferences.follow(ctx, language_of(typed.name, command))
+        preferences.follow(ctx, commands.language_of(typed.name, command))
         run = command.run
         _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
     if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
         keep = partial(tac.keep_screenshot, message=message)
         _answer(ctx, f"{message.id}:screenshot", keep)
     elif command is None:
-        _answer(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
+        _answer(ctx, f"{message.id}:help", partial(answer_free_text, typed=typed))
 
 
 def _membership(services: Services, membership_id: str, room: str) -> None:
@@ -285,7 +262,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     audience.members_changed(services, room)
     mine = services.webex.membership(room, services.me.id)
     if mine is None:
-        error = WebexNotFoundError(NOT_FOUND, "the bot is not in the space")
+        error = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
         raise _FailedError(error, gone=True)
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
@@ -293,14 +270,14 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     _require_fresh(services, mine.created)
     if not outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
-        _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
+        _answer(ctx, f"{membership_id}:{mine.created}:greeting", greet_space)
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
     """Carry out a part of an event once, or raise ``_FailedError`` if Webex fails."""
     try:
         run_once(ctx, part, act)
-    except WebexError as error:
+    except errors.WebexError as error:
         raise _FailedError(error, gone=False) from error
 
 
@@ -311,7 +288,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         return
     services.vault.put(told, "", KEPT_S)
     person: WebexPerson | None = None
-    with suppress(WebexError):
+    with suppress(errors.WebexError):
         person = services.webex.person(event.actor)
     if person and denial(services.bot, person):
         return
@@ -319,23 +296,231 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         card = trouble("unread", kicker=Text("notice.broken_kicker"))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
-    except WebexError as error:
+    except errors.WebexError as error:
         log.warning("unread event not told", id=event.id, error=str(error))
 
 
-def _refusal(ctx: ChatContext, asked: Ask, title: str) -> Handler | None:
+def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
     """Return how to refuse this person in this space, or None if the person may be answered.
 
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
-    (:mod:`bot.chat.limits`). Another bot gets no answer at all.
+    (:func:`bot.chat.permissions.refuse`). Another bot gets no answer at all.
     """
+    title = "refused.button" if ctx.action_id else "refused.message"
     if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
-        return lambda speaking: limits.refuse(speaking, why, title)
+        return lambda speaking: refuse(speaking, why, title)
     if ctx.direct:
         return None
     if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None
+
+
+HELP = {"do": "help"}
+FOR_HELP = Offer(Text("button.help"), HELP)
+BEGIN = tuple(Offer(Text(f"button.{each}"), {"do": each}) for each in ("setup", "check"))
+
+
+def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
+    # A message without a probable meaning is answered with two buttons, as a greeting is.
+    if typed.name:
+        if near := nearest(typed.name, commands.by_typed_name()):
+            unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
+            _offer_command(ctx, near, typed.argument, unknown)
+        else:
+            help.show(ctx, typed=typed.name)
+        return
+    meaning = meaning_of(typed.text)
+    if meaning.address:
+        _address(ctx, meaning.address)
+    elif meaning.trouble:
+        title = Text("understood.trouble")
+        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
+    elif not meaning.greeting and _without_slash(ctx, typed.text):
+        return
+    else:
+        known = meaning.greeting or not typed.text
+        title = Text("understood.hello" if known else "understood.unknown")
+        ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))
+
+
+def _without_slash(ctx: ChatContext, text: str) -> bool:
+    """Answer a text that counts as a command, or return False.
+
+    Such a text is only a command's name, or a fitting argument follows the name. Any other text,
+    such as "check this", is a sentence.
+    """
+    name, _, argument = text.partition(" ")
+    name = name.rstrip(".,:;!?").lower()
+    command = commands.by_typed_name().get(name)
+    if command is help.COMMAND:
+        help.run(ctx, argument)
+    elif command is None or not _fits(command, argument):
+        return False
+    else:
+        _offer_command(ctx, name, argument)
+    return True
+
+
+def _fits(command: commands.Command, argument: str) -> bool:
+    if not argument or command.name == "explain":
+        return True
+    if command.name in {"language", "timezone"}:
+        return " " not in argument
+    checks_all = command is check.COMMAND and argument.lower() in commands.typed_words("all")
+    return checks_all or bool(lone_address(argument))
+
+
+def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | None = None) -> None:
+    line = f"/{name} {argument}".rstrip()
+    meant = Text("understood.meant", {"meant": line})
+    words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
+    data = {
+        "do": "run_command",
+        "command": commands.by_typed_name()[name].name,
+        "argument": argument,
+    }
+    button = verbatim(shorten(plain(line), TITLE_MOST))
+    buttons = ((button, data), ("button.help", HELP))
+    ctx.tell("help.kicker", *words, buttons=buttons)
+
+
+def _address(ctx: ChatContext, mailbox: str) -> None:
+    near = offers.nearest_channel(ctx, mailbox)
+    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
+    first = (offers.of_channel("check", near),) if near else ()
+    offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
+    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
+    ctx.say(offer(kicker, title, offered, now(), turn=turn))
+
+
+def greet_space(ctx: ChatContext) -> None:
+    bot = {"bot": ctx.services.me.display_name}
+    lines = tuple(Text(f"understood.first_{each}", bot) for each in ("setup", "check"))
+    title = Text("understood.space_title")
+    ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))
+
+
+class Outbox(Messenger):
+    """Messenger that keeps the posts of a command that Webex did not accept.
+
+    After the first such post all later posts are kept too, in order. If Webex is unavailable, the
+    command does not notice and runs to its end. The next try of the event posts only what is left,
+    so that a retried event does not run a command twice.
+
+    Attributes:
+        unsent: Posts that are still to be made. A message that may already be posted is posted
+            again, up to four times, because no answer is worse than two. A file is not.
+        trouble: Error of the first post that was kept, or None if Webex accepted all.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.unsent: list[Post] = []
+        self.trouble: errors.WebexError | None = None
+
+    def post(self, post: Post) -> Message:
+        """Post the message or keep it for later; a kept message has no id yet.
+
+        Raises:
+            WebexError: Webex refused the message and would refuse it again.
+        """
+        if self.trouble is None:
+            try:
+                return self._services.webex.post(post)
+            except errors.WebexError as error:
+                if not errors.passes(error):
+                    raise
+                self.trouble = error
+                self.unsent += _remaining(post, error)
+        else:
+            self.unsent.append(post)
+        return Message.of({})
+
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
+        """Edit the message at once, because a kept edit could be out of date when it is made."""
+        self._services.webex.edit(message_id, room_id, text, card)
+
+    def post_all(self, posts: Iterable[Post]) -> None:
+        # A card of a run is skipped if the requester has already got it by asking again.
+        for post in posts:
+            if post.shows is not None and was_posted(self._services, *post.shows):
+                continue
+            posted = self.post(post)
+            if posted.id and post.shows:
+                room = post.fields["roomId"]
+                if post.shows[1].startswith(CHOICE):
+                    living.mark_choice(self._services, post.shows, posted.id, room)
+                else:
+                    delivery.mark_posted(self._services, post.shows[0], posted.id, room)
+
+
+def facts_of(error: errors.WebexError) -> dict[str, str]:
+    return {"tracking_id": error.tracking_id, "error": str(error)}
+
+
+def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
+    # If Webex may have posted the message, the retry delay in ``error`` is extended.
+    if not error.accepted:
+        return (post,)
+    if post.file or post.doubts >= len(errors.UNCONFIRMED.seconds):
+        told = "message given up: it may stand there"
+        log.warning(told, posts=post.doubts + 1, **facts_of(error))
+        return ()
+    error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
+    return (replace(post, doubts=post.doubts + 1),)
+
+
+def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
+    """Carry out a part of an event only once, however often the event is retried.
+
+    ``part`` names the event and the part.
+
+    Raises:
+        WebexError: Webex is unavailable. The next try of the event does the rest.
+        redis.RedisError: Redis is unavailable.
+    """
+    vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
+    outbox = Outbox(ctx.services)
+    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
+    redis, done = ctx.services.redis, keys.answered(part)
+    sealed, is_done = redis.mget(keys.sealed(name), done)
+    if (kept := vault.opened(name, sealed)) is None:
+        if is_done is not None:
+            return
+        with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
+            _run_safely(speaking, act)
+    else:
+        _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
+    if kept is None and not outbox.unsent:
+        redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
+    else:
+        vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
+    if outbox.trouble is not None and outbox.unsent:
+        raise outbox.trouble
+
+
+def _run_safely(ctx: ChatContext, act: Handler) -> None:
+    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
+    # again. Other errors of Webex and Redis are raised.
+    try:
+        act(ctx)
+    except Exception as error:
+        rejected = isinstance(error, errors.WebexBadRequestError)
+        in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
+        if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
+            # only moderators may write in the space of the question, or nobody may
+            log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
+            card = trouble("unposted")
+            messenger = ctx.services.messenger
+            messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
+        elif isinstance(error, errors.WebexError | RedisError) and not rejected:
+            raise
+        else:
+            reference = new_reference()
+            log.exception("event failed", reference=reference)
+            facts = (("refused.reference", verbatim(reference)),)
+            ctx.say(trouble("broken", facts=facts))

@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
-    """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
     try:
         settings, work = from_environment(env)

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from bot import doctor
 from bot.queue import cause, connect
 from bot.settings import BotSettings
-from bot.webex.client import Webex, WebexError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.clock import now
 from jobs.runs import trust

@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import time
 import tomllib
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from bot.queue import connect
 from bot.queue.health import seen_workers
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web.oauth import FLOWS, Flow, new_state
+from bot.web.oauth import FLOWS, Flow
 from bot.webex.client import Webex
 from jobs.access.app_access import app_token
 from jobs.advance import advance
@@ -71,8 +72,6 @@ UNSEEN = frozenset({401, 403, 429})
 
 
 class Verdict(StrEnum):
-    """What was seen of an assumption."""
-
     HOLDS = "holds"
     FAILS = "does not hold"
     UNSEEN = "could not be looked at"
@@ -106,9 +105,7 @@ class Assumption:
         return {"method": self.method, "path": path, "query": query, "body": self.body}
 
 
-@cache
-def assumptions() -> tuple[Assumption, ...]:
-    return tuple(Assumption(**row) for row in _TABLE["assumption"])
+ASSUMPTIONS = tuple(Assumption(**row) for row in _TABLE["assumption"])
 
 
 class UnseenError(Exception):
@@ -136,7 +133,7 @@ class Trial:
     _tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def look(self) -> Iterator[Seen]:
-        for each in assumptions():
+        for each in ASSUMPTIONS:
             document: Json = {}
             try:
                 document = self._asked(each)
@@ -170,7 +167,18 @@ class Trial:
         return self._sent(row)
 
     def _sent(self, row: Assumption) -> Json:
-        base, headers = self._base(row.cloud), {} if row.anonymous else self._headers(row.cloud)
+        base = {
+            "webex": self.bot.webex_api_url,
+            "status": self.work.status_url,
+            "entra": self.work.login_url,
+            "graph": self.work.graph_url,
+            "exchange": self.work.exchange_url,
+            "contact-center": self.work.contact_center_org and self.work.contact_center_url,
+            "connect-audit": self.work.connect_audit_url,
+        }[row.cloud]
+        if base in {"", "off"}:
+            raise UnseenError("not set up here")
+        headers = {} if row.anonymous else self._headers(row.cloud)
         request = self._filled(row.request)
         method, body, query = request["method"], request["body"], request["query"]
         url = base + request["path"] + (f"?{query}" if query else "")
@@ -184,29 +192,17 @@ class Trial:
         except httpx.HTTPError as error:
             raise UnseenError(f"no answer: {type(error).__name__}") from None
 
-    def _base(self, cloud: str) -> str:
-        base = {
-            "webex": self.bot.webex_api_url,
-            "status": self.work.status_url,
-            "entra": self.work.login_url,
-            "graph": self.work.graph_url,
-            "exchange": self.work.exchange_url,
-            "contact-center": self.work.contact_center_org and self.work.contact_center_url,
-            "connect-audit": self.work.connect_audit_url,
-        }[cloud]
-        if base in {"", "off"}:
-            raise UnseenError("not set up here")
-        return base
-
     def _headers(self, cloud: str) -> dict[str, str]:
-        bot, work = self.bot, self.work
         if cloud == "connect-audit":
-            return token_header(work)
+            return token_header(self.work)
         if cloud in {"status", "entra"}:
             return {}
-        held = {"webex": bot.webex_access_token, "contact-center": work.contact_center_token}
+        if cloud == "webex":
+            token = self.bot.webex_access_token
+        else:
+            is_cc = cloud == "contact-center"
+            token = self.work.contact_center_token if is_cc else self._token(cloud)
         anchor = {"X-AnchorMailbox": f"APP:{SYSTEM_MAILBOX}@{self._tenant}"}
-        token = held[cloud] if cloud in held else self._token(cloud)
         return {"Authorization": f"Bearer {token}"} | (anchor if cloud == "exchange" else {})
 
     def _token(self, cloud: str) -> str:
@@ -232,7 +228,7 @@ class Trial:
     @cached_property
     def _tenant(self) -> str:
         """Return the tenant's id, or the domain if the login service does not say it."""
-        row = next(each for each in assumptions() if each.cloud == "entra")
+        row = next(each for each in ASSUMPTIONS if each.cloud == "entra")
         try:
             issuer = as_dict(self._asked(row).get("body")).get("issuer")
         except UnseenError:
@@ -273,9 +269,12 @@ def judged(row: Assumption, document: Json) -> tuple[Verdict, str]:
     for each in row.expect:
         place, operator, wanted = each.split(" ", maxsplit=2)
         found = values_at(document, place)
-        if not found and operator != "has":
-            empty = place
-        wrong += [f"{place} {told}" for told in sorted(_against(operator, wanted, found))]
+        if operator == "has":
+            odd = set() if wanted in found else {f"lacks {wanted}"}
+        else:
+            odd = {_otherwise(operator, wanted, value) for value in found} - {""}
+            empty = empty if found else place
+        wrong += [f"{place} {told}" for told in sorted(odd)]
     if wrong:
         return Verdict.FAILS, "; ".join(wrong)
     if empty:
@@ -301,14 +300,8 @@ def values_at(document: Any, place: str) -> list[Any]:
     return values
 
 
-def _against(operator: str, wanted: str, found: list[Any]) -> set[str]:
-    """Return what speaks against an expectation, without a value of the tenant."""
-    if operator == "has":
-        return set() if wanted in found else {f"lacks {wanted}"}
-    return {_otherwise(operator, wanted, value) for value in found} - {""}
-
-
 def _otherwise(operator: str, wanted: str, value: Any) -> str:
+    """Return what speaks against an expectation, without a value of the tenant."""
     kind = KINDS.get(type(value).__name__, "number")
     if (wanted if operator == "is" else operator).endswith("?") and kind in {"null", "absent"}:
         return ""
@@ -327,12 +320,13 @@ TEXTS = {"id": UUID.pattern, "time": r"\d{4}-\d\d-\d\dT", "address": "@", "web a
 CODE, KEY, SMTP = (re.compile("|".join(_TABLE["shown"][each])) for each in ("code", "key", "smtp"))
 
 
-@cache
-def words() -> frozenset[str]:
-    """Return the names and words that the table expects, the only texts that are shown."""
-    rows = (each.split(" ", maxsplit=2) for row in assumptions() for each in row.expect)
-    lists = ((*re.findall(r"\w+", place), *wanted.split("|")) for place, _, wanted in rows)
-    return frozenset(chain.from_iterable(lists))
+_EXPECTED = (each.split(" ", maxsplit=2) for row in ASSUMPTIONS for each in row.expect)
+WORDS = frozenset(
+    word
+    for place, _, wanted in _EXPECTED
+    for word in (*re.findall(r"\w+", place), *wanted.split("|"))
+)
+"""Names and words that the table expects, the only texts that are shown."""
 
 
 def told_codes(text: str) -> str:
@@ -342,13 +336,13 @@ def told_codes(text: str) -> str:
 def shape(value: Any) -> Any:
     """Return an answer's JSON with its keys and types, and with words that anybody may read."""
     if isinstance(value, dict):
-        kept = (key for key in value if key in words() or KEY.fullmatch(key))
+        kept = (key for key in value if key in WORDS or KEY.fullmatch(key))
         return {key: shape(value[key]) for key in kept}
     if isinstance(value, list):
         shapes = {json.dumps(each): each for each in map(shape, value[:100])}
         return list(shapes.values())[:3]
     if isinstance(value, str):
-        return value if value in words() else _kind_and_codes(value)
+        return value if value in WORDS else _kind_and_codes(value)
     return value if value is None or isinstance(value, bool) else 0
 
 
@@ -503,27 +497,22 @@ def _opened(services: Services, channel: Channel, kind: RunKind, *events: Event)
 
 def _played(services: Services, run_id: str, ask: Ask) -> Run:
     """Advance the run as long as the terminal or time can do it, and return the run."""
-    end = now() + LONGEST
+    end, goes_on = now() + LONGEST, True
     while True:
         advance(run_id)
         run = services.store.load(run_id)
-        if run.ended or not _went_on(services, run, ask, end):
+        until = min((each.until for each in run.findings.values() if each.until), default=end)
+        open_ones = run.plan and not all(map(run.approved, run.plan.changes))
+        if run.ended:
             return run
-
-
-def _went_on(services: Services, run: Run, ask: Ask, end: datetime) -> bool:
-    """Do what the run waits for, or return False if the terminal and time cannot do it."""
-    times = [each.until for each in run.findings.values() if each.until]
-    if run.account is None:
-        _sign_in(services, run, ask)
-        return True
-    open_ones = run.plan and not all(map(run.approved, run.plan.changes))
-    if open_ones and (run.has_begun or not blocking_steps(run)):
-        return _approved(services, run, ask)
-    if not times or min(times) >= end:
-        return False
-    time.sleep(max((min(times) - now()).total_seconds(), 0))
-    return True
+        if run.account is None:
+            _sign_in(services, run, ask)
+        elif open_ones and (run.has_begun or not blocking_steps(run)):
+            goes_on = _approved(services, run, ask)
+        elif goes_on := until < end:
+            time.sleep(max((until - now()).total_seconds(), 0))
+        if not goes_on:
+            return run
 
 
 def _sign_in(services: Services, run: Run, ask: Ask) -> None:
@@ -532,7 +521,7 @@ def _sign_in(services: Services, run: Run, ask: Ask) -> None:
     while kind:
         flow = FLOWS[kind]
         try:
-            url, kept = flow.start(services, run, new_state())
+            url, kept = flow.start(services, run, secrets.token_urlsafe(32))
             address = urlsplit(ask(wrong + SIGN_IN.format(url=url)).strip())
             opened = Flow(kind, run.id, kept)
             came = flow.finish(services, run, opened, dict(parse_qsl(address.query)))

@@ -21,7 +21,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -47,7 +46,8 @@ from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.webex.client import HURRIED, Webex
+from bot.webex.client import Webex
+from bot.webex.errors import HURRIED
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
@@ -338,37 +338,31 @@ def _leave_newer_data(redis: Redis, problem: Callable[[Redis], str]) -> None:
         raise SystemExit(REFUSED)
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatcher:
-    """Dispatcher of everything that is due: runs, cards, events and the work of killed processes.
+def dispatch_due(redis: Redis) -> float:
+    """Wake workers for everything that is due; return the seconds until the next round.
 
-    One dispatcher on each machine is enough; more do no harm.
+    One process on each machine that does this is enough; more do no harm.
     """
+    claimed, more_s = due_queue.claim(redis)
+    for kind in {name.kind for name in claimed}:
+        Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
+    return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
 
-    services: Services
 
-    def dispatch_due(self) -> float:
-        """Wake workers for everything that is due; return the seconds until the next round."""
-        redis = self.services.redis
-        claimed, more_s = due_queue.claim(redis)
-        for kind in {name.kind for name in claimed}:
-            Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
-        return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
+def recover(services: Services) -> None:
+    """Have the work of killed processes done again, and at once.
 
-    def recover(self) -> None:
-        """Have the work of killed processes done again, and at once.
-
-        Locks of other kinds belong to work that is retried on its own.
-        """
-        redis = self.services.redis
-        freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
-        for lock in freed:
-            if lock.kind is LockKind.EVENT:
-                self.services.events.retry(lock.owner)
-            else:
-                Doorbell(redis, lock.kind).add(lock.owner, now())
-        if freed:
-            self.dispatch_due()
+    Locks of other kinds belong to work that is retried on its own.
+    """
+    redis = services.redis
+    freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
+    for lock in freed:
+        if lock.kind is LockKind.EVENT:
+            services.events.retry(lock.owner)
+        else:
+            Doorbell(redis, lock.kind).add(lock.owner, now())
+    if freed:
+        dispatch_due(redis)
 
 
 def _ticking(own: Services) -> Callable[[bool], float]:
@@ -377,10 +371,10 @@ def _ticking(own: Services) -> Callable[[bool], float]:
     These timers wait for nothing but Redis, on a connection that gives up early. If a child died,
     all of them run at once, so that its work is done again.
     """
-    timers, redis, dispatcher = Timers(), own.redis, Dispatcher(own)
+    timers, redis = Timers(), own.redis
     timers.every(TRAIL_S, own.store.audit.look)
-    timers.every(PAUSE_S, dispatcher.dispatch_due)
-    timers.every(RECOVER_S, dispatcher.recover)
+    timers.every(PAUSE_S, partial(dispatch_due, redis))
+    timers.every(RECOVER_S, partial(recover, own))
     timers.every(RECALL_S, partial(due_queue.recall, redis))
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis, generation.layout_problem))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from rq import Worker
 from rq.worker.base import BaseWorker
 
-from bot.queue import SERIALIZER, SafeJob
-from bot.queue.events import readable
+from bot.queue import SERIALIZER, SafeJob, readable
 from jobs.clock import now
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError
@@ -30,23 +28,11 @@ LATE_S = 60
 MOST = 200
 """Number of events that are read. They are those that are due first."""
 TIMERS = keys.figures("timers")
-DISPATCH = "Dispatcher.dispatch_due"
+DISPATCH = "dispatch_due"
 """Timer that hands out everything that is due."""
 KEPT_S = 86_400
 """Seconds for which a timer that does not beat any more is remembered after it was expected."""
 OK = "ok"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Events that no worker has begun: how many, and for how many seconds the oldest waits."""
-
-    count: int
-    age_s: float
-
-    @property
-    def is_late(self) -> bool:
-        return self.age_s > LATE_S
 
 
 def look(redis: Redis) -> dict[str, str]:
@@ -61,7 +47,7 @@ def look(redis: Redis) -> dict[str, str]:
         test_write(redis)
         parts = {
             "workers": OK if seen_workers(redis) else "missing",
-            "events": "late" if waiting_events(redis).is_late else OK,
+            "events": "late" if waiting_events(redis)[1] > LATE_S else OK,
             "data": "refused" if generation.layout_problem(redis) else OK,
             "dispatch": not_handed_out(redis) or OK,
         }
@@ -76,7 +62,6 @@ def look(redis: Redis) -> dict[str, str]:
 
 
 def test_write(redis: Redis) -> None:
-    """Write a value to Redis, or raise redis.RedisError."""
     redis.set(keys.write_test(), "1", ex=60)
 
 
@@ -89,13 +74,16 @@ def seen_workers(redis: Redis) -> list[BaseWorker]:
     return [each for each in all_workers(redis) if (at := each.last_heartbeat) and at >= limit]
 
 
-def waiting_events(redis: Redis) -> Waiting:
-    """Return the events that no worker has begun, among the first :data:`MOST` that are due."""
+def waiting_events(redis: Redis) -> tuple[int, float]:
+    """Return how many events no worker has begun, and for how many seconds the oldest waits.
+
+    Only the first :data:`MOST` that are due are read.
+    """
     members = list(DueQueue(redis, LockKind.EVENT).all())[:MOST]
     values = redis.mget([keys.event(member) for member in members]) if members else []
     pending = filter(None, map(readable, values))
     fresh = [now() - each.arrived for each in pending if not each.begun and not each.tries]
-    return Waiting(len(fresh), max([timedelta(), *fresh]).total_seconds())
+    return len(fresh), max([timedelta(), *fresh]).total_seconds()
 
 
 def beat(redis: Redis, done: dict[str, float]) -> None:

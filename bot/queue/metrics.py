@@ -46,7 +46,6 @@ FROM_ZERO: dict[str, list[tuple[str, ...]]] = {
 
 
 def exposition(redis: Redis) -> tuple[bytes, str]:
-    """Return the numbers in the text format of Prometheus, and its content type."""
     return generate_latest(_Numbers(redis)), CONTENT_TYPE_PLAIN_0_0_4
 
 
@@ -104,12 +103,13 @@ def _histogram(counter: counters.Counter, counts: Mapping[tuple[str, ...], int])
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    waiting, due = health.waiting_events(redis), DueQueue(redis, LockKind.EVENT).count()
+    waiting, age_s = health.waiting_events(redis)
+    due = DueQueue(redis, LockKind.EVENT).count()
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
-        "events_waiting": waiting.count + max(due - health.MOST, 0),
+        "events_waiting": waiting + max(due - health.MOST, 0),
         "events_unfinished": due,
-        "oldest_event_seconds": waiting.age_s,
+        "oldest_event_seconds": age_s,
         "runs_unfinished": redis.zcard(keys.runs_open()),
         "channels": redis.scard(keys.channels()),
         "watched_channels": redis.hlen(keys.watched_channels()),

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
@@ -44,8 +45,7 @@ pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     mailbox: str
     at: datetime
     figures: past.Figures
@@ -66,7 +66,7 @@ def page(token: str) -> Response:
     if ticket.is_expired:
         return web.plain("over", status=HTTPStatus.GONE)
     form = {"button": "page.history_open_button", "post": request.path}
-    browser = browser or web.new_browser()
+    browser = browser or secrets.token_urlsafe(32)
     return web.plain("history_open", {"mailbox": ticket.run}, browser=browser, **form)
 
 

@@ -11,14 +11,12 @@ and expires after ten minutes.
 
 from __future__ import annotations
 
-import json
-import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -37,6 +35,7 @@ from jobs.engine.inspector import may_be_replication
 from jobs.microsoft import identity, scopes
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
+from jobs.settings import Settings
 from jobs.steps import permissions_for
 from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
@@ -58,11 +57,12 @@ code.
 """
 LIFE_S = 600
 Query = Mapping[str, str]
+Kept = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
+    """Meaning of a state: the kind of flow, the run, and what the flow itself keeps.
 
     MSAL's flow contains the PKCE verifier and the nonce. ``browser`` is the fingerprint of the
     browser in which the flow began (:mod:`bot.web.pages`). An empty one fits no browser.
@@ -70,13 +70,8 @@ class Flow:
 
     kind: str
     run: str
-    flow: str = field(default="", repr=False)
+    kept: Kept = field(default_factory=dict, repr=False)
     browser: str = field(default="", repr=False)
-
-
-def new_state() -> str:
-    """Return a state that cannot be guessed (checklist.toml O1)."""
-    return secrets.token_urlsafe(32)
 
 
 def save(services: Services, state: str, flow: Flow) -> None:
@@ -131,7 +126,7 @@ class AdminSignIn:
         """
         return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
-    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
         """Build a request for the permissions, as the administrator who was asked 1:1.
 
         Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
@@ -146,7 +141,7 @@ class AdminSignIn:
             prompt, back = None if hint else "select_account", services.settings.callback
             bot = identity.Identity.of_bot(services.settings, http)
             flow = bot.begin(asked, back, state, hint, prompt)
-        return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
+        return flow["auth_uri"], {**flow, PERMISSIONS: names}
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
@@ -154,14 +149,13 @@ class AdminSignIn:
         A run stays in the tenant that its plan was approved for. An account whose tenant does not
         own the mailbox's domain is refused here, before it is recorded.
         """
-        msal_flow = json.loads(flow.flow)
-        names = tuple(msal_flow[PERMISSIONS])
+        names = tuple(flow.kept[PERMISSIONS])
         first, second = self._scopes(services, names)
         check_tenant = partial(require_own_tenant, services.settings, run.channel)
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
                 bot = identity.Identity.of_bot(services.settings, http)
-                signed_in = bot.finish(msal_flow, query, run.required_tenant, first)
+                signed_in = bot.finish(flow.kept, query, run.required_tenant, first)
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
                     return Result(then=APART)
@@ -202,7 +196,7 @@ JUST_GRANTED = frozenset({Cause.APP_ROLES_MISSING, Cause.APP_NOT_FOUND, Cause.CO
 
 
 class Consent:
-    """Admin consent for the email app, on Microsoft's own page."""
+    """Admin consent for the email app."""
 
     question = "consent"
     arrived = "consented"
@@ -210,15 +204,15 @@ class Consent:
     def is_complete(self, run: Run) -> bool:
         return run.settled("admin_consent")
 
-    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
         """Build the authorization request for ``.default``.
 
         ``.default`` means everything that the app declares. It is the only way to get application
         permissions (platforms/microsoft.md 1.6).
         """
         tenant, app = run.tenant or "organizations", run.fact("client_id")
-        asked = [scopes.exchange_scope(services.settings.exchange_url)]
-        return _consent_url(services, tenant, app, asked, state), ""
+        scope = scopes.exchange_scope(services.settings.exchange_url)
+        return _consent_url(services.settings, tenant, app, scope, state), {}
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Record only that consent was reported; the step checks whether the grants exist."""
@@ -242,26 +236,26 @@ class AppAccessConsent:
     def is_complete(self, run: Run) -> bool:
         return bool(run.answer("app_access"))
 
-    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
         """Build the request in the channel's tenant, for everything that the bot's app declares.
 
         The state is bound to the requester, the tenant and the channel.
         """
-        settings, tenant = services.settings, run.channel.tenant_id
-        app, asked = settings.microsoft_client_id, [scopes.graph_default(settings.graph_url)]
-        return _consent_url(services, tenant, app, asked, state), _required_tenant(run)
+        settings, bound = services.settings, _bound_to(run)
+        app, scope = settings.microsoft_client_id, scopes.graph_default(settings.graph_url)
+        return _consent_url(settings, bound["tenant"], app, scope, state), bound
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
-        if flow.flow != _required_tenant(run):
+        if flow.kept != _bound_to(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
         try:
             granted = identity.read_consent_answer(query)
         except Forbidden as error:
             # A refusal gets its own cause, because Graph's application permissions require a higher
             # role than others (platforms/microsoft.md 1.5).
-            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
+            error.cause = Cause.APP_ACCESS_NOT_ALLOWED
+            raise
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
@@ -287,7 +281,7 @@ class RehearsalSignIn:
     def is_complete(self, run: Run) -> bool:
         return run.settled("rehearsal")
 
-    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
         """Build a request for the scope of the form only (checklist.toml O4).
 
         The request has an ID, because the log of sign-ins has the "identifier that's sent from the
@@ -299,8 +293,7 @@ class RehearsalSignIn:
             flow = entra.begin([scope], back, state, login_of(run), "login")
         request_id = str(uuid.uuid4())
         record_beginning(services.redis, run.channel.mailbox, request_id)
-        url = f"{flow['auth_uri']}&client-request-id={request_id}"
-        return url, json.dumps(flow)
+        return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
@@ -310,11 +303,9 @@ class RehearsalSignIn:
         try:
             signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:
-            # a refused secret is not that of Webex Connect here
-            if error.cause != Cause.CLIENT_SECRET_WRONG:
-                raise
-            said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-            raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
+            if error.cause == Cause.CLIENT_SECRET_WRONG:  # here it is not that of Webex Connect
+                error.cause = Cause.OWN_SECRET_REFUSED
+            raise
         upn = signed_in.account.upn
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():
@@ -335,7 +326,7 @@ class RehearsalSignIn:
             calls.record_calls() as made,
         ):
             entra = self._identity(services, run, http)
-            finish = partial(entra.finish, json.loads(flow.flow), query, run.tenant)
+            finish = partial(entra.finish, flow.kept, query, run.tenant)
             try:
                 return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
             finally:
@@ -344,19 +335,13 @@ class RehearsalSignIn:
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return identity.Identity(
-            services.settings.login_url,
-            http,
-            run.tenant,
-            run.fact("client_id"),
-            secret,
-        )
+        app, login_url = run.fact("client_id"), services.settings.login_url
+        return identity.Identity(login_url, http, run.tenant, app, secret)
 
 
-def _required_tenant(run: Run) -> str:
+def _bound_to(run: Run) -> Kept:
     person, channel = run.requester.id, run.channel
-    bound = {"person": person, "tenant": channel.tenant_id, "mailbox": channel.mailbox}
-    return json.dumps(bound)
+    return {"person": person, "tenant": channel.tenant_id, "mailbox": channel.mailbox}
 
 
 def _require_tenant(granted: str, tenant: str) -> None:
@@ -364,9 +349,9 @@ def _require_tenant(granted: str, tenant: str) -> None:
         raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
 
 
-def _consent_url(services: Services, tenant: str, app: str, asked: list[str], state: str) -> str:
-    login, back = services.settings.login_url, services.settings.callback
-    return identity.admin_consent_url(login, tenant, app, asked, back, state)
+def _consent_url(settings: Settings, tenant: str, app: str, scope: str, state: str) -> str:
+    login, back = settings.login_url, settings.callback
+    return identity.admin_consent_url(login, tenant, app, [scope], back, state)
 
 
 def _settled(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,7 +25,7 @@ from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot import links
 from bot.services import Services
-from bot.web.webhooks import LARGEST_BODY, TEXT
+from bot.web.wsgi import LARGEST_BODY, TEXT
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
@@ -87,8 +86,9 @@ def respond(page: Page) -> Response:
         token=page.browser and form_token(page.browser, page.post),
     )
     if page.browser:  # which drops its cookie when it is closed
+        name = cookie_name()
         response.set_cookie(
-            cookie_name(), page.browser, secure=_is_https(), httponly=True, samesite="Lax"
+            name, page.browser, secure=name == HOST_COOKIE, httponly=True, samesite="Lax"
         )
     return response
 
@@ -128,22 +128,15 @@ from http://localhost. Other clients, such as Safari, do not.
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def _is_https() -> bool:
-    return web_services().bot.public_url.startswith("https://")
-
-
 def cookie_name() -> str:
-    return HOST_COOKIE if _is_https() else LOOPBACK_COOKIE
+    is_https = web_services().bot.public_url.startswith("https://")
+    return HOST_COOKIE if is_https else LOOPBACK_COOKIE
 
 
 def known_browser() -> str:
     """Return the cookie of the browser that asks, or an empty string."""
     value = request.cookies.get(cookie_name(), "")
     return value if _VALUE.fullmatch(value) else ""
-
-
-def new_browser() -> str:
-    return secrets.token_urlsafe(32)
 
 
 def ticket_of(kind: str, token: str) -> links.Link:

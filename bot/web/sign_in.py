@@ -7,6 +7,7 @@ before an approver has approved it in Webex.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -138,7 +139,7 @@ def landing_page(kind: str, token: str) -> Response:
     # The page says who asked, in which space, and for what. It makes no call to another host and uses
     # nothing up, so link previews and scanners may open it as often as they like.
     ticket, run = _opened(kind, token)
-    return web.respond(_request(ticket, run, web.known_browser() or web.new_browser()))
+    return web.respond(_request(ticket, run, web.known_browser() or secrets.token_urlsafe(32)))
 
 
 @pages.post(f"/{KINDS}/<token>")
@@ -182,24 +183,14 @@ def callback() -> Response:
         if not got:
             words, again = Text("page.busy_back_words"), "page.busy_back_button"
             return _later(web.Page(BUSY, words, button=again, link=request.full_path))
-        return _finish(services, state)
-
-
-class FinishedError(Exception):
-    """Error because another person has finished the flow."""
-
-
-def _finish(services: Services, state: str) -> Response:
-    flow = oauth.read(services, state, once=True)
-    if flow is None:
-        return web.plain("over", status=HTTPStatus.BAD_REQUEST)
-    run = services.store.load(flow.run)
-    try:
-        return _finish_flow(services, run, flow)
-    except FinishedError:
-        return web.plain("done")
-    except RunEndedError:
-        return _too_late(run, flow.kind)
+        flow = oauth.read(services, state, once=True)
+        if flow is None:
+            return web.plain("over", status=HTTPStatus.BAD_REQUEST)
+        run = services.store.load(flow.run)
+        try:
+            return _finish_flow(services, run, flow)
+        except RunEndedError:
+            return _too_late(run, flow.kind)
 
 
 def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
@@ -208,7 +199,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
     if run.ended:
         raise RunEndedError(run.id)
     if journey.is_complete(run):
-        raise FinishedError
+        abort(web.plain("done"))
     try:
         with calls.record_calls() as made:
             arrival = journey.finish(services, run, flow, request.args.to_dict())
@@ -221,7 +212,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
 
     def keep(pipe: Pipeline) -> None:
         if journey.is_complete(services.store.load(run.id)):
-            raise FinishedError
+            abort(web.plain("done"))
         for name, value, seconds in arrival.sealed:
             services.vault.put(name, value, seconds, pipe)
 
@@ -255,7 +246,7 @@ def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
 
 def _to_microsoft(services: Services, kind: str, run: Run) -> Response:
     """Begin a flow that only this browser can finish, and send the browser to Microsoft."""
-    state = oauth.new_state()
+    state = secrets.token_urlsafe(32)
     url, kept = FLOWS[kind].start(services, run, state)
     flow = oauth.Flow(kind, run.id, kept, web.fingerprint(web.known_browser()))
     oauth.save(services, state, flow)

@@ -22,11 +22,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -35,17 +36,14 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # wait
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 
-from bot import logs
-from bot.queue import connect_for_web, health, kind_problem
-from bot.queue.events import WEBHOOKS_PATH
+from bot import logs, queue
+from bot.queue import health
 from bot.settings import BotSettings, from_environment, log_advice
-from bot.web.webhooks import LARGEST_BODY, TEXT, RefusedError, Webhooks
+from jobs.clock import now
+from jobs.clouds.json_values import parsed
 from jobs.settings import Settings, SettingsError
-from jobs.storage import generation
+from jobs.storage import generation, keys
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Any], Iterable[bytes]]
@@ -77,13 +75,124 @@ HEADERS = {
 }
 REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
 """Labels of the metrics for refused webhooks, by status. Every other refusal is about the body."""
-JSON = "application/json"
+JSON, TEXT = "application/json", "text/plain; charset=utf-8"
+LARGEST_BODY = 65_536
+EVERY_S = 60.0
+REFUSED_KEPT_S = 24 * 3600
+"""Seconds for which the time of the last wrong signature is kept for ``doctor``."""
 NOT_BOOTED = 3
 """Exit code of a worker after which gunicorn ends as a whole.
 
 After any other code gunicorn starts the worker again forever.
 """
 log = structlog.get_logger(__name__)
+
+
+class RefusedError(Exception):
+    """Refusal of a request, with its status and the headers that explain it."""
+
+    def __init__(self, status: HTTPStatus, **headers: str) -> None:
+        super().__init__(status)
+        self.status, self.headers = status, headers
+
+
+class Webhooks:
+    """Receiver of webhooks that are signed with one of ``secrets``.
+
+    Only Redis is called here. Webex disables a webhook after 100 failures within 5 minutes and does
+    not say how often it delivers an event (platforms/webex.md 1). So the answer is quick, and an
+    event that arrives twice is handled once.
+
+    With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The log,
+    once in ``every_s`` seconds at most, the metrics and ``doctor`` show the bot's operator why.
+    """
+
+    def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
+        self._secrets, self._redis, self._every_s = secrets, redis, every_s
+        self._events, self._quiet_until = queue.EventQueue(redis), -every_s
+
+    def receive(self, environ: Mapping[str, Any]) -> None:
+        """Accept one event.
+
+        Raises:
+            RefusedError: The request is refused with 401, 413, 415 or 400.
+            redis.RedisError: Redis is unavailable.
+        """
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
+        if kind.strip().lower() != JSON:
+            raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
+        if not is_signed(body, signature, self._secrets):
+            self.note_refused()
+            raise RefusedError(HTTPStatus.UNAUTHORIZED)
+        envelope = parsed(body)
+        if not isinstance(envelope, dict):
+            raise RefusedError(HTTPStatus.BAD_REQUEST)
+        if event := event_in(envelope):
+            self._events.add(event)
+
+    def note_refused(self) -> None:
+        if time.monotonic() < self._quiet_until:
+            return
+        self._quiet_until = time.monotonic() + self._every_s
+        log.warning(
+            "webhooks refused: wrong signature",
+            to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
+        )
+        with suppress(RedisError):
+            self._redis.set(keys.webhooks_refused(), now().isoformat(), ex=REFUSED_KEPT_S)
+
+
+def _body(environ: Mapping[str, Any]) -> bytes:
+    """Return the body, as long as the request says, or as the server has found the end.
+
+    Raises:
+        RefusedError: The body is too large.
+    """
+    said, ends = environ.get("CONTENT_LENGTH", ""), environ.get("wsgi.input_terminated")
+    length = int(said) if said.isdecimal() else LARGEST_BODY + 1 if ends else 0
+    body: bytes = environ["wsgi.input"].read(min(length, LARGEST_BODY + 1))
+    if len(body) > LARGEST_BODY:
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return body
+
+
+def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
+    """Return whether the signature is the hexadecimal HMAC-SHA1 of the raw body under a secret.
+
+    Webex uses SHA-1 (platforms/webex.md 1). Every secret is tried, so that the time does not reveal
+    which one matched.
+    """
+    signed = (hmac.digest(each.encode(), body, "sha1").hex() for each in secrets if each)
+    return any([hmac.compare_digest(each.encode(), signature.encode()) for each in signed])  # noqa: C419  see the docstring
+
+
+def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
+    """Return the event in Webex's payload, or None if it is irrelevant to the bot.
+
+    Other resources, other events and the bot's own posts are irrelevant.
+
+    Raises:
+        RefusedError: The resource is relevant, but the payload has no id.
+    """
+    resource = queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
+    if resource is None or str(envelope.get("event", "")).lower() != "created":
+        return None
+    data = envelope.get("data")
+    if not isinstance(data, Mapping) or not _text(data, "id"):
+        raise RefusedError(HTTPStatus.BAD_REQUEST)
+    actor = _text(data, "personId") or _text(envelope, "actorId")
+    if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
+        return None  # the webhook's owner is the bot, so this is its own post
+    return queue.WebhookEvent(
+        resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created")
+    )
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    # Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
+    value = data.get(key)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +219,7 @@ class Site:
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
-            WEBHOOKS_PATH: ("POST", webhooks.receive),
+            queue.WEBHOOKS_PATH: ("POST", webhooks.receive),
             ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
             READY: ("GET", self._ready),
         }
@@ -126,7 +235,7 @@ class Site:
         try:
             self._require_data(path)
             if path not in self._routes and (other := self._others(path)):
-                return other(environ, self._with_headers(start))
+                return other(environ, partial(self._start, start))
             answer = self._answer(path, environ)
         except Exception as error:  # noqa: BLE001  the cause goes only to the log
             answer = _of_error(path, error)
@@ -134,13 +243,10 @@ class Site:
         start(_line(answer.status), [*told, ("Content-Length", str(len(answer.body)))])
         return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
 
-    def _with_headers(self, start: Any) -> Any:
-        def started(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            own = {name.lower() for name, _ in headers}
-            added = [each for each in self._headers if each[0].lower() not in own]
-            return start(status, [*headers, *added], *more)
-
-        return started
+    def _start(self, start: Any, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        own = {name.lower() for name, _ in headers}
+        added = [each for each in self._headers if each[0].lower() not in own]
+        return start(status, [*headers, *added], *more)
 
     def _require_data(self, path: str) -> None:
         """Refuse the request while this version cannot use the data, and hand over the counts.
@@ -158,7 +264,7 @@ class Site:
             why = (
                 generation.layout_problem(self._redis)
                 if self._was_open
-                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
+                else queue.kind_problem(self._redis) or generation.ensure_layout(self._redis)
             )
         except RedisError:
             if not self._was_open:
@@ -214,7 +320,7 @@ def _of_error(path: str, error: Exception) -> Answer:
         why = str(error) if isinstance(error, RedisError) else ""
         log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
     body = f"{_line(status)}\n".encode()
-    if path == WEBHOOKS_PATH:
+    if path == queue.WEBHOOKS_PATH:
         body = b""
         COUNTERS.add(EVENTS_REFUSED, REASONS.get(status, "body"))
     return Answer(body, status=status, headers=tuple(headers.items()))
@@ -332,13 +438,14 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     )
 
 
-def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
+def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:
     from bot.services import Services  # noqa: PLC0415  at the first request for a page
     from bot.web import history_page, pages, secret_page, sign_in  # noqa: PLC0415  same
-    from bot.webex.client import HURRIED, Webex  # noqa: PLC0415  same
+    from bot.webex.client import Webex  # noqa: PLC0415  same
+    from bot.webex.errors import HURRIED  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
+    services = Services.of(settings, work, queue.connect_for_web(settings.redis_url), webex)
     app = pages.create_app((sign_in.pages, secret_page.pages, history_page.pages, pages.assets))
     app.config["SERVICES"] = services
     app.before_request(pages.use_browsers_language)
@@ -347,7 +454,7 @@ def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
 
 def main(settings: BotSettings, work: Settings) -> int:
     """Serve until SIGTERM, and return 0, or 1 if nobody can listen at HOST and PORT."""
-    redis = connect_for_web(settings.redis_url)
+    redis = queue.connect_for_web(settings.redis_url)
     try:
         serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
     except AddressError as error:
@@ -367,4 +474,4 @@ def __getattr__(name: str) -> Site:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  for the operator
         raise SystemExit(NOT_BOOTED) from None
-    return whole_site(settings, work, connect_for_web(settings.redis_url))
+    return whole_site(settings, work, queue.connect_for_web(settings.redis_url))

@@ -15,49 +15,42 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from bot.webex.errors import (
-    FRESH,
-    HURRIED,
-    PATIENT,
-    T,
-    WebexAnswerError,
-    WebexBadRequestError,
-    WebexError,
-    WebexNotFoundError,
-    WebexUnreachableError,
-    passes,
-    translated,
-)
+from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.clock_skew import webex_now
-from jobs.clouds.json_values import is_filled_text
+from jobs.clouds.json_values import as_dict, is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
 
-if TYPE_CHECKING:
-    from webexteamssdk import WebexTeamsAPI
-
-__all__ = [
-    "HURRIED",
-    "WebexAnswerError",
-    "WebexBadRequestError",
-    "WebexError",
-    "WebexNotFoundError",
-    "WebexUnreachableError",
-]
-
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
-LARGEST_FILE = 1_048_576
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class _Answer:
+    """Object in an answer of Webex; a field is text whose name there is in camel case."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        values: Json = {}
+        for each in fields(cls):
+            first, *others = each.name.split("_")
+            value = as_text(data.get(first + "".join(map(str.capitalize, others))))
+            values[each.name] = _READ[each.name](data, value) if each.name in _READ else value
+        return cls(**values)
+
+
+Answer = TypeVar("Answer", bound=_Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(_Answer):
     """Message in a space.
 
     ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`).
@@ -80,11 +73,6 @@ class Message:
     def thread(self) -> str:
         """Return the message to reply to: only the root of a thread (platforms/webex.md 2)."""
         return self.parent_id or self.id
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Message:
-        card = json.dumps(data["attachments"]) if data.get("attachments") else ""
-        return _read(cls, data, files=texts(data, "files"), card=card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +98,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class CardAction:
+class CardAction(_Answer):
     """Card submission.
 
     The inputs come from outside. Every value is text, and none is to be trusted.
@@ -122,15 +110,9 @@ class CardAction:
     inputs: dict[str, str] = field(repr=False)
     created: str
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> CardAction:
-        given = data.get("inputs")
-        inputs = given.items() if isinstance(given, Mapping) else ()
-        return _read(cls, data, inputs={as_text(key): as_text(value) for key, value in inputs})
-
 
 @dataclass(frozen=True, slots=True)
-class WebexPerson:
+class WebexPerson(_Answer):
     """Person in Webex; ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
 
     An account may have several addresses. ``email`` is the first, which is displayed and written
@@ -148,14 +130,9 @@ class WebexPerson:
     def emails(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.email, *self.others)))
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> WebexPerson:
-        first, *others = (each.lower() for each in texts(data, "emails") or ("",))
-        return _read(cls, data, email=first, others=tuple(others))
-
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(_Answer):
     """Membership of a person in a space, with the organization that owns the account."""
 
     id: str
@@ -165,13 +142,9 @@ class Membership:
     room_type: str = ""
     created: str = ""
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Membership:
-        return _read(cls, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(_Answer):
     """Registered webhook; its secret cannot be read back."""
 
     id: str
@@ -182,29 +155,10 @@ class Webhook:
     filter: str
     status: str
 
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Webhook:
-        return _read(cls, data)
 
-
-Answer = TypeVar("Answer", Message, CardAction, WebexPerson, Membership, Webhook)
-_LOWER = frozenset({"room_type", "type", "person_email"})
-
-
-def _read(kind: type[Answer], data: Mapping[str, Any], **known: Any) -> Answer:
-    """Return an answer whose other fields are the texts under their names in camel case."""
-    for field_ in fields(kind):
-        first, *others = (name := field_.name).split("_")
-        if name not in known:
-            value = as_text(data.get(first + "".join(map(str.capitalize, others))))
-            known[name] = value.lower() if name in _LOWER else value
-    return kind(**known)
-
-
-def texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def _texts(values: object) -> tuple[str, ...]:
     """Return the values of a list as texts; anything that is no list counts as empty."""
-    values = data.get(key)
-    return tuple(map(as_text, values)) if isinstance(values, list | tuple) else ()
+    return tuple(map(as_text, values)) if isinstance(values, list) else ()
 
 
 def as_text(value: Any) -> str:
@@ -219,22 +173,27 @@ def as_text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode()
 
 
+def _inputs(data: Mapping[str, Any], _: str) -> dict[str, str]:
+    return {as_text(key): as_text(value) for key, value in as_dict(data.get("inputs")).items()}
+
+
+_READ: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "files": lambda data, _: _texts(data.get("files")),
+    "card": lambda data, _: as_text(data.get("attachments") or None),
+    "inputs": _inputs,
+    "email": lambda data, _: "".join(_texts(data.get("emails"))[:1]).lower(),
+    "others": lambda data, _: tuple(map(str.lower, _texts(data.get("emails"))[1:])),
+    **dict.fromkeys(("room_type", "type", "person_email"), lambda _, text: text.lower()),
+}
+"""Readers of the fields that are not the text under their name."""
 MAX_EVENT_AGE = timedelta(minutes=10)
 """Age from which an event is ignored, as a captured webhook can be sent again (W4)."""
 
 
 def is_older_than(created: str, age: timedelta) -> bool:
     """Return whether a time is longer ago by Webex's clock; an unreadable time is not."""
-    when = read_time(created)
+    when = parse(created)
     return when is not None and webex_now() - when > age
-
-
-def read_time(text: str) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return when if when.tzinfo else None
 
 
 SKEW = timedelta(seconds=10)
@@ -262,7 +221,7 @@ def plain(text: str) -> str:
 class Messenger(Protocol):
     """Interface for posting and editing messages as the bot.
 
-    :class:`Webex` does it at once. :class:`bot.events.outbox.Outbox` keeps the
+    :class:`Webex` does it at once. :class:`bot.events.handler.Outbox` keeps the
     posts that Webex does not accept. Every method raises :class:`bot.webex.errors.WebexError` if
     Webex refuses.
     """
@@ -272,7 +231,7 @@ class Messenger(Protocol):
         """Post a message and return it; it has no id if Webex has not accepted it yet."""
 
     @abstractmethod
-    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
         """Replace a message including its card; Webex allows 10 edits at most.
 
         Raises:
@@ -314,7 +273,9 @@ class Webex(Messenger):
     (:mod:`bot.webex.errors`).
     """
 
-    def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:
+    def __init__(
+        self, access_token: str, api_url: str, policy: RetryPolicy = errors.PATIENT
+    ) -> None:
         self._access_token, self._api_url, self._policy = access_token, api_url, policy
 
     def me(self) -> WebexPerson:
@@ -325,33 +286,29 @@ class Webex(Messenger):
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
         # Outside its own organization the bot can see almost nobody.
-        return tuple(map(WebexPerson.of, self._list(lambda: self._api.people.list(email=email))))
+        return self._list(WebexPerson, lambda: self._api.people.list(email=email))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
         """Return a message; ``fresh`` retries a 404 for 2 seconds (platforms/webex.md 1)."""
-        return Message.of(
-            self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
-        )
+        get = partial(self._api.messages.get, _segment(message_id))
+        return Message.of(self._object(get, fresh=fresh))
 
     def action(self, action_id: str) -> CardAction:
         """Return a card submission; a 404 is retried for 2 seconds, because the event is new."""
-        return CardAction.of(
-            self._object(lambda: self._api.attachment_actions.get(_segment(action_id)), fresh=True)
-        )
+        get = partial(self._api.attachment_actions.get, _segment(action_id))
+        return CardAction.of(self._object(get, fresh=True))
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        found = self._list(lambda: self._api.memberships.list(roomId=room_id, personId=person_id))
-        members = map(Membership.of, found)
+        ask = partial(self._api.memberships.list, roomId=room_id, personId=person_id)
+        members = self._list(Membership, ask)
         return next((member for member in members if member.person_id == person_id), None)
 
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
         """Return the newest messages of the 1:1 space, including the bot's own."""
-        found = self._list(
-            lambda: self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
-        )
-        return tuple(map(Message.of, found))
+        ask = partial(self._api.messages.list_direct, person_id, email, max=NEWEST)
+        return self._list(Message, ask, NEWEST)
 
     def room_type(self, room_id: str) -> str:
         return self._of_room(room_id, "type").lower()
@@ -366,50 +323,49 @@ class Webex(Messenger):
         The bot itself is a member, so an empty list is unreadable.
         """
 
-        def read() -> list[Json]:
+        def read() -> list[Membership]:
             found = self._api.memberships.list(roomId=room_id, max=PAGE)
-            return [item.json_data for item in found] or _unreadable("a space without members")
+            members = [Membership.of(item.json_data) for item in found]
+            return members or _unreadable("a space without members")
 
-        return tuple(map(Membership.of, self._get(read, fresh=fresh)))
+        return tuple(self._ask(read, fresh=fresh))
 
     def post(self, post: Post) -> Message:
         # Webex does not accept a thread whose root message is deleted or is not the root of one
         # (platforms/webex.md 2).
         with _counted("posted", is_card="attachments" in post.fields):
             try:
-                return Message.of(self._post(lambda: self._posted(post)))
-            except (WebexBadRequestError, WebexNotFoundError):
+                return self._posted(post)
+            except (errors.WebexBadRequestError, errors.WebexNotFoundError):
                 if "parentId" not in post.fields:
                     raise
             fields = {name: each for name, each in post.fields.items() if name != "parentId"}
-            return Message.of(self._post(lambda: self._posted(replace(post, fields=fields))))
+            return self._posted(replace(post, fields=fields))
 
-    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        body: Json = {"roomId": room_id, "text": text}
-        if card:
-            body["attachments"] = attachments(card)
+    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
+        body = {"roomId": room_id, "text": text, "attachments": attachments(card)}
         # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
-        with _counted("edited", is_card=card is not None):
-            self._get(
-                lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001
-            )
+        with _counted("edited", is_card=True):
+            put = self._api._session.put  # noqa: SLF001  see above
+            self._ask(lambda: put(f"messages/{_segment(message_id)}", json=body))
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        return tuple(map(Webhook.of, self._list(lambda: self._api.webhooks.list(max=PAGE))))
+        return self._list(Webhook, lambda: self._api.webhooks.list(max=PAGE))
 
     def create_webhook(self, **fields: str) -> Webhook:
-        return Webhook.of(self._post(lambda: self._api.webhooks.create(**fields).json_data))
+        create = self._api.webhooks.create
+        return self._ask(lambda: Webhook.of(create(**fields).json_data), is_post=True)
 
     def update_webhook(self, webhook_id: str, **fields: str) -> None:
         update = self._api.webhooks.update
-        self._get(lambda: update(_segment(webhook_id), **fields).json_data)
+        self._ask(lambda: update(_segment(webhook_id), **fields).json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; a webhook that no longer exists is no error."""
-        with suppress(WebexNotFoundError):
-            self._get(lambda: self._api.webhooks.delete(_segment(webhook_id)))
+        with suppress(errors.WebexNotFoundError):
+            self._ask(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
-    def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
+    def download(self, url: str, largest: int) -> File:
         """Return a file of a message.
 
         The file must be on the Webex API, because the bot's token is sent nowhere else.
@@ -422,30 +378,34 @@ class Webex(Messenger):
         climbs = {".", ".."} & {*unquote(urlsplit(address).path).split("/")}
         if climbs or not address.startswith(self._api_url):
             raise ValueError("the file does not lie at the Webex API")
-        return self._get(lambda: self._read(address, largest))
+        return self._ask(lambda: self._read(address, largest))
 
-    def _get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """Return the answer of a GET, PUT or DELETE; ``fresh`` retries a 404 for 2 seconds."""
-        if fresh:
-            late = partial(self._get, call)
-            return FRESH.call(late, lambda error: isinstance(error, WebexNotFoundError))
-        return self._policy.call(
-            lambda: translated(call), lambda error: isinstance(error, WebexError) and passes(error)
-        )
+    def _ask(self, call: Callable[[], T], *, fresh: bool = False, is_post: bool = False) -> T:
+        """Return the answer of a call; ``fresh`` retries a 404 for 2 seconds.
 
-    def _post(self, call: Callable[[], T]) -> T:
-        """Return the answer of a POST, retried only if it certainly had no effect.
-
-        A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
-        502 the message may already be in the space, and a duplicate is worse than a delay.
+        A POST is retried only if it certainly had no effect. It has none after 3xx, 423, 429, 503
+        and a failed connection. After a timeout or a 502 the message may already be in the space,
+        and a duplicate is worse than a delay.
         """
+        if fresh:
+            late = partial(self._ask, call)
+            return errors.FRESH.call(
+                late, lambda error: isinstance(error, errors.WebexNotFoundError)
+            )
+
         return self._policy.call(
-            lambda: translated(call),
-            lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
+            lambda: errors.translated(call),
+            lambda error: (
+                isinstance(error, errors.WebexError)
+                and errors.passes(error)
+                and not (is_post and error.accepted)
+            ),
         )
 
-    def _list(self, ask: Callable[[], Iterable[Any]], most: int | None = None) -> list[Json]:
-        return self._get(lambda: [item.json_data for item in islice(ask(), most)])
+    def _list(
+        self, kind: type[Answer], ask: Callable[[], Iterable[Any]], most: int | None = None
+    ) -> tuple[Answer, ...]:
+        return self._ask(lambda: tuple(kind.of(item.json_data) for item in islice(ask(), most)))
 
     def _of_room(self, room_id: str, key: str) -> str:
         return as_text(self._object(lambda: self._api.rooms.get(_segment(room_id))).get(key))
@@ -457,20 +417,21 @@ class Webex(Messenger):
             found: Json = get().json_data
             return found if is_filled_text(found.get("id")) else _unreadable("an object without id")
 
-        return self._get(read, fresh=fresh)
+        return self._ask(read, fresh=fresh)
 
-    def _posted(self, post: Post) -> Json:
-        if post.file is None:
-            created = self._api.messages.create(**post.fields).json_data
-        else:
+    def _posted(self, post: Post) -> Message:
+        def send() -> Message:
+            if post.file is None:
+                return Message.of(self._api.messages.create(**post.fields).json_data)
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             files = {"files": (post.file.name, post.file.content, post.file.content_type)}
-            created = self._api._session.post(  # noqa: SLF001  see above
-                "messages", data=post.fields, files=files, headers={"Content-Type": None}
+            return Message.of(
+                self._api._session.post(  # noqa: SLF001  see above
+                    "messages", data=post.fields, files=files, headers={"Content-Type": None}
+                )
             )
-        if not isinstance(created, dict):
-            raise TypeError("not a JSON object")
-        return created
+
+        return self._ask(send, is_post=True)
 
     def _read(self, url: str, largest: int) -> File:
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.
@@ -492,7 +453,7 @@ class Webex(Messenger):
         return File(headers.get_filename() or "", content_type, bytes(content))
 
     @cached_property
-    def _api(self) -> WebexTeamsAPI:
+    def _api(self) -> Any:
         return open_api(self._access_token, self._api_url)
 
 
@@ -507,8 +468,8 @@ def _counted(done: str, *, is_card: bool) -> Iterator[None]:
     try:
         yield
         how = done
-    except WebexAnswerError as error:
-        how = how if passes(error) else "refused"
+    except errors.WebexAnswerError as error:
+        how = how if errors.passes(error) else "refused"
         raise
     finally:
         if is_card:

@@ -7,13 +7,7 @@ from dataclasses import replace
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, TypeVar
 
-from requests import (
-    ConnectionError as RequestsConnectionError,
-    ConnectTimeout,
-    RequestException,
-    Response,
-    TooManyRedirects,
-)
+import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from jobs.clouds.errors import why_unconnected, words_of
@@ -94,19 +88,21 @@ def translate(error: Exception) -> WebexError:
 
     if isinstance(error, ApiError):
         return _answered(error)
-    if isinstance(error, RequestException | JSONDecodeError):
+    if isinstance(error, requests.RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-        cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
+        cause = (
+            error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
+        )
         refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
-        unsent = refused or isinstance(error, ConnectTimeout | TooManyRedirects)
+        unsent = refused or isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
         unreachable.accepted = not (unsent or why_unconnected(error, ""))
         return unreachable
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
 
 def _answered(error: ApiError) -> WebexAnswerError:
-    response: Response = error.response
+    response: requests.Response = error.response
     tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
     header = response.headers.get("Retry-After")
     wait = retry_after_s(header) if header else None
@@ -151,5 +147,5 @@ def translated(call: Callable[[], T]) -> T:
 
     try:
         return call()
-    except (webexteamssdkException, RequestException, HTTPError, *UNREADABLE) as error:
+    except (webexteamssdkException, requests.RequestException, HTTPError, *UNREADABLE) as error:
         raise translate(error) from None

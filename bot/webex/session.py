@@ -15,12 +15,11 @@ import os
 import time
 from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from requests import PreparedRequest, ReadTimeout, Response, Session
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidURL
 from urllib3 import HTTPResponse
 
 from bot.webex.errors import retry_after_s
@@ -88,20 +87,10 @@ def open_api(access_token: str, api_url: str) -> WebexTeamsAPI:
     session.trust_env, session.verify = False, found["verify"]
     session.proxies = dict(found["proxies"])
     session.max_redirects = 0
-    # requests takes the adapter of the longest matching address
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, BlockedAdapter())
     parts = urlsplit(api_url)
+    session.adapters.clear()  # so that requests refuses every other address (InvalidSchema)
     session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(api_url))
     return api
-
-
-class BlockedAdapter(HTTPAdapter):
-    """Adapter that sends nothing, for every address outside the Webex API."""
-
-    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> NoReturn:
-        """Raise InvalidURL, which becomes a :class:`bot.webex.errors.WebexUnreachableError`."""
-        raise InvalidURL(f"{urlsplit(request.url or '').hostname} is not the Webex API")
 
 
 class ApiAdapter(HTTPAdapter):

@@ -132,7 +132,6 @@ class Sealed(StrEnum):
     OAUTH_FLOW = "flow"  # state: a sign-in that is under way in a browser
     ANSWERED = "answered"  # part of an event: what was answered and Webex has not taken yet
     TAC_SCREENSHOT = "tac-screenshot"  # conversation: a picture for Cisco TAC
-    WEBEX_NAME = "webex-name"  # person or space: the name of either in Webex, of a moment ago
 
     def of(self, *owner: str) -> VaultName:
         return VaultName(":".join((self, *owner)))

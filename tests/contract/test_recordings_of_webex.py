@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.web import webhooks
+from bot.web import wsgi
 from bot.webex.client import Webex
 from bot.webex.errors import WebexAnswerError
 from tests.contract.recordings import differences, entries, entry, needed
@@ -30,7 +30,7 @@ def test_the_entries_are_counted():
 def test_an_event_is_read(recorded):
     """The bot takes an event's id, person and room from the event's data."""
     body = recorded["request"]["body"]
-    event = webhooks.read(json.loads(json.dumps(body)))
+    event = wsgi.event_in(json.loads(json.dumps(body)))
     assert event is not None
     data = body["data"]
     assert event.resource == body["resource"]

@@ -12,12 +12,12 @@ import pytest
 from bot.__main__ import main
 from bot.processes import trial
 from bot.processes.trial import (
+    ASSUMPTIONS,
     Assumption,
     Seen,
     Trial,
     Verdict,
     as_text,
-    assumptions,
     recording,
     shape,
 )
@@ -131,8 +131,8 @@ def looked(env, transport=None):
 
 def test_the_table_reads_and_writes_nothing():
     """Each request only reads, and each section is on its page of docs/platforms."""
-    assert len({each.name for each in assumptions()}) == len(assumptions()) > 40
-    for each in assumptions():
+    assert len({each.name for each in ASSUMPTIONS}) == len(ASSUMPTIONS) > 40
+    for each in ASSUMPTIONS:
         page, _, number = each.section.partition(" ")
         text = (PLATFORMS / f"{page}.md").read_text(encoding="utf-8")
         assert re.search(rf"^###? {re.escape(number)} ", text, re.MULTILINE), each
@@ -148,7 +148,7 @@ def test_all_hold_at_the_practice_cloud(env):
     assert [
         (each.assumption.name, each.told) for each in seen if each.verdict != Verdict.HOLDS
     ] == []
-    assert len(seen) == len(assumptions())
+    assert len(seen) == len(ASSUMPTIONS)
 
 
 def first(body, place, value):
@@ -280,7 +280,7 @@ def test_the_file_shows_nothing_that_is_private(env):
     for each in (*PRIVATE, DOMAIN, "trial-example", *filter(None, made.private())):
         assert each.lower() not in text.lower(), each
     assert "10.20" not in text
-    assert len(json.loads(text)) == len(assumptions()) + 1
+    assert len(json.loads(text)) == len(ASSUMPTIONS) + 1
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def entries(env, tmp_path):
 
 def test_the_file_is_a_recording(entries):
     """The written file reads as recorded traffic, also that of SMTP."""
-    assert len({each["id"] for each in entries}) == len(entries) == len(assumptions())
+    assert len({each["id"] for each in entries}) == len(entries) == len(ASSUMPTIONS)
     smtp = next(each for each in entries if "STARTTLS" in each["section"] + each["id"].upper())
     assert ["C", "EHLO (text)"] in smtp["lines"]
     assert any("XOAUTH2" in line for who, line in smtp["lines"] if who == "S")
@@ -339,6 +339,6 @@ def test_the_practice_cloud_answers_as_the_file_says(cloud, env, entries):
 
 def test_an_entry_without_an_answer_is_a_claim():
     """What could not be asked is no answer for readers of recordings."""
-    entry = recording(Seen(assumptions()[0], Verdict.UNSEEN, "no answer: ConnectError", {}))
+    entry = recording(Seen(ASSUMPTIONS[0], Verdict.UNSEEN, "no answer: ConnectError", {}))
     assert entry["claim"]
     assert "response" not in entry

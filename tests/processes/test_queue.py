@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from bot.processes.worker import Dispatcher
-from bot.queue import SafeJob, make_queue
-from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
+from bot.processes.worker import dispatch_due, recover
+from bot.queue import EventQueue, PendingEvent, SafeJob, WebhookEvent, make_queue
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
 
@@ -68,7 +67,7 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 WORKER = """
 import sys
 from redis import Redis
-from bot.queue.events import EventQueue
+from bot.queue import EventQueue
 def handle(pending):
     print("begun", flush=True)
     sys.stdin.read()
@@ -97,12 +96,12 @@ def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, r
     """An event of a killed worker is handed out again at once, and not while the worker lives."""
     handled = list[PendingEvent]()
     events.bell.queue.empty()
-    Dispatcher(services).dispatch_due()
+    dispatch_due(services.redis)
     events.process(EVENT.key, handled.append)
     assert (events.bell.queue.jobs, handled) == ([], [])
     worker.kill()
     worker.wait()
-    Dispatcher(services).recover()
+    recover(services)
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
     events.process(EVENT.key, handled.append)
     assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

@@ -11,10 +11,10 @@ import pytest
 from rq import Worker
 from rq.job import Job
 
+from bot import queue
 from bot.events import handler
 from bot.processes.worker import FEW, MORE, queues_of, wait_for_redis
-from bot.queue import CARDS, NAME, RUNS, WATCH, connect_for_web, make_queue
-from bot.queue.events import EventQueue, WebhookEvent
+from bot.queue import EventQueue, WebhookEvent, connect_for_web, make_queue
 from bot.queue.health import all_workers
 from jobs.clock import now
 from jobs.storage import generation, keys
@@ -72,7 +72,7 @@ def test_a_webex_that_hangs_holds_up_no_run(worker, redis, webex_script, reply):
         return sum(each.startswith(b"event:") for each in redis.hkeys(keys.locks_held()))
 
     until(lambda: held() == 1)
-    run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
+    run = make_queue(redis, queue.RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
     until(lambda: not Job.exists(run.id, connection=redis))
     assert held() == 1
     goes_on.set()
@@ -95,18 +95,18 @@ def test_who_takes_what():
     The first also watches channels; from four workers on that is the work of another. Each further
     worker takes commands, runs and cards.
     """
-    assert queues_of(2) == ((RUNS, WATCH), (NAME, CARDS))
+    assert queues_of(2) == ((queue.RUNS, queue.WATCH), (queue.NAME, queue.CARDS))
     assert queues_of(3) == (*queues_of(2), MORE)
-    assert queues_of(4) == ((RUNS,), (NAME, CARDS), (WATCH,), MORE)
+    assert queues_of(4) == ((queue.RUNS,), (queue.NAME, queue.CARDS), (queue.WATCH,), MORE)
     assert queues_of(6) == (*queues_of(4), MORE, MORE)
-    assert MORE == (NAME, RUNS, CARDS)
+    assert MORE == (queue.NAME, queue.RUNS, queue.CARDS)
 
 
 def test_a_job_is_told_of_sigterm(spawn, redis, settings, tmp_path):
     """A job learns of SIGTERM at once and ends by itself, long before it would be killed."""
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
     worker = spawn("-c", PROBING, settings.redis_url, tmp_path)
-    job = make_queue(redis, RUNS).enqueue("probe.job", str(tmp_path))
+    job = make_queue(redis, queue.RUNS).enqueue("probe.job", str(tmp_path))
     until((tmp_path / "began").exists)
     worker.terminate()
     assert (worker.wait(LIMIT_S), (tmp_path / "told").exists()) == (0, True)

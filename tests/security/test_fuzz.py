@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 from collections.abc import Mapping
 
 import httpx
@@ -22,7 +23,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
-from bot.web.pages import HOST_COOKIE, fingerprint, new_browser
+from bot.web.pages import HOST_COOKIE, fingerprint
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
@@ -165,17 +166,17 @@ def test_callbacks(browser, services, query):
     query = {
         name: value.replace("\ud800", "") for name, value in query.items()
     }  # no address can hold it
-    secret = new_browser()
+    secret = secrets.token_urlsafe(32)
     browser.set_cookie(HOST_COOKIE, secret)
     for kind in ("signin", "consent", "rehearsal"):
-        state = oauth.new_state()
+        state = secrets.token_urlsafe(32)
         oauth.save(
             services,
             state,
             Flow(
                 kind,
                 run.id,
-                json.dumps({"state": state, "nonce": "n", "code_verifier": "v", "permissions": []}),
+                {"state": state, "nonce": "n", "code_verifier": "v", "permissions": []},
                 fingerprint(secret),
             ),
         )

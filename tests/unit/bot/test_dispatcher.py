@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.processes.worker import PAUSE_S, Dispatcher
-from bot.queue import Doorbell
-from bot.queue.events import WebhookEvent
+from bot.processes.worker import PAUSE_S, dispatch_due, recover
+from bot.queue import Doorbell, WebhookEvent
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -38,7 +37,7 @@ def test_everything_that_is_due_is_handed_out_once(services):
     services.watching.channels.schedule.add("tenant-1", now())
     services.watching.channels.schedule.add("tenant-2", now() + timedelta(seconds=60))
     for _ in range(2):
-        Dispatcher(services).dispatch_due()
+        dispatch_due(services.redis)
     assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key], ["tenant-1"]]
 
 
@@ -62,7 +61,7 @@ def test_a_killed_processs_work_is_handed_out_at_once(services, lock, handed):
     dead = f"{place}/{pid}/1/{rest}"
     services.redis.set(lock.key, dead)
     services.redis.hset(keys.locks_held(), lock.field, dead)
-    Dispatcher(services).recover()
+    recover(services)
     assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)
 
 
@@ -80,8 +79,8 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
     services.watching.channels.schedule.add("tenant-1", due)
     with capture_logs() as logged:
         for _ in range(2):
-            Dispatcher(services).dispatch_due()
-            Dispatcher(services).recover()
+            dispatch_due(services.redis)
+            recover(services)
             services.events.process("odd", lambda _: None)
     assert rung(*bells(services)) == [["NOW222"], ["NOW222"], ["odd"], ["tenant-1"]]
     dropped = Counter(each["event"] for each in logged)
@@ -92,11 +91,10 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
 
 def test_the_next_round_is_when_more_is_due(services):
     """A round ends with the time until the next one: a second, or less if more is due before."""
-    dispatcher = Dispatcher(services)
-    assert dispatcher.dispatch_due() == PAUSE_S
+    assert dispatch_due(services.redis) == PAUSE_S
     for wait, name in ((60, "LATER2"), (0.4, "SOON22")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
-        left = dispatcher.dispatch_due()
+        left = dispatch_due(services.redis)
     assert 0 < left <= 0.4
 
 
@@ -108,11 +106,11 @@ def test_two_dispatchers_share_what_is_due(services, monkeypatch):
     def read_at_the_same_time(*arguments: object, **options: object) -> object:
         rows = read(*arguments, **options)
         monkeypatch.undo()
-        Dispatcher(services).dispatch_due()
+        dispatch_due(services.redis)
         return rows
 
     monkeypatch.setattr(services.redis, "zrange", read_at_the_same_time)
-    Dispatcher(services).dispatch_due()
+    dispatch_due(services.redis)
     assert rung(services.runs) == [["NOW222"]]
 
 
@@ -134,10 +132,10 @@ def test_a_backlog_does_not_grow_by_itself(services):
     backlog = [[], names, keys_of_events, []]
     for _ in range(5):
         make_due(services)
-        Dispatcher(services).dispatch_due()
+        dispatch_due(services.redis)
     assert rung(*bells(services)) == backlog
     services.cards.schedule.queue.empty()
     services.events.bell.queue.empty()
     make_due(services)
-    Dispatcher(services).dispatch_due()
+    dispatch_due(services.redis)
     assert [sorted(each) for each in rung(*bells(services))] == [sorted(each) for each in backlog]

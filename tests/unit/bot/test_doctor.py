@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from bot import doctor
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
 from bot.queue import REFUSALS, connect_for_web, health
-from bot.web.webhooks import REFUSED_KEPT_S, Webhooks
+from bot.web.wsgi import REFUSED_KEPT_S, Webhooks
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now

@@ -6,7 +6,7 @@ from adaptive_cards.components import Asked
 from adaptive_cards.texts import text
 from bot.cards.draw import draw
 from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_recipient
-from bot.webex.client import WebexError
+from bot.webex.errors import WebexError
 from jobs.clock import now
 from jobs.model import State, Text, Turn
 from tests.fixtures.run_events import answered, found

@@ -8,7 +8,7 @@ import pytest
 
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, earlier_slot, posted_card
-from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
+from bot.webex.errors import WebexAnswerError, WebexBadRequestError, WebexError
 from jobs.clock import now
 from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
 from tests.unit.bot.commands.typed_commands import sent

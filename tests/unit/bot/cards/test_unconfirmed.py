@@ -9,7 +9,8 @@ import pytest
 from bot.cards import delivery
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import posted_card, slot_of, unconfirmed
-from bot.webex.client import WebexError, attachments
+from bot.webex.client import attachments
+from bot.webex.errors import WebexError
 from jobs.clock import now
 from tests.unit.bot.cards.small_card import card, methods, plan_card
 

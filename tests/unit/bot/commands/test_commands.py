@@ -8,7 +8,7 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards.presenters import progress
 from bot.commands import actions, commands
-from bot.webex.client import WebexError
+from bot.webex.errors import WebexError
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Origin

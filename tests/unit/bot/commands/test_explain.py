@@ -6,7 +6,7 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.chat.explanation import as_json, as_lines, explanation
-from bot.webex.client import WebexError
+from bot.webex.errors import WebexError
 from jobs.causes import files
 from jobs.causes.cause import page_of
 from jobs.causes.reader import read

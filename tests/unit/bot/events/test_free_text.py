@@ -6,7 +6,7 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.chat.parsing import ParsedCommand
 from bot.commands import actions, commands
-from bot.events.free_text import answer, greet_space
+from bot.events.handler import answer_free_text, greet_space
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven
 
 SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
@@ -14,7 +14,7 @@ SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
 
 def say(ctx, words: str) -> None:
     """Let the bot answer a message that is not a command."""
-    answer(ctx, ParsedCommand("", "", words))
+    answer_free_text(ctx, ParsedCommand("", "", words))
 
 
 def test_a_mistyped_command_becomes_a_button(anna, webex_script):
@@ -23,7 +23,7 @@ def test_a_mistyped_command_becomes_a_button(anna, webex_script):
     The message itself runs nothing.
     """
     proven(anna)
-    answer(anna, ParsedCommand("chekc", MAILBOX))
+    answer_free_text(anna, ParsedCommand("chekc", MAILBOX))
     assert (pressed(webex_script), begun(anna)) == ([run("check", MAILBOX), HELP], [])
     assert f"Did you mean /check {MAILBOX}?" in cards(webex_script)
     actions()["run_command"](anna, run("check", MAILBOX))
@@ -32,13 +32,13 @@ def test_a_mistyped_command_becomes_a_button(anna, webex_script):
 
 def test_a_mistyped_german_command(anna, webex_script):
     """A mistyped German command becomes a button for the command that its German name means."""
-    answer(anna, ParsedCommand("kanale", ""))
+    answer_free_text(anna, ParsedCommand("kanale", ""))
     assert pressed(webex_script)[0] == run("channels", "")
 
 
 def test_a_word_like_no_command_gets_help(anna, webex_script):
     """A word that resembles no command gets the list of all commands, and is named as unknown."""
-    answer(anna, ParsedCommand("xyzzy", MAILBOX))
+    answer_free_text(anna, ParsedCommand("xyzzy", MAILBOX))
     shown = cards(webex_script)
     assert text("help.unknown", typed="/xyzzy") in shown
     assert text("command.fix") in shown

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.processes.worker import Dispatcher
-from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
+from bot.processes.worker import dispatch_due
+from bot.queue import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import LEASE_S
@@ -166,9 +166,9 @@ def test_a_doorbell_that_nobody_hears_is_rung_again(services, events, redis):
     The web process was killed before it queued the job, or a worker before it began the job.
     """
     events.bell.queue.empty()
-    Dispatcher(services).dispatch_due()
+    dispatch_due(services.redis)
     assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)
     redis.zincrby(keys.due(), -2, f"event:{EVENT.key}")
     for _ in range(2):
-        Dispatcher(services).dispatch_due()
+        dispatch_due(services.redis)
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]

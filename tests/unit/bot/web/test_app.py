@@ -12,8 +12,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import Client
 
 from bot.queue import connect_for_web
-from bot.web.webhooks import RefusedError, Webhooks
-from bot.web.wsgi import HEADERS, AddressError, listener, whole_site
+from bot.web.wsgi import HEADERS, AddressError, RefusedError, Webhooks, listener, whole_site
 from jobs.settings import Settings
 from jobs.storage import generation
 from jobs.storage.counters import CARDS, COUNTERS, read

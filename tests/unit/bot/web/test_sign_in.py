@@ -1,13 +1,11 @@
 """The pages that lead to Microsoft, the way back, and the browser that a flow belongs to."""
 
-import json
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from adaptive_cards.texts import text
-from bot import links
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
 from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets, form_token, is_browser_of
@@ -239,11 +237,11 @@ def test_a_state_is_sealed_and_ends(services, redis):
 
     Both are unreadable in Redis and in a repr.
     """
-    oauth.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
+    oauth.save(services, "state-1", Flow("signin", "R1", {"code_verifier": "verifier-1"}))
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
     flow = oauth.read(services, "state-1", once=True)
-    assert json.loads(flow.flow) == {"code_verifier": "verifier-1"}
+    assert flow.kept == {"code_verifier": "verifier-1"}
     assert "verifier-1" not in repr(flow)
     assert oauth.read(services, "state-1", once=True) is None
 
@@ -391,17 +389,6 @@ def test_who_asks_where_and_for_what(services, browser, webex_script, reply, beg
     shown = ("Anna (anna@example.test)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
     for each in (*shown, "the email channel of support@example.test", text("page.request_note")):
         assert each in page
-
-
-def test_names_are_asked_for_once(services, webex_script, reply, begin):
-    """The second link of a run, or of a person in the same space, asks Webex for nothing."""
-    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk"}))
-    run = begin()
-    webex_script.asked.clear()
-    urls = {kind: links.link(services, kind, run.id).url for kind in ("signin", "consent")}
-    pages = [links.read(services, kind, url.rpartition("/")[2]) for kind, url in urls.items()]
-    assert [(page.asker, page.space) for page in pages if page] == [("Anna", "Desk")] * 2
-    assert sorted(asked for _, asked, _ in webex_script.asked) == ["/people/anna", "/rooms/room-1"]
 
 
 def test_a_name_that_webex_does_not_tell(

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.queue import WEB_TIMEOUT_S, connect_for_web, make_queue
-from bot.queue.events import RUNG_S, EventQueue, PendingEvent
-from bot.web import webhooks
+from bot.queue import RUNG_S, WEB_TIMEOUT_S, EventQueue, PendingEvent, connect_for_web, make_queue
+from bot.web import wsgi
 from jobs.clock import now
 from jobs.storage import codec, keys
 from tests.fixtures.site import create_app
@@ -140,7 +139,7 @@ def test_one_flipped_byte_breaks_the_signature(app, redis):
 
 def test_an_unset_secret_never_fits():
     """A signature with the empty secret is refused, even if the empty secret is configured."""
-    assert not webhooks.is_signed(b"{}", sign(b"{}", ""), ("",))
+    assert not wsgi.is_signed(b"{}", sign(b"{}", ""), ("",))
 
 
 def test_fifty_deliveries_at_once_are_one_job(settings, redis, redis_url):

@@ -12,11 +12,10 @@ from bot.webex.client import (
     FileTooLargeError,
     Membership,
     Message,
-    WebexAnswerError,
-    WebexBadRequestError,
     WebexPerson,
     Webhook,
 )
+from bot.webex.errors import WebexAnswerError, WebexBadRequestError
 from tests.fixtures.parsed import table
 
 PLACES = table("addresses")
@@ -154,7 +153,7 @@ def test_a_file_is_downloaded(webex, webex_script, reply):
     headers = {"Content-Type": "text/plain"}
     headers["Content-Disposition"] = 'attachment; filename="headers.txt"'
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from", headers))
-    found = webex.download(webex_script.url + "contents/1")
+    found = webex.download(webex_script.url + "contents/1", 99)
     assert found == File("headers.txt", "text/plain", b"Received: from")
 
 
@@ -162,7 +161,7 @@ def test_a_large_file_is_not_held(webex, webex_script, reply):
     """A file with one byte more than allowed raises an error of its own, which is no rate limit."""
     webex_script.on("GET", "/contents/1", reply(200, b"12345"))
     with pytest.raises(FileTooLargeError):
-        webex.download(webex_script.url + "contents/1", largest=4)
+        webex.download(webex_script.url + "contents/1", 4)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +174,14 @@ def test_a_file_at_another_name_of_this_machine(webex, webex_script, reply, else
     """
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from"))
     at = urlsplit(webex_script.url)
-    assert webex.download(elsewhere.format(at=at)).content == b"Received: from"
+    assert webex.download(elsewhere.format(at=at), 99).content == b"Received: from"
 
 
 @pytest.mark.parametrize("elsewhere", PLACES["file"])
 def test_another_port_or_path_is_another_place(webex, webex_script, elsewhere):
     """A file at another host, port or path is refused, and nothing is sent."""
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
-        webex.download(elsewhere.format(at=urlsplit(webex_script.url)))
+        webex.download(elsewhere.format(at=urlsplit(webex_script.url)), 99)
     assert webex_script.asked == []
 
 

@@ -7,11 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from bot.webex.client import (
+from bot.webex.client import File, Post, Webex
+from bot.webex.errors import (
     HURRIED,
-    File,
-    Post,
-    Webex,
     WebexAnswerError,
     WebexError,
     WebexNotFoundError,
@@ -186,7 +184,11 @@ CALLS = {
     "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(**MADE, **HOOK)),
     "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),
     "delete_webhook": ("DELETE", "/webhooks/w1", lambda webex, _: webex.delete_webhook("w1")),
-    "download": ("GET", "/contents/c1", lambda webex, url: webex.download(f"{url}contents/c1")),
+    "download": (
+        "GET",
+        "/contents/c1",
+        lambda webex, url: webex.download(f"{url}contents/c1", 1_000_000),
+    ),
 }
 DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
 JSON, WEB = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.webex import session
-from bot.webex.client import Webex, WebexError, WebexUnreachableError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError, WebexUnreachableError
 from bot.webex.session import own_url
 from jobs.clouds.retry import RetryPolicy
 from tests.fixtures.parsed import table
@@ -36,7 +37,7 @@ def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries):
     """A list whose next page is at another host ends with an error."""
     page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
-    with pytest.raises(WebexUnreachableError, match="InvalidURL"):
+    with pytest.raises(WebexUnreachableError, match="InvalidSchema"):
         webex.members("room-1")
 
 
@@ -118,7 +119,7 @@ DRIPS = {
 }
 CALLS = {
     "a call": lambda webex, _: webex.me(),
-    "a download": lambda webex, url: webex.download(f"{url}contents/1"),
+    "a download": lambda webex, url: webex.download(f"{url}contents/1", 99),
     "a post": lambda webex, _: webex.send(room_id="r", text="t"),
 }
 

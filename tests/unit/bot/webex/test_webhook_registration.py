@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from bot.webex.client import Webex, WebexBadRequestError, Webhook
+from bot.webex.client import Webex, Webhook
+from bot.webex.errors import WebexBadRequestError
 from bot.webex.webhook_registration import Outcome, WebhookRegistrar
 
 TARGET = "https://bot.example.test/webhooks/webex"

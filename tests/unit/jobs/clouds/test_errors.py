@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.webex.client import Webex, WebexUnreachableError
+from bot.webex.client import Webex
+from bot.webex.errors import WebexUnreachableError
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place

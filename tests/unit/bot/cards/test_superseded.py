@@ -1,18 +1,15 @@
-"""Cards that a newer one or the end of a run makes old: one line is left, or the buttons go."""
+"""Cards that speak of a channel: the newest one lives, and the older ones are one line."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import delivery, draw, living, superseded
-from bot.cards.living import living_cards
-from bot.cards.presenters.card_state import EDITS, posted_card, posted_cards, protected
+from bot.cards import draw, superseded
+from bot.cards.presenters.card_state import EDITS, posted_card, protected
 from bot.chat.audience import mark_members_checked
-from bot.commands import commands
 from jobs.clock import now
-from jobs.model import Channel, Person, RunKind, State, minute_of
+from jobs.model import Channel, Person, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.runtime import install
 from jobs.steps import steps_for
@@ -23,7 +20,6 @@ from practice import cardtext
 from practice.client import actions
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
-from tests.unit.bot.commands.typed_commands import sent
 from tests.unit.bot.watched import incident_card, watch
 
 MAILBOX = "support@example.test"
@@ -290,80 +286,3 @@ def test_the_last_edit_of_a_message_is_left_for_its_history(
     pass_time(30)
     draw.draw(verdict.id)
     assert webex_script.asked[-1][1] == f"/messages/{known.message}"
-
-
-MESSAGE = "choice-1"
-
-
-@pytest.fixture
-def runs(anna):
-    """Two open runs of the space, the newest first, which one card offers."""
-    store = anna.services.store
-    for at, mailbox in enumerate(("support@contoso.com", "sales@contoso.com")):
-        store.open(Channel(mailbox), anna.asker, replace(anna.origin, message=f"typed-{at}"))
-    newer, older = store.runs_in_space(anna.room)
-    living.mark_choice(anna.services, living.shows_choice([newer, older]), MESSAGE, anna.room)
-    return newer, older
-
-
-def offered(services, run):
-    """Return the ``/cancel`` cards that a draw of this run makes now."""
-    return living.earlier_cards(services.store.load(run.id), services)
-
-
-def test_a_choice_stays_while_its_runs_are_open(anna, runs):
-    """A card that offers runs is not edited while its runs are open.
-
-    The card is not taken for an earlier card of the thread either.
-    """
-    assert [offered(anna.services, run) for run in runs] == [[], []]
-    own = living_cards(runs[0], anna.services, [])
-    assert [card.slot for card in own if MESSAGE in card.slot] == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"),
-    [
-        (Kind.CANCELLED, "notice.over_cancelled"),
-        (Kind.FAILED, "notice.over_failed"),
-        (Kind.FINISHED, "living.over_done"),
-    ],
-)
-def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, key):
-    """A card that offered runs says how the first of them ended and who canceled it, and no more.
-
-    It names the mailbox, because the card may have answered another command than ``/cancel``. If
-    Webex refuses the edit, nothing new is posted.
-    """
-    _, older = runs
-    end = Event(kind, now(), by="ben@example.test")
-    anna.services.store.end(older, end)
-    (card,) = offered(anna.services, older)
-    told = "\n".join(cardtext.lines(card.card.content))
-    title = text(key, run=older.id, at=minute_of(end.at), who=end.by)
-    assert (title in told, "Action" in str(card.card.content)) == (True, False)
-    assert told.splitlines()[0] == older.channel.mailbox
-    assert (card.final, card.retires) == (True, True)
-
-
-def test_the_command_keeps_its_card(anna, runs):
-    """``/cancel`` without a name notes its message, so that a press leaves the edit to the draw."""
-    services = anna.services
-    before = set(posted_cards(services, runs[0].id))
-    commands()["cancel"].run(anna, "")
-    (slot,) = set(posted_cards(services, runs[0].id)) - before
-    message = posted_cards(services, runs[0].id)[slot].message
-    assert [living.is_choice(services, run.id, message) for run in runs] == [True, True]
-
-
-def test_a_draw_edits_the_message(anna, runs, webex_script, reply, monkeypatch):
-    """A draw of the run that has ended edits the ``/cancel`` card in place."""
-    _, older = runs
-    monkeypatch.setattr(delivery, "MIN_EDIT_INTERVAL", timedelta(0))
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
-    webex_script.on("PUT", f"/messages/{MESSAGE}", reply(body={"id": MESSAGE}))
-    install(anna.services)
-    anna.services.store.end(older, Event(Kind.CANCELLED, now()))
-    draw.draw(older.id)
-    (edit,) = sent(webex_script, "PUT", f"/messages/{MESSAGE}")
-    assert f"Run {older.id} was canceled" in str(edit)

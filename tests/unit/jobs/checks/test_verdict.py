@@ -1,4 +1,4 @@
-"""Verdict of a check, on small graphs of facts: lost mail, warnings, and what a fix will change."""
+"""Verdict of a check, on small graphs of facts: lost mail, and warnings."""
 
 import asyncio
 from dataclasses import replace
@@ -6,29 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.checks.remedies import likely_changes
 from jobs.checks.verdict import judge, mail_flows
-from jobs.clock import now, parse
+from jobs.clock import parse
 from jobs.engine.engine import Engine, planned_changes
 from jobs.engine.step import Diagnosis, Probe
-from jobs.model import (
-    NO_SIGNALS,
-    Access,
-    Channel,
-    Finding,
-    Person,
-    Profile,
-    Reason,
-    RunKind,
-    Signals,
-    State,
-    Station,
-    Text,
-)
+from jobs.model import NO_SIGNALS, Access, Finding, Profile, Reason, Signals, State, Station, Text
 from jobs.probes import checks_for
-from jobs.runs.run import Run
 from jobs.runtime import no_listener
-from jobs.steps import all_steps, steps_for
 from jobs.steps.application import ImplicitGrant
 from jobs.steps.forwarding import Forwarding
 from tests.unit.jobs.checks.verdict_graphs import fact, graph, ok, possible, time, wrong
@@ -403,57 +387,3 @@ def test_what_mail_does_not_need_is_weighed_alike(given):
     """A wrong step that mail does not need is only a warning in a check."""
     found = checked(given(kind="check"), ImplicitGrant())
     assert found["implicit_grant"].state is State.WARNING
-
-
-CHANNEL = Channel("support@contoso.com")
-
-
-GOOD = {name: Finding(name, State.OK) for name in steps_for(CHANNEL.profile)}
-
-
-def check(**findings: Finding) -> Run:
-    """Return a check that found everything right except these findings."""
-    run = Run("R1", CHANNEL, Person("anna", "anna@contoso.com"), now(), RunKind.CHECK)
-    run.findings.update(GOOD | findings)
-    return run
-
-
-def to_change(name: str, state: State = State.WRONG, cause: str = "") -> Finding:
-    """Return a finding of the step, which is wrong unless another state is given."""
-    return Finding(name, state, cause=cause)
-
-
-def test_what_is_wrong_is_named():
-    """Only wrong steps are expected to change, and no right step, even if it needs a wrong one."""
-    found = likely_changes(
-        check(forwarding=to_change("forwarding"), application=to_change("application"))
-    )
-    assert found == ("application", "forwarding")
-
-
-def test_what_could_not_be_seen_without_the_wrong_one():
-    """A skipped step is expected to change if it needs a wrong step.
-
-    Without its app neither the secret nor the grant could be read, but the mailbox's steps could.
-    """
-    unseen = ("service_principal", "client_secret", "smtp_grant", "smtp_auth")
-    skipped = {name: to_change(name, State.SKIPPED) for name in unseen}
-    found = set(likely_changes(check(application=to_change("application"), **skipped)))
-    assert {"application", "service_principal", "client_secret", "smtp_grant"} <= found
-    assert "smtp_auth" not in found
-
-
-@pytest.mark.parametrize(
-    ("cause", "named"), [("client_secret_expires_soon", True), ("client_secret_missing", False)]
-)
-def test_a_warning_that_a_fix_ends(cause, named):
-    """A fix is expected to renew a secret that ends soon, and to leave other warnings alone."""
-    warned = to_change("client_secret", State.WARNING, cause)
-    assert ("client_secret" in likely_changes(check(client_secret=warned))) is named
-
-
-def test_a_probe_is_never_changed():
-    """A fix is expected to change only steps of a setup, and never a probe."""
-    run = check(transport_rules=to_change("transport_rules"))
-    assert likely_changes(run) == ()
-    assert set(likely_changes(check(**{n: to_change(n) for n in GOOD}))) <= set(all_steps())

@@ -1,23 +1,19 @@
-"""Check of a channel, silent clouds, stale reads, and the finding of a cloud's error."""
+"""Check of a channel: what it saves, silent clouds, and reads that may be stale."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from jobs.clock import now
-from jobs.clouds import calls, errors
-from jobs.clouds.errors import CloudReply
+from jobs.clouds import calls
 from jobs.engine.engine import STALE_S, Engine
-from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.engine.step import Diagnosis, Probe, Step, StepContext
-from jobs.model import Access, Account, Finding, State, Text, Turn, verbatim
+from jobs.model import Access, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
-from jobs.steps.connect_form import ConnectIds
-from jobs.steps.forwarding import Forwarding, OutboundPolicy
 
 
 @dataclass
@@ -167,156 +163,3 @@ def test_of_many_channels_all_is_read_once(given, carry_out):
     ctx.many = True
     assert carry_out(checked(ctx, Grant("E2", NOT_SHOWN, SHOWN))) < STALE_S
     assert ctx.run.findings["grant"].state is State.WRONG
-
-
-SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
-
-
-@pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])
-@pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(given, kind, waits):
-    """A step whose error may pass by itself is tried again, after longer and longer pauses."""
-    run = given(waits={"ids": waits}).run
-    found = finding_from_error(ConnectIds(), kind("service_unavailable", SAID), run)
-    told = found.state, found.waiting_for, found.cause, found.seen
-    assert told == (State.UNKNOWN, Turn.TIME, "service_unavailable", verbatim("Try later"))
-    assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)]
-)
-def test_retry_after_is_the_least_that_is_waited(given, asked, pause):
-    """A cloud that asks for a longer pause than our own gets it, up to an hour."""
-    error = errors.Transient("throttled", replace(SAID, retry_after=asked))
-    found = finding_from_error(ConnectIds(), error, given(waits={"ids": 2}).run)
-    assert abs((found.until - now()).total_seconds() - pause) < 1
-
-
-@pytest.mark.parametrize(
-    ("error", "waits"),
-    [
-        (errors.Transient("throttled", SAID), len(AGAIN_S)),
-        (errors.Forbidden("not_allowed", SAID), 0),
-        (errors.Rejected("x", SAID), 0),
-    ],
-)
-def test_everything_else_is_a_persons_turn(given, error, waits):
-    """An error that cannot pass by itself is the administrator's turn.
-
-    An error that persists after seven tries is the administrator's turn as well.
-    """
-    found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
-    told = found.state, found.waiting_for, found.until
-    assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
-
-
-@pytest.mark.parametrize(
-    ("said", "words"),
-    [
-        (CloudReply("graph", code="C"), verbatim("C")),
-        (CloudReply("graph"), Text("cause.not_found")),
-    ],
-)
-def test_an_error_without_words_is_told_by_its_code(given, said, words):
-    """An error without a message shows the cloud's code, or else our own text for its cause."""
-    assert (
-        finding_from_error(ConnectIds(), errors.NotFound("not_found", said), given().run).seen
-        == words
-    )
-
-
-BEGUN = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
-
-
-NOT_READY = errors.NotReplicatedYet("directory_settling", CloudReply("graph", 400))
-
-
-NOT_THERE = errors.NotFound("not_found", CloudReply("graph", 404))
-
-
-AT_EXCHANGE = errors.NotFound("not_found", CloudReply("exchange", 404))
-
-
-@pytest.mark.parametrize(
-    ("error", "ago", "settling"),
-    [
-        (NOT_THERE, {"application": 10}, True),
-        (NOT_THERE, {"application": 121}, False),
-        (NOT_THERE, {}, False),
-        (
-            errors.Rejected("client_secret_wrong", CloudReply("entra", 401)),
-            {"application": 119},
-            True,
-        ),
-        (NOT_READY, {"application": 121}, True),
-        (NOT_READY, {"application": 299}, True),
-        (NOT_READY, {"application": 301}, False),
-        (errors.Rejected("redirect_uri_mismatch", SAID), {"application": 10}, False),
-        (AT_EXCHANGE, {"application": 10}, False),
-        (AT_EXCHANGE, {"outbound_policy": 299, "forwarding": 0}, True),
-        (AT_EXCHANGE, {"outbound_policy": 301, "forwarding": 0}, False),
-        (AT_EXCHANGE, {}, False),
-        (
-            errors.Rejected("request_rejected", CloudReply("exchange", 400)),
-            {"outbound_policy": 10},
-            False,
-        ),
-    ],
-)
-def test_what_a_write_of_ours_explains(given, error, ago, settling):
-    """An error right after our write counts as replication delay only if the cloud replicates.
-
-    It counts for two minutes (checklist J7), or for five if the directory itself says that it is
-    settling, and for a new policy that Exchange does not find. A mailbox that Exchange does not
-    find is really missing.
-    """
-    changed = {name: now() - timedelta(seconds=seconds) for name, seconds in ago.items()}
-    run = given(changed=changed).run
-    assert may_be_replication(error, run, OutboundPolicy()) is settling
-    anywhere = settling and error.service != "exchange"
-    assert may_be_replication(error, run, Forwarding()) is anywhere
-    assert may_be_replication(error, run) is anywhere
-
-
-@pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])
-def test_trying_again_does_not_open_the_window_again(given, tries, settling):
-    """The five minutes of a possible replication delay begin with the first try of a change.
-
-    Further tries do not prolong them.
-    """
-    times = [now() - timedelta(seconds=ago) for ago in tries]
-    events = tuple(replace(BEGUN, at=at) for at in times)
-    assert may_be_replication(NOT_READY, given(events=events).run) is settling
-
-
-LETS_IN = [
-    errors.SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401)),
-    errors.Forbidden("exchange_role_missing", CloudReply("exchange", 403)),
-    errors.Forbidden("directory_role_missing", CloudReply("graph", 403)),
-    errors.Forbidden("not_allowed", CloudReply("graph", 403)),
-]
-
-
-@pytest.mark.parametrize("error", LETS_IN)
-@pytest.mark.parametrize(
-    ("signed_in", "changed", "settling"),
-    [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)],
-)
-def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
-    given, error, signed_in, changed, settling
-):
-    """A missing role or consent may be a replication delay, for two minutes.
-
-    The two minutes begin with a sign-in or with a change of the run.
-    """
-    account = Account("tenant-1", "oid-1", "admin@contoso.com")
-    events = (Event(Kind.SIGNED_IN, now() - timedelta(seconds=signed_in), account=account),)
-    made = {"smtp_grant": now() - timedelta(seconds=changed)} if changed else {}
-    assert may_be_replication(error, given(events=events, changed=made).run) is settling
-
-
-def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given):
-    """A change that was only begun has changed nothing, so it does not explain a missing role."""
-    begun = replace(BEGUN, at=now())
-    assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False

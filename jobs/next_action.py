@@ -110,8 +110,8 @@ def _waiting(run: Run) -> NextAction | None:
     findings = _in_order(run)
     if any(map(is_unread, findings)):
         return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
-    if asking := asking_finding(run):
-        return _request(run, asking)
+    if asking := _asking(run):
+        return _request(run, asking[0])
     timed = any(finding.until for finding in findings) and not steps_under_way(run)
     return NextAction(Turn.TIME, ActionKind.WAITING) if timed else None
 
@@ -144,8 +144,8 @@ def _request(run: Run, asking: Finding) -> NextAction:
     return NextAction(turn, ActionKind.TOKEN if only_token else kind)
 
 
-def asking_finding(run: Run) -> Finding | None:
-    return next((each for each in _in_order(run) if _asks_person(run, each)), None)
+def _asking(run: Run) -> list[Finding]:
+    return [each for each in _in_order(run) if _asks_person(run, each)]
 
 
 def open_requests(run: Run) -> tuple[NextAction, ...]:
@@ -153,7 +153,7 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
     first = next_action(run)
     if run.ended or _before_plan(run):
         return (first,)
-    asked = [_request(run, each) for each in _in_order(run) if _asks_person(run, each)]
+    asked = (_request(run, each) for each in _asking(run))
     return tuple({each.kind: each for each in (*asked, first)}.values())
 
 
@@ -260,9 +260,8 @@ def _since(run: Run) -> datetime:
     answers = [run.answers[question].at for question in BEGINS if question in run.answers]
     approvals = [given.at for given in run.approvals.values()]
     plan_at = run.plan.at if run.plan else None
-    asking = asking_finding(run)
-    step = steps_of(run).get(asking.step) if asking else None
-    needs = step.needs if step else ()
+    asking = _asking(run)
+    needs = steps_of(run)[asking[0].step].needs if asking else ()
     met = [run.found_at[need] for need in needs if run.settled(need)]
     moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *met))
     return max(moments, default=run.opened)

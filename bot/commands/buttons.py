@@ -30,7 +30,7 @@ from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE, login_of
-from jobs.checks import discovering
+from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
 from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
@@ -92,8 +92,8 @@ def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 @commands.for_everybody
 def discovered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    read = {discovering.APP: _app, discovering.FORWARDING: _forwarding}
-    asked = discovering.open_questions(run)
+    read = {APP: _app, FORWARDING: _forwarding}
+    asked = open_questions(run)
     _found_out(ctx, run, {question: read[question](run, inputs) for question in asked})
 
 
@@ -101,7 +101,7 @@ def discovered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record the channel that the check has found, without any change in the tenant."""
     is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
-    if discovering.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
+    if keep_found(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
     else:
         commands.require(is_kept)
@@ -109,7 +109,7 @@ def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _found_out(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
-    events = discovering.answers_to(run, given, ctx.person.email)
+    events = answers_to(run, given, ctx.person.email)
     commands.require(events, "refused.twice")
     commands.finish(ctx, run, *events)
 
@@ -117,7 +117,7 @@ def _found_out(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
 def _app(run: Run, inputs: dict[str, str]) -> str:
     given = inputs.get("client_id", "").strip()
     known = {app.client_id for app in run.search.apps} if run.search else set()
-    if given not in known if known else not discovering.is_client_id(given):
+    if given not in known if known else not is_client_id(given):
         raise InvalidInputError(Text("typed.client_id"))
     return given
 

@@ -19,8 +19,7 @@ from bot.chat.context import ChatContext
 from bot.chat.parsing import read_known, read_mailbox
 from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
-from jobs.checks import remedies
-from jobs.checks.check import verdict_of
+from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of
 from jobs.clock import now
 from jobs.engine.undo import known, recall
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
@@ -254,15 +253,15 @@ def _brief(ctx: ChatContext, mailbox: str) -> Brief:
     probably change. The sign-in asks for the permissions of these steps.
     """
     store = ctx.services.store
-    brief, last = remedies.fix_context(store, mailbox), store.last_check(mailbox)
+    brief, last = fix_context(store, mailbox), store.last_check(mailbox)
     planned, ending = brief.fix or FixBrief(), _ending(ctx, mailbox)
     if last is None or last.checked is None or now() - last.checked > RECENT:
         return replace(brief, fix=replace(planned, wrong=ending))
     planned = replace(
         planned,
-        manual_causes=remedies.for_people(verdict_of(last)),
+        manual_causes=for_people(verdict_of(last)),
         checked_at=last.checked,
-        wrong=tuple({*remedies.likely_changes(last), *ending}),
+        wrong=tuple({*likely_changes(last), *ending}),
     )
     return replace(brief, fix=planned)
 

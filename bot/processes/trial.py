@@ -55,7 +55,7 @@ from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.microsoft.tokens import roles_in
 from jobs.model import Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
-from jobs.probes.dns_records import exchangers
+from jobs.probes.outside import exchangers
 from jobs.redact import GONE, Redactor
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, UNDOES, Event, Kind, Origin, Run, addresses, word_for

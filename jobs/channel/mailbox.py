@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.channel.connect_hosts import ConnectHosts
-from jobs.clouds.errors import CloudError, NotFound
+from jobs.clouds.errors import NotFound, if_answered
 from jobs.clouds.json_values import lower_of
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, automatic
@@ -66,10 +66,8 @@ def other_names(ctx: StepContext) -> tuple[str, ...]:
 
 async def may_be_shared(ctx: StepContext) -> bool:
     """Return whether another user may sign in for the mailbox; True if Exchange does not answer."""
-    try:
-        return is_shared(await mailbox_row(ctx))
-    except CloudError:
-        return True
+    mailbox = await if_answered(mailbox_row(ctx))
+    return mailbox is None or is_shared(mailbox)
 
 
 _INBOX = ("RedirectTo", "ForwardTo", "ForwardAsAttachmentTo")

@@ -17,22 +17,14 @@ from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Kind, Run, undid
 from jobs.steps.connect_form import token_at
 
+FactKind = StrEnum(
+    "FactKind",
+    "CONNECTED FIXED PROVEN DISCONNECTED UNDONE STOPPED CHECKED BROKE RECOVERED",
+)
+"""Kind of a fact.
 
-class FactKind(StrEnum):
-    """Kind of a fact.
-
-    STOPPED is a run that ended early, after changes. PROVEN is a fix that found nothing to repair.
-    """
-
-    CONNECTED = "connected"
-    FIXED = "fixed"
-    PROVEN = "proven"
-    DISCONNECTED = "disconnected"
-    UNDONE = "undone"
-    STOPPED = "stopped"
-    CHECKED = "checked"
-    BROKE = "broke"
-    RECOVERED = "recovered"
+STOPPED is a run that ended early, after changes. PROVEN is a fix that found nothing to repair.
+"""
 
 
 GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.PROVEN, FactKind.RECOVERED})

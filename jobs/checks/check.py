@@ -1,6 +1,12 @@
 """Check of a channel: all facts at once, with the access that is available, without changes.
 
 More access shows more: another sign-in, or a grant of the tenant.
+
+A channel that is not known here is found first. The card asks for the facts that the search does
+not settle. The answers are events like any other, so a worker may die between the search, the
+question and the check. A found channel may be adopted, without a write in the tenant. From then on,
+it is like any other channel of its space. Values that only a setup records, such as the values from
+before and the bot's own sign-in, stay unknown.
 """
 
 from __future__ import annotations
@@ -9,40 +15,45 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
+import structlog
 from redis import Redis
 
 from jobs.access import admin_session, app_access
+from jobs.causes.cause import NEW_TOKEN, known
+from jobs.channel import discovery
 from jobs.channel.mailbox import delegate_of
-from jobs.checks import discovering
-from jobs.checks.discovering import discover, open_questions
-from jobs.checks.verdict import Verdict, judge
+from jobs.checks.verdict import Verdict, in_state, judge
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, SignInNeeded
+from jobs.clouds.errors import SignInNeeded, if_answered
 from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.engine import Engine
+from jobs.engine.engine import DATA_ERRORS, Engine
 from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, State, Text
 from jobs.probes import checks_for
-from jobs.runs.run import Brief, Event, Kind, Run
+from jobs.runs.run import AppCandidate, Brief, Event, FixBrief, Kind, Run, Search
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
+from jobs.steps import CONSENT, steps_for
 from jobs.steps.connect_form import token_at
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
 
 FORWARDS = ("forwarding", "outbound_policy")
 """Steps whose change decides whether copies of mail are sent, and to which address."""
+log = structlog.get_logger(__name__)
 
 
 async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     """Check every fact of the channel once, and return the version of the run.
 
     The check runs again after a person has signed in, or after the tenant has granted the bot its
-    own read access.
+    own read access. That of a channel that is not known here is the newest check of no channel; the
+    channel is kept if that was asked for.
     """
     if run.checked is not None:
         return run.version
@@ -55,21 +66,13 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         if ended := seen.revoked_event():
             runtime.store.append(run.id, ended)
     if not open_questions(runtime.store.load(run.id)):
-        _finish(runtime, run)
+        runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+        COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
+        if not run.brief.discover:
+            runtime.channels.set_last_check(run.channel.mailbox, run.id)
+        elif run.brief.keep:
+            keep_found(runtime.store, runtime.store.load(run.id), run.requester.email)
     return runtime.store.length(run.id)
-
-
-def _finish(runtime: Runtime, run: Run) -> None:
-    """Record that everything was inspected, and keep the channel if that was asked for.
-
-    The check of a channel that is not known here is recorded as the newest check of no channel.
-    """
-    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
-    COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
-    if not run.brief.discover:
-        runtime.channels.set_last_check(run.channel.mailbox, run.id)
-    elif run.brief.keep:
-        discovering.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
@@ -125,7 +128,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
-        by_hand=discovering.is_by_hand(runs),
+        by_hand=is_by_hand(runs),
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
         changed_at=max(filter(None, (each.done for each in made)), default=None),
@@ -136,7 +139,48 @@ def _newest(runs: Sequence[Run], fact: str) -> str:
     return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
 
 
-MISSING = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
+def fix_context(store: RunStore, mailbox: str) -> Brief:
+    """Return the brief of a fix: IDs, times, and the newest check's manual causes.
+
+    The brief never holds secrets. Manual causes are those that only a person can fix. The brief
+    also has the cause that a new token ends, and whether the administrator's consent is missing.
+    """
+    last, brief = store.last_check(mailbox), brief_for(store, mailbox)
+    if last is None:
+        return replace(brief, fix=FixBrief())
+    no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
+    news = last.checked is not None and (brief.token_at is None or last.checked > brief.token_at)
+    verdict = verdict_of(last)
+    causes = (verdict.weighed[name].cause for name in verdict.causes)
+    cause = next((each for each in causes if each in NEW_TOKEN), "") if news else ""
+    return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
+
+
+def for_people(verdict: Verdict) -> tuple[str, ...]:
+    """Return the causes that no plan of the bot fixes, without those that a new token resolves.
+
+    A fix asks for that new token itself.
+    """
+    left = (name for name in verdict.causes if not verdict.fixing_step(name))
+    causes = (verdict.weighed[name].cause for name in left)
+    return tuple(cause for cause in causes if cause not in NEW_TOKEN | {""})
+
+
+def likely_changes(check: Run) -> tuple[str, ...]:
+    """Return the steps that a fix will probably change: wrong ones, and what needs those."""
+    steps = steps_for(check.channel.profile)
+    found, warned = check.findings, in_state(steps, check.findings, State.WARNING)
+    wrong = set(in_state(steps, found, State.WRONG))
+    wrong |= {name for name in warned if name in known(found[name].cause).fixed_by}
+    verdict = verdict_of(check)
+    wrong |= {verdict.fixing_step(name) for name in verdict.causes} & steps.keys()
+    unsure = steps.keys() - {*warned, *in_state(steps, found, State.OK)}
+    while more := {name for name in unsure - wrong if wrong.intersection(steps[name].needs)}:
+        wrong |= more
+    return tuple(sorted(wrong))
+
+
+UNREAD = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
 """Reasons for which a finding was skipped, although there is something to read."""
 
 
@@ -154,18 +198,12 @@ def gaps(check: Run) -> Gaps:
     Features that are not configured, and findings with nothing to read, are not gaps.
     """
     steps, found = steps_of(check), findings_of(check)
-    skipped = {
-        n for n, each in found.items() if each.state is State.SKIPPED and each.reason in MISSING
-    }
-    unread = {n: each for n, each in found.items() if n in skipped or each.state is State.UNKNOWN}
-    at_sign_in = [each.reason in GO_WITH_SIGN_IN for each in unread.values()]
+    unread = set(in_state(steps, found, State.UNKNOWN))
+    unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
+    at_sign_in = {name for name in unread if found[name].reason in GO_WITH_SIGN_IN}
     # one that could have been determined even without a sign-in, but was not
-    left = (
-        n
-        for n, each in zip(unread, at_sign_in, strict=True)
-        if not each or app_may_read(steps[n].reads)
-    )
-    return Gaps(len(unread), all(at_sign_in)) if any(left) else Gaps()
+    left = any(n not in at_sign_in or app_may_read(steps[n].reads) for n in unread)
+    return Gaps(len(unread), unread == at_sign_in) if left else Gaps()
 
 
 def may_sign_in(run: Run) -> bool:
@@ -231,10 +269,7 @@ async def _change(ctx: StepContext, step: str) -> ConnectChange | None:
     since = max(filter(None, (*own, now() - KEPT)))
     if not object_id:
         return None
-    try:
-        rows = await ctx.graph.directory_audits(object_id, since)
-    except CloudError:
-        return None
+    rows = await if_answered(ctx.graph.directory_audits(object_id, since)) or ()
     changes = filter(None, (_read(row, words, since) for row in rows))
     return max(changes, key=lambda each: each.at, default=None)
 
@@ -280,3 +315,126 @@ def set_back(store: RunStore, mailbox: str, steps: dict[str, Step]) -> dict[str,
                 again = steps[name].baselines if name in found else ()
                 found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
     return found
+
+
+APP, FORWARDING = "discovered_app", "discovered_forwarding"
+"""Questions about a client ID and a forwarding address. The answer may be :data:`WITHOUT`."""
+WITHOUT = "without"
+"""Answer of a person who does not know the value and goes on without the value."""
+
+
+async def discover(recorder: Recorder) -> bool:
+    """Find the run's channel, and return whether the check can go on.
+
+    The check cannot go on while a question is open. In that case the sign-in is kept.
+
+    Raises:
+        LeaseLostError: another worker has the run.
+        SignInNeeded: the sign-in is over.
+    """
+    if not recorder.run.brief.discover or recorder.run.discovered:
+        return True
+    if recorder.run.search is None:
+        try:
+            found = await discovery.search(recorder.ctx)
+        except DATA_ERRORS:
+            log.exception("an answer that the search cannot read", run=recorder.run.id)
+            found = Search(unread=True)
+        recorder.append(Event(Kind.SEARCHED, now(), search=found))
+    if open_questions(recorder.run):
+        return False
+    recorder.append(await _found(recorder.ctx))
+    return True
+
+
+def open_questions(run: Run) -> tuple[str, ...]:
+    """Return the questions that wait for a person: APP, FORWARDING, both, or none."""
+    search = run.search
+    if search is None or search.unread or not run.brief.discover or run.discovered:
+        return ()
+    missing = {APP: not search.certain, FORWARDING: not search.forwarding_address}
+    return tuple(name for name, asks in missing.items() if asks and not run.answer(name))
+
+
+def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
+    told = ({"question": each, "value": given.get(each) or WITHOUT} for each in open_questions(run))
+    return tuple(Event(Kind.ANSWERED, now(), by=by, data=each) for each in told)
+
+
+def is_client_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _found(ctx: StepContext) -> Event:
+    found, account = ctx.run.search or Search(), ctx.run.account
+    app = await _app(ctx, found)
+    channel = replace(
+        ctx.channel,
+        callback_url=app.callback_url,
+        forwarding_address=found.forwarding_address or _answer(ctx.run, FORWARDING),
+        keep_copy=found.keep_copy,
+        profile=app.profile,
+        tenant_id=account.tenant_id if account else "",
+        delegate=found.delegate,
+    )
+    user = {"upn": found.upn, "shared": "yes" if found.shared else "", "delegate": found.delegate}
+    data = {"client_id": app.client_id, "app_name": app.name} | user
+    return Event(Kind.DISCOVERED, now(), channel=channel, data=data)
+
+
+async def _app(ctx: StepContext, found: Search) -> AppCandidate:
+    """Return the certain app, the chosen one, or the one with the typed client ID.
+
+    An app that the directory does not know has no more than its client ID.
+    """
+    if found.certain:
+        return found.apps[0]
+    wanted = _answer(ctx.run, APP).lower()
+    known = next((app for app in found.apps if app.client_id.lower() == wanted), None)
+    if known or not wanted:
+        return known or AppCandidate("", "")
+    app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
+    return discovery.candidate(ctx, app, "") if app else AppCandidate(wanted, "")
+
+
+def _answer(run: Run, question: str) -> str:
+    answer = run.answer(question)
+    return "" if answer == WITHOUT else answer
+
+
+NEEDED = ("client_id", "callback_url", "forwarding_address")
+"""Values without which a channel cannot be saved, because a fix would write an empty value."""
+
+
+def missing_values(run: Run) -> tuple[str, ...]:
+    channel = run.channel
+    known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
+    return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)
+
+
+def may_be_kept(run: Run) -> bool:
+    found = run.brief.discover and run.discovered and run.checked is not None
+    return found and not run.ended and not missing_values(run)
+
+
+def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:
+    """Record the channel in the run's space; return whether it is recorded now.
+
+    ``request`` is the ID of the button press, or empty. Nothing is recorded if another run has the
+    mailbox, because that channel may belong to other people.
+    """
+    known = store.channels.record(run.channel.mailbox)
+    if known is not None or not may_be_kept(run):
+        return known is not None and known.run == run.id
+    store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
+    return True
+
+
+def is_by_hand(runs: Sequence[Run]) -> bool:
+    """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
+    ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
+    return next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks import check, discovering, remedies
+from jobs.checks import check
 from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now, parse
 from jobs.engine.step import Step
@@ -238,7 +238,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
 def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> Reading:
     signs_in = not run.ended and check.may_sign_in(run)
     whole = not signs_in or run.account is not None
-    fix = remedies.fix(run, verdict, whole=whole) if seen.is_ours else None
+    fix = verdict.fix_button(run, whole=whole) if seen.is_ours else None
     granted = not fix and check.may_be_granted(store.redis, run)
     ends = seen.secret_ends if seen.is_ours else None
     if ends and not fix:
@@ -258,9 +258,8 @@ def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> 
 
 def _turn(verdict: Verdict, found: FoundChannel | None) -> Turn:
     # Before the channel is kept, no plan of the bot can be approved.
-    turn = remedies.whose_turn(verdict)
-    if turn is not Turn.APPROVER or found is None or found.kept:
-        return turn
+    if verdict.turn is not Turn.APPROVER or found is None or found.kept:
+        return verdict.turn
     return Turn.REQUESTER if found.may_keep else Turn.ADMINISTRATOR
 
 
@@ -273,7 +272,7 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         return None
     if not run.discovered:
         return FoundChannel()
-    may_keep = discovering.may_be_kept(run) and not store.channels.record(run.channel.mailbox)
+    may_keep = check.may_be_kept(run) and not store.channels.record(run.channel.mailbox)
     known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
     return FoundChannel(
         values=(
@@ -292,7 +291,7 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
 def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
     if run.kept:
         return Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
-    if lacks := discovering.missing(run):
+    if lacks := check.missing_values(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
@@ -306,13 +305,9 @@ def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
 
 def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, ...]:
     proofs = [
-        Proof(
-            steps[name].article_row,
-            Text(f"step.{name}"),
-            found[name].signals.at or run.found_at[name],
-        )
-        for name in PROVING
-        if _is_ok(found, name)
+        Proof(steps[n].article_row, Text(f"step.{n}"), found[n].signals.at or run.found_at[n])
+        for n in PROVING
+        if _is_ok(found, n)
     ]
     # all three sources of service status were read, and none of them has an incident
     if proofs and all(_is_ok(found, name) for name in OUTSIDE):
@@ -357,12 +352,9 @@ def _path(verdict: Verdict, found: Found) -> tuple[Stop, ...]:
     # The state of the stations behind the place at which mail stops is unknown.
     reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     passed = _passed(reports, _stop(verdict)) - {verdict.stops}
+    times = {station: finding.signals.at for station, finding in reports.items()}
     return tuple(
-        Stop(
-            each,
-            False if each is verdict.stops else each in passed or None,
-            reports[each].signals.at if each in reports else None,
-        )
+        Stop(each, False if each is verdict.stops else each in passed or None, times.get(each))
         for each in MAIL_PATH
     )
 

@@ -1,9 +1,12 @@
-"""Root cause of a check: the wrong findings that no other wrong finding explains.
+"""Root cause of a check, the wrong findings that no other one explains, and who can fix it.
 
 Before that, each finding is weighed against the others: it may be history, harmless, or more
 serious than it seems. The step's :class:`jobs.engine.step.Diagnosis` names the other steps
 that may disprove it, and the finding's :class:`jobs.model.Signals` says since when. docs/glossary.md
 has the terms.
+
+Who can fix a cause, and the one button that leads there, depend on the cause, regardless of the
+finding that reported it.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from urllib.parse import urlsplit
 
-from jobs.causes.cause import Cause
+from jobs.causes.cause import NEW_TOKEN, Cause, known
 from jobs.engine.inspector import needs_sign_in
 from jobs.engine.step import Diagnosis, Step
-from jobs.model import Finding, Signals, State, Station
+from jobs.model import Channel, Finding, Signals, State, Station, Turn
+from jobs.runs.run import Run
 
 Steps = Mapping[str, Step]
 Found = Mapping[str, Finding]
@@ -49,6 +54,38 @@ class Verdict:
     stops: Station | None
     since: datetime | None
     weighed: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def turn(self) -> Turn:
+        """Return who must act on the first cause: the approver if a plan fixes it."""
+        if not self.causes:
+            return Turn.NOBODY
+        first = self.causes[0]
+        by_plan = self.fixing_step(first)
+        return Turn.APPROVER if by_plan else known(self.weighed[first].cause).acts
+
+    def fixing_step(self, name: str) -> str:
+        """Return the step, wrong or not read yet, whose plan changes this finding, or ''."""
+        entry = known(self.weighed[name].cause)
+        unseen = () if entry.fixed_if_wrong else (State.SKIPPED, State.UNKNOWN)
+        wrong = in_state(entry.fixed_by, self.weighed, State.WRONG)
+        return next(iter([*wrong, *in_state(entry.fixed_by, self.weighed, *unseen)]), "")
+
+    def fix_button(self, run: Run, *, whole: bool) -> tuple[str, dict[str, str]] | None:
+        """Return the text key and data of the button that leads to a fix, or None for no button.
+
+        The button opens a plan if a plan would contain a change for any of the causes. Otherwise it
+        opens the page on which a person fixes the first cause. If the check is not ``whole``, the
+        page is not offered, because a sign-in comes first: a refused token may have a cause that
+        only a sign-in shows.
+        """
+        if not self.causes:
+            return None
+        if step := next(filter(None, map(self.fixing_step, self.causes)), ""):
+            return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox, "check": run.id}
+        page, cause = page_of(run.channel), self.weighed[self.causes[0]].cause
+        helps = whole and page and cause in NEW_TOKEN
+        return ("fix.generate_token", {"url": page}) if helps else None
 
 
 def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
@@ -85,9 +122,8 @@ def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
 
 
 def mail_flows(findings: Found) -> bool:
-    return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
-        map(has_overdue_mail, findings.values())
-    )
+    overdue = any(map(has_overdue_mail, findings.values()))
+    return not overdue and all(name in findings and proves(findings[name]) for name in PROOFS)
 
 
 def proves(finding: Finding) -> bool:
@@ -181,25 +217,21 @@ class Case:
         If the token lives, the success proves it at once, unless a mail waits for an answer.
         """
         failed = self.findings[name].signals
-        begun = self._begun(failed)
+        begun = failed.harmless_after or failed.since
+        if failed.as_of:
+            told = self.findings.get(failed.as_of)
+            begun = told.signals.elsewhere_since if told else None
         for healer in in_state(healers, self.findings, State.OK):
             good = self.findings[healer].signals
-            well = good.at if failed.shown_by == "at" else good.generated_at
+            well: datetime | None = getattr(good, failed.shown_by)
             if good.at is None:
                 return True
             if begun is None or well is None or (failed.token_lives and good.unanswered):
                 continue
-            if well > begun + (
-                timedelta(0) if failed.token_lives else self.diagnosis(healer).grace
-            ):
+            grace = timedelta(0) if failed.token_lives else self.diagnosis(healer).grace
+            if well > begun + grace:
                 return True
         return False
-
-    def _begun(self, failed: Signals) -> datetime | None:
-        if failed.as_of:
-            told = self.findings.get(failed.as_of)
-            return told.signals.elsewhere_since if told else None
-        return failed.harmless_after or failed.since
 
     # Possible causes
 
@@ -328,3 +360,9 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
         seen.update(fresh)
         todo += fresh
     return frozenset(seen - {name})
+
+
+def page_of(channel: Channel) -> str:
+    """Return the address of Webex Connect, as the Call Back URL shows it, or ''."""
+    page = urlsplit(channel.callback_url)
+    return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""

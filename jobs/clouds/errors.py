@@ -201,6 +201,14 @@ async def unless_refused(asked: Awaitable[T]) -> T | None:
         return None
 
 
+async def if_answered(asked: Awaitable[T]) -> T | None:
+    """Return the answer, or None after any error: it says nothing, and the caller goes on."""
+    try:
+        return await asked
+    except CloudError:
+        return None
+
+
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
     return _CLASSES[meaning.kind](meaning.cause, said)
 

@@ -102,9 +102,8 @@ class ContactCenter:
         teams = {text_of(each, "id") for each in routing.teams or ()}
         params = self._of_day(channelTypes=CHANNEL.lower())
         path, size = "/v1/agents/activities", MOST_ROWS
-        rows = await _seen(
-            self._once(path, lambda: services.read_pages(self.settings, path, params, size))
-        )
+        listed = partial(services.read_pages, self.settings, path, params, size)
+        rows = await _seen(self._once(path, listed))
         if rows is None or not (emails or teams):
             return None
         found = {
@@ -151,11 +150,8 @@ class ContactCenter:
     async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
         """Return the teams in service, or None if there is none and some were not found."""
         rows = await asyncio.gather(*(self._item(f"team/{each}") for each in ids))
-        found = tuple(
-            row
-            for row in rows
-            if row and row.get("active") is not False and row.get("teamStatus") != "NOT_AVAILABLE"
-        )
+        active = (row for row in rows if row and row.get("active") is not False)
+        found = tuple(row for row in active if row.get("teamStatus") != "NOT_AVAILABLE")
         return None if not found and None in rows else found
 
     async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...]:
@@ -193,9 +189,8 @@ class ContactCenter:
         """Return the IDs of the agents who have the skills of the queue; None of very many."""
         path = in_organization(self.settings, "user/fetch-by-skill-requirements")
         body, size = {"skillRequirements": list(queue.skills)}, MOST_IDS
-        rows = await self._once(
-            f"{path} {body}", lambda: services.read_pages(self.settings, path, {}, size, body)
-        )
+        listed = partial(services.read_pages, self.settings, path, {}, size, body)
+        rows = await self._once(f"{path} {body}", listed)
         return None if services.is_cut(rows, size) else {text_of(row, "id") for row in rows}
 
     async def _by_ids(self, resource: str, ids: Iterable[str]) -> list[Json]:

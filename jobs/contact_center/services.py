@@ -109,9 +109,8 @@ async def organization_id(settings: Settings) -> str:
 
 def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> CloudError:
     """Return the error for an answer of 400 and above, with the answer's code and text."""
-    meaning = _BY_STATUS.get(response.status_code) or (
-        _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
-    )
+    other = _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
+    meaning = _BY_STATUS.get(response.status_code, other)
     body = parsed(response.content)
     inner = as_dict(body).get("error")
     told = inner if isinstance(inner, dict) else body
@@ -273,12 +272,10 @@ async def email_tasks(settings: Settings, since: datetime) -> Tasks:
 async def _task_pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
     """Return the tasks of up to five pages, newest first, and whether these are all."""
     found: dict[str, Task] = {}
-    whole = False
     for _ in range(MOST_PAGES):
         page = await _task_page(settings, since)
         found |= {task.id: task for task in page}
-        whole = len(page) < _MOST
-        if whole:
+        if whole := len(page) < _MOST:
             break
         since = max(task.created for task in page)
     return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True)), whole

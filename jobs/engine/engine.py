@@ -23,7 +23,7 @@ from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import accepted, trust
-from jobs.runs.run import AttemptOverError, Event, Kind, Plan, Run, identity
+from jobs.runs.run import AttemptOverError, Event, Kind, Run, identity
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,11 @@ class Engine(Inspector):
         before = self.run.findings.get(step.name)
         if self.run.state_of(step.name) is not State.WAITING:
             self.append(Event(Kind.RUNNING, now(), step=step.name))
-        await self._await_in_flight(step)
+        made = self.run.changed.get(step.name)
+        if made is not None and made.done is None and step.name not in self._begun:
+            # a call of a killed worker, which would overwrite later writes, may be on its way
+            age = (now() - made.begun).total_seconds()
+            await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
         finding = await self.inspect(step)
         if other := await self._changed_since(step, finding):
             finding = inspector.waits_for_step(step, other)
@@ -145,13 +149,6 @@ class Engine(Inspector):
                     self.found(other, lost)
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
-
-    async def _await_in_flight(self, step: Step) -> None:
-        """Wait until a call of a killed worker, which would overwrite later writes, has arrived."""
-        made = self.run.changed.get(step.name)
-        if made is not None and made.done is None and step.name not in self._begun:
-            age = (now() - made.begun).total_seconds()
-            await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
 
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make the change if it may be made now, or return a finding about its wait.
@@ -192,7 +189,7 @@ class Engine(Inspector):
         if other := next(before, ""):
             return inspector.waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
-        if unanswered and not _shows_all(run.plan, changes):
+        if unanswered and not (run.plan and all(map(run.plan.shows, changes))):
             return asked
         if not all(map(run.approved, changes)):
             self._replan(step, changes)
@@ -203,7 +200,7 @@ class Engine(Inspector):
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the lines that differ from the approved ones on the plan, for another approval."""
         plan = self.run.plan
-        if plan is None or _shows_all(plan, changes):
+        if plan is None or all(map(plan.shows, changes)):
             return
         notes = ((line, line.note or REAPPROVAL_NOTE) for line in changes)
         lines = tuple(replace(line, note=note, warning=True) for line, note in notes)
@@ -333,10 +330,6 @@ class Engine(Inspector):
             if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
                 return inspector.not_readable(step, error)
             return inspector.finding_from_error(step, error, self.run)
-
-
-def _shows_all(plan: Plan | None, changes: tuple[Change, ...]) -> bool:
-    return plan is not None and all(map(plan.shows, changes))
 
 
 def _is_over() -> bool:

@@ -454,6 +454,7 @@ def rows_of(package: str) -> dict[str, dict[str, Any]]:
 
 
 def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
+    """Return the steps of all modules of the package by name, in the order of its table."""
     for each in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{each.name}")
-    return {name: _KINDS[package, name]() for name in sorted(rows_of(package))}
+    return {name: _KINDS[package, name]() for name in rows_of(package)}

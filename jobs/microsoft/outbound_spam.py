@@ -115,9 +115,8 @@ def bare(address: object) -> str:
 
 def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
     """Return a mailbox's addresses as Get-Mailbox shows them, its sending address first."""
-    primary_first = sorted(
-        _texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:")
-    )
+    listed = _texts(mailbox, "EmailAddresses")
+    primary_first = sorted(listed, key=lambda each: not each.startswith("SMTP:"))
     every = (text_of(mailbox, "PrimarySmtpAddress"), *primary_first)
     # Exchange lists other kinds of addresses with a colon, too
     smtp = (each for each in every if ":" not in each or each.lower().startswith("smtp:"))
@@ -220,12 +219,8 @@ def _priority(rule: ExchangeRow) -> int:
 
 
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
-    named_so = (
-        row
-        for row in rows
-        if name.lower() in {lower_of(row, key) for key in ("Name", "Identity", "Id")}
-    )
-    return next(named_so, None)
+    low, keys = name.lower(), ("Name", "Identity", "Id")
+    return next((row for row in rows if low in {lower_of(row, key) for key in keys}), None)
 
 
 def _texts(row: ExchangeRow, name: str) -> list[str]:

@@ -14,7 +14,7 @@ from jobs.steps import steps_for
 
 @cache
 def all_probes() -> dict[str, Step]:
-    return collected(__name__, __path__)
+    return dict(sorted(collected(__name__, __path__).items()))
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:

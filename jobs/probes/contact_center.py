@@ -15,22 +15,12 @@ from itertools import takewhile
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import CloudError, if_answered
 from jobs.contact_center import services
 from jobs.contact_center.routing import ContactCenter, Routing
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.mail.message_trace import LARGEST, TraceRow
-from jobs.model import (
-    ConnectChange,
-    Evidence,
-    Finding,
-    Reason,
-    Signals,
-    State,
-    Text,
-    Turn,
-    second_of,
-)
+from jobs.model import Evidence, Finding, Reason, Signals, State, Text, Turn, second_of
 
 BACK = timedelta(hours=48)
 """Age of the oldest mail and task that a check reads."""
@@ -85,10 +75,8 @@ class MailToTask(Configured, row="mail_to_task"):
     async def look(self, ctx: StepContext) -> Finding:
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         handed, made = await _handed(ctx)
-        return self._judged(handed, list(takewhile(lambda row: not made(row), handed)))
-
-    def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
-        """Judge mails, newest first, and those of them that are newer than any with a task."""
+        # newer than any mail with a task
+        left = list(takewhile(lambda row: not made(row), handed))
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
         if not left:
@@ -129,7 +117,15 @@ class EmailEntryPoint(Configured, row="entry_point"):
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
             return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
-        return await self._full(ctx, found) or self._judged(found)
+        if full := await self._full(ctx, found):
+            return full
+        shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
+        names = {"names": ", ".join(shown)}
+        if not any(point.active for point in found):
+            seen = Text("seen.entry_points_off", names)
+            return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
+        asset = _only_asset(found)
+        return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
     async def _full(self, ctx: StepContext, found: list[services.EntryPoint]) -> Finding | None:
         """Return that the only entry point takes no more tasks, if it has a limit that is reached."""
@@ -139,15 +135,6 @@ class EmailEntryPoint(Configured, row="entry_point"):
             return None
         full = {"name": found[0].name, "count": str(taken), "most": str(most)}
         return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
-
-    def _judged(self, found: list[services.EntryPoint]) -> Finding:
-        shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
-        names = {"names": ", ".join(shown)}
-        if not any(point.active for point in found):
-            seen = Text("seen.entry_points_off", names)
-            return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
-        asset = _only_asset(found)
-        return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
 
 async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
@@ -185,10 +172,7 @@ async def only_app(ctx: StepContext) -> str:
     """Return the app of the only email entry point, or '' if that is not readable."""
     if not ctx.settings.contact_center_org:
         return ""
-    try:
-        return _only_asset(await _entry_points(ctx))
-    except CloudError:
-        return ""
+    return _only_asset(await if_answered(_entry_points(ctx)) or ())
 
 
 def _only_asset(points: Sequence[services.EntryPoint]) -> str:
@@ -360,10 +344,10 @@ class SuspectDiagnosis(Diagnosis):
         """
         if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
             return finding
-        suspects = _suspects(finding.signals.changes, findings)
-        if not suspects:
+        signals = _suspects(finding.signals, findings)
+        if not signals.changes:
             return finding
-        newest = suspects[0]
+        newest = signals.changes[0]
         values = {"event": newest.event, "by": newest.by, "at": second_of(newest.at)}
         return replace(
             finding,
@@ -371,7 +355,7 @@ class SuspectDiagnosis(Diagnosis):
             cause=Cause.CONNECT_CHANGED,
             seen=Text("seen.connect_suspect", values),
             expected=Text(f"expected.{finding.step}"),
-            signals=Signals(changes=suspects),
+            signals=signals,
         )
 
 
@@ -403,10 +387,8 @@ class ConnectChanges(Configured, row="connect_changes"):
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
 
 
-def _suspects(
-    changes: tuple[ConnectChange, ...], findings: Mapping[str, Finding]
-) -> tuple[ConnectChange, ...]:
-    """Return the changes between the last good mail and the first bad sign after it.
+def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
+    """Return only the changes between the last good mail and the first bad sign after it.
 
     The last good mail is the older one of the newest mails in both directions. Without a good mail
     or a bad sign, the time has an open end.
@@ -414,11 +396,13 @@ def _suspects(
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=_FIRST)
     bad = min((at for at in _bad_signs(findings) if at + LOG_SLACK > good), default=_LAST)
     slow = SLOW if bad < _LAST else ()
-    return tuple(
-        change
-        for change in changes
-        for lag in (LATE if change.event.lower().endswith(slow) else timedelta(0),)
-        if change.at - LOG_SLACK <= bad and change.at + lag > good
+    return Signals(
+        changes=tuple(
+            change
+            for change in seen.changes
+            for lag in (LATE if change.event.lower().endswith(slow) else timedelta(0),)
+            if change.at - LOG_SLACK <= bad and change.at + lag > good
+        )
     )
 
 

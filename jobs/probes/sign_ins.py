@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -19,7 +20,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, unless_refused
+from jobs.clouds.errors import CloudError, if_answered, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
@@ -52,14 +53,14 @@ class SignIns(Probe, row="sign_ins"):
         When many channels are checked, both kinds are read at once if possible, because only five
         requests in ten seconds are allowed.
         """
-        client, since = ctx.fact("client_id"), now() - BACK
-        rows = await _of_beta(ctx, client, since, graph.SIGN_INS_AND_RENEWALS) if ctx.many else None
+        log = partial(ctx.graph.sign_ins, ctx.fact("client_id"), now() - BACK)
+        both = graph.SIGN_INS_AND_RENEWALS
+        rows = await if_answered(log("beta", both)) if ctx.many else None
         most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
         if rows is None or not told or len(rows) >= most:
-            renewals = _of_beta(ctx, client, since, graph.RENEWALS)
-            interactive = ctx.graph.sign_ins(client, since)
-            signed_in, renewed = await asyncio.gather(interactive, renewals)
+            renewals = if_answered(log("beta", graph.RENEWALS))
+            signed_in, renewed = await asyncio.gather(log(), renewals)
             # without beta the interactive ones have to be enough; a row of it may lack the mark
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
@@ -102,15 +103,6 @@ class SignIns(Probe, row="sign_ins"):
         seen = Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)})
         cause = newest.meaning.cause
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
-
-
-async def _of_beta(
-    ctx: StepContext, client: str, since: datetime, kinds: tuple[str, ...]
-) -> list[dict[str, Any]] | None:
-    try:
-        return await ctx.graph.sign_ins(client, since, "beta", kinds)
-    except CloudError:
-        return None
 
 
 class SmtpServer(Probe, row="smtp_server"):
@@ -249,7 +241,10 @@ def login_of(ctx: StepContext) -> Login:
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
     newest = max(filter(None, (good, token_at)), default=BEGINNING)
-    if cause in OF_THE_USER and good and _speaks_for_both(ctx, good):
+    # if the bot's token was valid when Webex Connect's was generated, or later, its end applies to
+    # both, except for a shared mailbox, for which several users sign in
+    both = good and not ctx.run.brief.shared and (token_at is None or token_at <= good + SAME)
+    if cause in OF_THE_USER and both:
         if cause == GRANT:  # any later renewal disproves it, and Entra's log has whole seconds
             since = newest.replace(microsecond=0) - timedelta(microseconds=1)
             return Signals(disproved_by=BY_LOG, harmless_after=since), True
@@ -262,15 +257,6 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         later = max(newest, now() - RENEWED)
         return Signals(disproved_by=SmtpLogin.own[cause], harmless_after=later), False
     return Signals(), True
-
-
-def _speaks_for_both(ctx: StepContext, good: datetime) -> bool:
-    """Return whether the bot's token was valid when Webex Connect's was generated, or later.
-
-    Then its end applies to both, except for a shared mailbox, for which several users sign in.
-    """
-    token_at = ctx.run.brief.token_at
-    return not ctx.run.brief.shared and (token_at is None or token_at <= good + SAME)
 
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
@@ -303,21 +289,17 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     conditions = part_of(policy, "conditions")
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
     often = bool(frequency) and frequency.get("isEnabled") is not False
+    clients = lower_set(conditions.get("clientAppTypes")) or MODERN
+    methods = text_of(part_of(conditions, "authenticationFlows"), "transferMethods").lower()
+    flows = {each.strip() for each in methods.split(",")} - {"", "none"}  # none for all
     return (
         lower_of(policy, "state") == "enabled"  # and not only reported
         and (often or bool(policy.get("grantControls")))
-        and _is_for_oauth(conditions)
+        and not flows  # such as that of a device code, which is not Webex Connect's
+        and bool(clients & MODERN)
         and _covers_user(part_of(conditions, "users"), user_id.lower())
         and _covers_exchange(part_of(conditions, "applications"))
     )
-
-
-def _is_for_oauth(conditions: dict[str, Any]) -> bool:
-    """Return whether the policy is for sign-ins like Webex Connect's (not with a device code)."""
-    clients = lower_set(conditions.get("clientAppTypes")) or MODERN
-    named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods").lower()
-    flows = {each.strip() for each in named.split(",")} - {"", "none"}  # none for all
-    return bool(clients & MODERN) and not flows
 
 
 def _covers_user(users: dict[str, Any], user_id: str) -> bool:
@@ -392,7 +374,12 @@ class Sessions(Probe, row="sessions"):
         """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
-        user = await _user(ctx)
+        known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+        # for many channels, the mailbox's own user is in memory
+        user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
+        if text_of(user, "id") != known:
+            user = await ctx.graph.user(known)
+        user = user or {}
         valid_from = parse(user.get("signInSessionsValidFromDateTime"))
         token_at = ctx.run.brief.token_at
         if valid_from is None or token_at is None:
@@ -402,16 +389,6 @@ class Sessions(Probe, row="sessions"):
             seen, signals = Text("seen.revoked", values), Signals(since=valid_from)
             return self.wrong(seen, cause=Cause.SESSION_REVOKED, signals=signals)
         return self.ok(Text("seen.not_revoked", values))
-
-
-async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the user who signs in; for many channels, the mailbox's own is in memory."""
-    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
-    if ctx.many:
-        own = await ctx.graph.user(ctx.channel.mailbox) or {}
-        if text_of(own, "id") == known:
-            return own
-    return await ctx.graph.user(known) or {}
 
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +20,7 @@ from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
 from jobs.channel.mailbox import all_copies_since, answers_among, evidence_of, newest_delivered
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import if_answered
 from jobs.clouds.json_values import text_of
 from jobs.contact_center.services import Tasks
 from jobs.engine.step import Probe, StepContext
@@ -50,29 +49,18 @@ class Why:
 
 
 async def why(ctx: StepContext, row: TraceRow) -> Why:
-    """Return the reason in a row's details; empty if they cannot be read."""
-    try:
-        words = await ctx.trace().details(row)
-    except CloudError:
-        return Why(())
+    """Return the reason in a row's details, or the rule that they name; empty if unreadable."""
+    words = await if_answered(ctx.trace().details(row)) or ()
     places = {
         ctx.channel.mailbox.lower(): Station.MAILBOX,
         ctx.channel.forwarding_address.lower(): Station.FORWARD,
     }
-    return Why(words, await _cause(ctx, places.get(row.recipient.lower(), Station.ANSWER), words))
-
-
-async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
+    place = places.get(row.recipient.lower(), Station.ANSWER)
     known = flow.cause_at(place, words)
-    if known == BY_A_RULE:
-        return BLOCKS[place]
-    if known or not words:
-        return known
-    try:
-        rules = await stopping_rules(ctx)
-    except CloudError:
-        return ""
-    return BLOCKS[place] if names_one(" ".join(words), rules) else ""
+    by_rule = known == BY_A_RULE
+    if words and not known:
+        by_rule = names_one(" ".join(words), await if_answered(stopping_rules(ctx)) or ())
+    return Why(words, BLOCKS[place] if by_rule else known)
 
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
@@ -123,20 +111,17 @@ class Arrivals(_Traced, row="arrivals"):
         passage = MailFlow.of(watch_mail.with_proofs(rows))
         if passage.refused or not passage.good:
             failures = passage.refused if passage.good else passage.failures
-            return await self._judged(ctx, replace(passage, failures=failures))
+            if not failures:
+                return self._went(None)
+            told = await why(ctx, failures[0])
+            certain = bool(told.cause) or len(passage.refused) >= flow.ENOUGH
+            return self._failed(replace(passage, failures=failures), told, certain=certain)
         found = await self._held_back(ctx, passage)
         held = sum(row.status is TraceStatus.QUARANTINED for row in rows)
         if not held or found.state is not State.OK:
             return found
         values = {"at": second_of(passage.good.received), "count": str(held)}
         return replace(found, seen=Text("seen.traced_quarantine", values))
-
-    async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        if not passage.failures:
-            return self._went(passage.good)
-        told = await why(ctx, passage.failures[0])
-        certain = bool(told.cause) or len(passage.refused) >= flow.ENOUGH
-        return self._failed(passage, told, certain=certain)
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return the finding for mail that a filter withheld: single spam mails are normal.
@@ -188,16 +173,17 @@ class Copies(_Traced, row="copies"):
             found = await self._stopped(ctx, passage)
             certain = found.cause != LOST or bool(passage.refused)
             return found if certain else replace(found, state=State.WARNING)
+        good = passage.good
         if missing := flow.never_copied(lost, copies):
-            return self._missing(passage.good, missing)
+            values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
+            known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
+            judged = self.wrong if len(missing) >= flow.ENOUGH else self.possible
+            return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
         if len(passage.begun) >= flow.ENOUGH:
             found = await self._stopped(ctx, replace(passage, failures=passage.begun))
             if found.cause != LOST:
                 return found
-        return self._under_way(passage.good, lost, copies)
-
-    def _under_way(self, good: TraceRow | None, lost: Rows, copies: Rows) -> Finding:
-        """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
+        # none has failed: the first ever may be due, and late ones prove nothing
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
         late = flow.overdue(lost, copies)
@@ -214,18 +200,16 @@ class Copies(_Traced, row="copies"):
         at_connect = found.signals | Signals(station=Station.CONNECT)
         return replace(found, signals=at_connect) if told.cause in flow.AT_CONNECT else found
 
-    def _missing(self, good: TraceRow | None, missing: Rows) -> Finding:
-        values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
-        known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
-        judged = self.wrong if len(missing) >= flow.ENOUGH else self.possible
-        return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
-
 
 class Answers(_Traced, row="answers"):
     """Probe that checks whether answers leave the mailbox."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
+        """Trace mail from the mailbox, without its copies, mail to itself and automatic mail.
+
+        A mail may wait for its answer as long as others in this channel do; after some hours it is
+        a warning.
+        """
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
         sent, copies = await asyncio.gather(from_mailbox, all_copies_since(ctx, since))
@@ -233,40 +217,30 @@ class Answers(_Traced, row="answers"):
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
-        if passage.good is None:
-            return self._went(None)
-        return self._answered(passage.good, answers, watch_mail.without_watch_mails(copies))
-
-    async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        told = await why(ctx, passage.failures[0])
-        of_mailbox = patterns().groups["of_sender"] | {BLOCKS[Station.ANSWER]}
-        ours = told.cause if told.cause in of_mailbox else ""
-        certain = bool(ours) or await self._several(ctx, passage)
-        return self._failed(passage, replace(told, cause=ours), certain=certain)
-
-    async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
-        if len(newest) < flow.ENOUGH:
-            return False
-        told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
-        return sum(not flow.unknown_recipient(each.words) for each in told) >= flow.ENOUGH
-
-    def _answered(self, good: TraceRow, answers: Rows, copies: Rows) -> Finding:
-        """Return the finding if answers left and mail may be waiting for an answer.
-
-        A mail may wait as long as others in this channel do; after some hours it is a warning.
-        """
-        found, waiting = self._went(good), flow.unanswered(answers, copies)
-        if not waiting:
+        found, handed = self._went(passage.good), watch_mail.without_watch_mails(copies)
+        waiting = flow.unanswered(answers, handed)
+        if passage.good is None or not waiting:
             return found
         first = waiting[-1].received
         waits = now() - first
-        if waits <= min(flow.habit(answers, copies), ANSWERED_WITHIN):
+        if waits <= min(flow.habit(answers, handed), ANSWERED_WITHIN):
             return found
         state = State.OK if waits <= ANSWERED_WITHIN else State.WARNING
         seen = Text("seen.unanswered", {"at": second_of(waiting[0].received)})
         signals = found.signals | Signals(unanswered=first)
         return replace(found, state=state, seen=seen, signals=signals)
+
+    async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
+        told = await why(ctx, passage.failures[0])
+        of_mailbox = patterns().groups["of_sender"] | {BLOCKS[Station.ANSWER]}
+        ours = told.cause if told.cause in of_mailbox else ""
+        certain = ours != ""
+        newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
+        if not certain and len(newest) >= flow.ENOUGH:
+            each_told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
+            others = [each for each in each_told if not flow.unknown_recipient(each.words)]
+            certain = len(others) >= flow.ENOUGH
+        return self._failed(passage, replace(told, cause=ours), certain=certain)
 
 
 async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
@@ -319,24 +293,22 @@ class Sightings:
     """
 
     ctx: StepContext
-    arrived: tuple[TraceRow, ...] | None = None
-    copies: tuple[TraceRow, ...] | None = None
-    tasks: Tasks | None = None
-    app: str = ""
+    arrived: tuple[TraceRow, ...] | None
+    copies: tuple[TraceRow, ...] | None
+    tasks: Tasks | None
+    app: str
 
     @classmethod
     async def read(cls, ctx: StepContext) -> Sightings:
         """Read the trace as far as the access allows, and the tasks as far as the settings do."""
-        since, address, seen = now() - BACK, ctx.channel.forwarding_address, cls(ctx)
+        since, address = now() - BACK, ctx.channel.forwarding_address
+        arrived = copies = tasks = None
         if ctx.access is not Access.NONE:
-            trace = ctx.trace()
-            arrived = await trace.find(since, recipient=ctx.channel.mailbox)
-            copies = await trace.find(since, recipient=address) if address else None
-            seen = cls(ctx, arrived, copies)
+            arrived = await ctx.trace().find(since, recipient=ctx.channel.mailbox)
+            copies = await ctx.trace().find(since, recipient=address) if address else None
         if ctx.settings.contact_center_url:
-            with suppress(CloudError):  # the step of the tasks says so
-                seen = replace(seen, tasks=await read_tasks(ctx), app=await only_app(ctx))
-        return seen
+            tasks = await if_answered(read_tasks(ctx))  # the step of the tasks says why not
+        return cls(ctx, arrived, copies, tasks, await only_app(ctx) if tasks else "")
 
     def way(self, mail: WatchMail) -> Way:
         """Return how far a test mail has come, according to the traces and the tasks."""

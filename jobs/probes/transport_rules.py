@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from itertools import filterfalse
@@ -67,7 +67,7 @@ def stops(rule: Rule) -> bool:
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
     today = (begins is None or begins <= now()) and (ends is None or ends > now())
-    return on and not autoforward and today and _sets_any(rule, STOPS)
+    return on and not autoforward and today and any(map(partial(_set, rule), STOPS))
 
 
 def inside(rule: Rule) -> bool:
@@ -96,7 +96,7 @@ def may_name(rule: Rule, address: str) -> bool:
 
 
 def may_match(rule: Rule, address: str) -> bool:
-    open_to_all = not _sets_any(rule, _ON_RECIPIENT)
+    open_to_all = not any(map(partial(_set, rule), _ON_RECIPIENT))
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
 
@@ -106,23 +106,15 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
     A rule without any certainly applies to the recipients that it names. The rule's lists of types
     count as well, so that a condition that is new in Exchange is not missed.
     """
-    known = list(filter(partial(_set, rule), _condition_names(rule)))
+    every = dict.fromkeys(_DOCUMENTED)
+    if not any(name in rule for name in _TYPE_LISTS):  # every list that is no action may be one
+        lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
+        every |= dict.fromkeys(filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists))
+    known = list(filter(partial(_set, rule), every))
     strange = [name for name in known if name not in {*_COMPARED, "SentToScope"}]
     shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
     hidden = [] if shown else ["IsRuleConfigurationSupported"]
     return (*strange, *_types_beyond(rule, known), *hidden)
-
-
-def _condition_names(rule: Rule) -> list[str]:
-    """Return the names of the properties of the rule that are conditions or exceptions.
-
-    In a row without the lists of types, that is also every property with a list that is no action.
-    """
-    if any(name in rule for name in _TYPE_LISTS):
-        return list(_DOCUMENTED)
-    lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
-    others = filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists)
-    return list(dict.fromkeys((*_DOCUMENTED, *others)))
 
 
 def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
@@ -163,10 +155,6 @@ def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
     found = rule.get(name) if _set(rule, name) else []
     return [str(each).lower() for each in (found if isinstance(found, list | tuple) else [found])]
-
-
-def _sets_any(rule: Rule, names: Iterable[str]) -> bool:
-    return any(map(partial(_set, rule), names))
 
 
 def _set(rule: Rule, name: str) -> bool:

@@ -175,7 +175,7 @@ class RunStore:
 
         A run ends once; a second call has no effect and returns False. A finished setup records its
         channel. So does a finished check, which has found a channel
-        (:mod:`jobs.checks.discovering`).
+        (:mod:`jobs.checks.check`).
 
         Raises:
             RunGoneError: when the run does not exist.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from jobs.engine.step import Step, collected, rows_of
+from jobs.engine.step import Step, collected
 from jobs.engine.undo import reversals
 from jobs.microsoft import scopes
 from jobs.model import Profile, RunKind, State
@@ -34,8 +34,7 @@ PROOF = frozenset({"own_login", "agent_has_it", "agent_answer"})
 @cache
 def all_steps() -> dict[str, Step]:
     """Return every step by its name, in the order of the table."""
-    steps = collected(__name__, __path__)
-    return {name: steps[name] for name in rows_of(__name__)}
+    return collected(__name__, __path__)
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
@@ -106,7 +105,11 @@ def permissions_for(run: Run) -> tuple[str, ...]:
     if run.kind not in {RunKind.FIX, RunKind.UNDO}:
         return scopes.GRAPH_READ_SCOPES
     every, steps = all_steps(), steps_of(run)
-    writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
+    writing = frozenset(steps)
+    if run.kind is RunKind.FIX:
+        told = run.brief.fix or FixBrief()
+        # those of some fixes are in a run only if needed
+        writing = _planned(run) | SOMETIMES if run.plan else frozenset(told.wrong)
     names = set(every["tenant"].reads).union(*(step.reads for step in steps.values()))
     names.update(*(steps[name].writes for name in steps.keys() & writing))
     if run.kind is RunKind.FIX and "client_secret" in writing:
@@ -121,13 +124,6 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
         return ()
     known = scopes.with_included(run.permissions) | scopes.LOG_NEEDS | {scopes.SIGN_IN_LOG}
     return tuple(name for name in permissions_for(run) if name not in known)
-
-
-def _writing(run: Run) -> frozenset[str]:
-    """Return the steps that a fix will change; those of some fixes are in a run only if needed."""
-    if run.plan is None:
-        return frozenset(run.brief.fix.wrong if run.brief.fix else ())
-    return _planned(run) | SOMETIMES
 
 
 def _planned(run: Run) -> frozenset[str]:

@@ -98,12 +98,22 @@ class Application(Undoable, row="application"):
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        if app := await email_app.app_of_run(ctx):
-            if past.values_before["object_id"]:
-                before = _before(ctx, app, past.values_before)
-                await ctx.graph.update(APPLICATIONS, str(app["id"]), before)
-            else:
-                await ctx.graph.delete(APPLICATIONS, str(app["id"]))
+        app, was = await email_app.app_of_run(ctx), past.values_before
+        if app is None:
+            return
+        if not was["object_id"]:
+            await ctx.graph.delete(APPLICATIONS, str(app["id"]))
+            return
+        kept = app.get("requiredResourceAccess")
+        if not was["declared"]:
+            kept = manifest.without_permission(app, *email_app.smtp_send_permission(ctx))
+        before = {
+            "signInAudience": was["audience"] or email_app.OURS,
+            "web": {**manifest.web(app), "redirectUris": _uris(was)},
+            "requiredResourceAccess": kept,
+            **manifest.moved_back(app, json.loads(was.get("elsewhere", "{}"))),
+        }
+        await ctx.graph.update(APPLICATIONS, str(app["id"]), before)
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
@@ -175,18 +185,6 @@ class Application(Undoable, row="application"):
 
     def _declares(self, ctx: StepContext, app: Json | None) -> bool:
         return manifest.declares(app, *email_app.smtp_send_permission(ctx))
-
-
-def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    kept = app.get("requiredResourceAccess")
-    if not was["declared"]:
-        kept = manifest.without_permission(app, *email_app.smtp_send_permission(ctx))
-    return {
-        "signInAudience": was["audience"] or email_app.OURS,
-        "web": {**manifest.web(app), "redirectUris": _uris(was)},
-        "requiredResourceAccess": kept,
-        **manifest.moved_back(app, json.loads(was.get("elsewhere", "{}"))),
-    }
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
@@ -295,8 +293,10 @@ class AdminConsent(Step, row="admin_consent"):
         try:
             roles = await email_app.role_assignments(ctx)
         except CloudError:
-            if self._is_asked(ctx):
-                raise
+            run, questions = ctx.run, ("consent", "look_again")
+            asked = any(run.answered_since(self.name, each) for each in questions)
+            if asked or run.answer("consent") or run.state_of(self.name) is not State.WAITING:
+                raise  # a person wants this look
             roles = []  # only this look failed, and the request to the administrator stays
         if ctx.fact("mail_send").lower() in {lower_of(each, "appRoleId") for each in roles}:
             return self.ok(Text("seen.consent"))
@@ -309,11 +309,3 @@ class AdminConsent(Step, row="admin_consent"):
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         again = ctx.pause(self.name, PAUSES_S)  # it may be given in Entra, without the button
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"), again_s=again)
-
-    def _is_asked(self, ctx: StepContext) -> bool:
-        """Return whether a person wants this look, and not only the time has come for it."""
-        run = ctx.run
-        answers = (run.answered_since(self.name, each) for each in ("consent", "look_again"))
-        return bool(
-            run.state_of(self.name) is not State.WAITING or any(answers) or run.answer("consent")
-        )

@@ -151,9 +151,8 @@ class Outbound:
 
     @classmethod
     async def read(cls, ctx: StepContext) -> Outbound:
-        policies, rules = await asyncio.gather(
-            ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
-        )
+        run = ctx.exchange.run
+        policies, rules = await asyncio.gather(run(f"Get-{POLICY}", {}), run(f"Get-{RULE}", {}))
         mailbox, name = ctx.channel.mailbox, spam.policy_name(ctx.channel.mailbox)
         senders = [mailbox, *filter(None, [ctx.fact("upn")])]
         if spam.needs_addresses(rules, senders):
@@ -228,8 +227,15 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         For an existing rule the plan shows which other senders it covers and which conditions are
         removed.
         """
+        before = recorded_row(finding.values.get("rule"))
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
-        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
+        senders = spam.covers(ExchangeRow({**before, **repaired}))
+        told, gone = {"senders": ", ".join(senders)}, spam.gone(before, repaired)
+        after = Text("after.outbound_policy_shared", told)
+        if cleared := "; ".join(f"{name} {', '.join(values)}" for name, values in gone.items()):
+            after = Text("after.outbound_policy_cleared", told | {"cleared": cleared})
+        elif not before or list(map(spam.bare, senders)) == [ctx.channel.mailbox.lower()]:
+            after = Text("after.outbound_policy")
         moved = finding.facts.get(MOVED, "0")
         note = Text("note.rules_move", {"count": moved}) if moved != "0" else None
         line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
@@ -307,18 +313,6 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
     }
 
 
-def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
-    """Return the rule after the change: its other senders, and the conditions that go."""
-    before = recorded_row(rule)
-    senders = spam.covers(ExchangeRow({**before, **repaired}))
-    told, gone = {"senders": ", ".join(senders)}, spam.gone(before, repaired)
-    if cleared := "; ".join(f"{name} {', '.join(values)}" for name, values in gone.items()):
-        return Text("after.outbound_policy_cleared", told | {"cleared": cleared})
-    if not before or list(map(spam.bare, senders)) == [mailbox.lower()]:
-        return Text("after.outbound_policy")
-    return Text("after.outbound_policy_shared", told)
-
-
 class Customization(Step, row="customization"):
     """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
@@ -389,6 +383,5 @@ class RemoteDomain(Step, row="remote_domain"):
 
 
 def domain_matches(pattern: str, domain: str) -> bool:
-    return bool(pattern) and (
-        fnmatch(domain, pattern) or (pattern.startswith("*.") and domain == pattern[2:])
-    )
+    itself = pattern.startswith("*.") and domain == pattern[2:]
+    return bool(pattern) and (itself or fnmatch(domain, pattern))

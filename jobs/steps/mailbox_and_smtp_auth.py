@@ -81,31 +81,24 @@ class MailboxUser(Step, row="mailbox_user"):
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
     ) -> Finding:
-        if mailbox is not None and is_shared(mailbox):
-            return self._of_others(ctx, user, facts)
         upn = facts["upn"]
+        own = upn.lower() == ctx.channel.mailbox
+        good = Text("seen.mailbox" if own else "seen.mailbox_other_upn", {"upn": upn})
+        if mailbox is not None and is_shared(mailbox):
+            # it needs no license, and its own account is blocked as a rule
+            facts |= {"shared_licensed": "yes"} if licensed(user) else {}
+            if not sign_in_blocked(user):
+                return self.ok(good, facts={**facts, "shared": "yes"})
+            seen = Text("seen.shared_blocked", {"upn": upn})
+            facts |= {"shared": "blocked"}
+            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         if mailbox is None and not ctx.checks:
             facts = {}  # so that a plan shows nothing of later steps
         if mailbox is None and licensed(user):
             seen = Text("seen.no_mailbox", {"upn": upn})
             return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
         stopped = _unusable(self, user, upn)
-        return replace(stopped, facts=facts) if stopped else self._found(ctx, facts)
-
-    def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
-        """Judge a shared mailbox: no license needed, and its own account is blocked as a rule."""
-        if licensed(user):
-            facts |= {"shared_licensed": "yes"}
-        if sign_in_blocked(user):
-            seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
-            facts |= {"shared": "blocked"}
-            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
-        return self._found(ctx, {**facts, "shared": "yes"})
-
-    def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
-        own = facts["upn"].lower() == ctx.channel.mailbox
-        seen = Text("seen.mailbox" if own else "seen.mailbox_other_upn", {"upn": facts["upn"]})
-        return self.ok(seen, facts=facts)
+        return replace(stopped or self.ok(good), facts=facts)
 
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
@@ -196,10 +189,8 @@ def sign_in_blocked(user: Json) -> bool:
 def licensed(user: Json) -> bool:
     """Return whether an Exchange plan is enabled; True if the directory shows none."""
     in_force, plans = {"enabled", "warning"}, user.get("assignedPlans")
-    return plans is None or any(
-        lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in in_force
-        for plan in plans
-    )
+    mail = (plan for plan in plans or () if lower_of(plan, "service") == "exchange")
+    return plans is None or any(lower_of(plan, "capabilityStatus") in in_force for plan in mail)
 
 
 ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
@@ -272,31 +263,28 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the switches; the organization's counts only if the mailbox's is not set."""
         own, everybody = await asyncio.gather(
-            _switches(ctx, _mailboxes(ctx)), _organization(ctx), return_exceptions=True
+            _switches(ctx, _names(ctx)), _organization(ctx), return_exceptions=True
         )
         if isinstance(own, BaseException):
             raise own
         if NOT_SET in own.values() and isinstance(everybody, BaseException):
             raise everybody
-        found = replace(self._judged(ctx, own, everybody), values=_values(ctx, own))
-        if found.state is State.OK and everybody == OFF and self._is_settled(ctx):
-            found.facts["settled"] = "yes"
+        found = replace(self._judged(ctx, own, everybody), values=own)
+        if found.state is State.OK and everybody == OFF:
+            runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+            made = (run.changed[self.name].done for run in runs if self.name in run.changed)
+            newest = max(filter(None, made), default=None)
+            if newest is not None and now() - newest > SETTLES_FOR:
+                found.facts["settled"] = "yes"  # the bot's own change has reached every server
         return found
-
-    def _is_settled(self, ctx: StepContext) -> bool:
-        """Return whether the bot's own change is so old that it has reached every server."""
-        runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
-        made = (run.changed[self.name].done for run in runs if self.name in run.changed)
-        newest = max(filter(None, made), default=None)
-        return newest is not None and now() - newest > SETTLES_FOR
 
     def _judged(self, ctx: StepContext, own: Mapping[str, str], everybody: object) -> Finding:
         on = {ON} if everybody != ON else {ON, NOT_SET}
         off = [name for name, switch in own.items() if switch not in on]
-        mailbox = next(iter(off or own))
-        inherits, others = own[mailbox] == NOT_SET, mailbox != ctx.channel.mailbox
+        first = next(iter(off or own))
+        inherits, of_others = own[first] == NOT_SET, first != VALUE
         key = f"seen.smtp_{'inherits_' if inherits else ''}{'off' if off else 'on'}"
-        seen = Text(f"{key}_of", {"mailbox": mailbox}) if others else Text(key)
+        seen = Text(f"{key}_of", {"mailbox": _address(ctx, first)}) if of_others else Text(key)
         cause = Cause.SMTP_AUTH_OFF_FOR_TENANT if inherits else Cause.SMTP_AUTH_OFF_FOR_MAILBOX
         return self.wrong(seen, cause=cause) if off else self.ok(seen)
 
@@ -304,58 +292,51 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
         """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
-        mailboxes, after = _mailboxes(ctx), Text("seen.on")
-        if mailboxes != (ctx.channel.mailbox,):
-            after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
+        names, after = _names(ctx), Text("seen.on")
+        if names != (VALUE,):
+            mailboxes = " and ".join(_address(ctx, name) for name in names)
+            after = Text("after.smtp_auth_shared", {"mailboxes": mailboxes})
         return (self.planned(finding, shown(self.cmdlets(ctx, finding)), after),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
-        was = finding.values
-        off = (each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != ON)
-        return [_switch(each, ON) for each in off]
+        off = (name for name in _names(ctx) if finding.values.get(name) != ON)
+        return [_switch(ctx, name, ON) for name in off]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        own = await _switches(ctx, _before(ctx, past))
-        seen, made = SEEN[next(iter(own.values()))], _values(ctx, dict.fromkeys(own, ON))
-        return self.compare_with_recorded(past, _values(ctx, own), seen, made)
+        own = await _switches(ctx, past.values_before)
+        seen = SEEN[next(iter(own.values()))]
+        return self.compare_with_recorded(past, own, seen, dict.fromkeys(own, ON))
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets; "not set" is a value too and is restored as ``$null``."""
-        return [_switch(*each) for each in _before(ctx, past).items()]
+        return [_switch(ctx, *each) for each in past.values_before.items()]
 
 
-def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
+def _names(ctx: StepContext) -> tuple[str, ...]:
+    """Return the names of the recorded values, one for each mailbox that counts."""
     delegate = ctx.fact("delegate").lower()
     if not ctx.fact("shared") or delegate in {"", ctx.channel.mailbox}:
-        return (ctx.channel.mailbox,)
-    return (delegate, ctx.channel.mailbox) if ctx.fact("shared_licensed") else (delegate,)
+        return (VALUE,)
+    of_delegate = f"{VALUE}:{delegate}"
+    return (of_delegate, VALUE) if ctx.fact("shared_licensed") else (of_delegate,)
 
 
-async def _switches(ctx: StepContext, mailboxes: Collection[str]) -> dict[str, str]:
-    rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in mailboxes))
-    return dict(zip(mailboxes, map(_read, rows), strict=True))
+def _address(ctx: StepContext, name: str) -> str:
+    return name.partition(":")[2] or ctx.channel.mailbox
 
 
-def _switch(mailbox: str, switch: str) -> Cmdlet:
+async def _switches(ctx: StepContext, names: Collection[str]) -> dict[str, str]:
+    boxes = (mailbox_row(ctx, "Get-CASMailbox", _address(ctx, name)) for name in names)
+    return dict(zip(names, map(_read, await asyncio.gather(*boxes)), strict=True))
+
+
+def _switch(ctx: StepContext, name: str, switch: str) -> Cmdlet:
     value = {OFF: True, ON: False}.get(switch)
-    return "Set-CASMailbox", {"Identity": mailbox, PROPERTY: value}
+    return "Set-CASMailbox", {"Identity": _address(ctx, name), PROPERTY: value}
 
 
 async def _organization(ctx: StepContext) -> str:
     return _read((await ctx.exchange.run("Get-TransportConfig", {}))[0])
-
-
-def _values(ctx: StepContext, own: Mapping[str, str]) -> dict[str, str]:
-    return {_value_name(ctx, mailbox): switch for mailbox, switch in own.items()}
-
-
-def _value_name(ctx: StepContext, mailbox: str) -> str:
-    return VALUE if mailbox == ctx.channel.mailbox else f"{VALUE}:{mailbox}"
-
-
-def _before(ctx: StepContext, past: RecordedChange) -> dict[str, str]:
-    was = past.values_before.items()
-    return {name.partition(":")[2] or ctx.channel.mailbox: switch for name, switch in was}
 
 
 def _read(row: ExchangeRow) -> str:

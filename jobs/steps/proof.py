@@ -80,7 +80,7 @@ class TestMail(Step, row="test_mail"):
             seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
-        if seen.from_itself and not seen.arrived and not self._sends(ctx):
+        if seen.from_itself and not seen.arrived and not sends_it(ctx):
             words, cause = Text("seen.from_itself"), Cause.TEST_MAIL_FROM_ITSELF
             again_s, facts = ctx.pause(self.name, PAUSES_S), _facts(ctx, ())
             return self.waits_for(Turn.REQUESTER, words, cause=cause, again_s=again_s, facts=facts)
@@ -101,7 +101,7 @@ class TestMail(Step, row="test_mail"):
     def _underway(self, ctx: StepContext, arrived: Rows, *, again: bool) -> Finding:
         facts = _facts(ctx, arrived)
         if not arrived and (again or not self._sent(ctx)):
-            if self._sends(ctx):
+            if sends_it(ctx):
                 return self.wrong(Text("seen.not_sent"), facts=facts)
             words = Reason.SEND_AGAIN if again else Text("seen.send_it")
             return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
@@ -122,15 +122,11 @@ class TestMail(Step, row="test_mail"):
         recent = ctx.began_within("outbound_policy", SPREADS_FOR)
         spreading = recent and cause == Cause.FORWARDING_BLOCKED
         due = ctx.run.waits.get(self.name, 0) > 0 and not ctx.began_within(self.name, AGAIN_AFTER)
-        if spreading and due and self._sends(ctx):
+        if spreading and due and sends_it(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         found = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60)
         return replace(found, facts=facts, evidence=evidence_of(words))
-
-    def _sends(self, ctx: StepContext) -> bool:
-        sender = ctx.settings.probe_from.lower()
-        return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
         sent, told = ctx.run.changed.get(self.name), ctx.answered_at("test_sent")
@@ -176,6 +172,12 @@ class _Seen:
 
 def _stuck(finding: Finding | None) -> bool:
     return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
+
+
+def sends_it(ctx: StepContext) -> bool:
+    """Return whether the bot can send a test mail, from an address other than the mailbox's."""
+    sender = ctx.settings.probe_from.lower()
+    return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
 
 def subject_of(ctx: StepContext) -> str:

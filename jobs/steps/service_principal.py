@@ -8,7 +8,7 @@ irrelevant, so the policy, which is tenant-wide, is only read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -56,14 +56,11 @@ class ServicePrincipal(Undoable, row="service_principal"):
         Source: platforms/microsoft.md 1.1 and 5 (AADSTS7000112). Other properties stay planned.
         """
         status = text_of(principal, "disabledByMicrosoftStatus")
+        is_disabled = status.lower() not in {"", "notdisabled"}
         by_microsoft = Text("seen.app_by_microsoft", {"status": status})
         deactivated = principal.get("isDisabled") or ctx.fact(DEACTIVATED)
         obstacles = (
-            (
-                status.lower() not in {"", "notdisabled"},
-                by_microsoft,
-                Cause.APP_DISABLED_BY_MICROSOFT,
-            ),
+            (is_disabled, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
             (deactivated, Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
             (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
             (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),
@@ -80,12 +77,11 @@ class ServicePrincipal(Undoable, row="service_principal"):
         if "sp_id" not in finding.facts:
             return super().plan(ctx, finding)
         patch = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
+        shut = finding.facts.get("shut", "").split()
+        commands = {name: f"{patch}, {name} {_flag(OPEN[name])}" for name in shut}
         return tuple(
-            replace(
-                self.planned(finding, f"{patch}, {name} {_flag(OPEN[name])}", after), before=was
-            )
-            for name in finding.facts.get("shut", "").split()
-            for was, after in (LINES[name],)
+            replace(self.planned(finding, command, LINES[name][1]), before=LINES[name][0])
+            for name, command in commands.items()
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -98,23 +94,19 @@ class ServicePrincipal(Undoable, row="service_principal"):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that it is as it was, or gone, unless others added content to its app."""
-        principal, app = await asyncio.gather(
-            ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx)
-        )
+        reading = ctx.graph.service_principal(ctx.fact("client_id"))
+        principal, app = await asyncio.gather(reading, app_of_run(ctx))
+        seen = _principal_text(principal)
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            seen = _principal_text(principal)
             return self.compare_with_recorded(past, _values(principal), seen, opened)
         if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
-        return self._removed(ctx, past, principal)
-
-    def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
         ours = replace(past, values_before={"sp_id": ""}, values_after=left)
         made = {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
-        found = self.compare_with_recorded(ours, there, _principal_text(principal), made)
+        found = self.compare_with_recorded(ours, there, seen, made)
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -238,7 +230,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         user, grants = _grantee(ctx), await ctx.graph.grants(ctx.fact("sp_id"))
         for resource, scopes in self._missing(ctx, grants):
             mine = _with(_with(grants, "resourceId", resource), "principalId", user)[:1]
-            wanted = _joined(scopes.union(*map(_scopes, mine)))
+            wanted = " ".join(sorted(scopes.union(*map(_scopes, mine))))
             if mine:
                 await ctx.graph.update(GRANTS, promised(mine[0], "id"), {"scope": wanted})
                 continue
@@ -248,7 +240,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         was, grants = past.values_before, await ctx.graph.grants(ctx.fact("sp_id"))
         values = _scopes_of(ctx, grants, was.get(OF))
-        made = {name: _joined({*was[name].split(), *SCOPES[name]}) for name in SCOPES}
+        made = {name: " ".join(sorted({*was[name].split(), *SCOPES[name]})) for name in SCOPES}
         scopes = " ".join(values[name] for name in SCOPES).strip()
         return self.compare_with_recorded(past, values, scopes or "key:seen.none", values | made)
 
@@ -287,12 +279,8 @@ def _mine(ctx: StepContext, grants: list[Json], delegate: str | None) -> dict[st
 def _scopes_of(ctx: StepContext, grants: list[Json], delegate: str | None) -> dict[str, str]:
     """Return the scopes by API; with the delegate's ID, None if the mailbox is not shared."""
     mine = _mine(ctx, grants, delegate)
-    scopes = {name: _joined(_scopes(mine.get(name, {}))) for name in SCOPES}
+    scopes = {name: " ".join(sorted(_scopes(mine.get(name, {})))) for name in SCOPES}
     return scopes if delegate is None else {**scopes, OF: delegate}
-
-
-def _joined(scopes: Iterable[str]) -> str:
-    return " ".join(sorted(scopes))
 
 
 def _grantee(ctx: StepContext) -> str:

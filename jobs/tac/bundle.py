@@ -123,10 +123,10 @@ class Pages:
             "findings.md": self._findings(),
             "smtp-transcript.txt": f"{dialogues}\n",
         }
-        data = {"findings.json": redactor.data(found), "history.json": redactor.data(events)}
-        told = {n: json.dumps(each, indent=2, ensure_ascii=False) for n, each in data.items()}
         clean = {name: redactor.text(page) for name, page in pages.items()}
-        return clean | {name: f"{each}\n" for name, each in told.items()}
+        for name, data in {"findings.json": found, "history.json": events}.items():
+            clean[name] = json.dumps(redactor.data(data), indent=2, ensure_ascii=False) + "\n"
+        return clean
 
     def words(self, name: str, **values: str) -> str:
         return self.say(Text(f"tac.file.{name}", values))

@@ -23,8 +23,6 @@ from redis.exceptions import RedisError
 from jobs.access import app_access
 from jobs.access.app_access import TenantReader
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import own_addresses
-from jobs.checks import remedies
 from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
 from jobs.checks.check import findings_of, name_changers, verdict_of
@@ -42,6 +40,7 @@ from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
 from jobs.settings import Settings
+from jobs.steps.proof import sends_it
 from jobs.watch.model import (
     TEST_MAIL_STEP,
     ChannelState,
@@ -151,12 +150,10 @@ class CountingTrace(Trace):
         self._mailbox = mailbox
         self.hours: dict[str, int] = {}
 
-    async def find(
-        self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
-    ) -> tuple[TraceRow, ...]:
+    async def find(self, since: datetime, **sought: str) -> tuple[TraceRow, ...]:
         """Find mails as :meth:`jobs.mail.message_trace.Trace.find` does, and count them."""
-        rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
-        if recipient.lower() == self._mailbox and not sender and not subject:
+        rows = await self._trace.find(since, **sought)
+        if sought == {"recipient": self._mailbox}:
             customers = (each.received for each in without_watch_mails(rows))
             hours = (each.replace(minute=0, second=0, microsecond=0) for each in customers)
             found = Counter(each.isoformat() for each in hours)
@@ -190,13 +187,11 @@ class MailPlan:
 
 def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
     """Return whether a mail would show what the look leaves open: the whole way."""
-    sender = ctx.settings.probe_from.lower()
-    has_sender = ctx.settings.sends_probe and sender not in own_addresses(ctx)
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
     is_open = outcome.sight is Sight.HEALTHY or only_suspect
     reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
-    may = has_sender and is_open and (Eye.APP in outcome.eyes or has_tasks)
+    may = sends_it(ctx) and is_open and (Eye.APP in outcome.eyes or has_tasks)
     return bool(every) and may and not _is_proven(ctx, at - every)
 
 
@@ -287,10 +282,10 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     """
     name = verdict.causes[0]
     finding = verdict.weighed[name]
-    cause, turn = finding.cause or name, remedies.whose_turn(verdict)
+    cause, turn = finding.cause or name, verdict.turn
     if turn is Turn.OPERATOR:
         return replace(known, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
-    button = remedies.fix(run, verdict, whole=True)
+    button = verdict.fix_button(run, whole=True)
     return replace(
         known,
         sight=Sight.BROKEN,

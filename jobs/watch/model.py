@@ -373,7 +373,14 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
     state = replace(state, unsure_since=None)
     if outcome.sight is Sight.HEALTHY:
         return _healthy(present, replace(state, suspicion=None), outcome, at)
-    return _bad(present, state, outcome, at)
+    incident, suspicion = present.incident, state.suspicion
+    if incident is not None and _is_known(incident, outcome):
+        return replace(state, suspicion=None), (_updated(incident, outcome, at),)
+    if suspicion is not None and suspicion.sight is outcome.sight:
+        return _confirmed(present, state, outcome, at)
+    first = Suspicion(outcome.sight, outcome.cause, at)
+    soon = at + min(CONFIRM, present.watched.interval)
+    return replace(state, suspicion=first, next_look=soon), ()
 
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -386,7 +393,7 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
         known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
         return _confirmed(present, replace(state, suspicion=known), silent, at)
     if state.suspicion is not None and at - since < LONGEST_UNSURE:
-        state = replace(state, next_look=_soon(present.watched, at))
+        state = replace(state, next_look=at + min(CONFIRM, present.watched.interval))
     return state, ()
 
 
@@ -406,31 +413,13 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
     return state, (with_news(incident, kind, at, ended=at, blind_since=None, fixed_by=by),)
 
 
-def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    incident = present.incident
-    if incident is not None and _is_known(incident, outcome):
-        return replace(state, suspicion=None), (_updated(incident, outcome, at),)
-    suspicion = state.suspicion
-    if suspicion is None or suspicion.sight is not outcome.sight:
-        first = Suspicion(outcome.sight, outcome.cause, at)
-        return replace(state, suspicion=first, next_look=_soon(present.watched, at)), ()
-    return _confirmed(present, state, outcome, at)
-
-
-def _soon(watched: WatchedChannel, at: datetime) -> datetime:
-    return at + min(CONFIRM, watched.interval)
-
-
 def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
     if incident is None or not incident.is_open:
         return False
+    blind = incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
     if outcome.sight is Sight.CANNOT_LOOK:
-        return _is_blind(incident)
-    return incident.cause == outcome.cause and not _is_blind(incident)
-
-
-def _is_blind(incident: Incident) -> bool:
-    return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
+        return blind
+    return incident.cause == outcome.cause and not blind
 
 
 def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
@@ -470,23 +459,18 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
         again = _with_outcome(present.watched, incident, outcome)
         flaps, kind = incident.flaps + 1, NewsKind.FLAPS
         return after, (with_news(again, kind, at, flaps=flaps, ended=None, fixed_by=""),)
-    opened = _opened(present, state, outcome, at)
-    return replace(after, incident=opened.id), (*ended, opened)
-
-
-def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:
-    first = state.suspicion
-    noticed = first.at if first else at
-    incident = Incident(
+    noticed, watched = state.suspicion.at if state.suspicion else at, present.watched
+    new = Incident(
         id=present.new_id,
-        mailbox=present.watched.mailbox,
-        room=present.watched.room,
+        mailbox=watched.mailbox,
+        room=watched.room,
         sight=outcome.sight,
         since=noticed,
         noticed=noticed,
         confirmed=at,
     )
-    return with_news(_with_outcome(present.watched, incident, outcome), NewsKind.BEGAN, at)
+    opened = with_news(_with_outcome(watched, new, outcome), NewsKind.BEGAN, at)
+    return replace(after, incident=opened.id), (*ended, opened)
 
 
 def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:

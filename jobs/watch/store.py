@@ -322,24 +322,18 @@ def assessments(
         runs[run.channel.mailbox].append(run)
     checks = zip(mailboxes, store.last_checks(mailboxes), strict=True)
     seen = {each: map(fact_of, [check] if check else []) for each, check in checks}
-    return {
-        each: assess(
-            reversed(runs[each]), filter(None, (*seen[each], *_of_incident(broken.get(each))))
-        )
-        for each in mailboxes
-    }
+    facts = {each: (*seen[each], *_of_incident(broken.get(each))) for each in mailboxes}
+    return {each: assess(reversed(runs[each]), filter(None, facts[each])) for each in mailboxes}
 
 
-def facts_since(
-    store: RunStore, mailbox: str, at: datetime, others: Iterable[str]
-) -> Iterator[Fact]:
-    """Return what has happened to the channel since; ``others`` are the ids of possible checks."""
+def facts_since(store: RunStore, mailbox: str, at: datetime, ids: Iterable[str]) -> Iterator[Fact]:
+    """Return what has happened to the channel since; ``ids`` are those of possible checks."""
     incidents = Watching.of(store).incidents
     newest = incidents.load(incidents.state(mailbox).incident)
     # they end in the order in which they begin
     runs = reversed(store.runs_of_mailbox(mailbox))
     known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
-    checks = store.known({*others} - {run.id for run in known})
+    checks = store.known({*ids} - {run.id for run in known})
     broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
     facts = (*map(fact_of, (*known, *checks)), *chain(*map(_of_incident, broken.values())))
     return (fact for fact in facts if fact is not None and fact.at > at)

@@ -23,7 +23,7 @@ from jobs.probes.contact_center import (
     QueueAgents,
     WaitingTasks,
 )
-from jobs.probes.service_health import WebexStatus
+from jobs.probes.outside import WebexStatus
 from jobs.runs.run import Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener

@@ -15,7 +15,7 @@ from bot.services import Services
 from jobs import next_action as turns
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
-from jobs.checks.remedies import page_of
+from jobs.checks.verdict import page_of
 from jobs.engine.inspector import is_deleted
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Evidence, Finding, RunKind, State, Text, Turn

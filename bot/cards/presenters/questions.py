@@ -19,7 +19,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
-from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.check import APP, FORWARDING
 from jobs.clock import now
 from jobs.engine.inspector import is_deleted, lacks_role
 from jobs.model import RunKind, State, Text, Turn

@@ -16,7 +16,7 @@ from bot.cards.presenters import card_state as shared, findings, questions, watc
 from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
-from jobs.checks.discovering import open_questions
+from jobs.checks.check import open_questions
 from jobs.checks.reading import ENDS, Line, Reading, Stop, Suspect, read
 from jobs.model import State, Station, Text, Turn, day_of, minute_of
 from jobs.runs.run import Run

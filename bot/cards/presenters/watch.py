@@ -21,7 +21,7 @@ from bot.cards.presenters import card_state as shared
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.assessment import Assessment
-from jobs.checks.remedies import page_of
+from jobs.checks.verdict import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.history import DayFigures, DayState, Figures

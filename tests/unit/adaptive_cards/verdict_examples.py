@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from adaptive_cards.cards.channels import ChannelLine, channels
 from bot.cards.presenters import questions
 from bot.cards.presenters.verdict import draw
-from jobs.checks.check import SetBack
-from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.check import APP, FORWARDING, SetBack
 from jobs.checks.reading import FoundChannel, Line, Lost, Proof, Reading, Stop, Suspect
 from jobs.model import (
     Access,

@@ -4,17 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.checks import discovering
-from jobs.checks.check import brief_for
-from jobs.checks.discovering import (
-    APP,
-    FORWARDING,
-    WITHOUT,
-    answers_to,
-    discover,
-    is_client_id,
-    open_questions,
-)
+from jobs.checks import check
+from jobs.checks.check import APP, FORWARDING, answers_to, brief_for, discover, open_questions
 from jobs.clock import now
 from jobs.engine.inspector import Recorder
 from jobs.model import Channel, Finding, Profile, State
@@ -89,7 +80,7 @@ async def test_the_answers_complete_it(given, cloud):
 
 async def test_a_typed_app_that_is_nowhere(given):
     """A typed client ID is used in the check even if the directory does not have its app."""
-    run = await go_on(found(given, Search(), **{APP: TYPED, FORWARDING: WITHOUT}))
+    run = await go_on(found(given, Search(), **{APP: TYPED, FORWARDING: check.WITHOUT}))
     known = (run.brief.client_id, run.channel.callback_url, run.channel.forwarding_address)
     assert known == (TYPED, "", "")
 
@@ -101,13 +92,13 @@ async def test_without_an_answer_it_goes_on(given):
     ctx.run = ctx.store.load(ctx.run.id)
     run = await go_on(ctx)
     assert (run.discovered, run.brief.client_id) == (True, "")
-    assert discovering.missing(run) == discovering.NEEDED
+    assert check.missing_values(run) == check.NEEDED
 
 
 @pytest.mark.parametrize(("text", "right"), [(TYPED, True), ("12", False), ("", False)])
 def test_client_ids(text, right):
     """A client ID must have the format that Webex Connect's form shows."""
-    assert is_client_id(text) is right
+    assert check.is_client_id(text) is right
 
 
 @pytest.fixture
@@ -131,7 +122,7 @@ def test_a_kept_channel_is_one_of_its_space(checked, store):
 
     It also has the facts for later runs.
     """
-    assert discovering.keep(store, checked, "anna@contoso.com")
+    assert check.keep_found(store, checked, "anna@contoso.com")
     record = store.channels.record(MAILBOX)
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
     last = store.last_check(MAILBOX)
@@ -146,30 +137,33 @@ def test_it_is_kept_once(checked, store, asker):
 
     Another check of the same mailbox cannot keep the channel again.
     """
-    assert discovering.keep(store, checked, "anna@contoso.com")
-    assert discovering.keep(store, store.load(checked.id), "anna@contoso.com")
+    assert check.keep_found(store, checked, "anna@contoso.com")
+    assert check.keep_found(store, store.load(checked.id), "anna@contoso.com")
     other = store.check(checked.channel, asker, Origin("room-2"), brief=BRIEF)
     store.append(
         other.id,
         Event(Kind.DISCOVERED, now(), channel=checked.channel, data={"client_id": "client-1"}),
         Event(Kind.CHECKED, now()),
     )
-    assert not discovering.keep(store, store.load(other.id), "kim@contoso.com")
+    assert not check.keep_found(store, store.load(other.id), "kim@contoso.com")
     assert store.channels.of_space("room-2") == ()
 
 
-@pytest.mark.parametrize("name", discovering.NEEDED)
+@pytest.mark.parametrize("name", check.NEEDED)
 def test_a_part_of_a_channel_is_not_kept(checked, store, name):
     """A channel with a missing value is not kept, because a fix would write an empty value."""
     without = replace(checked, known={}, findings={})
     if name != "client_id":
         without = replace(checked, channel=replace(checked.channel, **{name: ""}))
-    assert (discovering.missing(without), discovering.keep(store, without, "x")) == ((name,), False)
+    assert (check.missing_values(without), check.keep_found(store, without, "x")) == (
+        (name,),
+        False,
+    )
 
 
 def test_a_setup_ends_the_time_by_hand(checked, store, asker):
     """A channel that the bot sets up later no longer counts as made by hand."""
-    discovering.keep(store, checked, "anna@contoso.com")
+    check.keep_found(store, checked, "anna@contoso.com")
     run = store.open(checked.channel, asker, Origin("room-1", message="m-9"))
     store.end(run, Event(Kind.FINISHED, now()))
     assert brief_for(store, MAILBOX).by_hand is False
@@ -177,7 +171,7 @@ def test_a_setup_ends_the_time_by_hand(checked, store, asker):
 
 def test_the_audit_trail_says_who_kept_it(checked, store):
     """The audit trail says which channel was found and who kept it, but not what was searched."""
-    discovering.keep(store, checked, "anna@contoso.com")
+    check.keep_found(store, checked, "anna@contoso.com")
     entries = [entry.decode() for entry in store.audit.entries()]
     (kept,) = (each for each in entries if '"what":"finished"' in each)
     assert '"by":"anna@contoso.com"' in kept

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.causes.cause import NEW_TOKEN
-from jobs.checks import remedies
+from jobs.checks.check import fix_context
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan
@@ -35,7 +35,7 @@ def checked(store, channel, asker, *findings: Finding):
 def test_the_cause_of_the_newest_check_is_told(store, channel, asker, cause):
     """Each cause that only a new token ends is passed on from the newest check to the fix."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
-    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
+    assert fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_a_new_token_does_not_mend(store, channel, asker, findings):
     """
     if findings is not None:
         checked(store, channel, asker, *findings)
-    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+    assert fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_a_token_that_was_generated_since_has_answered_it(given, channel, asker):
@@ -66,7 +66,7 @@ def test_a_token_that_was_generated_since_has_answered_it(given, channel, asker)
     saved = now() + timedelta(seconds=1)
     answer = {"question": "token_saved", "value": "yes"}
     ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, saved, data=answer))
-    assert remedies.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
+    assert fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_carries_answers_is_proven_by_one(given, step, proof):
 def test_a_consent_that_is_missing_is_told(store, channel, asker, state, told):
     """A missing consent is passed on to a fix if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
-    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)
+    assert fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_what_is_part_of_such_a_fix(given):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.checks.remedies import likely_changes
+from jobs.checks.check import likely_changes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Run

@@ -17,7 +17,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import Access, Channel, Finding, Signals, State, Text
 from jobs.probes import all_probes
-from jobs.probes.dns_records import MailExchanger, SenderDomain
+from jobs.probes.outside import MailExchanger, SenderDomain
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}

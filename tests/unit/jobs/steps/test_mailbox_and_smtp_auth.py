@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.checks.check import steps_of
-from jobs.checks.remedies import likely_changes
+from jobs.checks.check import likely_changes, steps_of
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, MalformedAnswer

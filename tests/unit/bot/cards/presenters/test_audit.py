@@ -8,7 +8,7 @@ from adaptive_cards.texts import has_text, keys, own_text
 from bot.cards.presenters.lists import words_of_entry
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
-from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.check import APP, FORWARDING
 from jobs.runs.event_log import entry
 from jobs.runs.run import FOREIGN_HOSTS
 

@@ -1,4 +1,11 @@
-"""Public DNS records of the mailbox's domain: where its mail goes, autodiscover, SPF and DMARC."""
+"""Facts outside the tenant: public DNS records, Entra's sign-in page, and reports on services.
+
+The records of the mailbox's domain say where its mail goes, with autodiscover, SPF and DMARC.
+
+An incident alone is only a possible cause, because some incident is nearly always open while mail
+flows. The verdict makes it the cause if it explains something that is wrong
+(:func:`jobs.checks.verdict.Case.promoted`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +14,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import dns.asyncresolver
 import dns.exception
@@ -15,10 +24,13 @@ import dns.resolver
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import CloudError, if_answered, unless_refused
+from jobs.clouds.http import sync_client
 from jobs.clouds.json_values import lower_of
-from jobs.engine.step import Probe, StepContext
-from jobs.model import Access, Finding, Signals, State, Text
+from jobs.contact_center.services import Incident, microsoft_incidents, webex_incidents
+from jobs.engine.step import Probe, Step, StepContext
+from jobs.microsoft.identity import Identity
+from jobs.model import Access, Evidence, Finding, Signals, State, Text, verbatim
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -44,17 +56,13 @@ class MailExchanger(Probe, row="mail_exchanger"):
         return await ctx.reads.read(f"mx {domain}", lambda: self._seen(domain))
 
     async def _seen(self, domain: str) -> Finding:
-        hosts, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
-        if hosts is None:
+        found, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
+        # a resolver that lacks Microsoft's records, too, says nothing
+        if found is None or not (found or await exchangers(KNOWN)):
             return self.skipped(Text("skipped.no_dns"))
-        if hosts:
-            return self._judged(domain, hosts, discoverable=discoverable)
-        if not await exchangers(KNOWN):  # a resolver that lacks Microsoft's, too, says nothing
-            return self.skipped(Text("skipped.no_dns"))
-        seen = Text("seen.no_mx", {"domain": domain})
-        return self._maybe(seen, Cause.MAIL_EXCHANGER_MISSING, CACHED)
-
-    def _judged(self, domain: str, found: list[str], *, discoverable: bool | None) -> Finding:
+        if not found:
+            seen = Text("seen.no_mx", {"domain": domain})
+            return self._maybe(seen, Cause.MAIL_EXCHANGER_MISSING, CACHED)
         hosts = {"hosts": ", ".join(found)}
         if not any(host.endswith(self.hosts) for host in found):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
@@ -124,9 +132,8 @@ async def _signed(ctx: StepContext) -> bool | None:
     """Return whether Exchange signs as the domain itself; None without access to Exchange."""
     if ctx.access is Access.NONE:
         return None
-    try:
-        rows = await ctx.exchange.run("Get-DkimSigningConfig", {})
-    except CloudError:
+    rows = await if_answered(ctx.exchange.run("Get-DkimSigningConfig", {}))
+    if rows is None:
         return None
     own = (row for row in rows if lower_of(row, "Domain") == ctx.channel.domain)
     return any(row.get("Enabled") is True and lower_of(row, "Status") == "valid" for row in own)
@@ -178,3 +185,79 @@ async def _texts(name: str, version: str) -> list[str] | None:
         return None
     texts = (b"".join(record.strings).decode("utf-8", "replace") for record in found)
     return [text for text in texts if text.lower().startswith(version.lower())]
+
+
+def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
+    """Return a finding with the newest incident's id, title and start, and the number of others."""
+    if not found:
+        return step.ok(Text("seen.no_incident"))
+    newest, more = found[0], len(found) - 1
+    evidence = tuple(Evidence(step.name, f"{each.id} {each.title}".strip()) for each in found)
+    values = {"id": newest.id, "title": newest.title}
+    several = Text("seen.incidents", values | {"count": str(more)})
+    seen, signals = several if more else Text("seen.incident", values), Signals(since=newest.since)
+    return step.possible(seen, cause=cause, signals=signals, evidence=evidence)
+
+
+class _Health(Probe):
+    """Probe for open incidents in Microsoft's service health.
+
+    The permission is not part of the sign-in, because the whole sign-in would fail in a tenant that
+    has not consented to it. Entra puts every consented permission into a token, so it takes effect
+    when an administrator consents (docs/operations.md).
+    """
+
+    services: frozenset[str]
+    cause: Cause
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the health once for all services.
+
+        Without permission, or in a cloud without this report, the finding says so.
+        """
+        rows = await unless_refused(ctx.graph.service_health())
+        if rows is None:
+            return self.skipped(Text("skipped.service_health"))
+        return health_finding(self, microsoft_incidents(rows, self.services), self.cause)
+
+
+class ExchangeHealth(_Health, row="exchange_health"):
+    """Probe for open incidents of Exchange Online."""
+
+
+class EntraHealth(_Health, row="entra_health"):
+    """Probe for open incidents of the sign-in service."""
+
+
+class Entra(Probe, row="entra"):
+    """Probe that reads the tenant's discovery document, without which no token can be issued."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Request the discovery document; an unavailable Entra is a finding too."""
+        reading = partial(asyncio.to_thread, self._seen, ctx)
+        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", reading)
+
+    def _seen(self, ctx: StepContext) -> Finding:
+        tenant = ctx.channel.tenant_id or "organizations"
+        try:
+            with sync_client(ctx.settings) as http:
+                Identity.of_bot(ctx.settings, http, tenant).discover()
+        except CloudError as error:
+            return self.wrong(verbatim(error.words), cause=error.cause, evidence=error.evidence())
+        return self.ok(Text("seen.entra"))
+
+
+class WebexStatus(Probe, row="webex_status"):
+    """Probe for open incidents on status.webex.com/api."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the page in three seconds; unreadable, it says nothing about the channel."""
+        if not urlsplit(ctx.settings.status_url).hostname:
+            return self.skipped(Text("skipped.status_off"))
+        return await ctx.reads.read("webex_status", lambda: self._seen(ctx))
+
+    async def _seen(self, ctx: StepContext) -> Finding:
+        found = await if_answered(webex_incidents(ctx.settings))
+        if found is None:
+            return self.skipped(Text("skipped.status_page"))
+        return health_finding(self, found, Cause.WEBEX_INCIDENT)

@@ -31,10 +31,8 @@ from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import ClassVar, TypeVar
 
-from jobs.causes.cause import Cause, known
-from jobs.causes.meaning import ErrorKind, Meaning
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.cause import Cause, ErrorKind, Meaning, known
+from jobs.causes.reader import Place, read
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 

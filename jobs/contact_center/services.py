@@ -19,8 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.clock import now, parse
 from jobs.clouds import errors
 from jobs.clouds.errors import CloudError

@@ -23,8 +23,7 @@ import aiosmtplib
 from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnected, SMTPStatus
 from aiosmtplib.protocol import SMTPProtocol
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
 from jobs.clouds.calls import measured

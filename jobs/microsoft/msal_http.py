@@ -22,8 +22,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import most_telling
 from jobs.clouds import calls

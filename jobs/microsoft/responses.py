@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import answer_of
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.http import Response

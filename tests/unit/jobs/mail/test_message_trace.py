@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient
 from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, cause_of_copy

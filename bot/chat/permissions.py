@@ -15,8 +15,8 @@ from bot.settings import BotSettings
 from bot.webex.client import Membership, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
 from jobs.runs.audit import AuditEntry
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
+from jobs.runs.run_store import Record
 
 
 def is_approver(ctx: ChatContext) -> bool:

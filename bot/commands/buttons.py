@@ -36,8 +36,8 @@ from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
 from jobs.runs import accepted
-from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
+from jobs.runs.run_store import AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed

@@ -17,8 +17,8 @@ from jobs.mail.message_trace import TraceRow, automatic
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
+from jobs.runs.run_store import Record
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
 """Questions that name the delegate: the first asks for it, the other is the rehearsal's."""

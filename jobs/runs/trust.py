@@ -97,14 +97,15 @@ _FILE = "audit file"
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
-    return lines + store.authenticator.dump(_FILE, told, _digest(lines)) + b"\n"
+    digest = hashlib.sha256(lines).hexdigest()
+    return lines + store.authenticator.dump(_FILE, told, digest) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:
     before, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
-    if store.authenticator.verify(_FILE, seal, _digest(before + end)) is None:
+    if store.authenticator.verify(_FILE, seal, hashlib.sha256(before + end).hexdigest()) is None:
         return (
             "The file is not as this bot made it: it was changed or cut, or the key that sealed it is"
             " no longer in ENCRYPTION_KEYS"
@@ -120,7 +121,3 @@ def missing_entries(store: RunStore, content: bytes) -> str:
         if cleared < (n := number_of(line)) and hash_of(line) not in kept:
             return f"The trail in Redis was set back: it has no entry {n} as in the file"
     return f"The trail is broken at entry {found.broken_at}: {found.why}" if found.broken_at else ""
-
-
-def _digest(lines: bytes) -> str:
-    return hashlib.sha256(lines).hexdigest()

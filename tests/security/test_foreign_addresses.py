@@ -11,7 +11,7 @@ from adaptive_cards.texts import text
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.audit import read
-from jobs.runs.channel_index import ChannelIndex, Record
+from jobs.runs.run_store import ChannelIndex, Record
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
 from practice.client import actions, does

@@ -12,11 +12,10 @@ from jobs.clock import now
 from jobs.model import Scope
 from jobs.runs import accepted, rekeying, trust
 from jobs.runs.accepted import Accepted
-from jobs.runs.channel_index import Record
 from jobs.runs.event_log import foreign_event
 from jobs.runs.rekeying import Rekeying, What, doubts
 from jobs.runs.run import Event, ForeignRunError, Kind, Origin
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import Record, RunStore
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault
 from tests.unit.jobs.runs.test_event_log import APPROVED, ASKER, CHANNEL, MAILBOX, PLAN

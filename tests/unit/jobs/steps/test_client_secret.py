@@ -10,8 +10,8 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, Transient
 from jobs.engine.engine import Engine
 from jobs.model import Change, Channel, Finding, Scope, State, Text, Turn
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin, Plan
+from jobs.runs.run_store import Record
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL

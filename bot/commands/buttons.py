@@ -35,9 +35,8 @@ from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
-from jobs.runs import accepted
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
-from jobs.runs.run_store import AlreadyRunningError
+from jobs.runs.run_store import Accepted, AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed
@@ -236,8 +235,8 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(is_whole, "refused.no_reason")
     commands.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
-    given = accepted.Accepted(until, without_secrets(why), ctx.person.email)
-    accepted.accept(ctx.services.store, run, cause, given)
+    given = Accepted(until, without_secrets(why), ctx.person.email)
+    ctx.services.store.accept(run, cause, given)
     check.begin(ctx, run.channel.mailbox)
 
 

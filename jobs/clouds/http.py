@@ -79,10 +79,8 @@ async def async_client(
 def _async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    guard = _Guard(settings.hosts)
-
     async def check(request: httpx.Request) -> None:
-        guard(request)
+        _require_allowed(settings.hosts, request)
 
     return httpx.AsyncClient(
         verify=http_context(),
@@ -99,7 +97,7 @@ def sync_client(settings: Settings, *, read_seconds: float = READ_SECONDS) -> ht
 
 
 def client_of(hosts: frozenset[str], seconds: float | httpx.Timeout) -> httpx.Client:
-    guard = _Guard(hosts)
+    guard = partial(_require_allowed, hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 
 
@@ -107,16 +105,11 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    """Check that refuses hosts that are not configured (checklist.toml A7)."""
-
-    hosts: frozenset[str]
-
-    def __call__(self, request: httpx.Request) -> None:
-        if request.url.host.lower() not in self.hosts:
-            said = errors.CloudReply("graph", code=request.url.host)
-            raise errors.Rejected(Cause.HOST_NOT_ALLOWED, said, unsent=True)
+def _require_allowed(hosts: frozenset[str], request: httpx.Request) -> None:
+    """Refuse a request to a host that is not configured (checklist.toml A7)."""
+    if request.url.host.lower() not in hosts:
+        said = errors.CloudReply("graph", code=request.url.host)
+        raise errors.Rejected(Cause.HOST_NOT_ALLOWED, said, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Channel, Person, RunKind
+from jobs.model import Channel, Finding, Person, RunKind, State, Text, day_of
 from jobs.runs import event_log
 from jobs.runs.audit import Along, Trail
 from jobs.runs.fold import apply_events, fold
@@ -61,6 +61,24 @@ class Record:
         delegate = run.fact("delegate") or run.channel.delegate
         tenant = run.fact("tenant_id") or run.channel.tenant_id
         return cls(run.id, at, replace(run.channel, tenant_id=tenant, delegate=delegate))
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Cause that an approver, whose address is ``by``, has accepted until a moment.
+
+    It is a note until then, and a cause again afterwards.
+    """
+
+    until: datetime
+    why: str
+    by: str
+
+    def as_note(self, finding: Finding) -> Finding:
+        if finding.state not in {State.WRONG, State.POSSIBLE}:
+            return finding
+        values = {"day": day_of(self.until), "why": self.why, "by": self.by}
+        return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))
 
 
 class AlreadyRunningError(Exception):
@@ -346,6 +364,25 @@ class RunStore:
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
         """Record a fact about a run, which is no event of it: another worker may have it."""
         self.audit.add(event_log.entry(what, self._about(run_id), **more), along=along)
+
+    def accept(self, check: Run, cause: str, given: Accepted) -> None:
+        mailbox = check.channel.mailbox
+        key = keys.accepted(mailbox)
+        ends = max([given.until, *(each.until for each in self.accepted(mailbox).values())])
+        data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
+
+        def along(pipe: Pipeline) -> None:
+            pipe.hset(key, cause, self.authenticator.dump(key, given, cause))
+            pipe.expireat(key, ends)
+
+        self.record("accepted", check.id, along, by=given.by, data=data)
+
+    def accepted(self, mailbox: str) -> dict[str, Accepted]:
+        """Return what is accepted for a channel now, by cause; a value of others does not count."""
+        key, load = keys.accepted(mailbox), self.authenticator.load
+        rows = {codec.as_text(cause): raw for cause, raw in self.redis.hgetall(key).items()}
+        found = {cause: load(key, raw, Accepted, cause) for cause, raw in rows.items()}
+        return {cause: given for cause, given in found.items() if given and given.until > now()}
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
         shown = keys.secrets_shown()

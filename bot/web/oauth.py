@@ -31,7 +31,7 @@ from jobs.channel.mailbox import login_of
 from jobs.checks.check import may_sign_in
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
+from jobs.clouds.errors import CloudError, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
 from jobs.microsoft import identity, scopes
@@ -254,14 +254,13 @@ class AppAccessConsent:
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
-            raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
+            raise Rejected(Cause.STATE_MISMATCH, "entra")
         try:
             granted = identity.read_consent_answer(query)
         except Forbidden as error:
             # A refusal gets its own cause, because Graph's application permissions require a higher
             # role than others (platforms/microsoft.md 1.5).
-            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
+            raise error.told_as(Forbidden, Cause.APP_ACCESS_NOT_ALLOWED) from error
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
@@ -313,12 +312,11 @@ class RehearsalSignIn:
             # a refused secret is not that of Webex Connect here
             if error.cause != Cause.CLIENT_SECRET_WRONG:
                 raise
-            said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-            raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
+            raise error.told_as(Rejected, Cause.OWN_SECRET_REFUSED) from error
         upn = signed_in.account.upn
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():
-            raise Rejected(Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=upn))
+            raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
@@ -361,7 +359,7 @@ def _required_tenant(run: Run) -> str:
 
 def _require_tenant(granted: str, tenant: str) -> None:
     if tenant and granted and granted.lower() != tenant.lower():
-        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
+        raise Rejected(Cause.WRONG_TENANT, "entra", code=granted)
 
 
 def _consent_url(services: Services, tenant: str, app: str, asked: list[str], state: str) -> str:

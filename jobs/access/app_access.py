@@ -19,7 +19,7 @@ from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden
+from jobs.clouds.errors import Forbidden
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
@@ -97,7 +97,7 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     tokens = {scope: app_token(settings, tenant, scope) for scope in needed(settings)}
     lists = (missing_in(tokens[scope], names) for scope, names in needed(settings).items())
     if lacking := list(chain.from_iterable(lists)):
-        raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
+        raise Forbidden(Cause.APP_ROLES_MISSING, "entra", code=", ".join(lacking))
     roles = sorted(role for token in tokens.values() for role in roles_in(token))
     return AppAccess(tenant, now(), by, tuple(roles))
 

@@ -108,8 +108,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
 def _require_allowed(hosts: frozenset[str], request: httpx.Request) -> None:
     """Refuse a request to a host that is not configured (checklist.toml A7)."""
     if request.url.host.lower() not in hosts:
-        said = errors.CloudReply("graph", code=request.url.host)
-        raise errors.Rejected(Cause.HOST_NOT_ALLOWED, said, unsent=True)
+        raise errors.Rejected(Cause.HOST_NOT_ALLOWED, "graph", code=request.url.host, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +182,8 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
     try:
         return await policy.call_async(attempt, partial(may_repeat, repeatable=call.repeats))
     except TimeoutError as late:
-        said = errors.CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
-        raise errors.Transient(Cause.TIMED_OUT, said) from late
+        words = f"no answer in {policy.total_s:g} s"
+        raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
@@ -246,23 +245,20 @@ async def _send(
             every = response.headers.multi_items()
             headers = [pair for pair in every if pair[0] not in _OF_BODY]
             return httpx.Response(response.status_code, headers=headers, request=response.request)
-        said = errors.CloudReply(call.service, response.status_code, message=repr(error), ids=ids)
-        raise errors.TruncatedAnswer(Cause.ANSWER_UNREADABLE, said) from error
+        cut = errors.unreadable(call.service, repr(error), response.status_code, ids)
+        raise cut.told_as(errors.TruncatedAnswer, cut.cause) from error
     finally:
         await response.aclose()
     return response
 
 
-def no_answer(
-    service: str, error: httpx.RequestError, ids: errors.RequestIds | None = None
-) -> errors.Transient:
+def no_answer(service: str, error: httpx.RequestError, ids: errors.RequestIds) -> errors.Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
     late = isinstance(error, httpx.TimeoutException)
     other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, repr(error))
     cause, words = errors.why_unconnected(error, error.request.url.host) or other
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    said = errors.CloudReply(service, message=words, ids=ids or errors.RequestIds())
-    return errors.Transient(cause, said, unsent=unsent)
+    return errors.Transient(cause, service, message=words, ids=ids, unsent=unsent)
 
 
 def _json(response: httpx.Response, call: Call, ids: errors.RequestIds) -> Any:

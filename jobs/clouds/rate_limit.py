@@ -17,7 +17,7 @@ import structlog
 from redis import Redis
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Transient
+from jobs.clouds.errors import CloudError, Transient
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
@@ -141,7 +141,7 @@ class RateLimiter:
         async with window.alone:
             while (wait := window.free_in()) > 0:
                 if not window.limit.waits:
-                    raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
+                    raise Transient(Cause.TRACE_LIMIT, "graph", unsent=True)
                 await asyncio.sleep(wait)
             window.under_way += 1
         try:

@@ -115,8 +115,7 @@ def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> Clo
     inner = as_dict(body).get("error")
     told = inner if isinstance(inner, dict) else body
     code, words = value(told, "code", "errorCode"), value(told, "description", "message", "error")
-    said = errors.CloudReply(service, response.status_code, code, words, ids)
-    return errors.error_for(meaning, said)
+    return errors.error_for(meaning, service, response.status_code, code, words, ids)
 
 
 def value(body: object, *names: str) -> str:
@@ -384,7 +383,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
             rows, whole, method = await _entries(settings, since, until)
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
-        raise errors.Transient(Cause.TIMED_OUT, errors.CloudReply(_AUDIT, message=words)) from late
+        raise errors.Transient(Cause.TIMED_OUT, _AUDIT, message=words) from late
     once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
     newest_first = sorted(once, key=lambda change: change.at, reverse=True)
     return ConnectChanges(tuple(newest_first), whole, method)

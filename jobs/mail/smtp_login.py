@@ -27,7 +27,7 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
 from jobs.clouds.calls import measured
-from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
+from jobs.clouds.errors import CloudError, Rejected, RequestIds, Transient, error_for
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
@@ -408,10 +408,8 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
 def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise Rejected(
-            Cause.SMTP_UNREACHABLE,
-            CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
-        )
+        words = "PROBE_SMTP_URL is not smtp://host or smtps://host"
+        raise Rejected(Cause.SMTP_UNREACHABLE, "smtp", message=words)
     at_once = parts.scheme == "smtps"
     starttls = _STARTTLS.get(parse_qs(parts.query).get("starttls", [""])[0].lower())
     return {
@@ -427,15 +425,15 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _unsent(error: Exception) -> CloudError:
-    said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
+    words = f"{type(error).__name__}: {error}"
     if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
-        return Rejected(Cause.SMTP_REFUSED, said, unsent=True)
+        return Rejected(Cause.SMTP_REFUSED, "smtp", message=words, unsent=True)
     kind = Rejected if isinstance(error, ssl.SSLError) else Transient
-    return kind(_cause_of(error), said, unsent=True)
+    return kind(_cause_of(error), "smtp", message=words, unsent=True)
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
         meaning = _LOGIN_REFUSED
-    return error_for(meaning, CloudReply("smtp", code, enhanced_code(words), words))
+    return error_for(meaning, "smtp", code, enhanced_code(words), words, RequestIds())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudReply, Rejected
+from jobs.clouds.errors import Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
 
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
@@ -31,8 +31,8 @@ class CredentialError(Rejected):
     """Error because a credential's file cannot be used; ``message`` says how to repair that."""
 
     def __init__(self, setting: str, path: Path, why: str) -> None:
-        said = CloudReply("entra", message=f"{setting} names {path}, {why}")
-        super().__init__(Cause.BOT_CREDENTIAL_REFUSED, said, unsent=True)
+        words = f"{setting} names {path}, {why}"
+        super().__init__(Cause.BOT_CREDENTIAL_REFUSED, "entra", message=words, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)

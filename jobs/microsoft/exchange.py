@@ -17,7 +17,7 @@ import httpx
 from requests.structures import CaseInsensitiveDict
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import REFUSALS, CloudReply, MalformedAnswer, unreadable
+from jobs.clouds.errors import REFUSALS, MalformedAnswer, unreadable
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
@@ -194,8 +194,7 @@ def says_cut(data: Any) -> str:
 
 def cut_short(answer: Response, words: str) -> MalformedAnswer:
     return MalformedAnswer(
-        Cause.EXCHANGE_ANSWER_CUT,
-        CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+        Cause.EXCHANGE_ANSWER_CUT, "exchange", answer.status, message=words, ids=answer.ids
     )
 
 

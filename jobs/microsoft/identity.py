@@ -85,8 +85,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> errors.CloudError
         # the address must have exactly Microsoft's form: anybody can forge a query
         page = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
         words = " ".join(filter(None, (words, page[0] if page else "")))
-    said = errors.CloudReply("entra", status, code, words, _ids(answer, description))
-    return errors.error_for(meaning, said)
+    return errors.error_for(meaning, "entra", status, code, words, _ids(answer, description))
 
 
 def _by_word(answer: Mapping[str, Any]) -> Meaning:
@@ -187,7 +186,7 @@ class MsalHttp:
                 response = self._http.request(method, self.outside(url), headers=headers, **options)
                 noted.answered(response.status_code, response.headers)
         except httpx.RequestError as error:
-            raise no_answer("entra", error) from error
+            raise no_answer("entra", error, errors.RequestIds()) from error
         status, number = response.status_code, headers["client-request-id"]
         ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
         log.debug("call", service="entra", id=number, status=status)
@@ -203,11 +202,11 @@ def _busy(meaning: Meaning, response: httpx.Response, ids: errors.RequestIds) ->
     # JSON, or an HTML page of which only Microsoft's own code and ids are taken
     body = as_dict(parsed(response.text)) or {"error_description": _of_page(response.text)}
     told = entra_error(body, response.status_code)
-    own = replace(told.ids, request_id=ids.request_id, client_request_id=ids.client_request_id)
-    after = parse_retry_after(response.headers.get("retry-after"))
-    said = errors.CloudReply("entra", response.status_code, told.code, told.message, own, after)
     cause = told.cause if isinstance(told, errors.Transient) else meaning.cause
-    return errors.Transient(cause, said)
+    busy = told.told_as(errors.Transient, cause)
+    busy.ids = replace(told.ids, request_id=ids.request_id, client_request_id=ids.client_request_id)
+    busy.retry_after = parse_retry_after(response.headers.get("retry-after"))
+    return busy
 
 
 def _of_page(page: str) -> str:
@@ -265,8 +264,7 @@ def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: st
     if not own or not is_filled_text(claims.get("oid")):
         raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
     if tenant.lower() not in {"", own.lower()}:
-        said = errors.CloudReply("entra", code=account_name(claims))
-        raise errors.Rejected(Cause.WRONG_TENANT, said)
+        raise errors.Rejected(Cause.WRONG_TENANT, "entra", code=account_name(claims))
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(own, issuer).rstrip("/"):
         raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
     if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
@@ -274,7 +272,7 @@ def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: st
 
 
 def _refused(cause: str, message: str) -> errors.Rejected:
-    return errors.Rejected(cause, errors.CloudReply("entra", message=message))
+    return errors.Rejected(cause, "entra", message=message)
 
 
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
@@ -415,7 +413,7 @@ class Identity:
         if not hmac.compare_digest(
             str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
         ):
-            raise errors.Rejected(Cause.STATE_MISMATCH, errors.CloudReply("entra"))
+            raise errors.Rejected(Cause.STATE_MISMATCH, "entra")
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
@@ -464,7 +462,7 @@ class Identity:
                 result = silently(list(scopes), account=accounts[0], force_refresh=refresh)
                 if result is not None:
                     return self._received(result), kept.serialize()
-            raise errors.SignInNeeded(Cause.SIGN_IN_MISSING, errors.CloudReply("entra"))
+            raise errors.SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
 
         return _retry_if_busy(ask)
 
@@ -488,8 +486,7 @@ class Identity:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
         if self.is_bot and error.cause in patterns().groups["of_credential"]:
-            said = errors.CloudReply("entra", error.status, error.code, error.message, error.ids)
-            error = errors.Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
+            raise error.told_as(errors.Rejected, Cause.BOT_CREDENTIAL_REFUSED)
         raise error
 
     def _validated(self, token: str, nonce: str, tenant: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import httpx
 
 from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import answer_of
-from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
+from jobs.clouds.errors import CloudError, RequestIds, error_for
 from jobs.clouds.http import Response
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
@@ -66,7 +66,7 @@ def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
         request_id=ids.request_id or text_of(inner, "request-id"),
         timestamp=text_of(inner, "date"),
     )
-    return error_for(meaning, CloudReply("graph", response.status_code, code, message, ids))
+    return error_for(meaning, "graph", response.status_code, code, message, ids)
 
 
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
@@ -93,7 +93,7 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
     meaning = told or _EXCHANGE_BY_STATUS.get(status) or _unexplained(status, error)
     code = kind.rpartition(".")[2] or str(error.get("code", ""))
-    return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
+    return error_for(meaning, "exchange", response.status_code, code, message, ids)
 
 
 def judge_reported_errors(answer: Response) -> CloudError | None:
@@ -112,8 +112,7 @@ def judge_reported_errors(answer: Response) -> CloudError | None:
     message = "; ".join(words for _, words in texts)
     meaning = answer_of("exchange", kind, message) or _REJECTED
     code = kind.rpartition(".")[2]
-    said = CloudReply("exchange", answer.status, code, message, answer.ids)
-    return error_for(meaning, said)
+    return error_for(meaning, "exchange", answer.status, code, message, answer.ids)
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:

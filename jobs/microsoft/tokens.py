@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import jwt
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, unreadable
+from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
 from jobs.clouds.http import Call, TokenSource
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
@@ -104,19 +104,18 @@ class AppTokens(_Kept):
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
         (scope,) = scopes
         if scope not in self._needed:
-            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+            raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
         if scope in self._failed:
             raise self._failed[scope]
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
-                said = CloudReply("entra", code=", ".join(lacking))
-                raise Forbidden(Cause.APP_ROLES_MISSING, said)
+                raise Forbidden(Cause.APP_ROLES_MISSING, "entra", code=", ".join(lacking))
         except CloudError as error:
             self._failed[scope] = error
             if error.cause in _GONE:
-                said = CloudReply("entra", error.status, error.words)
-                self.ended = self.ended or Forbidden(Cause.APP_ACCESS_WITHDRAWN, said)
+                gone = Forbidden(Cause.APP_ACCESS_WITHDRAWN, "entra", error.status, error.words)
+                self.ended = self.ended or gone
                 self._failed[scope] = self.ended
             raise self._failed[scope] from None
         return token

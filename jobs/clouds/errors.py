@@ -40,13 +40,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound="CloudError")
 _LONGEST = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
-_HEARD = {
-    "graph": Place.GRAPH,
-    "exchange": Place.EXCHANGE,
-    "entra": Place.ENTRA,
-    "smtp": Place.EXCHANGE,
-    "connect": Place.CONNECT,
-}
+_HEARD = {str(place): place for place in Place} | {"smtp": Place.EXCHANGE}
 
 
 @dataclass(frozen=True, slots=True)

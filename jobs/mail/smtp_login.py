@@ -84,10 +84,10 @@ _UNSAID = "(token)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
 
 
+@dataclass(eq=False)
 class _FailedError(Exception):
-    def __init__(self, cause: str, reply: str) -> None:
-        super().__init__(cause)
-        self.cause, self.reply = cause, reply
+    cause: str
+    reply: str
 
 
 class SmtpConnection(SMTPProtocol):

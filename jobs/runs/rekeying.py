@@ -141,7 +141,8 @@ class Rekeying:
             return self._history(name, key, reader)
         foreign: list[str] = []
         changed: dict[Slot, bytes] = {}
-        values = _values(reader, key, stored)
+        rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
+        values = {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
         if what is What.CARDS:  # a field without a MAC grants nothing
             values = {n: v for n, v in values.items() if mac_of(v)}
         for slot, value in values.items():
@@ -164,11 +165,6 @@ class Rekeying:
         if renewed == lines:
             return Found(newest=1)
         return Found(older=1, changed=dict(enumerate(renewed)))
-
-
-def _values(reader: Reader, key: str, stored: bytes) -> dict[str, bytes]:
-    rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
-    return {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
 
 
 def doubts(store: RunStore) -> dict[str, list[str]]:

@@ -81,10 +81,9 @@ class Accepted:
         return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))
 
 
+@dataclass(eq=False)
 class AlreadyRunningError(Exception):
-    def __init__(self, run: str) -> None:
-        super().__init__(run)
-        self.run = run
+    run: str
 
 
 class ChannelIndex(Records):

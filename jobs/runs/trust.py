@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import structlog
 
@@ -23,12 +24,12 @@ _EVENTS = frozenset(map(str, Kind)) - {str(Kind.UNKNOWN)}
 log = structlog.get_logger(__name__)
 
 
+@dataclass(eq=False)
 class UntrustedError(Exception):
     """Error because the trail contradicts the run; ``code`` is the entry, or the scope."""
 
-    def __init__(self, cause: str, code: str) -> None:
-        super().__init__(cause, code)
-        self.cause, self.code = cause, code
+    cause: str
+    code: str
 
 
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:

@@ -48,7 +48,7 @@ from bot.webex.client import (
 from bot.webex.errors import NOT_FOUND, UNAUTHORIZED, passes
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
-from jobs.clouds.retry import Pauses
+from jobs.clouds.http import Pauses
 from jobs.model import Text
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED

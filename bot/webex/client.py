@@ -34,8 +34,8 @@ from bot.webex.errors import (
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
+from jobs.clouds.http import RetryPolicy
 from jobs.clouds.json_values import is_filled_text
-from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
 
 if TYPE_CHECKING:

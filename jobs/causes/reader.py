@@ -347,7 +347,9 @@ class _Reader:
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        codes = self._codes(connected) if ours or kept else ()
+        shown = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        shown += [(each.at, each.code) for each in connected]
+        codes = tuple(dict.fromkeys(code for _, code in sorted(shown))) if ours or kept else ()
         unknown = self._unknown(bool(kept)) if ours else ()
         return Reading(ours, kept, codes, unknown, strange=strange)
 
@@ -413,12 +415,12 @@ class _Reader:
             yield from self._found((meaning, strength), each.code, each.at, open_=open_)
 
     def _of_replies(self) -> list[FoundCause]:
-        causes = [
-            found
-            for each in self._with_words()
-            if (said := meaning_of_reply(each.status, each.words, each.code))
-            for found in self._found(said, each.shown, each.at, open_=_is_open(each, said[0]))
-        ]
+        causes: list[FoundCause] = []
+        for each in self._with_words():
+            if said := meaning_of_reply(each.status, each.words, each.code):
+                blocked = said[0].cause == Cause.SMTP_LOGIN_BLOCKED and each.code == _NOT_TOLD_APART
+                open_ = blocked and "criteria" not in each.words
+                causes += self._found(said, each.shown, each.at, open_=open_)
         causes += self._of_words(causes)
         if not _named("connect_address").search(self._text):
             return causes
@@ -498,11 +500,6 @@ class _Reader:
         told = called or _named("connect_words").search(around)
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
 
-    def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
-        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
-        codes += [(each.at, each.code) for each in connected]
-        return tuple(dict.fromkeys(code for _, code in sorted(codes)))
-
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
         """Return the numbers that nobody described, and the replies if no cause is known."""
         found = [
@@ -520,11 +517,6 @@ class _Reader:
     def _line(self, code: str) -> str:
         lines = self._cleaned.lines
         return next((line for line in lines if code.lower() in line.lower()), "")
-
-
-def _is_open(token: Token, meaning: Meaning) -> bool:
-    blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
-    return blocked and "criteria" not in token.words
 
 
 def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:

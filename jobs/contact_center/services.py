@@ -23,9 +23,8 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.clock import now, parse
 from jobs.clouds import errors
 from jobs.clouds.errors import CloudError
-from jobs.clouds.http import Call, async_client, request
+from jobs.clouds.http import Call, RetryPolicy, async_client, request
 from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
-from jobs.clouds.retry import RetryPolicy
 from jobs.model import ConnectChange
 from jobs.redact import without_secrets
 from jobs.settings import Settings

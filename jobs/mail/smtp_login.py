@@ -27,7 +27,7 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
 from jobs.clouds.calls import measured
-from jobs.clouds.errors import CloudError, Rejected, RequestIds, Transient, error_for
+from jobs.clouds.errors import Rejected, RequestIds, Transient, error_for
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
@@ -402,7 +402,11 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
         at_login = isinstance(answer, aiosmtplib.SMTPAuthenticationError)
         raise _refusal(answer.code, answer.message, at_login=at_login) from None
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise _unsent(error) from None
+        words = f"{type(error).__name__}: {error}"
+        if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
+            raise Rejected(Cause.SMTP_REFUSED, "smtp", message=words, unsent=True) from None
+        kind = Rejected if isinstance(error, ssl.SSLError) else Transient
+        raise kind(_cause_of(error), "smtp", message=words, unsent=True) from None
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -422,14 +426,6 @@ def _options(url: str) -> dict[str, Any]:
         "tls_context": ssl_context(),
         "timeout": 30.0,
     }
-
-
-def _unsent(error: Exception) -> CloudError:
-    words = f"{type(error).__name__}: {error}"
-    if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
-        return Rejected(Cause.SMTP_REFUSED, "smtp", message=words, unsent=True)
-    kind = Rejected if isinstance(error, ssl.SSLError) else Transient
-    return kind(_cause_of(error), "smtp", message=words, unsent=True)
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:

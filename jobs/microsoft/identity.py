@@ -38,9 +38,8 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import most_telling
 from jobs.clouds import calls, clock_skew, errors
-from jobs.clouds.http import no_answer
+from jobs.clouds.http import RetryPolicy, may_repeat, no_answer, parse_retry_after
 from jobs.clouds.json_values import as_dict, is_filled_text, parsed, text_of
-from jobs.clouds.retry import RetryPolicy, may_repeat, parse_retry_after
 from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.client_credential import Credential, credential_of
 from jobs.microsoft.responses import by_status

@@ -13,7 +13,7 @@ import pytest
 from bot.webex import session
 from bot.webex.client import Webex, WebexError, WebexUnreachableError
 from bot.webex.session import own_url
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.http import RetryPolicy
 from tests.fixtures.parsed import table
 
 PLACES = table("addresses")

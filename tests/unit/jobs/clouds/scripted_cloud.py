@@ -2,8 +2,7 @@
 
 import httpx
 
-from jobs.clouds.http import Call, async_client, request
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.http import Call, RetryPolicy, async_client, request
 from jobs.microsoft.responses import judge_graph
 
 URL = "https://graph.microsoft.com/v1.0/organization"

@@ -13,8 +13,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from jobs.clouds import calls, errors
 from jobs.clouds.calls import measured, outcome
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.clouds.http import Call, async_client, request, sync_client
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.http import Call, RetryPolicy, async_client, request, sync_client
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.responses import judge_graph

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from jobs.clouds.errors import Rejected, Transient
+from jobs.clouds.http import may_repeat
 from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
-from jobs.clouds.retry import may_repeat
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
 SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)

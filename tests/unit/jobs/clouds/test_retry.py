@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from jobs.clouds.errors import Transient
-from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
+from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
 
 
 @pytest.mark.parametrize(

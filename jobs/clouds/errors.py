@@ -29,9 +29,11 @@ import socket
 import ssl
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
 from jobs.causes.cause import Cause, ErrorKind, Meaning, known
+from jobs.causes.patterns import meaning_of
 from jobs.causes.reader import Place, read
 from jobs.model import Evidence
 from jobs.redact import without_secrets
@@ -184,6 +186,28 @@ async def unless_refused(asked: Awaitable[T]) -> T | None:
         return await asked
     except REFUSALS:
         return None
+
+
+_BY_STATUS: dict[int, Cause] = {
+    HTTPStatus.UNAUTHORIZED: Cause.ACCESS_TOKEN_REFUSED,
+    HTTPStatus.FORBIDDEN: Cause.NOT_ALLOWED,
+    HTTPStatus.NOT_FOUND: Cause.NOT_FOUND,
+    HTTPStatus.CONFLICT: Cause.ALREADY_THERE,
+    HTTPStatus.REQUEST_TIMEOUT: Cause.TIMED_OUT,
+    HTTPStatus.TOO_MANY_REQUESTS: Cause.THROTTLED,
+}
+
+
+def by_status(status: int, *, gateway: bool = False) -> Meaning:
+    """Return the meaning of an HTTP status, for an answer whose body does not explain it.
+
+    A 404 without an error in its body may come from a ``gateway`` and not from the service.
+    """
+    if gateway and status == HTTPStatus.NOT_FOUND:
+        return Meaning(Cause.ANSWER_UNREADABLE, ErrorKind.MALFORMED)
+    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    other = Cause.SERVICE_UNAVAILABLE if failed else Cause.REQUEST_REJECTED
+    return meaning_of(_BY_STATUS.get(status, other))
 
 
 def error_for(  # noqa: PLR0913, PLR0917  one for each part of an answer

@@ -24,6 +24,7 @@ from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnect
 from aiosmtplib.protocol import SMTPProtocol
 
 from jobs.causes.cause import Cause, ErrorKind, Meaning
+from jobs.causes.patterns import meaning_of as of_cause
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
 from jobs.clouds.calls import measured
@@ -33,11 +34,7 @@ from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_TOKEN_REFUSED = Meaning(Cause.SMTP_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED)
-_BUSY = Meaning(Cause.SMTP_BUSY, ErrorKind.TRANSIENT)
-_SCOPE = Meaning(Cause.SCOPE_WRONG, ErrorKind.REJECTED)
-_REFUSED = Meaning(Cause.SMTP_REFUSED, ErrorKind.REJECTED)
-_NO_LOGIN = Meaning(Cause.SMTP_NOT_AUTHENTICATED, ErrorKind.REJECTED)
+_BY_STATUS = {530: Cause.SMTP_NOT_AUTHENTICATED, 535: Cause.SMTP_TOKEN_REFUSED}
 _PERMANENT = 500
 
 
@@ -49,15 +46,15 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     """
     said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
     known = said[0] if said else None
-    if known is not None and known != _TOKEN_REFUSED:
+    if known is not None and known.cause != Cause.SMTP_TOKEN_REFUSED:
         return known
     if challenge_status.startswith("5"):
-        return _BUSY
+        return of_cause(Cause.SMTP_BUSY)
     if challenge_status == "403":
-        return _SCOPE
+        return of_cause(Cause.SCOPE_WRONG)
     if known is not None or status < _PERMANENT:
-        return known or _BUSY
-    return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
+        return known or of_cause(Cause.SMTP_BUSY)
+    return of_cause(_BY_STATUS.get(status, Cause.SMTP_REFUSED))
 
 
 def _once(text: str) -> str:
@@ -358,7 +355,6 @@ def _challenge_status(challenge: SMTPResponse) -> str:
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
-_LOGIN_REFUSED = Meaning(Cause.PROBE_LOGIN_REFUSED, ErrorKind.REJECTED)
 _WANTS_LOGIN = frozenset({Cause.SMTP_NOT_AUTHENTICATED, Cause.SMTP_TOKEN_REFUSED})
 """Causes with which a server rejects the login or says that there was no login."""
 
@@ -431,5 +427,5 @@ def _options(url: str) -> dict[str, Any]:
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
-        meaning = _LOGIN_REFUSED
+        meaning = of_cause(Cause.PROBE_LOGIN_REFUSED)
     return error_for(meaning, "smtp", code, enhanced_code(words), words, RequestIds())

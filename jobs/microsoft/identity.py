@@ -42,7 +42,6 @@ from jobs.clouds.http import RetryPolicy, may_repeat, no_answer, parse_retry_aft
 from jobs.clouds.json_values import as_dict, is_filled_text, parsed, text_of
 from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.client_credential import Credential, credential_of
-from jobs.microsoft.responses import by_status
 from jobs.model import Account
 from jobs.settings import Settings, is_loopback
 
@@ -191,7 +190,7 @@ class MsalHttp:
         log.debug("call", service="entra", id=number, status=status)
         if method == "POST":
             calls.record("entra", f"POST {urlsplit(url).path}", status, ids)
-        meaning = by_status(status)
+        meaning = errors.by_status(status)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, ids)
         return MsalResponse(status, _json_text(response), dict(response.headers))

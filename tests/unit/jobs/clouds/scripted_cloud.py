@@ -3,7 +3,7 @@
 import httpx
 
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
-from jobs.microsoft.responses import judge_graph
+from jobs.microsoft.graph import judge_graph
 
 URL = "https://graph.microsoft.com/v1.0/organization"
 OK = httpx.Response(200, json={"value": []})

@@ -14,7 +14,7 @@ import pytest
 from bot.webex.client import Webex, WebexUnreachableError
 from jobs.clouds import errors
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
-from jobs.microsoft.responses import judge_graph
+from jobs.microsoft.graph import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
 

@@ -15,8 +15,8 @@ from jobs.clouds.calls import measured, outcome
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.clouds.http import Call, RetryPolicy, async_client, request, sync_client
 from jobs.mail.smtp_login import SmtpProbe
+from jobs.microsoft.graph import judge_graph
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.responses import judge_graph
 from jobs.storage.counters import COUNTERS, read
 from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 

@@ -113,13 +113,6 @@ def _ids(answer: Mapping[str, Any], description: str) -> errors.RequestIds:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MsalResponse:
-    status_code: int
-    text: str = field(repr=False)
-    headers: dict[str, str]
-
-
 class MsalHttp:
     """``http_client`` for msal: our httpx client, with errors raised as CloudError."""
 
@@ -143,41 +136,38 @@ class MsalHttp:
         read_at, kept = DOCUMENTS.get(url, (0.0, None))
         if kept is not None and not fresh and time.monotonic() - read_at < LIFE_S:
             return kept
-        reply = self._exchange("GET", url)
-        if reply.status_code != httpx.codes.OK:
-            raise entra_error(json.loads(reply.text), reply.status_code)
-        found: Json = json.loads(reply.text)
+        status, found = self._exchange("GET", url)
+        if status != httpx.codes.OK:
+            raise entra_error(found, status)
         DOCUMENTS[url] = time.monotonic(), found
         return found
 
-    def get(self, url: str, **_: object) -> MsalResponse:
+    def get(self, url: str, **_: object) -> httpx.Response:
         """Return a discovery document; its endpoints look like https for an http login URL, too."""
         text = json.dumps(self.document(url))
-        return MsalResponse(
-            httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {}
-        )
+        text = text.replace('"http://', '"https://') if self._plain else text
+        return httpx.Response(httpx.codes.OK, text=text)
 
     def post(
         self, url: str, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
-    ) -> MsalResponse:
+    ) -> httpx.Response:
         """Send a token request. httpx would send msal's bytes in Python's notation for bytes."""
         given = _without_nulls(data or {}).items()
         form = {name: each.decode() if isinstance(each, bytes) else each for name, each in given}
-        reply = self._exchange("POST", url, data=form, headers=headers)
-        answer: dict[str, Any] = json.loads(reply.text)
-        if reply.status_code == httpx.codes.OK and not _is_token(answer):
-            raise errors.unreadable("entra", "a token answer without a token", reply.status_code)
+        status, answer = self._exchange("POST", url, data=form, headers=headers)
+        if status == httpx.codes.OK and not _is_token(answer):
+            raise errors.unreadable("entra", "a token answer without a token", status)
         told, asked = _without_nulls(answer), str(form.get("scope", "")).split()
         if "scope" in told:
             missing = [scope for scope in asked if scope.endswith("/.default")]
             told["scope"] = " ".join(merged(str(told["scope"]).split(), missing))
-        return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
+        return httpx.Response(status, json=told)
 
-    def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
+    def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
         with calls.request_to("entra"):
             return self._once(method, url, **options)
 
-    def _once(self, method: str, url: str, **options: Any) -> MsalResponse:
+    def _once(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
         try:
             with calls.measured("entra") as noted:
@@ -193,7 +183,7 @@ class MsalHttp:
         meaning = errors.by_status(status)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, ids)
-        return MsalResponse(status, _json_text(response), dict(response.headers))
+        return status, _body(response)
 
 
 def _busy(meaning: Meaning, response: httpx.Response, ids: errors.RequestIds) -> errors.Transient:
@@ -228,12 +218,13 @@ def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _json_text(response: httpx.Response) -> str:
+def _body(response: httpx.Response) -> Json:
     """Return the body, which must be a JSON object; from an HTML error page, Microsoft's code."""
-    if isinstance(parsed(response.text), dict):
-        return response.text
+    body = parsed(response.text)
+    if isinstance(body, dict):
+        return body
     if response.is_error and (words := _of_page(response.text)):
-        return json.dumps({"error": "", "error_description": words})
+        return {"error": "", "error_description": words}
     raise errors.unreadable("entra", "not a JSON object", response.status_code)
 
 

@@ -23,7 +23,6 @@ from jobs.runs.run import (
     AttemptOverError,
     Brief,
     Event,
-    EventsLostError,
     ForeignRunError,
     Kind,
     LeaseLostError,
@@ -84,6 +83,10 @@ class Accepted:
 @dataclass(eq=False)
 class AlreadyRunningError(Exception):
     run: str
+
+
+class EventsLostError(Exception):
+    """Error because Redis does not have all events that this worker has seen."""
 
 
 class ChannelIndex(Records):

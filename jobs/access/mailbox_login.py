@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +26,7 @@ from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.microsoft.sign_in_log import SignInRow
 from jobs.runs.run import Run
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault
 
 KEPT = timedelta(days=8)
@@ -111,10 +110,10 @@ def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> N
 
 def own_sign_ins(redis: Redis, mailbox: str) -> list[OwnSignIn]:
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
-    ids: defaultdict[tuple[float, str], set[str]] = defaultdict(set)
+    ids: dict[tuple[float, str], set[str]] = {}
     for number, score in rows:
         id_, _, result = number.decode().partition(" ")
-        ids[float(score), result].add(id_)
+        ids.setdefault((float(score), result), set()).add(id_)
     good = {GOOD: True, REFUSED: False}
     return [
         OwnSignIn(datetime.fromtimestamp(at, UTC), frozenset(numbers), good.get(result))
@@ -175,8 +174,8 @@ def record_success(redis: Redis, mailbox: str) -> None:
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
     """Return when the bot last got a token as the mailbox; None if it may have expired."""
-    known: Any = redis.get(keys.own_login(mailbox))
-    return datetime.fromisoformat(known.decode()) if known else None
+    known = codec.as_text(redis.get(keys.own_login(mailbox)))
+    return datetime.fromisoformat(known) if known else None
 
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import CloudError, NotFound
@@ -109,7 +108,7 @@ def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Itera
     return next((address for text in texts for address in hosts.addresses_in(text)), "")
 
 
-def _joined(value: Any) -> str:
+def _joined(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 

@@ -27,7 +27,6 @@ from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
 from jobs.causes.cause import Cause
 from jobs.clouds import calls, errors, warm_loop
-from jobs.clouds.calls import measured
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -311,7 +310,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     )
     began = time.monotonic()
     try:
-        with measured(call.service) as noted:
+        with calls.measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
             noted.answered(response.status_code, response.headers)
     except (errors.CloudError, asyncio.CancelledError) as lost:

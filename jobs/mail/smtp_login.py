@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import re
 import ssl
@@ -27,7 +26,6 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import meaning_of as of_cause
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
-from jobs.clouds.calls import measured
 from jobs.clouds.errors import Rejected, RequestIds, Transient, error_for
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
@@ -271,7 +269,7 @@ async def _carried_out(server: str, username: str, token: str, seconds: float) -
     address, whole = urlsplit(f"//{server}"), f"user={username}\x01auth=Bearer {token}\x01\x01"
     login = base64.b64encode(whole.encode()).decode() if token else ""
     talk = SmtpConnection(address.hostname or "", (login, token) if token else ())
-    with measured("smtp") as noted:
+    with calls.measured("smtp") as noted:
         try:
             async with asyncio.timeout(seconds):
                 cause, reply = await _logged_in(talk, address.port or _SUBMISSION_PORT, login)
@@ -348,7 +346,7 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
 def _challenge_status(challenge: SMTPResponse) -> str:
     try:
         text = base64.b64decode(challenge.message.replace("\n", ""))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return ""
     return str(as_dict(parsed(text)).get("status", ""))
 

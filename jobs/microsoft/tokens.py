@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import jwt
@@ -99,7 +98,7 @@ class AppTokens(_Kept):
         self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
-        return partial(self.token, scope)
+        return lambda: self.token(scope)
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
         (scope,) = scopes

@@ -25,7 +25,6 @@ from jobs.clock import now, paced, parse
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
-from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator
 
 BEGINNING = "0" * 64
@@ -184,7 +183,7 @@ class Trail:
         *facts: AuditEntry,
         along: Along = lambda _: None,
         check: Along = lambda _: None,
-        watched: Sequence[Key] = (),
+        watched: Sequence[keys.Key] = (),
     ) -> None:
         """Add an entry for each fact and run ``along`` in one transaction.
 

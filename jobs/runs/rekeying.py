@@ -22,7 +22,6 @@ from jobs.runs.run import ForeignRunError, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
-from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
 REKEYED = "rekeyed"
@@ -191,6 +190,6 @@ def doubts(store: RunStore) -> dict[str, list[str]]:
     return {"foreign": foreign, "gaps": gaps}
 
 
-def _keys(store: RunStore, pattern: Key) -> Iterator[tuple[str, str]]:
+def _keys(store: RunStore, pattern: keys.Key) -> Iterator[tuple[str, str]]:
     for raw in store.redis.scan_iter(pattern):
         yield raw.decode(errors="replace"), keys.owner(raw, pattern)

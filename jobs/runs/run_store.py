@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
-from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -37,7 +36,6 @@ from jobs.runs.run import (
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
-from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.vault import Authenticator, Records, mac_of
 
@@ -167,7 +165,7 @@ class RunStore:
         self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = DueQueue(redis, LockKind.RUN)
         self.held_lease: RenewedLock | None = None
-        self._seen: dict[Key, list[bytes]] = {}
+        self._seen: dict[keys.Key, list[bytes]] = {}
 
     def open(
         self,
@@ -339,7 +337,7 @@ class RunStore:
         return self.last_checks([mailbox])[0]
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
-        found: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
+        found = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         ids = list(map(codec.as_text, found))
         checks = {run.id: run for run in self.known(filter(None, ids))}
         return tuple(map(checks.get, ids))

@@ -7,7 +7,6 @@ state of a run, which a client of Redis brought back, lacks an event that the tr
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -70,12 +69,12 @@ def require_audited(store: RunStore, run: Run) -> None:
 
 def older_runs(store: RunStore) -> Iterator[str]:
     """Yield each run in Redis that is older than its entries in the audit trail, in words."""
-    told: dict[str, list[AuditEntry]] = defaultdict(list)
+    told: dict[str, list[AuditEntry]] = {}
     opened: set[str] = set()
     for entry in store.audit.believed():
         run_id = str(entry.get("run", ""))
         if run_id not in opened:
-            told[run_id].append(entry)
+            told.setdefault(run_id, []).append(entry)
         if entry.get("what") == Kind.OPENED:
             opened.add(run_id)
     for run_id, entries in told.items():

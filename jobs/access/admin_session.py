@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -32,8 +31,8 @@ SESSION_S = 26 * 3600
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:
     """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
-    age = now() - run.signed_in if run.signed_in else timedelta(0)
-    left = SESSION_S - int(age.total_seconds())
+    age_s = (now() - run.signed_in).total_seconds() if run.signed_in else 0
+    left = SESSION_S - int(age_s)
     if left <= 0:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)

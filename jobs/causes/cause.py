@@ -9,7 +9,6 @@ code names. A test checks the names of steps and probes in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
@@ -167,7 +166,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     causes: dict[str, CauseEntry]
 
 
-def load(text: str | bytes) -> Mapping[str, CauseEntry]:
+def load(text: str | bytes) -> dict[str, CauseEntry]:
     """Return the entries of a table, with the whole addresses of their pages.
 
     Raises:

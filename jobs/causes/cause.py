@@ -1,7 +1,6 @@
-"""Causes that a finding or a cloud's error can name, what the table says of each, and readings.
+"""Causes that a finding or a cloud's error can name, and what the table says of each.
 
-A meaning is a cause with the reaction that it calls for. A reading of a text has the causes with
-their certainty, the codes, and the unknown codes.
+A meaning is a cause with the reaction that it calls for.
 
 The table is ``causes.toml``. It cannot be loaded with a misspelled field, or without a cause that
 code names. A test checks the names of steps and probes in it.
@@ -106,40 +105,6 @@ class FoundCause:
     @property
     def certain(self) -> bool:
         return self.certainty is Certainty.CERTAIN
-
-
-class UnknownCode(NamedTuple):
-    """Code of a service of this channel that the tables do not describe.
-
-    ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
-    """
-
-    code: str
-    line: str
-    page: str = ""
-
-
-class Reading(NamedTuple):
-    """Meaning of a text.
-
-    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
-    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
-    whether the text was longer than the part that is read.
-    """
-
-    ours: bool
-    causes: tuple[FoundCause, ...] = ()
-    codes: tuple[str, ...] = ()
-    unknown: tuple[UnknownCode, ...] = ()
-    cut: bool = False
-    strange: bool = False
-
-    @property
-    def certain(self) -> tuple[FoundCause, ...]:
-        return self.of(Certainty.CERTAIN)
-
-    def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
-        return tuple(each for each in self.causes if each.certainty is certainty)
 
 
 class CauseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

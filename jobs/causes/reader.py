@@ -15,16 +15,7 @@ from enum import StrEnum
 from itertools import chain, pairwise, zip_longest
 from typing import NamedTuple
 
-from jobs.causes.cause import (
-    ENTRA_CODE_PAGE,
-    Cause,
-    Certainty,
-    ErrorKind,
-    FoundCause,
-    Meaning,
-    Reading,
-    UnknownCode,
-)
+from jobs.causes.cause import ENTRA_CODE_PAGE, Cause, Certainty, ErrorKind, FoundCause, Meaning
 from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.patterns import BY_THEMSELVES, Strength, Words, meaning_of, patterns
 
@@ -213,6 +204,40 @@ def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
         )
     ]
     return Signs(tuple(at for at, _ in found), tuple(who for _, who in found), place)
+
+
+class UnknownCode(NamedTuple):
+    """Code of a service of this channel that the tables do not describe.
+
+    ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
+    """
+
+    code: str
+    line: str
+    page: str = ""
+
+
+class Reading(NamedTuple):
+    """Meaning of a text.
+
+    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
+    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
+    whether the text was longer than the part that is read.
+    """
+
+    ours: bool
+    causes: tuple[FoundCause, ...] = ()
+    codes: tuple[str, ...] = ()
+    unknown: tuple[UnknownCode, ...] = ()
+    cut: bool = False
+    strange: bool = False
+
+    @property
+    def certain(self) -> tuple[FoundCause, ...]:
+        return self.of(Certainty.CERTAIN)
+
+    def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
+        return tuple(each for each in self.causes if each.certainty is certainty)
 
 
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"

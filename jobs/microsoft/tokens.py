@@ -27,8 +27,6 @@ _GONE = frozenset(
 )
 """Causes that the app or its consent is gone; any other error may be temporary."""
 
-Ask = Callable[[str], str]
-
 
 class WriteRefusedError(RuntimeError):
     """Error because read-only access would write: a programming error, caught before sending."""
@@ -90,7 +88,7 @@ class AppTokens(_Kept):
 
     life_s = 1200  # a token is valid for at least an hour and keeps its roles
 
-    def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, ask: Callable[[str], str], needed: Mapping[str, Sequence[str]]) -> None:
         super().__init__()
         self._ask = ask
         self._needed = needed

@@ -136,8 +136,7 @@ class Rekeying:
             return self._history(name, key, reader)
         foreign: list[str] = []
         changed: dict[Slot, bytes] = {}
-        rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
-        values = {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
+        values = _values(reader, key, stored)
         if what is What.CARDS:  # a field without a MAC grants nothing
             values = {n: v for n, v in values.items() if mac_of(v)}
         for slot, value in values.items():
@@ -160,6 +159,11 @@ class Rekeying:
         if renewed == lines:
             return Found(newest=1)
         return Found(older=1, changed=dict(enumerate(renewed)))
+
+
+def _values(reader: Reader, key: str, stored: bytes) -> dict[str, bytes]:
+    rows = reader.hgetall(key) if stored == _HASH else {"": reader.get(key)}
+    return {codec.as_text(n): codec.as_bytes(v) for n, v in rows.items() if v is not None}
 
 
 def doubts(store: RunStore) -> dict[str, list[str]]:

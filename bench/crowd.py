@@ -14,7 +14,7 @@ from jobs.clock import now
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
-from jobs.runs.channel_index import ChannelIndex, Record
+from jobs.runs.run_store import ChannelIndex, Record
 from jobs.storage.vault import Authenticator
 from practice.actors import REQUESTER
 from practice.client import People

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.table import say, table, verdict
-from jobs.causes.meaning import Certainty, FoundCause
+from jobs.causes.cause import Certainty, FoundCause
 from jobs.causes.reader import read
 
 REPORTS = Path(__file__).parents[1] / "tests/data/error_reports.json"

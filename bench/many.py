@@ -36,9 +36,8 @@ from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Person, Profile, RunKind
 from jobs.runs import event_log
 from jobs.runs.audit import AuditEntry
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin, new_id, opening
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import Record, RunStore
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import embedded_url, open_redis
 from practice.environment import ROOT, base, measured

@@ -19,7 +19,7 @@ from bench.table import table, verdict
 from jobs.checks.bulk import TENANTS_AT_ONCE
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run_store import ChannelIndex
 from jobs.storage.vault import Authenticator
 from jobs.watch.model import WatchedChannel
 from jobs.watch.store import IncidentStore, WatchStore

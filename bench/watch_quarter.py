@@ -30,7 +30,7 @@ from bot.webex.client import Webex
 from bot.webex.errors import HURRIED
 from jobs import clock, runtime
 from jobs.model import Channel, Person
-from jobs.runs.channel_index import Record
+from jobs.runs.run_store import Record
 from jobs.settings import Settings
 from jobs.storage import due_queue, keys
 from jobs.watch import rounds

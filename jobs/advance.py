@@ -17,7 +17,7 @@ from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds import calls, warm_loop
-from jobs.clouds.errors import CloudReply, SignInNeeded
+from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import StoppingError, is_due
 from jobs.model import RunKind, State
@@ -194,11 +194,10 @@ async def plan_and_apply(engine: Engine) -> None:
         await engine.make_plan()
     run = engine.ctx.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
-        raise SignInNeeded(Cause.WRONG_TENANT, CloudReply("entra", code=run.channel.domain))
+        raise SignInNeeded(Cause.WRONG_TENANT, "entra", code=run.channel.domain)
     if run.plan and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
         if lacking := missing_permissions(run):
-            lacks = CloudReply("entra", code=", ".join(lacking))
-            raise SignInNeeded(Cause.MORE_PERMISSIONS_NEEDED, lacks)
+            raise SignInNeeded(Cause.MORE_PERMISSIONS_NEEDED, "entra", code=", ".join(lacking))
         await engine.apply_plan()
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from jobs.runs.channel_index import ChannelIndex
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import ChannelIndex, RunStore
 from jobs.settings import Settings
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.vault import Vault

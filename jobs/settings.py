@@ -97,6 +97,9 @@ class Settings:
         values = {**DEFAULTS, **given}
         if problems := tuple(_problems(values)):
             raise SettingsError(problems)
+        audit_url = values.get("CONNECT_AUDIT_URL", "").rstrip("/")
+        # one of Cisco's two paths may be named, and stays
+        audit_path = "" if not audit_url or parts_of(audit_url).path else AUDIT_PATH
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
             redis_url=values.get("REDIS_URL", REDIS_URL),
@@ -109,7 +112,7 @@ class Settings:
             status_url=values["WEBEX_STATUS_URL"].rstrip("/"),
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
             contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),
-            connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
+            connect_audit_url=audit_url + audit_path,
             connect_hosts=listed(values.get("CONNECT_HOSTS", "").lower()),
             **{name.lower(): values.get(name, "") for name in _TOLD["as_given"]},
         )
@@ -170,12 +173,6 @@ def is_loopback(host: str) -> bool:
 
 def _base(url: str, below: str) -> str:
     return url.partition(below)[0].rstrip("/")
-
-
-def _audit_url(url: str) -> str:
-    """Return the audit log's address; one of Cisco's two paths may be named, and stays."""
-    plain = url.rstrip("/")
-    return plain if not plain or parts_of(plain).path else plain + AUDIT_PATH
 
 
 def _with_port(server: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
-from jobs.causes.cause import known, page_of
-from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
+from jobs.causes.cause import Certainty, FoundCause, known, page_of
+from jobs.causes.reader import Reading, UnknownCode
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
 

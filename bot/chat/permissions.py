@@ -30,8 +30,8 @@ from jobs.clock import now
 from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Text
 from jobs.runs.audit import AuditEntry
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
+from jobs.runs.run_store import Record
 from jobs.storage import keys
 
 

@@ -24,8 +24,7 @@ from bot.chat.permissions import may_approve, visible_channels
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
@@ -36,9 +35,8 @@ from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
-from jobs.runs import accepted
-from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
+from jobs.runs.run_store import Accepted, AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed
@@ -237,8 +235,8 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(is_whole, "refused.no_reason")
     commands.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
-    given = accepted.Accepted(until, without_secrets(why), ctx.person.email)
-    accepted.accept(ctx.services.store, run, cause, given)
+    given = Accepted(until, without_secrets(why), ctx.person.email)
+    ctx.services.store.accept(run, cause, given)
     check.begin(ctx, run.channel.mailbox)
 
 

@@ -23,8 +23,8 @@ from jobs.checks.check import fix_context, for_people, likely_changes, verdict_o
 from jobs.clock import now
 from jobs.engine.undo import known, recall
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
-from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import UNDOES, Brief, Event, FixBrief, Kind, RecordedChange, Run
+from jobs.runs.run_store import AlreadyRunningError
 from jobs.steps import all_steps
 from jobs.watch.store import assessment
 

@@ -17,8 +17,7 @@ from bot.commands import Command
 from bot.webex.client import Message
 from bot.webex.errors import WebexNotFoundError
 from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.clock import now
 from jobs.model import RunKind, Text
 from jobs.watch.store import assessments

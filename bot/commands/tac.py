@@ -32,8 +32,7 @@ from bot.services import Services
 from bot.webex.client import File, Message
 from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
 from jobs.access import app_access
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.checks import check
 from jobs.checks.reading import Reading
 from jobs.clock import now

@@ -42,7 +42,7 @@ from bot.webex import client, errors
 from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
-from jobs.clouds.retry import Pauses
+from jobs.clouds.http import Pauses
 from jobs.model import Text, verbatim
 from jobs.runs.run import new_reference
 from jobs.runtime import current

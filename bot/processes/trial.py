@@ -57,8 +57,8 @@ from jobs.model import Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.probes.outside import exchangers
 from jobs.redact import GONE, Redactor
-from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, UNDOES, Event, Kind, Origin, Run, addresses, word_for
+from jobs.runs.run_store import AlreadyRunningError
 from jobs.runtime import install, no_listener
 from jobs.settings import Settings
 from jobs.steps import CHECK_LOGIN, all_steps, steps_of

@@ -29,7 +29,7 @@ from jobs.channel.mailbox import login_of
 from jobs.checks.check import may_sign_in
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
+from jobs.clouds.errors import CloudError, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
 from jobs.microsoft import identity, scopes
@@ -248,14 +248,13 @@ class AppAccessConsent:
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.kept != _bound_to(run):
-            raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
+            raise Rejected(Cause.STATE_MISMATCH, "entra")
         try:
             granted = identity.read_consent_answer(query)
         except Forbidden as error:
             # A refusal gets its own cause, because Graph's application permissions require a higher
             # role than others (platforms/microsoft.md 1.5).
-            error.cause = Cause.APP_ACCESS_NOT_ALLOWED
-            raise
+            raise error.told_as(Forbidden, Cause.APP_ACCESS_NOT_ALLOWED) from error
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
@@ -303,13 +302,14 @@ class RehearsalSignIn:
         try:
             signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:
-            if error.cause == Cause.CLIENT_SECRET_WRONG:  # here it is not that of Webex Connect
-                error.cause = Cause.OWN_SECRET_REFUSED
-            raise
+            # a refused secret is not that of Webex Connect here
+            if error.cause != Cause.CLIENT_SECRET_WRONG:
+                raise
+            raise error.told_as(Rejected, Cause.OWN_SECRET_REFUSED) from error
         upn = signed_in.account.upn
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():
-            raise Rejected(Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=upn))
+            raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
@@ -346,7 +346,7 @@ def _bound_to(run: Run) -> Kept:
 
 def _require_tenant(granted: str, tenant: str) -> None:
     if tenant and granted and granted.lower() != tenant.lower():
-        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
+        raise Rejected(Cause.WRONG_TENANT, "entra", code=granted)
 
 
 def _consent_url(settings: Settings, tenant: str, app: str, scope: str, state: str) -> str:

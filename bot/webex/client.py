@@ -22,8 +22,8 @@ from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import webex_now
+from jobs.clouds.http import RetryPolicy
 from jobs.clouds.json_values import as_dict, is_filled_text
-from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
 
 CARD = "application/vnd.microsoft.card.adaptive"

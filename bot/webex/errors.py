@@ -11,7 +11,7 @@ import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from jobs.clouds.errors import why_unconnected, words_of
-from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
+from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
 
 if TYPE_CHECKING:
     from webexteamssdk import ApiError

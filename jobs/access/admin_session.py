@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import calls
-from jobs.clouds.errors import CloudError, CloudReply, Rejected, SignInNeeded
+from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.json_values import lower_of
 from jobs.engine.step import StepContext
@@ -32,10 +31,10 @@ SESSION_S = 26 * 3600
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:
     """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
-    age = now() - run.signed_in if run.signed_in else timedelta(0)
-    left = SESSION_S - int(age.total_seconds())
+    age_s = (now() - run.signed_in).total_seconds() if run.signed_in else 0
+    left = SESSION_S - int(age_s)
     if left <= 0:
-        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
@@ -48,7 +47,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
     cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
-        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     settings, store, vault = runtime.settings, runtime.store, runtime.vault
 
     def keep(renewed: str) -> None:
@@ -83,7 +82,7 @@ def require_own_tenant(settings: Settings, channel: Channel, account: Account, t
     """
     domains = asyncio.run(_read_domains(settings, token))
     if domains and channel.domain not in domains:
-        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account.upn))
+        raise Rejected(Cause.WRONG_TENANT, "entra", code=account.upn)
 
 
 async def _read_domains(settings: Settings, token: str) -> set[str]:

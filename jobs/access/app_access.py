@@ -11,15 +11,12 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import chain
-from typing import Any
 
 from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden
+from jobs.clouds.errors import Forbidden
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
@@ -58,8 +55,7 @@ def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
-    every: Any = redis.hvals(keys.app_access())
-    found = (codec.load(raw, AppAccess) for raw in every)
+    found = (codec.load(raw, AppAccess) for raw in redis.hvals(keys.app_access()))
     return tuple(sorted(found, key=lambda each: each.tenant))
 
 
@@ -96,8 +92,8 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     """
     tokens = {scope: app_token(settings, tenant, scope) for scope in needed(settings)}
     lists = (missing_in(tokens[scope], names) for scope, names in needed(settings).items())
-    if lacking := list(chain.from_iterable(lists)):
-        raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
+    if lacking := [name for names in lists for name in names]:
+        raise Forbidden(Cause.APP_ROLES_MISSING, "entra", code=", ".join(lacking))
     roles = sorted(role for token in tokens.values() for role in roles_in(token))
     return AppAccess(tenant, now(), by, tuple(roles))
 
@@ -148,7 +144,8 @@ async def open_reader(
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
-    tokens = AppTokens(partial(app_token, settings, tenant), needed(settings) if granted else {})
+    required = needed(settings) if granted else {}
+    tokens = AppTokens(lambda scope: app_token(settings, tenant, scope), required)
     pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if reads else SingleFlight
     async with async_client(settings) as http:
         source = tokens.source(scopes.graph_default(settings.graph_url))

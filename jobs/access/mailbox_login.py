@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,12 +26,10 @@ from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
 from jobs.microsoft.sign_in_log import SignInRow
 from jobs.runs.run import Run
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault
 
 KEPT = timedelta(days=8)
-
-
 NEAR = timedelta(seconds=2)
 """Tolerance for comparing times. The log has a resolution of a second, and clocks may differ."""
 
@@ -58,34 +55,30 @@ class OwnSignIn:
         return abs(row.at - self.at) <= NEAR and self.good == row.good
 
 
-@dataclass(frozen=True, slots=True)
-class OwnSignIns:
-    made: tuple[OwnSignIn, ...]
+def without_own(rows: Sequence[SignInRow], made: Sequence[OwnSignIn]) -> list[SignInRow]:
+    """Return the log rows that are not the bot's own sign-ins.
 
-    def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
-        """Return the log rows that are not the bot's own sign-ins.
+    A row is matched by time and result alone if it has no ID, or if it is non-interactive and the
+    log has no ID of the sign-in that the bot made at that time.
+    """
+    own = frozenset[str]().union(*(each.ids for each in made))
+    listed = frozenset[str]().union(*map(_ids, rows))
+    unlisted = [each for each in made if not each.ids & listed]
 
-        A row is matched by time and result alone if it has no ID, or if it is non-interactive and
-        the log has no ID of the sign-in that the bot made at that time.
-        """
-        every = list(rows)
-        own = frozenset[str]().union(*(each.ids for each in self.made))
-        listed = frozenset[str]().union(*map(_ids, every))
-        unlisted = [each for each in self.made if not each.ids & listed]
+    def is_own(row: SignInRow) -> bool:
+        if not (ids := _ids(row)):
+            return any(each.may_be(row) for each in made)
+        by_time = not row.interactive and any(each.may_be(row) for each in unlisted)
+        return bool(ids & own) or by_time
 
-        def is_own(row: SignInRow) -> bool:
-            if not (ids := _ids(row)):
-                return any(each.may_be(row) for each in self.made)
-            by_time = not row.interactive and any(each.may_be(row) for each in unlisted)
-            return bool(ids & own) or by_time
+    return [row for row in rows if not is_own(row)]
 
-        return [row for row in every if not is_own(row)]
 
-    def are_recognized(self, rows: Iterable[SignInRow], since: datetime) -> bool:
-        """Return whether the log keeps the client's ID, with which a person's sign-in began."""
-        begun = [each.ids for each in self.made if each.good is None and each.at >= since]
-        shown = (_ids(row) for row in rows if row.interactive and row.good)
-        return not begun or not frozenset().union(*shown).isdisjoint(frozenset().union(*begun))
+def are_recognized(rows: Iterable[SignInRow], made: Iterable[OwnSignIn], since: datetime) -> bool:
+    """Return whether the log keeps the client's ID, with which a person's sign-in began."""
+    begun = [each.ids for each in made if each.good is None and each.at >= since]
+    shown = (_ids(row) for row in rows if row.interactive and row.good)
+    return not begun or not frozenset().union(*shown).isdisjoint(frozenset().union(*begun))
 
 
 def _ids(row: SignInRow) -> frozenset[str]:
@@ -115,18 +108,17 @@ def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> N
         together.execute()
 
 
-def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
+def own_sign_ins(redis: Redis, mailbox: str) -> list[OwnSignIn]:
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
-    ids: defaultdict[tuple[float, str], set[str]] = defaultdict(set)
+    ids: dict[tuple[float, str], set[str]] = {}
     for number, score in rows:
         id_, _, result = number.decode().partition(" ")
-        ids[float(score), result].add(id_)
+        ids.setdefault((float(score), result), set()).add(id_)
     good = {GOOD: True, REFUSED: False}
-    made = (
+    return [
         OwnSignIn(datetime.fromtimestamp(at, UTC), frozenset(numbers), good.get(result))
         for (at, result), numbers in ids.items()
-    )
-    return OwnSignIns(tuple(made))
+    ]
 
 
 SIGN_IN_S = 90 * 24 * 3600
@@ -182,8 +174,8 @@ def record_success(redis: Redis, mailbox: str) -> None:
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
     """Return when the bot last got a token as the mailbox; None if it may have expired."""
-    known: Any = redis.get(keys.own_login(mailbox))
-    return datetime.fromisoformat(known.decode()) if known else None
+    known = codec.as_text(redis.get(keys.own_login(mailbox)))
+    return datetime.fromisoformat(known) if known else None
 
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:

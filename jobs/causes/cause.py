@@ -1,19 +1,20 @@
 """Causes that a finding or a cloud's error can name, and what the table says of each.
 
+A meaning is a cause with the reaction that it calls for.
+
 The table is ``causes.toml``. It cannot be loaded with a misspelled field, or without a cause that
 code names. A test checks the names of steps and probes in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from jobs.causes.meaning import ErrorKind
 from jobs.model import Turn
 
 ENTRA_CODE_PAGE = "https://login.microsoftonline.com/error?code="
@@ -63,6 +64,49 @@ Cause = StrEnum(
 """Causes that code names. The table has more, which only texts of errors name."""
 
 
+class ErrorKind(StrEnum):
+    """Reaction that an error calls for; each kind is a class in :mod:`jobs.clouds.errors`."""
+
+    TRANSIENT = "transient"
+    NOT_REPLICATED = "settling"
+    SIGN_IN_NEEDED = "sign_in_needed"
+    FORBIDDEN = "not_allowed"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_there"
+    REJECTED = "rejected"
+    MALFORMED = "unreadable"
+
+
+class Meaning(NamedTuple):
+    """Cause of an error, and the kind of reaction that the error calls for."""
+
+    cause: str
+    kind: ErrorKind = ErrorKind.REJECTED
+
+
+Certainty = StrEnum("Certainty", "CERTAIN POSSIBLE CONDITIONAL")
+"""Certainty of a cause.
+
+The text itself names it, or other causes are possible as well, or nothing says who speaks and
+it is the cause only if a service of this channel does.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCause:
+    """Cause that a text names at the place ``at``, with the code or the words that name it."""
+
+    cause: str
+    code: str
+    certainty: Certainty = Certainty.CERTAIN
+    at: int = field(default=0, compare=False)
+    kind: ErrorKind = field(default=ErrorKind.REJECTED, compare=False)
+
+    @property
+    def certain(self) -> bool:
+        return self.certainty is Certainty.CERTAIN
+
+
 class CauseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the table says of one cause. The head of the table explains the fields."""
 
@@ -87,7 +131,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     causes: dict[str, CauseEntry]
 
 
-def load(text: str | bytes) -> Mapping[str, CauseEntry]:
+def load(text: str | bytes) -> dict[str, CauseEntry]:
     """Return the entries of a table, with the whole addresses of their pages.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import quopri
 import re
 import tomllib
@@ -61,7 +60,7 @@ def _without_quoted_printable(text: str) -> str:
 def _decoded(block: str) -> str:
     try:
         found = base64.b64decode("".join(block.replace(">", "").split())).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no Base64, or no UTF-8
         return block
     readable = sum(sign.isprintable() or sign in "\r\n\t" for sign in found)
     return found.replace("\r\n", "\n") if readable >= _READABLE * len(found) else block

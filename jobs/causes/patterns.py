@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jobs.causes.cause import CAUSES
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import CAUSES, ErrorKind, Meaning
 
 _FILES = Path(__file__).with_name("texts")
 _CODES = ("entra", "smtp", "smtp_shared", "connect", "oauth")

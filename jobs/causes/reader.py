@@ -1,23 +1,23 @@
 """Reader of an error text: from any text, read anywhere, to the causes that it names.
 
 The reader cleans the text, finds its codes and known words, and names the causes that these leave
-open. Words come before numbers. Where the text was read, and the signs in it, say only how certain
-a cause is.
+open. Words come before numbers. Who speaks says only how certain a cause is: the place where the
+text was read tells it first, and then the signs in the text.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from itertools import chain, pairwise, zip_longest
 from typing import NamedTuple
 
-from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
+from jobs.causes.cause import ENTRA_CODE_PAGE, Cause, Certainty, ErrorKind, FoundCause, Meaning
 from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
-from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
 from jobs.causes.patterns import BY_THEMSELVES, Strength, Words, meaning_of, patterns
-from jobs.causes.speaker import Place, Signs, Who, signs_in
 
 _REPLIES = ("reply", "reply_code", "reply_status")
 _STATUS_MOST, _REPLIES_MOST = 12, 500
@@ -99,6 +99,145 @@ def _named(name: str) -> re.Pattern[str]:
 
 def _before(text: str, at: int, most: int) -> str:
     return text[max(at - most, 0) : at]
+
+
+_SIGN_NEAR = 400
+"""Number of characters around words within which a sign of a speaker belongs to them."""
+_IN_ADDRESS = re.compile(r"[\w.+-]@[\w.-]*$")
+_STRANGERS = frozenset({"product", "program", "host"})
+
+
+class Place(StrEnum):
+    """Place where a text was read. Its value is the service that speaks there, if only one can."""
+
+    ANYWHERE = ""
+    CHANNEL = "channel"
+    """Thread or address of a known channel, whose services are the likely speakers."""
+    FORM = "form"
+    """Webex Connect's form and logs, which quote Entra and the SMTP server of the form."""
+    CONNECT = "connect"
+    ENTRA = "entra"
+    GRAPH = "graph"
+    EXCHANGE = "exchange"
+    """Trace, report or SMTP reply that the bot itself asked Exchange for."""
+
+
+Who = StrEnum("Who", "OURS LIKELY UNKNOWN PROGRAM STRANGER")
+"""Speaker at one place of a text; a PROGRAM sends through any mail server."""
+
+
+class Signs(NamedTuple):
+    """Signs of services in a text, each with its place and its service, in order.
+
+    A sign is a name, a host or a format of a service. A code such as 421 or 5.7.8 is everybody's.
+    """
+
+    at: tuple[int, ...]
+    named: tuple[str, ...]
+    place: Place = Place.ANYWHERE
+
+    @property
+    def heard(self) -> bool:
+        """Return whether the place alone says that a service of this channel speaks."""
+        return self.place in {Place.CONNECT, Place.ENTRA, Place.GRAPH, Place.EXCHANGE}
+
+    @property
+    def ours(self) -> bool:
+        """Return whether a service of this channel speaks anywhere in the text."""
+        named = any(each not in _STRANGERS for each in self.named)
+        return self.heard or named or (self.place is Place.FORM and not self.strange)
+
+    @property
+    def strange(self) -> bool:
+        """Return whether the text has a sign of another product or host."""
+        return not self.heard and any(each in _STRANGERS for each in self.named)
+
+    @property
+    def connect(self) -> bool:
+        """Return whether Webex Connect speaks anywhere in the text."""
+        by_place = self.place is Place.FORM and not self.strange
+        return by_place or self.place is Place.CONNECT or "connect" in self.named
+
+    def who(self, at: int) -> Who:
+        """Return who speaks at this place of the text.
+
+        The nearest sign decides. Far from every sign, a service speaks if no stranger does.
+        """
+        if self.heard:
+            return Who.OURS
+        if not self.at:
+            return {Place.FORM: Who.OURS, Place.CHANNEL: Who.LIKELY}.get(self.place, Who.UNKNOWN)
+        after = bisect_left(self.at, at)
+        near = slice(max(after - 1, 0), after + 1)
+        distances = (abs(each - at) for each in self.at[near])
+        distance, nearest = min(zip(distances, self.named[near], strict=True))
+        far = distance > _SIGN_NEAR and self.strange
+        if nearest == "program":
+            return Who.PROGRAM
+        return Who.STRANGER if far or nearest in _STRANGERS else Who.OURS
+
+    def certainty(self, strength: Strength, at: int) -> Certainty | None:
+        """Return how certain words of this strength are at this place, or None if not at all."""
+        who, own = self.who(at), strength in BY_THEMSELVES
+        if who is Who.OURS:
+            return Certainty.POSSIBLE if strength is Strength.LOOSE else Certainty.CERTAIN
+        if who is Who.STRANGER:
+            own = strength is Strength.ALWAYS or (strength is Strength.OWN and self.ours)
+        if own or who in {Who.STRANGER, Who.PROGRAM}:
+            return Certainty.CERTAIN if own else None
+        return Certainty.POSSIBLE if who is Who.LIKELY else Certainty.CONDITIONAL
+
+
+def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
+    """Return the signs in a text.
+
+    In Webex Connect's form a host is the server that somebody has entered, and so no stranger. An
+    address of a person says nothing about who speaks.
+    """
+    found = [
+        (each.start(), who)
+        for each in patterns().signs.finditer(text)
+        if (who := str(each.lastgroup)) not in _STRANGERS
+        or (
+            not (_IN_ADDRESS.search(text, max(each.start() - 64, 0), each.start()))
+            and (who != "host" or place is not Place.FORM)
+        )
+    ]
+    return Signs(tuple(at for at, _ in found), tuple(who for _, who in found), place)
+
+
+class UnknownCode(NamedTuple):
+    """Code of a service of this channel that the tables do not describe.
+
+    ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
+    """
+
+    code: str
+    line: str
+    page: str = ""
+
+
+class Reading(NamedTuple):
+    """Meaning of a text.
+
+    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
+    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
+    whether the text was longer than the part that is read.
+    """
+
+    ours: bool
+    causes: tuple[FoundCause, ...] = ()
+    codes: tuple[str, ...] = ()
+    unknown: tuple[UnknownCode, ...] = ()
+    cut: bool = False
+    strange: bool = False
+
+    @property
+    def certain(self) -> tuple[FoundCause, ...]:
+        return self.of(Certainty.CERTAIN)
+
+    def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
+        return tuple(each for each in self.causes if each.certainty is certainty)
 
 
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
@@ -299,12 +438,12 @@ class _Reader:
             yield from self._found((meaning, strength), each.code, each.at, open_=open_)
 
     def _of_replies(self) -> list[FoundCause]:
-        causes = [
-            found
-            for each in self._with_words()
-            if (said := meaning_of_reply(each.status, each.words, each.code))
-            for found in self._found(said, each.shown, each.at, open_=_is_open(each, said[0]))
-        ]
+        causes: list[FoundCause] = []
+        for each in self._with_words():
+            if said := meaning_of_reply(each.status, each.words, each.code):
+                blocked = said[0].cause == Cause.SMTP_LOGIN_BLOCKED and each.code == _NOT_TOLD_APART
+                open_ = blocked and "criteria" not in each.words
+                causes += self._found(said, each.shown, each.at, open_=open_)
         causes += self._of_words(causes)
         if not _named("connect_address").search(self._text):
             return causes
@@ -406,11 +545,6 @@ class _Reader:
     def _line(self, code: str) -> str:
         lines = self._cleaned.lines
         return next((line for line in lines if code.lower() in line.lower()), "")
-
-
-def _is_open(token: Token, meaning: Meaning) -> bool:
-    blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
-    return blocked and "criteria" not in token.words
 
 
 def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:

@@ -285,10 +285,6 @@ class Discovery:
             return None
 
 
-async def search(ctx: StepContext) -> Search:
-    return await Discovery(ctx).search()
-
-
 async def if_readable(asked: Awaitable[T]) -> T | None:
     try:
         return await asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import Any
 
 from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
@@ -25,7 +24,7 @@ DEACTIVATED = "deactivated"
 """Fact: the app registration is deactivated. Microsoft mirrors it to the enterprise application."""
 
 
-Json = dict[str, Any]
+Json = graph.Json
 
 
 async def find_app(ctx: StepContext) -> Json | None:

@@ -19,7 +19,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
 import idna
-from email_validator import EmailNotValidError, validate_email
 
 from jobs.model import Channel, Profile, Text
 from jobs.settings import is_loopback
@@ -283,8 +282,8 @@ def read_callback(text: str) -> str:
 
 def _valid(typed: str) -> str:
     try:
-        found = validate_email(typed, check_deliverability=False)
-    except EmailNotValidError:
+        found = email_validator.validate_email(typed, check_deliverability=False)
+    except email_validator.EmailNotValidError:
         return ""
     local = unicodedata.normalize("NFC", found.local_part.lower())
     return f"{local}@{found.ascii_domain.lower()}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import NotFound, if_answered
@@ -17,8 +16,8 @@ from jobs.mail.message_trace import TraceRow, automatic
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
+from jobs.runs.run_store import Record
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
 """Questions that name the delegate: the first asks for it, the other is the rehearsal's."""
@@ -107,7 +106,7 @@ def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Itera
     return next((address for text in texts for address in hosts.addresses_in(text)), "")
 
 
-def _joined(value: Any) -> str:
+def _joined(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 

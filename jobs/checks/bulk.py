@@ -24,7 +24,6 @@ from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
 from jobs.model import Channel, Finding, Person, RunKind, State, Text
 from jobs.runs.audit import Along
-from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     AttemptOverError,
@@ -37,7 +36,7 @@ from jobs.runs.run import (
     new_reference,
     opening,
 )
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import CHECK_KEPT_S, RunStore
 from jobs.runtime import Runtime, no_listener
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED

@@ -336,7 +336,7 @@ async def discover(recorder: Recorder) -> bool:
         return True
     if recorder.run.search is None:
         try:
-            found = await discovery.search(recorder.ctx)
+            found = await discovery.Discovery(recorder.ctx).search()
         except DATA_ERRORS:
             log.exception("an answer that the search cannot read", run=recorder.run.id)
             found = Search(unread=True)

@@ -1,7 +1,7 @@
 """Context of each request to a cloud: its log, its measurement, silent clouds, and the write guard.
 
 The log collects changing calls for the audit trail, with the IDs that Microsoft support needs. A
-request is repeated for up to 90 seconds (:mod:`jobs.clouds.retry`), but a person who waits hears
+request is repeated for up to 90 seconds (:mod:`jobs.clouds.http`), but a person who waits hears
 within seconds that the cloud is silent. A refusal is an answer, and so is a 429.
 
 The guard raises an error if nothing may be changed any more. It is asked right before a changing

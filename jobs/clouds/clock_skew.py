@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
-from typing import Any
 
 import structlog
 from redis import Redis
@@ -107,7 +106,7 @@ def shared(redis: Redis) -> dict[str, float]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found: Any = redis.mget(map(keys.clock_skew, NAMES))
+    found = redis.mget(map(keys.clock_skew, NAMES))
     return {cloud: float(raw) for cloud, raw in zip(NAMES, found, strict=True) if raw is not None}
 
 

@@ -29,25 +29,20 @@ import socket
 import ssl
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
-from jobs.causes.cause import Cause, known
-from jobs.causes.meaning import ErrorKind, Meaning
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.cause import Cause, ErrorKind, Meaning, known
+from jobs.causes.patterns import meaning_of
+from jobs.causes.reader import Place, read
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
 T = TypeVar("T")
+E = TypeVar("E", bound="CloudError")
 _LONGEST = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
-_HEARD = {
-    "graph": Place.GRAPH,
-    "exchange": Place.EXCHANGE,
-    "entra": Place.ENTRA,
-    "smtp": Place.EXCHANGE,
-    "connect": Place.CONNECT,
-}
+_HEARD = {str(place): place for place in Place} | {"smtp": Place.EXCHANGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,45 +62,38 @@ class RequestIds:
                 yield name.replace("_", "-"), value
 
 
-@dataclass(frozen=True, slots=True)
-class CloudReply:
-    """Answer of a service (``graph``, ``exchange``, ``entra``, ``smtp``), with its own text.
+@dataclass(eq=False, repr=False)
+class CloudError(Exception):
+    """Refusal of a cloud, or an answer that is missing or cannot be read.
 
-    ``status`` is the HTTP status or SMTP reply code, or 0 without an answer. ``code`` is its own.
-    ``retry_after`` are the seconds that it asked us to wait, or None.
+    Attributes:
+        cause: a code, for which the catalog of texts has a sentence and a remedy.
+        service: ``graph``, ``exchange``, ``entra``, ``smtp``, or another one.
+        status: the HTTP status or SMTP reply code, or 0 without an answer.
+        code: the service's own code.
+        message: the service's text without control characters and likely secrets, at most 600
+            characters.
+        retry_after: the seconds that the service asked us to wait, or None.
+        unsent: True if the request cannot have had an effect, so even a create may be sent again.
     """
 
+    kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
+    cause: str
     service: str
     status: int = 0
     code: str = ""
     message: str = ""
     ids: RequestIds = RequestIds()
     retry_after: float | None = None
+    unsent: bool = False
 
+    def __post_init__(self) -> None:
+        super().__init__(self.cause)
+        self.message = without_secrets(_UNPRINTABLE.sub(" ", self.message)).strip()[:_LONGEST]
 
-class CloudError(Exception):
-    """Refusal of a cloud, or an answer that is missing or cannot be read.
-
-    Attributes:
-        cause: a code, for which the catalog of texts has a sentence and a remedy.
-        service, status, code, ids, retry_after: as in :class:`CloudReply`.
-        message: the service's text without control characters and likely secrets, at most 600
-            characters.
-        unsent: True if the request cannot have had an effect, so even a create may be sent again.
-    """
-
-    kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
-
-    def __init__(self, cause: str, said: CloudReply, *, unsent: bool = False) -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.service = said.service
-        self.status = said.status
-        self.code = said.code
-        self.message = without_secrets(_UNPRINTABLE.sub(" ", said.message)).strip()[:_LONGEST]
-        self.ids = said.ids
-        self.retry_after = said.retry_after
-        self.unsent = unsent
+    def told_as(self, kind: type[E], cause: str) -> E:
+        """Return the same answer as an error of this kind, with this cause."""
+        return kind(cause, self.service, self.status, self.code, self.message, self.ids)
 
     def __str__(self) -> str:
         head = _joined(self.service, self.status, self.code)
@@ -179,8 +167,7 @@ class MalformedAnswer(CloudError):
 def unreadable(
     service: str, message: str, status: int = 0, ids: RequestIds = RequestIds()
 ) -> MalformedAnswer:
-    said = CloudReply(service, status, message=message, ids=ids)
-    return MalformedAnswer(Cause.ANSWER_UNREADABLE, said)
+    return MalformedAnswer(Cause.ANSWER_UNREADABLE, service, status, message=message, ids=ids)
 
 
 class TruncatedAnswer(MalformedAnswer):
@@ -209,8 +196,32 @@ async def if_answered(asked: Awaitable[T]) -> T | None:
         return None
 
 
-def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
-    return _CLASSES[meaning.kind](meaning.cause, said)
+_BY_STATUS: dict[int, Cause] = {
+    HTTPStatus.UNAUTHORIZED: Cause.ACCESS_TOKEN_REFUSED,
+    HTTPStatus.FORBIDDEN: Cause.NOT_ALLOWED,
+    HTTPStatus.NOT_FOUND: Cause.NOT_FOUND,
+    HTTPStatus.CONFLICT: Cause.ALREADY_THERE,
+    HTTPStatus.REQUEST_TIMEOUT: Cause.TIMED_OUT,
+    HTTPStatus.TOO_MANY_REQUESTS: Cause.THROTTLED,
+}
+
+
+def by_status(status: int, *, gateway: bool = False) -> Meaning:
+    """Return the meaning of an HTTP status, for an answer whose body does not explain it.
+
+    A 404 without an error in its body may come from a ``gateway`` and not from the service.
+    """
+    if gateway and status == HTTPStatus.NOT_FOUND:
+        return Meaning(Cause.ANSWER_UNREADABLE, ErrorKind.MALFORMED)
+    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    other = Cause.SERVICE_UNAVAILABLE if failed else Cause.REQUEST_REJECTED
+    return meaning_of(_BY_STATUS.get(status, other))
+
+
+def error_for(  # noqa: PLR0913, PLR0917  one for each part of an answer
+    meaning: Meaning, service: str, status: int, code: str, message: str, ids: RequestIds
+) -> CloudError:
+    return _CLASSES[meaning.kind](meaning.cause, service, status, code, message, ids)
 
 
 UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})

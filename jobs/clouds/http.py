@@ -1,13 +1,19 @@
-"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`."""
+"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
+
+A request is sent again by the rules of checklist.toml J6.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -15,16 +21,117 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx
+import stamina
 import structlog
+from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
 from jobs.causes.cause import Cause
 from jobs.clouds import calls, errors, warm_loop
-from jobs.clouds.calls import measured
-from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
+set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports prometheus-client
+
 T = TypeVar("T")
+MayRepeat = Callable[[Exception], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Attempts of a request within one call; none begins ``total_s`` seconds after the start.
+
+    A wait is for a Retry-After. A pause is without one, and each next one is twice as long.
+    """
+
+    attempts: int = 5
+    total_s: float = 90.0
+    longest_wait_s: float = 60.0
+    shortest_wait_s: float = 0.5
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 8.0
+    jitter_s: float = 0.5
+
+    def call(self, send: Callable[[], T], may_repeat: MayRepeat) -> T:
+        return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
+
+    async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: MayRepeat) -> T:
+        """Make an asynchronous call, repeat it if the judge allows, and return its answer.
+
+        Raises:
+            TimeoutError: ``total_s`` passed during an attempt or a pause.
+        """
+        async with asyncio.timeout(self.total_s):
+            return await stamina.AsyncRetryingCaller(**self._options)(self._hook(may_repeat), send)
+
+    def wait(self, error: Exception, *, spent: float) -> bool | float:
+        """Return the seconds before another attempt, True for the policy's own pause, or False.
+
+        Retry-After is a minimum. If it is longer than the policy waits, the error is raised at
+        once, so that the job parks itself and frees the worker instead of retrying too early.
+        """
+        asked: float | None = getattr(error, "retry_after", None)
+        if asked is None:
+            return True
+        wait = max(asked, self.shortest_wait_s)
+        return wait if wait <= self.longest_wait_s and spent + wait < self.total_s else False
+
+    def _hook(self, may_repeat: MayRepeat) -> Callable[[Exception], bool | float]:
+        began = time.monotonic()
+        return lambda error: may_repeat(error) and self.wait(error, spent=time.monotonic() - began)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "attempts": self.attempts,
+            "timeout": self.total_s,
+            "wait_initial": self.first_pause_s,
+            "wait_max": self.longest_pause_s,
+            "wait_jitter": self.jitter_s,
+        }
+
+
+PATIENCE = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Pauses in seconds between the tries of work that is put off instead of being waited for."""
+
+    seconds: tuple[float, ...]
+
+    def after(self, tries: int, retry_after: float | None = None) -> float:
+        """Return the pause after these attempts, at least ``retry_after``; the last repeats."""
+        return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
+
+
+def may_repeat(error: Exception, *, repeatable: bool) -> bool:
+    """Return whether it may be sent again; a ``repeatable`` request may have its effect twice.
+
+    The limit of message traces lasts minutes, so pauses would only delay a check's first line.
+    """
+    if (
+        not isinstance(error, errors.Transient | errors.TruncatedAnswer)
+        or error.cause == Cause.TRACE_LIMIT
+    ):
+        return False
+    return repeatable or error.unsent
+
+
+def parse_retry_after(header: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header in either of its two forms, or None."""
+    text = (header or "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
+            return None
+        moment = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
 #: Returns a token that is valid now; called before every request.
 TokenSource = Callable[[], Awaitable[str]]
 
@@ -79,10 +186,8 @@ async def async_client(
 def _async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    guard = _Guard(settings.hosts)
-
     async def check(request: httpx.Request) -> None:
-        guard(request)
+        _require_allowed(settings.hosts, request)
 
     return httpx.AsyncClient(
         verify=http_context(),
@@ -99,7 +204,7 @@ def sync_client(settings: Settings, *, read_seconds: float = READ_SECONDS) -> ht
 
 
 def client_of(hosts: frozenset[str], seconds: float | httpx.Timeout) -> httpx.Client:
-    guard = _Guard(hosts)
+    guard = partial(_require_allowed, hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 
 
@@ -107,16 +212,10 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    """Check that refuses hosts that are not configured (checklist.toml A7)."""
-
-    hosts: frozenset[str]
-
-    def __call__(self, request: httpx.Request) -> None:
-        if request.url.host.lower() not in self.hosts:
-            said = errors.CloudReply("graph", code=request.url.host)
-            raise errors.Rejected(Cause.HOST_NOT_ALLOWED, said, unsent=True)
+def _require_allowed(hosts: frozenset[str], request: httpx.Request) -> None:
+    """Refuse a request to a host that is not configured (checklist.toml A7)."""
+    if request.url.host.lower() not in hosts:
+        raise errors.Rejected(Cause.HOST_NOT_ALLOWED, "graph", code=request.url.host, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +289,8 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
     try:
         return await policy.call_async(attempt, partial(may_repeat, repeatable=call.repeats))
     except TimeoutError as late:
-        said = errors.CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
-        raise errors.Transient(Cause.TIMED_OUT, said) from late
+        words = f"no answer in {policy.total_s:g} s"
+        raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
@@ -211,7 +310,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     )
     began = time.monotonic()
     try:
-        with measured(call.service) as noted:
+        with calls.measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
             noted.answered(response.status_code, response.headers)
     except (errors.CloudError, asyncio.CancelledError) as lost:
@@ -253,23 +352,20 @@ async def _send(
             every = response.headers.multi_items()
             headers = [pair for pair in every if pair[0] not in _OF_BODY]
             return httpx.Response(response.status_code, headers=headers, request=response.request)
-        said = errors.CloudReply(call.service, response.status_code, message=repr(error), ids=ids)
-        raise errors.TruncatedAnswer(Cause.ANSWER_UNREADABLE, said) from error
+        cut = errors.unreadable(call.service, repr(error), response.status_code, ids)
+        raise cut.told_as(errors.TruncatedAnswer, cut.cause) from error
     finally:
         await response.aclose()
     return response
 
 
-def no_answer(
-    service: str, error: httpx.RequestError, ids: errors.RequestIds | None = None
-) -> errors.Transient:
+def no_answer(service: str, error: httpx.RequestError, ids: errors.RequestIds) -> errors.Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
     late = isinstance(error, httpx.TimeoutException)
     other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, repr(error))
     cause, words = errors.why_unconnected(error, error.request.url.host) or other
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    said = errors.CloudReply(service, message=words, ids=ids or errors.RequestIds())
-    return errors.Transient(cause, said, unsent=unsent)
+    return errors.Transient(cause, service, message=words, ids=ids, unsent=unsent)
 
 
 def _json(response: httpx.Response, call: Call, ids: errors.RequestIds) -> Any:

@@ -17,9 +17,8 @@ import structlog
 from redis import Redis
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Transient
+from jobs.clouds.errors import CloudError, Transient
 from jobs.storage import keys
-from jobs.storage.keys import Key
 
 T = TypeVar("T")
 LONGEST_HOLD_S = 60.0
@@ -55,7 +54,7 @@ class _Window:
     """
 
     redis: Redis
-    key: Key
+    key: keys.Key
     limit: Limit
     under_way: int = 0
     closed_until: float = 0.0
@@ -66,7 +65,7 @@ class _Window:
         if (closed := self.closed_until - time.monotonic()) > 0:
             return closed
         since = time.time() - self.limit.seconds
-        rows: Any = self.redis.zrangebyscore(self.key, f"({since}", "+inf", withscores=True)
+        rows = self.redis.zrangebyscore(self.key, f"({since}", "+inf", withscores=True)
         if self.under_way + len(rows) < self.limit.most:
             return 0.0
         return float(rows[0][1]) - since if rows else LOOK_AGAIN_S
@@ -141,7 +140,7 @@ class RateLimiter:
         async with window.alone:
             while (wait := window.free_in()) > 0:
                 if not window.limit.waits:
-                    raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
+                    raise Transient(Cause.TRACE_LIMIT, "graph", unsent=True)
                 await asyncio.sleep(wait)
             window.under_way += 1
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ class WarmLoop:
     http: httpx.AsyncClient | None = None
 
 
-_kept: ContextVar[WarmLoop | None] = ContextVar("warm_loop", default=None)
+_kept: contextvars.ContextVar[WarmLoop | None] = contextvars.ContextVar("warm_loop", default=None)
 """Loop of the jobs. A thread of the background does not see it, because it has its own context."""
 
 

@@ -19,14 +19,12 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.clock import now, parse
 from jobs.clouds import errors
 from jobs.clouds.errors import CloudError
-from jobs.clouds.http import Call, async_client, request
+from jobs.clouds.http import Call, RetryPolicy, async_client, request
 from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
-from jobs.clouds.retry import RetryPolicy
 from jobs.model import ConnectChange
 from jobs.redact import without_secrets
 from jobs.settings import Settings
@@ -115,8 +113,7 @@ def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> Clo
     inner = as_dict(body).get("error")
     told = inner if isinstance(inner, dict) else body
     code, words = value(told, "code", "errorCode"), value(told, "description", "message", "error")
-    said = errors.CloudReply(service, response.status_code, code, words, ids)
-    return errors.error_for(meaning, said)
+    return errors.error_for(meaning, service, response.status_code, code, words, ids)
 
 
 def value(body: object, *names: str) -> str:
@@ -382,7 +379,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
             rows, whole, method = await _entries(settings, since, until)
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
-        raise errors.Transient(Cause.TIMED_OUT, errors.CloudReply(_AUDIT, message=words)) from late
+        raise errors.Transient(Cause.TIMED_OUT, _AUDIT, message=words) from late
     once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
     newest_first = sorted(once, key=lambda change: change.at, reverse=True)
     return ConnectChanges(tuple(newest_first), whole, method)

@@ -22,7 +22,7 @@ from jobs.engine import inspector
 from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
-from jobs.runs import accepted, trust
+from jobs.runs import trust
 from jobs.runs.run import AttemptOverError, Event, Kind, Run, identity
 
 log = structlog.get_logger(__name__)
@@ -265,7 +265,7 @@ class Engine(Inspector):
 
     async def check(self, allowed: Collection[Access]) -> None:
         """Inspect every step that may be read, and skip the others with the reason."""
-        known = accepted.of(self.ctx.store, self.ctx.channel.mailbox)
+        known = self.ctx.store.accepted(self.ctx.channel.mailbox)
         for step in self.steps.values():
             unread = step.name not in self.run.findings
             if unread and inspector.required_access(step, allowed) is None:
@@ -274,7 +274,8 @@ class Engine(Inspector):
 
         async def check(step: Step) -> None:
             found = await self._checked(step, inspector.required_access(step, allowed))
-            self.queue(step, accepted.as_note(known, found))
+            accepted = known.get(found.cause)
+            self.queue(step, accepted.as_note(found) if accepted else found)
 
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))

@@ -15,13 +15,13 @@ from datetime import timedelta
 
 from jobs.clock import now, paced
 from jobs.clouds.errors import NotFound
-from jobs.clouds.retry import PATIENCE
+from jobs.clouds.http import PATIENCE
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
-"""Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""
+"""Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.http`)."""
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 

@@ -13,11 +13,9 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Any
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind
+from jobs.causes.cause import Cause, ErrorKind
 from jobs.causes.patterns import patterns
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
 from jobs.clouds.json_values import text_of

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import re
 import ssl
@@ -23,22 +22,17 @@ import aiosmtplib
 from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnected, SMTPStatus
 from aiosmtplib.protocol import SMTPProtocol
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
+from jobs.causes.patterns import meaning_of as of_cause
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds import calls
-from jobs.clouds.calls import measured
-from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
+from jobs.clouds.errors import Rejected, RequestIds, Transient, error_for
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_TOKEN_REFUSED = Meaning(Cause.SMTP_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED)
-_BUSY = Meaning(Cause.SMTP_BUSY, ErrorKind.TRANSIENT)
-_SCOPE = Meaning(Cause.SCOPE_WRONG, ErrorKind.REJECTED)
-_REFUSED = Meaning(Cause.SMTP_REFUSED, ErrorKind.REJECTED)
-_NO_LOGIN = Meaning(Cause.SMTP_NOT_AUTHENTICATED, ErrorKind.REJECTED)
+_BY_STATUS = {530: Cause.SMTP_NOT_AUTHENTICATED, 535: Cause.SMTP_TOKEN_REFUSED}
 _PERMANENT = 500
 
 
@@ -50,15 +44,15 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     """
     said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
     known = said[0] if said else None
-    if known is not None and known != _TOKEN_REFUSED:
+    if known is not None and known.cause != Cause.SMTP_TOKEN_REFUSED:
         return known
     if challenge_status.startswith("5"):
-        return _BUSY
+        return of_cause(Cause.SMTP_BUSY)
     if challenge_status == "403":
-        return _SCOPE
+        return of_cause(Cause.SCOPE_WRONG)
     if known is not None or status < _PERMANENT:
-        return known or _BUSY
-    return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
+        return known or of_cause(Cause.SMTP_BUSY)
+    return of_cause(_BY_STATUS.get(status, Cause.SMTP_REFUSED))
 
 
 def _once(text: str) -> str:
@@ -85,10 +79,10 @@ _UNSAID = "(token)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
 
 
+@dataclass(eq=False)
 class _FailedError(Exception):
-    def __init__(self, cause: str, reply: str) -> None:
-        super().__init__(cause)
-        self.cause, self.reply = cause, reply
+    cause: str
+    reply: str
 
 
 class SmtpConnection(SMTPProtocol):
@@ -275,7 +269,7 @@ async def _carried_out(server: str, username: str, token: str, seconds: float) -
     address, whole = urlsplit(f"//{server}"), f"user={username}\x01auth=Bearer {token}\x01\x01"
     login = base64.b64encode(whole.encode()).decode() if token else ""
     talk = SmtpConnection(address.hostname or "", (login, token) if token else ())
-    with measured("smtp") as noted:
+    with calls.measured("smtp") as noted:
         try:
             async with asyncio.timeout(seconds):
                 cause, reply = await _logged_in(talk, address.port or _SUBMISSION_PORT, login)
@@ -352,14 +346,13 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
 def _challenge_status(challenge: SMTPResponse) -> str:
     try:
         text = base64.b64decode(challenge.message.replace("\n", ""))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return ""
     return str(as_dict(parsed(text)).get("status", ""))
 
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
-_LOGIN_REFUSED = Meaning(Cause.PROBE_LOGIN_REFUSED, ErrorKind.REJECTED)
 _WANTS_LOGIN = frozenset({Cause.SMTP_NOT_AUTHENTICATED, Cause.SMTP_TOKEN_REFUSED})
 """Causes with which a server rejects the login or says that there was no login."""
 
@@ -403,16 +396,18 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
         at_login = isinstance(answer, aiosmtplib.SMTPAuthenticationError)
         raise _refusal(answer.code, answer.message, at_login=at_login) from None
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise _unsent(error) from None
+        words = f"{type(error).__name__}: {error}"
+        if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
+            raise Rejected(Cause.SMTP_REFUSED, "smtp", message=words, unsent=True) from None
+        kind = Rejected if isinstance(error, ssl.SSLError) else Transient
+        raise kind(_cause_of(error), "smtp", message=words, unsent=True) from None
 
 
 def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise Rejected(
-            Cause.SMTP_UNREACHABLE,
-            CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
-        )
+        words = "PROBE_SMTP_URL is not smtp://host or smtps://host"
+        raise Rejected(Cause.SMTP_UNREACHABLE, "smtp", message=words)
     at_once = parts.scheme == "smtps"
     starttls = _STARTTLS.get(parse_qs(parts.query).get("starttls", [""])[0].lower())
     return {
@@ -427,16 +422,8 @@ def _options(url: str) -> dict[str, Any]:
     }
 
 
-def _unsent(error: Exception) -> CloudError:
-    said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
-    if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
-        return Rejected(Cause.SMTP_REFUSED, said, unsent=True)
-    kind = Rejected if isinstance(error, ssl.SSLError) else Transient
-    return kind(_cause_of(error), said, unsent=True)
-
-
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
-        meaning = _LOGIN_REFUSED
-    return error_for(meaning, CloudReply("smtp", code, enhanced_code(words), words))
+        meaning = of_cause(Cause.PROBE_LOGIN_REFUSED)
+    return error_for(meaning, "smtp", code, enhanced_code(words), words, RequestIds())

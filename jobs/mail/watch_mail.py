@@ -17,7 +17,6 @@ from redis import Redis
 
 from jobs.mail.message_trace import TraceRow
 from jobs.storage import codec, keys
-from jobs.storage.keys import Key
 
 HEADER = "X-Webex-Email-Watch"
 MARK = "[Webex email watch]"
@@ -90,7 +89,7 @@ def claim(redis: Redis, mailbox: str, every: timedelta) -> bool:
 
 
 def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
-    raw: Any = redis.get(keys.watch_mails(mailbox))
+    raw = redis.get(keys.watch_mails(mailbox))
     return codec.load(raw, _Known).mails if raw is not None else ()
 
 
@@ -111,9 +110,9 @@ def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
         pipe.execute()
 
 
-def has_others(redis: Redis, noted: Key, mailbox: str, since: datetime) -> bool:
+def has_others(redis: Redis, noted: keys.Key, mailbox: str, since: datetime) -> bool:
     """Return whether a test mail of another channel has arrived, or was sent, since."""
-    rows: Any = redis.zrangebyscore(noted, since.timestamp(), "+inf", start=0, num=2)
+    rows = redis.zrangebyscore(noted, since.timestamp(), "+inf", start=0, num=2)
     return any(row != mailbox.encode() for row in rows)
 
 

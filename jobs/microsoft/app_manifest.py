@@ -177,13 +177,11 @@ class SecretRules:
 
 def rules_for(policy: Json, made: datetime) -> SecretRules:
     """Return the policy's restrictions that are enabled and apply to an app created at ``made``."""
-    rules = list(_in_force(policy, made))
-    lifetimes = (rule for rule in rules if _kind(rule) == "passwordlifetime")
+    rules = [(lower_of(rule, "restrictionType"), rule) for rule in _in_force(policy, made)]
+    lifetimes = (rule for kind, rule in rules if kind == "passwordlifetime")
     limits = (_duration(text_of(rule, "maxLifetime")) for rule in lifetimes)
-    return SecretRules(
-        any(_kind(rule) == "passwordaddition" for rule in rules),
-        min(filter(None, limits), default=None),
-    )
+    forbidden = any(kind == "passwordaddition" for kind, _ in rules)
+    return SecretRules(forbidden, min(filter(None, limits), default=None))
 
 
 def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
@@ -209,10 +207,6 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
         since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
         if lower_of(rule, "state") != "disabled" and (since is None or since <= made):
             yield rule
-
-
-def _kind(rule: Json) -> str:
-    return lower_of(rule, "restrictionType")
 
 
 def _duration(text: str) -> timedelta | None:

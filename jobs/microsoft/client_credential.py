@@ -7,14 +7,14 @@ msal signs (PS256, with the SHA-256 thumbprint: Microsoft's page "certificate cr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudReply, Rejected
+from jobs.clouds.errors import Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
 
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
@@ -31,8 +31,8 @@ class CredentialError(Rejected):
     """Error because a credential's file cannot be used; ``message`` says how to repair that."""
 
     def __init__(self, setting: str, path: Path, why: str) -> None:
-        said = CloudReply("entra", message=f"{setting} names {path}, {why}")
-        super().__init__(Cause.BOT_CREDENTIAL_REFUSED, said, unsent=True)
+        words = f"{setting} names {path}, {why}"
+        super().__init__(Cause.BOT_CREDENTIAL_REFUSED, "entra", message=words, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +109,20 @@ def read_token(path: Path) -> str:
     return token
 
 
-def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
+def credential_problems(env: Mapping[str, str]) -> Iterator[str]:
     values = {name: env.get(name, "").strip() for name in (*CLIENT_CREDENTIALS, EXPIRES)}
     given = [name for name in CLIENT_CREDENTIALS if values[name]]
-    said, undated = "", ""
     if len(given) > 1:
-        said = (
+        yield (
             f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
             " because the bot's Entra app signs in with exactly one credential"
         )
+    elif unusable := _unusable_now(values):
+        yield unusable
     try:
         date.fromisoformat(values[EXPIRES] or "2027-05-31")
     except ValueError:
-        undated = f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
-    return tuple(filter(None, (said or _unusable_now(values), undated)))
+        yield f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
 
 
 def _unusable_now(values: Mapping[str, str]) -> str:

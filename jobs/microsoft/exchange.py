@@ -16,12 +16,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 from requests.structures import CaseInsensitiveDict
 
-from jobs.causes.cause import Cause
-from jobs.clouds.errors import REFUSALS, CloudReply, MalformedAnswer, unreadable
+from jobs.causes.cause import Cause, ErrorKind, Meaning
+from jobs.causes.patterns import answer_of, meaning_of
+from jobs.clouds import errors
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
-from jobs.clouds.json_values import as_dict, text_of
+from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
-from jobs.microsoft.responses import judge_exchange, judge_reported_errors
+from jobs.microsoft.graph import error_body
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (microsoft.md 3.5). A run makes
 #: six reads at once.
@@ -133,7 +134,7 @@ class InvokeCommand:
             seen.add(link)
             try:
                 answer = await self._ask(cmdlet, replace(call, url=link))
-            except REFUSALS as refused:
+            except errors.REFUSALS as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
         if missing := says_cut(answer.data):
@@ -157,7 +158,7 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
     if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
         why = "an answer without a list of objects"
-        raise unreadable("exchange", why, answer.status, ids=answer.ids)
+        raise errors.unreadable("exchange", why, answer.status, ids=answer.ids)
     return [ExchangeRow(each) for each in value]
 
 
@@ -170,6 +171,78 @@ def _value(data: Any) -> Any:
     alone = {name: each for name, each in data.items() if "@" not in name}
     found = alone.get("value", [alone] if alone else [])
     return [found] if isinstance(found, dict) else found or []
+
+
+_BY_STATUS = {
+    401: Meaning(Cause.EXCHANGE_CONSENT_MISSING, ErrorKind.SIGN_IN_NEEDED),
+    403: Meaning(Cause.EXCHANGE_ROLE_MISSING, ErrorKind.FORBIDDEN),
+}
+"""Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (microsoft.md 3.3,
+live).
+"""
+_EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
+_PLAIN_TEXT = re.compile(r"[^\x00<{][^\x00]*")
+"""Pattern of a body that is plain text: no JSON, no HTML page, and no NUL bytes."""
+
+
+def judge_exchange(response: httpx.Response, ids: errors.RequestIds) -> errors.CloudError:
+    """Return the error for an error answer of InvokeCommand.
+
+    Its ``message`` is always generic; the useful text is in ``internalexception`` or ``details``. A
+    cmdlet's own exception takes precedence over the status, because "not found" was captured under
+    a 500's code. A 403 has a body of NUL bytes, both for a missing role and for an unknown cmdlet.
+    Some answers are plain text, and the header ``X-ExceptionType`` names the exception.
+    """
+    error = error_body(response)
+    kind, message = _exchange_words(error)
+    kind = kind or response.headers.get("x-exceptiontype", "")
+    if not message and not error:
+        told = parsed(response.content)  # plain text, or a JSON string
+        text = told if isinstance(told, str) else response.text.strip()
+        message = text if _PLAIN_TEXT.fullmatch(text) else ""
+    status = response.status_code
+    told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
+    meaning = told or _BY_STATUS.get(status) or errors.by_status(status, gateway=not error)
+    code = kind.rpartition(".")[2] or str(error.get("code", ""))
+    return errors.error_for(meaning, "exchange", response.status_code, code, message, ids)
+
+
+def judge_reported_errors(answer: Response) -> errors.CloudError | None:
+    """Return the error of a cmdlet that failed in an answer with a 2xx status, or None.
+
+    Microsoft's own module takes each of the answer's ``@adminapi.errors``, which is a list of
+    texts, as a failure of the cmdlet.
+    """
+    told = as_dict(answer.data).get("@adminapi.errors")
+    listed = filter(None, told if isinstance(told, list) else [told])
+    plain = (each if isinstance(each, str) else json.dumps(each) for each in listed)
+    texts = [_split(_unwrapped(each)) for each in plain]
+    if not texts:
+        return None
+    kind, _ = texts[0]
+    message = "; ".join(words for _, words in texts)
+    meaning = answer_of("exchange", kind, message) or meaning_of(Cause.REQUEST_REJECTED)
+    code = kind.rpartition(".")[2]
+    return errors.error_for(meaning, "exchange", answer.status, code, message, answer.ids)
+
+
+def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
+    internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
+    if internal.get("message"):
+        return str(internal.get("type", "")), str(internal["message"])
+    detail = next(iter(dicts_in(error.get("details"))), {})
+    kind, message = _split(_unwrapped(text_of(detail, "message")))
+    return kind, message or text_of(error, "message")
+
+
+def _unwrapped(text: str) -> str:
+    inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
+    return text_of(inner, "message") or text
+
+
+def _split(text: str) -> tuple[str, str]:
+    found = _EXCEPTION.match(text)
+    return (found["type"] if found else ""), _EXCEPTION.sub("", text)
 
 
 MOST_PAGES = 20
@@ -192,10 +265,9 @@ def says_cut(data: Any) -> str:
     return next(filter(_CUT.search, warnings), "")
 
 
-def cut_short(answer: Response, words: str) -> MalformedAnswer:
-    return MalformedAnswer(
-        Cause.EXCHANGE_ANSWER_CUT,
-        CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+def cut_short(answer: Response, words: str) -> errors.MalformedAnswer:
+    return errors.MalformedAnswer(
+        Cause.EXCHANGE_ANSWER_CUT, "exchange", answer.status, message=words, ids=answer.ids
     )
 
 

@@ -15,11 +15,12 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.clouds.errors import NotFound, Rejected, unreadable
+from jobs.causes.cause import ErrorKind
+from jobs.causes.patterns import answer_of
+from jobs.clouds import errors
 from jobs.clouds.http import Call, TokenSource, request, with_token
-from jobs.clouds.json_values import dicts_in, is_filled_text, text_of
+from jobs.clouds.json_values import as_dict, dicts_in, is_filled_text, parsed, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight
-from jobs.microsoft.responses import judge_graph
 
 Json = dict[str, Any]
 Params = Mapping[str, str]
@@ -46,7 +47,7 @@ def instant(moment: datetime) -> str:
 
 def as_object(data: Any) -> Json:
     if not isinstance(data, dict):
-        raise unreadable("graph", "not a JSON object", httpx.codes.OK)
+        raise errors.unreadable("graph", "not a JSON object", httpx.codes.OK)
     return data
 
 
@@ -57,7 +58,7 @@ def promised(row: Json, name: str) -> str:
         MalformedAnswer: it is missing, which says nothing about the tenant.
     """
     if row.get(name) in (None, ""):
-        raise unreadable("graph", f"an object without {name}", httpx.codes.OK)
+        raise errors.unreadable("graph", f"an object without {name}", httpx.codes.OK)
     return str(row[name])
 
 
@@ -69,7 +70,7 @@ def rows_of(page: Json) -> list[Json]:
     """
     rows = page.get("value")
     if not isinstance(rows, list) or dicts_in(rows) != rows:
-        raise unreadable("graph", "a page without a list of objects", httpx.codes.OK)
+        raise errors.unreadable("graph", "a page without a list of objects", httpx.codes.OK)
     return rows
 
 
@@ -94,6 +95,27 @@ _USER_FIELDS = (
     "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
     "signInSessionsValidFromDateTime"
 )
+
+
+def error_body(response: httpx.Response) -> dict[str, Any]:
+    """Return the ``error`` object of an answer, or an empty one for HTML or NUL bytes."""
+    body = as_dict(parsed(response.content))
+    error = as_dict(body.get("error") or body.get("odata.error"))
+    words = error.get("message")  # OData's older form nests the message in an object
+    return error | {"message": words.get("value")} if isinstance(words, dict) else error
+
+
+def judge_graph(response: httpx.Response, ids: errors.RequestIds) -> errors.CloudError:
+    """Return Graph's error: a known code or phrase precedes the status, except at 429 and 5xx."""
+    error = error_body(response)
+    code, message = text_of(error, "code"), text_of(error, "message")
+    meaning = errors.by_status(response.status_code, gateway=not error)
+    if meaning.kind is not ErrorKind.TRANSIENT:
+        meaning = answer_of("graph", code, message) or meaning
+    inner = as_dict(error.get("innerError") or error.get("innererror"))
+    request_id = ids.request_id or text_of(inner, "request-id")
+    ids = replace(ids, request_id=request_id, timestamp=text_of(inner, "date"))
+    return errors.error_for(meaning, "graph", response.status_code, code, message, ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +143,7 @@ class Graph:
     async def find(self, path: str, params: Params | None = None) -> Json | None:
         try:
             return await self.get(path, params)
-        except NotFound:
+        except errors.NotFound:
             return None
 
     async def get(self, path: str, params: Params | None = None, *, has: str = "id") -> Json:
@@ -165,7 +187,7 @@ class Graph:
             return ""
         _, found, rest = link.partition(f"/{version}/")
         if not found:
-            raise unreadable("graph", "a next page that is no page of Graph's", httpx.codes.OK)
+            raise errors.unreadable("graph", "a next page that is not Graph's", httpx.codes.OK)
         return self._url(f"/{rest}", version)
 
     async def send(
@@ -182,7 +204,7 @@ class Graph:
 
         An application stays in the recycle bin for 30 days.
         """
-        with suppress(NotFound):
+        with suppress(errors.NotFound):
             await self.send("DELETE", f"/{kind}/{segment(object_id)}")
 
     async def _call(self, call: Call) -> Any:
@@ -244,7 +266,7 @@ class Graph:
         made = as_object(await self.send("POST", path, body))
         secret = made.get("secretText")
         if not is_filled_text(secret):
-            raise unreadable("graph", "addPassword without secretText", httpx.codes.OK)
+            raise errors.unreadable("graph", "addPassword without secretText", httpx.codes.OK)
         return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
@@ -261,7 +283,7 @@ class Graph:
         """
         path = f"/servicePrincipals(appId={key(app_id)})"
         if with_roles:
-            with suppress(Rejected):
+            with suppress(errors.Rejected):
                 return await self.find(path, {"$expand": ROLE_ASSIGNMENTS})
         return await self.find(path)
 
@@ -315,7 +337,7 @@ class Graph:
         try:
             proxy = f"proxyAddresses/any(p:p eq {text('smtp:' + address)})"
             matches = await self._users(f"{proxy} or {mail}")
-        except Rejected:  # some directories do not support such a filter
+        except errors.Rejected:  # some directories do not support such a filter
             matches = await self._users(mail)
         return matches[0] if len(matches) == 1 else None
 

@@ -3,36 +3,230 @@
 The app is the bot's own, or in the rehearsal the email app. Nothing here is asynchronous, because
 msal is not. See :mod:`jobs.microsoft.tokens` for tokens inside the engine.
 
-msal no longer validates ID tokens itself. Before any claim is used, the
-signature (RS256, with the keys of the discovery document), audience, expiry, tenant, issuer and
-nonce are checked.
+msal gets our HTTP client, because its own would garble errors, and replay 429 and 5xx from memory
+(microsoft.md 6.3). It insists on https: if ``MICROSOFT_LOGIN_URL`` is http on a loopback host, the
+URL is corrected here. Discovery documents and signing keys are cached for an hour in this process,
+and not in Redis: a client secret is sent to the address in a document, which a writer to Redis must
+not change.
+
+msal no longer validates ID tokens itself. Before any claim is used, the signature (RS256, with the
+keys of the discovery document), audience, expiry, tenant, issuer and nonce are checked.
 """
 
 from __future__ import annotations
 
 import hmac
+import json
 import re
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from hashlib import sha256
+from html import unescape
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
 import httpx
 import jwt
 import msal
+import structlog
 
-from jobs.causes.cause import Cause
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
-from jobs.clouds import clock_skew, errors
-from jobs.clouds.json_values import is_filled_text, text_of
-from jobs.clouds.retry import RetryPolicy, may_repeat
+from jobs.causes.reader import most_telling
+from jobs.clouds import calls, clock_skew, errors
+from jobs.clouds.http import RetryPolicy, may_repeat, no_answer, parse_retry_after
+from jobs.clouds.json_values import as_dict, is_filled_text, parsed, text_of
+from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.client_credential import Credential, credential_of
-from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
-from jobs.settings import Settings
+from jobs.settings import Settings, is_loopback
+
+Json = dict[str, Any]
+LIFE_S = 3600
+DOCUMENTS: dict[str, tuple[float, Json]] = {}
+"""Discovery documents and signing keys by URL, each with the time at which it was read."""
+log = structlog.get_logger(__name__)
+_UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
+_CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
+"""Meaning of ``access_denied`` without AADSTS65004: a person may have left (microsoft.md 1.6)."""
+_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,9}")
+_ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
+_IN_DESCRIPTION = re.compile(
+    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)"
+    r"(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
+)
+
+
+def entra_error(answer: Mapping[str, Any], status: int = 0) -> errors.CloudError:
+    """Return the error in a token endpoint's body or a redirect's query.
+
+    The AADSTS number with its sentence decides, then the OAuth error code (section 5), which
+    decides only the kind for an unknown number: that is shown in full with Microsoft's page about
+    it.
+    """
+    description = text_of(answer, "error_description")
+    numbers = [int(each) for each in _numbers(answer, description)]
+    known = most_telling(numbers, description)
+    number = known[0] if known else next(iter(numbers), None)
+    code = text_of(answer, "error") if number is None else f"AADSTS{number}"
+    words, meaning = text_of(answer, "error_description", "error"), _by_word(answer)
+    if known:
+        meaning = known[1]
+    else:
+        if numbers and meaning.kind is not ErrorKind.TRANSIENT:
+            meaning = _UNDESCRIBED._replace(kind=meaning.kind)
+        # the address must have exactly Microsoft's form: anybody can forge a query
+        page = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
+        words = " ".join(filter(None, (words, page[0] if page else "")))
+    return errors.error_for(meaning, "entra", status, code, words, _ids(answer, description))
+
+
+def _by_word(answer: Mapping[str, Any]) -> Meaning:
+    told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
+    if answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE):
+        return _CANCELLED
+    words = patterns().codes["oauth"]
+    known = map(words.get, (text_of(answer, "suberror"), text_of(answer, "error")))
+    return next(filter(None, known), _UNDESCRIBED)
+
+
+def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
+    listed = re.findall(r"\d+", text_of(answer, "error_codes"))
+    return (
+        listed
+        or _AADSTS.findall(description)
+        or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
+    )
+
+
+def _ids(answer: Mapping[str, Any], description: str) -> errors.RequestIds:
+    words = {name: value.strip() for name, value in _IN_DESCRIPTION.findall(description)}
+    return errors.RequestIds(
+        correlation_id=str(answer.get("correlation_id") or words.get("Correlation ID", "")),
+        trace_id=str(answer.get("trace_id") or words.get("Trace ID", "")),
+        timestamp=str(answer.get("timestamp") or words.get("Timestamp", "")),
+    )
+
+
+class MsalHttp:
+    """``http_client`` for msal: our httpx client, with errors raised as CloudError."""
+
+    def __init__(self, http: httpx.Client, login_url: str) -> None:
+        address = urlsplit(login_url)
+        self._plain = address.scheme == "http"
+        if self._plain and not is_loopback(address.hostname or ""):
+            raise ValueError(
+                "MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)"
+            )
+        self._http = http
+
+    def outside(self, url: str) -> str:
+        """Return the public form of a URL: http again if the login URL is http."""
+        parts = urlsplit(url)
+        ours = self._plain and parts.scheme == "https" and is_loopback(str(parts.hostname))
+        return "http" + url.removeprefix("https") if ours else url
+
+    def document(self, url: str, *, fresh: bool = False) -> Json:
+        """Return a JSON document as it is served, from the cache unless ``fresh``."""
+        read_at, kept = DOCUMENTS.get(url, (0.0, None))
+        if kept is not None and not fresh and time.monotonic() - read_at < LIFE_S:
+            return kept
+        status, found = self._exchange("GET", url)
+        if status != httpx.codes.OK:
+            raise entra_error(found, status)
+        DOCUMENTS[url] = time.monotonic(), found
+        return found
+
+    def get(self, url: str, **_: object) -> httpx.Response:
+        """Return a discovery document; its endpoints look like https for an http login URL, too."""
+        text = json.dumps(self.document(url))
+        text = text.replace('"http://', '"https://') if self._plain else text
+        return httpx.Response(httpx.codes.OK, text=text)
+
+    def post(
+        self, url: str, data: Mapping[str, Any] | None = None, headers: Any = None, **_: object
+    ) -> httpx.Response:
+        """Send a token request. httpx would send msal's bytes in Python's notation for bytes."""
+        given = _without_nulls(data or {}).items()
+        form = {name: each.decode() if isinstance(each, bytes) else each for name, each in given}
+        status, answer = self._exchange("POST", url, data=form, headers=headers)
+        if status == httpx.codes.OK and not _is_token(answer):
+            raise errors.unreadable("entra", "a token answer without a token", status)
+        told, asked = _without_nulls(answer), str(form.get("scope", "")).split()
+        if "scope" in told:
+            missing = [scope for scope in asked if scope.endswith("/.default")]
+            told["scope"] = " ".join(merged(str(told["scope"]).split(), missing))
+        return httpx.Response(status, json=told)
+
+    def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
+        with calls.request_to("entra"):
+            return self._once(method, url, **options)
+
+    def _once(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
+        headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
+        try:
+            with calls.measured("entra") as noted:
+                response = self._http.request(method, self.outside(url), headers=headers, **options)
+                noted.answered(response.status_code, response.headers)
+        except httpx.RequestError as error:
+            raise no_answer("entra", error, errors.RequestIds()) from error
+        status, number = response.status_code, headers["client-request-id"]
+        ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
+        log.debug("call", service="entra", id=number, status=status)
+        if method == "POST":
+            calls.record("entra", f"POST {urlsplit(url).path}", status, ids)
+        meaning = errors.by_status(status)
+        if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
+            raise _busy(meaning, response, ids)
+        return status, _body(response)
+
+
+def _busy(meaning: Meaning, response: httpx.Response, ids: errors.RequestIds) -> errors.Transient:
+    # JSON, or an HTML page of which only Microsoft's own code and ids are taken
+    body = as_dict(parsed(response.text)) or {"error_description": _of_page(response.text)}
+    told = entra_error(body, response.status_code)
+    cause = told.cause if isinstance(told, errors.Transient) else meaning.cause
+    busy = told.told_as(errors.Transient, cause)
+    busy.ids = replace(told.ids, request_id=ids.request_id, client_request_id=ids.client_request_id)
+    busy.retry_after = parse_retry_after(response.headers.get("retry-after"))
+    return busy
+
+
+def _of_page(page: str) -> str:
+    text = unescape(re.sub(r"<[^>]+>", " ", page))
+    found = _AADSTS.search(text)
+    return " ".join(text[found.start() :].split()) if found else ""
+
+
+def _is_token(answer: Mapping[str, Any]) -> bool:
+    """Return whether msal can parse the answer: an error, or a token with the right types.
+
+    Entra's older answers write numbers as strings.
+    """
+    texts = (answer.get(name) or "" for name in ("refresh_token", "id_token", "scope"))
+    numbers = (str(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
+    right = all(isinstance(text, str) for text in texts) and all(map(_NUMBER.fullmatch, numbers))
+    return "error" in answer or (right and is_filled_text(answer.get("access_token")))
+
+
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _body(response: httpx.Response) -> Json:
+    """Return the body, which must be a JSON object; from an HTML error page, Microsoft's code."""
+    body = parsed(response.text)
+    if isinstance(body, dict):
+        return body
+    if response.is_error and (words := _of_page(response.text)):
+        return {"error": "", "error_description": words}
+    raise errors.unreadable("entra", "not a JSON object", response.status_code)
+
 
 LEEWAY_SECONDS = 300
 SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
@@ -59,8 +253,7 @@ def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: st
     if not own or not is_filled_text(claims.get("oid")):
         raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
     if tenant.lower() not in {"", own.lower()}:
-        said = errors.CloudReply("entra", code=account_name(claims))
-        raise errors.Rejected(Cause.WRONG_TENANT, said)
+        raise errors.Rejected(Cause.WRONG_TENANT, "entra", code=account_name(claims))
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(own, issuer).rstrip("/"):
         raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
     if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
@@ -68,7 +261,7 @@ def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: st
 
 
 def _refused(cause: str, message: str) -> errors.Rejected:
-    return errors.Rejected(cause, errors.CloudReply("entra", message=message))
+    return errors.Rejected(cause, "entra", message=message)
 
 
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
@@ -209,7 +402,7 @@ class Identity:
         if not hmac.compare_digest(
             str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
         ):
-            raise errors.Rejected(Cause.STATE_MISMATCH, errors.CloudReply("entra"))
+            raise errors.Rejected(Cause.STATE_MISMATCH, "entra")
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
@@ -258,7 +451,7 @@ class Identity:
                 result = silently(list(scopes), account=accounts[0], force_refresh=refresh)
                 if result is not None:
                     return self._received(result), kept.serialize()
-            raise errors.SignInNeeded(Cause.SIGN_IN_MISSING, errors.CloudReply("entra"))
+            raise errors.SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
 
         return _retry_if_busy(ask)
 
@@ -282,8 +475,7 @@ class Identity:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
         if self.is_bot and error.cause in patterns().groups["of_credential"]:
-            said = errors.CloudReply("entra", error.status, error.code, error.message, error.ids)
-            error = errors.Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
+            raise error.told_as(errors.Rejected, Cause.BOT_CREDENTIAL_REFUSED)
         raise error
 
     def _validated(self, token: str, nonce: str, tenant: str) -> dict[str, Any]:

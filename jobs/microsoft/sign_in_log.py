@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.causes.cause import Cause
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import meaning_of_number
 from jobs.clock import parse

@@ -11,13 +11,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import jwt
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, unreadable
+from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
 from jobs.clouds.http import Call, TokenSource
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
@@ -27,8 +26,6 @@ _GONE = frozenset(
     {Cause.APP_DISABLED, Cause.APP_NOT_FOUND, Cause.APP_ROLES_MISSING, Cause.CONSENT_MISSING}
 )
 """Causes that the app or its consent is gone; any other error may be temporary."""
-
-Ask = Callable[[str], str]
 
 
 class WriteRefusedError(RuntimeError):
@@ -91,7 +88,7 @@ class AppTokens(_Kept):
 
     life_s = 1200  # a token is valid for at least an hour and keeps its roles
 
-    def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, ask: Callable[[str], str], needed: Mapping[str, Sequence[str]]) -> None:
         super().__init__()
         self._ask = ask
         self._needed = needed
@@ -99,24 +96,23 @@ class AppTokens(_Kept):
         self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
-        return partial(self.token, scope)
+        return lambda: self.token(scope)
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
         (scope,) = scopes
         if scope not in self._needed:
-            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+            raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
         if scope in self._failed:
             raise self._failed[scope]
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
-                said = CloudReply("entra", code=", ".join(lacking))
-                raise Forbidden(Cause.APP_ROLES_MISSING, said)
+                raise Forbidden(Cause.APP_ROLES_MISSING, "entra", code=", ".join(lacking))
         except CloudError as error:
             self._failed[scope] = error
             if error.cause in _GONE:
-                said = CloudReply("entra", error.status, error.words)
-                self.ended = self.ended or Forbidden(Cause.APP_ACCESS_WITHDRAWN, said)
+                gone = Forbidden(Cause.APP_ACCESS_WITHDRAWN, "entra", error.status, error.words)
+                self.ended = self.ended or gone
                 self._failed[scope] = self.ended
             raise self._failed[scope] from None
         return token

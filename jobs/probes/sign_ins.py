@@ -64,7 +64,7 @@ class SignIns(Probe, row="sign_ins"):
             # without beta the interactive ones have to be enough; a row of it may lack the mark
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
-        return own.without_own(read(rows))
+        return mailbox_login.without_own(read(rows), own)
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
         """Return the users whose failures count; an empty set, for a delegate, means all."""

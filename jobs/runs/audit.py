@@ -25,7 +25,6 @@ from jobs.clock import now, paced, parse
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
-from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator
 
 BEGINNING = "0" * 64
@@ -61,16 +60,13 @@ def canonical(fact: AuditEntry) -> bytes:
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def chained_hash(prev: str, fact: AuditEntry) -> str:
-    return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
-
-
 def chained(end: Mark, facts: Iterable[AuditEntry]) -> list[AuditEntry]:
     entries, prev = list[AuditEntry](), end.hash
     for n, fact in enumerate(facts, end.n + 1):
-        numbered = {**fact, "n": n}
-        entries.append({**numbered, "prev": prev, "hash": chained_hash(prev, numbered)})
-        prev = entries[-1]["hash"]
+        numbered, before = {**fact, "n": n}, prev
+        content = before.encode("utf-8", "surrogatepass") + canonical(numbered)
+        prev = hashlib.sha256(content).hexdigest()
+        entries.append({**numbered, "prev": before, "hash": prev})
     return entries
 
 
@@ -88,11 +84,10 @@ def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
     for line in lines:
         entry = read(line)
         fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}}
-        expected = chained_hash(place.hash, fact)
-        link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
-        if link != (place.n + 1, place.hash, expected) or entry.get("what") == DOUBTED:
+        (expected,) = chained(place, [fact])
+        if entry != expected or entry.get("what") == DOUBTED:
             return place.n + 1, place
-        place = Mark(place.n + 1, expected)
+        place = _place_of(expected)
     return 0, place
 
 
@@ -188,7 +183,7 @@ class Trail:
         *facts: AuditEntry,
         along: Along = lambda _: None,
         check: Along = lambda _: None,
-        watched: Sequence[Key] = (),
+        watched: Sequence[keys.Key] = (),
     ) -> None:
         """Add an entry for each fact and run ``along`` in one transaction.
 

@@ -75,15 +75,22 @@ class EventLog:
 
     def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
         events: list[Event] = []
-        for line in lines:
-            if self._authenticator.verify(keys.run_events(run_id), line, previous) is None:
-                break
+        for body in self._verified(run_id, lines, previous):
             try:
-                events.append(codec.load(line, Event))
+                events.append(codec.load(body, Event))
             except msgspec.MsgspecError:  # by another version
                 events.append(Event(Kind.UNREADABLE, events[-1].at if events else now()))
+        mac = mac_of(lines[len(events) - 1]) if events else previous
+        return Reading(tuple(events), mac, len(events) < len(lines))
+
+    def _verified(self, run_id: str, lines: Iterable[bytes], previous: str) -> Iterator[bytes]:
+        """Yield the bodies of the lines up to the first that this bot did not make here."""
+        for line in lines:
+            body = self._authenticator.verify(keys.run_events(run_id), line, previous)
+            if body is None:
+                return
+            yield body
             previous = mac_of(line)
-        return Reading(tuple(events), previous, len(events) < len(lines))
 
     def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
         """Return the event of the last of one or two lines, or None if this bot did not make it."""
@@ -121,14 +128,7 @@ class EventLog:
         return lost
 
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
-        bodies, previous = [], ""
-        for line in lines:
-            body = self._authenticator.verify(keys.run_events(run_id), line, previous)
-            if body is None:
-                break
-            bodies.append(body)
-            previous = mac_of(line)
-        return self.chained(run_id, bodies)
+        return self.chained(run_id, self._verified(run_id, lines, ""))
 
 
 def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes]:

@@ -16,14 +16,12 @@ from enum import StrEnum
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.runs.audit import Trail
-from jobs.runs.event_log import HISTORY, EventLog, entry, foreign_event
+from jobs.runs.event_log import HISTORY, entry, foreign_event
 from jobs.runs.run import ForeignRunError, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
-from jobs.storage.keys import Key
-from jobs.storage.vault import Authenticator, Vault, mac_of
+from jobs.storage.vault import Vault, mac_of
 
 REKEYED = "rekeyed"
 KEYS_AT_ONCE = 500
@@ -86,19 +84,16 @@ class Rekeying:
     """Inspection of all values under ENCRYPTION_KEYS, newest first, with or without writing."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
-        self._redis = redis
-        self._authenticator = Authenticator(encryption_keys)
+        self._redis, self._store = redis, RunStore(redis, encryption_keys)
         self._vault = Vault(redis, tuple(encryption_keys))
-        self._events = EventLog(self._authenticator)
-        self._trail = Trail(redis, encryption_keys)
 
     def renew(self) -> Result:
         """Write every value under an older key again; ``older`` of the result are these."""
         result = self._pass(self._renewed)
         older = {what: count for what, count in result.older.items() if count}
         counts = {what.replace(" ", "_"): str(count) for what, count in older.items()}
-        if counts and not self._trail.verify().broken_at:
-            self._trail.add(entry(REKEYED, data=counts))
+        if counts and not self._store.audit.verify().broken_at:
+            self._store.audit.add(entry(REKEYED, data=counts))
         return result
 
     def survey(self) -> Result:
@@ -109,7 +104,7 @@ class Rekeying:
         for what, pattern in _PLACES:
             for key in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
                 result.add(what, take(what, codec.as_text(key)))
-        seen = self._trail.verify()  # its sealed end vouches for every entry
+        seen = self._store.audit.verify()  # its sealed end vouches for every entry
         if seen.broken_at:
             result.foreign.append(f"{keys.audit_entries()}, entry {seen.broken_at}: {seen.why}")
         else:
@@ -148,7 +143,7 @@ class Rekeying:
             if what is What.SEALED:
                 renewed = self._vault.renewed(key, value)
             else:
-                renewed = self._authenticator.renewed(key, value, slot)
+                renewed = self._store.authenticator.renewed(key, value, slot)
             if renewed is None:
                 foreign.append(f"{name}, {slot!r}" if slot else name)
             elif renewed != value:
@@ -158,7 +153,7 @@ class Rekeying:
 
     def _history(self, name: str, key: str, reader: Reader) -> Found:
         lines = list(map(codec.as_bytes, reader.lrange(key, 0, -1)))
-        renewed = self._events.renewed(keys.owner(key, keys.run_events("*")), lines)
+        renewed = self._store.event_log.renewed(keys.owner(key, keys.run_events("*")), lines)
         if len(renewed) < len(lines):
             return Found(foreign=(f"{name}, entry {len(renewed) + 1}",))
         if renewed == lines:
@@ -195,6 +190,6 @@ def doubts(store: RunStore) -> dict[str, list[str]]:
     return {"foreign": foreign, "gaps": gaps}
 
 
-def _keys(store: RunStore, pattern: Key) -> Iterator[tuple[str, str]]:
+def _keys(store: RunStore, pattern: keys.Key) -> Iterator[tuple[str, str]]:
     for raw in store.redis.scan_iter(pattern):
         yield raw.decode(errors="replace"), keys.owner(raw, pattern)

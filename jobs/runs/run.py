@@ -361,10 +361,6 @@ class LeaseLostError(AttemptOverError):
     """Error because another worker has taken over the run, or this worker's lease has expired."""
 
 
-class EventsLostError(Exception):
-    """Error because Redis does not have all events that this worker has seen."""
-
-
 class RunEndedError(AttemptOverError):
     """Error because the run has ended."""
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import reduce
-from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Channel, Person, RunKind
+from jobs.model import Channel, Finding, Person, RunKind, State, Text, day_of
 from jobs.runs import event_log
 from jobs.runs.audit import Along, Trail
-from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     ENDS,
     AttemptOverError,
     Brief,
     Event,
-    EventsLostError,
     ForeignRunError,
     Kind,
     LeaseLostError,
@@ -37,12 +36,119 @@ from jobs.runs.run import (
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
-from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
-from jobs.storage.vault import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, Records, mac_of
 
+CHECK_KEPT_S = 30 * 24 * 3600
 ASKED_S = 24 * 3600
 """Seconds for which a started run is remembered, longer than an event may be delivered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Proof of a connected channel: the run that proved or found it, and when it was kept."""
+
+    run: str
+    at: datetime
+    channel: Channel
+
+    @classmethod
+    def of(cls, run: Run, at: datetime) -> Record:
+        """Return the proof by a run, with the tenant and the delegate that it has found."""
+        delegate = run.fact("delegate") or run.channel.delegate
+        tenant = run.fact("tenant_id") or run.channel.tenant_id
+        return cls(run.id, at, replace(run.channel, tenant_id=tenant, delegate=delegate))
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Cause that an approver, whose address is ``by``, has accepted until a moment.
+
+    It is a note until then, and a cause again afterwards.
+    """
+
+    until: datetime
+    why: str
+    by: str
+
+    def as_note(self, finding: Finding) -> Finding:
+        if finding.state not in {State.WRONG, State.POSSIBLE}:
+            return finding
+        values = {"day": day_of(self.until), "why": self.why, "by": self.by}
+        return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))
+
+
+@dataclass(eq=False)
+class AlreadyRunningError(Exception):
+    run: str
+
+
+class EventsLostError(Exception):
+    """Error because Redis does not have all events that this worker has seen."""
+
+
+class ChannelIndex(Records):
+    """Holders, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
+
+    def holder(self, mailbox: str) -> str:
+        return codec.as_text(self.redis.get(keys.channel_claim(mailbox)))
+
+    def running(self, mailbox: str) -> str:
+        """Return the open run that holds the mailbox; one that died before its first event is none."""
+        holder = self.holder(mailbox)
+        is_open = self.redis.zscore(keys.runs_open(), holder) is not None
+        return holder if is_open and self.redis.exists(keys.run_events(holder)) else ""
+
+    def record(self, mailbox: str) -> Record | None:
+        return self._get(keys.channel_record(mailbox), Record)
+
+    def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
+        self._put(keys.channel_record(record.channel.mailbox), record, pipe or self.redis)
+
+    def connected(self, most: int | None = None) -> tuple[Record, ...]:
+        """Return every channel (at most ``most``) that was proven and is not undone, by address."""
+        mailboxes = sorted(map(codec.as_text, self.redis.smembers(keys.channels())))[:most]
+        return self._get_all(mailboxes, keys.channel_record, Record)
+
+    def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
+        lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
+        return tuple(sorted(codec.as_text(raw) for raw in self.redis.sunion(lists)))
+
+    def set_last_check(self, mailbox: str, run_id: str) -> None:
+        self.redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
+
+    def open_runs(self, most: int) -> tuple[str, ...]:
+        return tuple(map(codec.as_text, self.redis.zrevrange(keys.runs_open(), 0, most - 1)))
+
+    def count_in_space(self, room: str) -> int:
+        return int(self.redis.zcard(keys.space_runs(room)))
+
+    def runs_of_mailboxes(self, *mailboxes: str) -> tuple[str, ...]:
+        """Return the mailboxes' runs, oldest first; a check only if it made one a channel."""
+        lists = list(map(keys.channel_runs, mailboxes))
+        found = self.redis.zunion(lists, aggregate="MAX") if lists else ()
+        return tuple(map(codec.as_text, found))
+
+    def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
+        """Make the proven channel known in the space that asked for it, and to the requester."""
+        mailbox = record.channel.mailbox
+        self.keep(record, pipe)
+        if run.kind is RunKind.CHECK:
+            # Make a check the first run of the channel that it has found.
+            pipe.persist(keys.run_events(run.id))
+            pipe.zadd(keys.channel_runs(mailbox), {run.id: now().timestamp()}, nx=True)
+            pipe.set(keys.channel_check(mailbox), run.id, ex=CHECK_KEPT_S)
+        pipe.sadd(keys.channels(), mailbox)
+        pipe.sadd(keys.space_channels(run.origin.room), mailbox)
+        pipe.sadd(keys.person_channels(run.requester.id), mailbox)
+
+    def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
+        """Remove the channel from the spaces that asked for its runs, and from their requesters."""
+        pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
+        pipe.srem(keys.channels(), mailbox)
+        for run in runs:
+            pipe.srem(keys.space_channels(run.origin.room), mailbox)
+            pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
 
 class RunStore:
@@ -59,7 +165,7 @@ class RunStore:
         self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = DueQueue(redis, LockKind.RUN)
         self.held_lease: RenewedLock | None = None
-        self._seen: dict[Key, list[bytes]] = {}
+        self._seen: dict[keys.Key, list[bytes]] = {}
 
     def open(
         self,
@@ -231,7 +337,7 @@ class RunStore:
         return self.last_checks([mailbox])[0]
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
-        found: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
+        found = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         ids = list(map(codec.as_text, found))
         checks = {run.id: run for run in self.known(filter(None, ids))}
         return tuple(map(checks.get, ids))
@@ -258,6 +364,25 @@ class RunStore:
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
         """Record a fact about a run, which is no event of it: another worker may have it."""
         self.audit.add(event_log.entry(what, self._about(run_id), **more), along=along)
+
+    def accept(self, check: Run, cause: str, given: Accepted) -> None:
+        mailbox = check.channel.mailbox
+        key = keys.accepted(mailbox)
+        ends = max([given.until, *(each.until for each in self.accepted(mailbox).values())])
+        data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
+
+        def along(pipe: Pipeline) -> None:
+            pipe.hset(key, cause, self.authenticator.dump(key, given, cause))
+            pipe.expireat(key, ends)
+
+        self.record("accepted", check.id, along, by=given.by, data=data)
+
+    def accepted(self, mailbox: str) -> dict[str, Accepted]:
+        """Return what is accepted for a channel now, by cause; a value of others does not count."""
+        key, load = keys.accepted(mailbox), self.authenticator.load
+        rows = {codec.as_text(cause): raw for cause, raw in self.redis.hgetall(key).items()}
+        found = {cause: load(key, raw, Accepted, cause) for cause, raw in rows.items()}
+        return {cause: given for cause, given in found.items() if given and given.until > now()}
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
         shown = keys.secrets_shown()

@@ -7,8 +7,8 @@ state of a run, which a client of Redis brought back, lacks an event that the tr
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import structlog
 
@@ -23,12 +23,12 @@ _EVENTS = frozenset(map(str, Kind)) - {str(Kind.UNKNOWN)}
 log = structlog.get_logger(__name__)
 
 
+@dataclass(eq=False)
 class UntrustedError(Exception):
     """Error because the trail contradicts the run; ``code`` is the entry, or the scope."""
 
-    def __init__(self, cause: str, code: str) -> None:
-        super().__init__(cause, code)
-        self.cause, self.code = cause, code
+    cause: str
+    code: str
 
 
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
@@ -69,12 +69,12 @@ def require_audited(store: RunStore, run: Run) -> None:
 
 def older_runs(store: RunStore) -> Iterator[str]:
     """Yield each run in Redis that is older than its entries in the audit trail, in words."""
-    told: dict[str, list[AuditEntry]] = defaultdict(list)
+    told: dict[str, list[AuditEntry]] = {}
     opened: set[str] = set()
     for entry in store.audit.believed():
         run_id = str(entry.get("run", ""))
         if run_id not in opened:
-            told[run_id].append(entry)
+            told.setdefault(run_id, []).append(entry)
         if entry.get("what") == Kind.OPENED:
             opened.add(run_id)
     for run_id, entries in told.items():
@@ -97,14 +97,15 @@ _FILE = "audit file"
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
-    return lines + store.authenticator.dump(_FILE, told, _digest(lines)) + b"\n"
+    digest = hashlib.sha256(lines).hexdigest()
+    return lines + store.authenticator.dump(_FILE, told, digest) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:
     before, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
-    if store.authenticator.verify(_FILE, seal, _digest(before + end)) is None:
+    if store.authenticator.verify(_FILE, seal, hashlib.sha256(before + end).hexdigest()) is None:
         return (
             "The file is not as this bot made it: it was changed or cut, or the key that sealed it is"
             " no longer in ENCRYPTION_KEYS"
@@ -120,7 +121,3 @@ def missing_entries(store: RunStore, content: bytes) -> str:
         if cleared < (n := number_of(line)) and hash_of(line) not in kept:
             return f"The trail in Redis was set back: it has no entry {n} as in the file"
     return f"The trail is broken at entry {found.broken_at}: {found.why}" if found.broken_at else ""
-
-
-def _digest(lines: bytes) -> str:
-    return hashlib.sha256(lines).hexdigest()

@@ -58,11 +58,12 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
         return None
     own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
     rows = await _rows(ctx, "v1.0")
-    recognized = own.are_recognized(rows, ctx.run.opened)
+    recognized = mailbox_login.are_recognized(rows, own, ctx.run.opened)
     if not recognized:
         rows = await _rows(ctx, "beta")
     since, key_id = _since(ctx) - CLOCKS, ctx.fact("key_id").lower()
-    persons = (row for row in own.without_own(rows) if row.interactive and row.conclusive)
+    others = mailbox_login.without_own(rows, own)
+    persons = (row for row in others if row.interactive and row.conclusive)
     told = (row for row in persons if row.at >= since)
     return next((row for row in told if (row.key_id == key_id if row.key_id else recognized)), None)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter as Tally
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redis import Redis
@@ -87,7 +86,7 @@ class Counters:
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
 
-    def _add(self, counts: Mapping[str, int]) -> None:
+    def _add(self, counts: dict[str, int]) -> None:
         with self._lock:
             self._counts.update(counts)
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import structlog
 from redis import Redis
@@ -116,8 +115,7 @@ class RenewedLock(Lock):
         self._renewed = seconds_since_boot()
         names = (self.key, keys.lock_numbers(), keys.locks_held())
         about = (token, int(self._seconds * 1000), self._of.field)
-        taken: Any = self.redis.eval(TAKE, 3, *names, *about)
-        self.number, is_new = taken
+        self.number, is_new = self.redis.eval(TAKE, 3, *names, *about)
         if not is_new:
             COUNTERS.add(TAKEN_OVER, self._of.kind)
         return self.number > 0

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, NewType, TypeVar
+from typing import NewType, TypeVar
 
 import msgspec
 import structlog
@@ -105,7 +105,7 @@ class Records:
         self, names: Iterable[object], key: Callable[[str], Key], kind: type[T]
     ) -> tuple[T, ...]:
         every = [key(codec.as_text(name)) for name in names]
-        rows: Any = self.redis.mget(every) if every else ()
+        rows = self.redis.mget(every) if every else ()
         found = (self._authenticator.load(*each, kind) for each in zip(every, rows, strict=True))
         return tuple(each for each in found if each is not None)
 

@@ -178,7 +178,7 @@ async def searched(sky, redis):
     ctx = Country(*sky, redis).context(heard, "check")
     brief = Brief(by_hand=True, discover=True)
     ctx.run = replace(ctx.run, brief=brief, channel=Channel(MAILBOX))
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     return found.certain and [app.name for app in found.apps] == [hand_made.NAME], heard
 
 

@@ -11,8 +11,8 @@ from bot.processes.worker import TRAIL_S
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.audit import SETTLES
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import Record
 from jobs.storage import codec, keys
 from practice.client import does
 from practice.conversation import words

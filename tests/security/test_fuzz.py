@@ -30,8 +30,7 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
 from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
 from jobs.microsoft.exchange import InvokeCommand
-from jobs.microsoft.identity import read_consent_answer
-from jobs.microsoft.msal_http import entra_error
+from jobs.microsoft.identity import entra_error, read_consent_answer
 from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings

@@ -20,7 +20,8 @@ from adaptive_cards.texts import text
 from bot.cards.presenters.lists import audit, status
 from bot.cards.presenters.mail import search
 from bot.chat.explanation import explanation
-from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
+from jobs.causes.cause import Certainty, FoundCause
+from jobs.causes.reader import Reading, UnknownCode
 from jobs.model import (
     Access,
     Account,

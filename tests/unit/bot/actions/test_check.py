@@ -13,9 +13,8 @@ from jobs.clock import now
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Access, Change, Channel, Finding, RunKind, Scope, State, Text
-from jobs.runs import accepted
-from jobs.runs.accepted import Accepted
 from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run_store import Accepted
 from jobs.runtime import no_listener
 from jobs.storage import keys
 from tests.fixtures.run_events import noted
@@ -90,7 +89,7 @@ def accept(ctx, run, **more: str) -> None:
 def test_an_approver_accepts_a_cause(anna, check):
     """The reason is in the trail with its day, and a new check begins at once."""
     accept(replace(anna, action_id="press-1"), check)
-    (given,) = accepted.of(anna.services.store, MAILBOX).values()
+    (given,) = anna.services.store.accepted(MAILBOX).values()
     assert (given.why, given.by) == ("the migration ends in January", "anna@example.test")
     lines = map(json.loads, anna.services.store.audit.entries())
     (noted,) = [e for e in lines if e["what"] == "accepted"]
@@ -107,13 +106,13 @@ def test_what_cannot_be_accepted(anna, check, said, more, key):
     """Without a reason, for another time, or for another cause nothing is accepted."""
     accept(anna, check, **more)
     assert text(f"refused.{key}") in said()[-1][1]
-    assert accepted.of(anna.services.store, MAILBOX) == {}
+    assert anna.services.store.accepted(MAILBOX) == {}
 
 
 def test_only_an_approver_accepts(anna, check):
     """Somebody else in the space accepts nothing."""
     accept(other(anna, "eve"), check)
-    assert accepted.of(anna.services.store, MAILBOX) == {}
+    assert anna.services.store.accepted(MAILBOX) == {}
 
 
 class Look(Probe):
@@ -131,7 +130,7 @@ def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
     """A check and the watch's look use the same engine; after the day it is a cause by itself."""
     store = anna.services.store
     given = Accepted(now() + timedelta(days=days), "it is known", "anna@example.test")
-    accepted.accept(store, check, OFF.cause, given)
+    store.accept(check, OFF.cause, given)
     run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
     ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
     asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check({Access.NONE}))
@@ -145,8 +144,8 @@ def test_a_forged_acceptance_does_not_count(anna, check):
     """Only what the bot itself has written hides a cause."""
     store = anna.services.store
     given = Accepted(now() + timedelta(days=7), "it is known", "anna@example.test")
-    accepted.accept(store, check, OFF.cause, given)
+    store.accept(check, OFF.cause, given)
     key = keys.accepted(MAILBOX)
     (raw,) = store.redis.hvals(key)
     store.redis.hset(key, "not_forwarded", raw)
-    assert set(accepted.of(store, MAILBOX)) == {OFF.cause}
+    assert set(store.accepted(MAILBOX)) == {OFF.cause}

@@ -14,8 +14,8 @@ from bot.commands import check
 from jobs.checks.assessment import summarize
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import Record
 from jobs.storage import codec
 from jobs.watch.store import assessments
 from tests.fixtures.run_events import noted

@@ -8,8 +8,8 @@ import pytest
 from bot.processes import watch
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin
+from jobs.runs.run_store import Record
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed

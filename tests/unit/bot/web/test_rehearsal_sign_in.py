@@ -124,7 +124,7 @@ def test_each_try_is_recognized_in_the_sign_in_log(services, browser, provider, 
     asked = depart(services, browser, run, "rehearsal")
     provider.trouble = [provider.refuse(400, "invalid_grant", 7000215)]
     browser.get(BACK, query_string=come_back(provider, asked))
-    made = own_sign_ins(services.redis, run.channel.mailbox).made
+    made = own_sign_ins(services.redis, run.channel.mailbox)
     assert {each.good for each in made if each.ids} == {None, False, True}
     assert {asked["client-request-id"]} in [each.ids for each in made if each.good is None]
     assert any(

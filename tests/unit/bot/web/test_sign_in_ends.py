@@ -11,7 +11,7 @@ from adaptive_cards.texts import text
 from bot.web import pages, sign_in
 from bot.web.oauth import FLOWS
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Rejected
+from jobs.clouds.errors import Rejected
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import found, noted
@@ -152,7 +152,7 @@ def test_a_run_that_ends_during_a_sign_in(services, browser, provider, begin, mo
     def ends() -> None:
         services.store.end(run, Event(Kind.CANCELLED, now()))
         if fails:
-            raise Rejected("grant_invalid", CloudReply("entra", 400))
+            raise Rejected("grant_invalid", "entra", 400)
 
     meanwhile(monkeypatch, "signin", ends)
     page = browser.get(BACK, query_string=query)

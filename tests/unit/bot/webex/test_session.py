@@ -14,7 +14,7 @@ from bot.webex import session
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError, WebexUnreachableError
 from bot.webex.session import own_url
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.http import RetryPolicy
 from tests.fixtures.parsed import table
 
 PLACES = table("addresses")

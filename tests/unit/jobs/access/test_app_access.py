@@ -141,8 +141,7 @@ async def test_when_it_has_ended(kind, cause, status, code, ended):
 
     A policy does not end it either. A later request gets the same error without a call.
     """
-    said = errors.CloudReply("entra", status, code)
-    ask, asked = asking(kind(cause, said) if kind else token(roles=[]))
+    ask, asked = asking(kind(cause, "entra", status, code) if kind else token(roles=[]))
     held = tokens.AppTokens(ask, {"s": ["A"]})
     for _ in range(2):
         with pytest.raises(errors.CloudError) as told:

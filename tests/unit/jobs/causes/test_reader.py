@@ -19,13 +19,11 @@ from adaptive_cards.texts import text
 from bench.error_reports import RIGHT_FEWEST, figures, judged, reports, share_right
 from bot.__main__ import main
 from bot.chat.explanation import as_json, as_lines, explanation, headline
-from jobs.causes.cause import CAUSES
+from jobs.causes.cause import CAUSES, Certainty, FoundCause
 from jobs.causes.cleaning import LONGEST, clean
 from jobs.causes.files import text_of
-from jobs.causes.meaning import Certainty, FoundCause, Reading
 from jobs.causes.patterns import patterns, words_of
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, Reading, read
 from jobs.clock import now
 from jobs.mail.message_trace import cause_at
 from jobs.model import Station, Turn

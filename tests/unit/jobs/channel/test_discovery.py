@@ -54,7 +54,7 @@ def ctx(given, cloud):
 
 async def test_the_users_grant_settles_it(ctx, cloud):
     """One app with a Call Back URL and the user's consent is certain, so nothing else is read."""
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     (only,) = found.apps
     assert only == AppCandidate("client-1", "Mail 1", CALLBACK, Profile.LEAST)
     assert (found.certain, found.unread) == (True, False)
@@ -67,7 +67,7 @@ async def test_the_users_grant_settles_it(ctx, cloud):
 async def test_mail_send_is_the_articles_profile(ctx, cloud):
     """An app that declares Mail.Send has the article's profile."""
     cloud.on("GET /applications(appId='client-1')", app(requiredResourceAccess=[DECLARED]))
-    assert (await discovery.search(ctx)).apps[0].profile is Profile.ARTICLE
+    assert (await discovery.Discovery(ctx).search()).apps[0].profile is Profile.ARTICLE
 
 
 async def test_the_sign_in_log_tells_two_apps_apart(ctx, cloud):
@@ -78,7 +78,7 @@ async def test_the_sign_in_log_tells_two_apps_apart(ctx, cloud):
     cloud.on("GET /beta/auditLogs/signIns", [])
     cloud.on("GET /applications(appId='client-2')", app(2))
     cloud.on("GET /applications", [app(1), app(2)])
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     assert ([each.client_id for each in found.apps], found.certain) == (["client-2"], True)
 
 
@@ -87,7 +87,7 @@ async def test_without_a_log_two_apps_are_a_choice(ctx, cloud):
     cloud.on("GET /oauth2PermissionGrants", [])
     cloud.refuse("GET /auditLogs/signIns", 403)
     cloud.on("GET /applications", [app(1), app(2)])
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     assert [each.client_id for each in found.apps] == ["client-1", "client-2"]
     assert (found.certain, found.unread) == (False, False)
 
@@ -101,7 +101,7 @@ async def test_an_app_without_a_callback(ctx, cloud, name, certain):
     elsewhere = app(callback="https://portal.contoso.com/callback", displayName=name)
     cloud.on("GET /applications(appId='client-1')", elsewhere)
     cloud.on("GET /applications", [])
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     assert ([each.name for each in found.apps], found.certain) == ([name], certain)
 
 
@@ -115,7 +115,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx, cloud):
     cloud.on("GET /auditLogs/signIns", [])
     cloud.on("GET /servicePrincipals/sp-1", principal(1, CALLBACK))
     cloud.on("GET /servicePrincipals/sp-2", principal(2, "https://mail.example/callback"))
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     assert ([each.client_id for each in found.apps], found.certain) == (["client-1"], True)
     assert "GET /applications(appId='client-2')" not in {what for what, _ in cloud.asked}
 
@@ -140,7 +140,9 @@ async def test_other_ways_to_webex_connect(ctx, cloud, what, answer, is_found):
     internal = "Webex" if what == "Get-Recipient" else None
     cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None, "ForwardingAddress": internal}])
     cloud.on(what, [answer])
-    assert (await discovery.search(ctx)).forwarding_address == (ADDRESS if is_found else "")
+    assert (await discovery.Discovery(ctx).search()).forwarding_address == (
+        ADDRESS if is_found else ""
+    )
 
 
 async def test_an_earlier_copy_shows_the_address(ctx, cloud):
@@ -148,7 +150,7 @@ async def test_an_earlier_copy_shows_the_address(ctx, cloud):
     cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
     mail = [{"MessageId": "<1>", "RecipientAddress": MAILBOX}]
     cloud.on("Get-MessageTraceV2", [], mail, [*mail, {"RecipientAddress": ADDRESS.upper()}])
-    assert (await discovery.search(ctx)).forwarding_address == ADDRESS
+    assert (await discovery.Discovery(ctx).search()).forwarding_address == ADDRESS
 
 
 async def test_a_shared_mailbox_has_delegates(ctx, cloud):
@@ -160,7 +162,7 @@ async def test_a_shared_mailbox_has_delegates(ctx, cloud):
     cloud.on("GET /users/kim@contoso.com", kim)
     cloud.on("GET /users/user-2", kim)
     cloud.on("GET /oauth2PermissionGrants", [], [GRANT | {"principalId": "user-2"}])
-    found = await discovery.search(ctx)
+    found = await discovery.Discovery(ctx).search()
     assert (found.shared, found.delegate) == (True, "kim@contoso.com")
     assert [each.client_id for each in found.apps] == ["client-1"]
 
@@ -172,7 +174,7 @@ async def test_a_refused_source_is_not_the_end(ctx, cloud, what):
     """If Microsoft refuses a call that only a search makes, the other calls still give results."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
     cloud.refuse(what.replace("*", "sp-1"), 403)
-    assert (await discovery.search(ctx)).forwarding_address == ADDRESS
+    assert (await discovery.Discovery(ctx).search()).forwarding_address == ADDRESS
 
 
 @pytest.mark.parametrize("status", [403, 404, pytest.param(503, marks=pytest.mark.slow)])
@@ -182,11 +184,11 @@ async def test_a_mailbox_that_cannot_be_read_is_unread(ctx, cloud, status):
     Nobody is asked for its values, because a person with the role could see them.
     """
     cloud.refuse("Get-Mailbox", status)
-    assert (await discovery.search(ctx)).unread is True
+    assert (await discovery.Discovery(ctx).search()).unread is True
 
 
 async def test_the_end_of_a_sign_in_is_no_finding(ctx, cloud):
     """If the sign-in is over, the search ends with an error, so that a person signs in again."""
     cloud.refuse("GET /users/support@contoso.com", 401)
     with pytest.raises(SignInNeeded):
-        await discovery.search(ctx)
+        await discovery.Discovery(ctx).search()

@@ -12,8 +12,8 @@ from jobs.channel.mailbox import (
 )
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import Record
 from jobs.steps.connect_form import Addresses
 from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, STEP
 

@@ -11,8 +11,8 @@ from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin
+from jobs.runs.run_store import Record
 
 BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 

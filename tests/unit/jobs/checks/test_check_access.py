@@ -10,7 +10,7 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.checks import check
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded, Transient
+from jobs.clouds.errors import Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe
 from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
@@ -18,10 +18,10 @@ from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
 from jobs.steps.mailbox_and_smtp_auth import MailboxUser
 
-NOT_AT_GRAPH = Forbidden("not_allowed", CloudReply("graph", 403, "Forbidden"))
-NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
-NO_GRANT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
-WITHDRAWN = Forbidden("app_access_withdrawn", CloudReply("entra"))
+NOT_AT_GRAPH = Forbidden("not_allowed", "graph", 403, "Forbidden")
+NO_ROLE = Forbidden("exchange_role_missing", "exchange", 403)
+NO_GRANT = SignInNeeded("exchange_consent_missing", "exchange", 401)
+WITHDRAWN = Forbidden("app_access_withdrawn", "entra")
 READS = ("Policy.Read.All", "Sites.Read.All")
 USER = {
     "id": "u1",
@@ -118,7 +118,7 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given, odd):
 
 def test_a_refusal_of_a_person_is_told_as_it_is(given):
     """A finding is unknown if a signed-in person is refused, or if the cloud is down."""
-    away, ctx = Transient("service_unavailable", CloudReply("graph", 503)), given()
+    away, ctx = Transient("service_unavailable", "graph", 503), given()
     assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
     assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
 

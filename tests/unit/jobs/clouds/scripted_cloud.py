@@ -2,9 +2,8 @@
 
 import httpx
 
-from jobs.clouds.http import Call, async_client, request
-from jobs.clouds.retry import RetryPolicy
-from jobs.microsoft.responses import judge_graph
+from jobs.clouds.http import Call, RetryPolicy, async_client, request
+from jobs.microsoft.graph import judge_graph
 
 URL = "https://graph.microsoft.com/v1.0/organization"
 OK = httpx.Response(200, json={"value": []})

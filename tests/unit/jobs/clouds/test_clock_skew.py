@@ -14,7 +14,7 @@ from jobs.clouds import clock_skew
 from jobs.clouds.clock_skew import LAST, METER, MICROSOFT, WEBEX, Meter
 from jobs.clouds.errors import Forbidden
 from jobs.clouds.http import Call, async_client, request
-from jobs.microsoft.responses import judge_graph
+from jobs.microsoft.graph import judge_graph
 
 NEARLY = 1.0
 """Seconds by which a Date header may be wrong, because it holds whole seconds."""

@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from jobs.causes.patterns import patterns
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.clouds import errors
-from jobs.microsoft.responses import judge_exchange, judge_graph
+from jobs.microsoft.exchange import judge_exchange
+from jobs.microsoft.graph import judge_graph
 from tests.fixtures.parsed import table
 
 CODES = table("codes")

@@ -14,9 +14,8 @@ import pytest
 from bot.webex.client import Webex
 from bot.webex.errors import WebexUnreachableError
 from jobs.clouds import errors
-from jobs.clouds.http import Call, async_client, request
-from jobs.clouds.retry import RetryPolicy
-from jobs.microsoft.responses import judge_graph
+from jobs.clouds.http import Call, RetryPolicy, async_client, request
+from jobs.microsoft.graph import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
 
@@ -45,8 +44,9 @@ def test_an_error_carries_evidence_and_reads_well():
     Control characters cannot forge a log line.
     """
     ids = errors.RequestIds(request_id="r-1", client_request_id="c-1")
-    said = errors.CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids)
-    error = errors.NotFound("not_found", said)
+    error = errors.NotFound(
+        "not_found", "graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids
+    )
     numbers = (Evidence("request-id", "r-1"), Evidence("client-request-id", "c-1"))
     told = Evidence("graph", "404 Request_ResourceNotFound not here")
     assert error.evidence() == (told, *numbers)
@@ -61,23 +61,13 @@ def test_a_message_holds_no_secret():
     already begins with, as Entra writes it, is shown once.
     """
     words = 'Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}'
-    error = errors.Rejected("request_rejected", errors.CloudReply("graph", 500, message=words))
+    error = errors.Rejected("request_rejected", "graph", 500, message=words)
     assert "Q~" not in error.message + error.words
     assert "keyId" in error.message
-    assert (
-        len(
-            errors.Rejected(
-                "request_rejected", errors.CloudReply("graph", message="x" * 5000)
-            ).message
-        )
-        == 600
-    )
-    said = errors.CloudReply(
-        "entra", 400, "AADSTS700016", "AADSTS700016: Application was not found."
-    )
-    assert errors.Rejected("app_not_found", said).evidence() == (
-        Evidence("entra", f"400 {said.message}"),
-    )
+    assert len(errors.Rejected("request_rejected", "graph", message="x" * 5000).message) == 600
+    words = "AADSTS700016: Application was not found."
+    found = errors.Rejected("app_not_found", "entra", 400, "AADSTS700016", words)
+    assert found.evidence() == (Evidence("entra", f"400 {words}"),)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +81,7 @@ def test_a_message_holds_no_secret():
 )
 def test_what_a_write_of_ours_can_cause_settles(cause, settles):
     """A 404 may be due to replication after a write, but a wrong redirect URI never is."""
-    assert errors.CloudError(cause, errors.CloudReply("entra")).can_be_replication is settles
+    assert errors.CloudError(cause, "entra").can_be_replication is settles
 
 
 ONCE = RetryPolicy(attempts=1)

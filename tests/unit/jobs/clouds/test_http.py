@@ -12,12 +12,11 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from jobs.clouds import calls, errors
 from jobs.clouds.calls import measured, outcome
-from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient
-from jobs.clouds.http import Call, async_client, request, sync_client
-from jobs.clouds.retry import RetryPolicy
+from jobs.clouds.errors import CloudError, Rejected, Transient
+from jobs.clouds.http import Call, RetryPolicy, async_client, request, sync_client
 from jobs.mail.smtp_login import SmtpProbe
+from jobs.microsoft.graph import judge_graph
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.responses import judge_graph
 from jobs.storage.counters import COUNTERS, read
 from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 
@@ -278,7 +277,7 @@ def clock(monkeypatch) -> Clock:
 def failed(watch: calls.SilenceWatch, service: str) -> None:
     """Record a request that gets no answer."""
     with suppress(Transient), watch.request(service):
-        raise Transient("timed_out", CloudReply(service))
+        raise Transient("timed_out", service)
 
 
 def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock):
@@ -306,9 +305,9 @@ def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock):
 @pytest.mark.parametrize(
     ("error", "silent"),
     [
-        (Transient("service_unavailable", CloudReply("graph", 503)), ("graph",)),
-        (Transient("throttled", CloudReply("graph", 429)), ()),
-        (Rejected("request_rejected", CloudReply("graph", 400)), ()),
+        (Transient("service_unavailable", "graph", 503), ("graph",)),
+        (Transient("throttled", "graph", 429), ()),
+        (Rejected("request_rejected", "graph", 400), ()),
     ],
 )
 def test_a_refusal_is_an_answer(clock, error, silent):

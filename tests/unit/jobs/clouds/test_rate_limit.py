@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from jobs.clouds.errors import CloudReply, Rejected, Transient
+from jobs.clouds.errors import Rejected, Transient
+from jobs.clouds.http import may_repeat
 from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
-from jobs.clouds.retry import may_repeat
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
 SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
@@ -91,7 +91,7 @@ async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
     """Make one call that is answered with 429."""
     with pytest.raises(Transient):
         async with pace.slot(name):
-            raise Transient("throttled", CloudReply("graph", 429, retry_after=after))
+            raise Transient("throttled", "graph", 429, retry_after=after)
 
 
 async def test_a_429_holds_everybody_back(pace):
@@ -117,7 +117,7 @@ async def test_kept_reads_are_made_once_and_errors_are_not_kept():
     async def read() -> int:
         asked.append(len(asked))
         if len(asked) == 1:
-            raise Transient("entra_busy", CloudReply("graph"))
+            raise Transient("entra_busy", "graph")
         return len(asked)
 
     with pytest.raises(Transient):
@@ -177,7 +177,7 @@ async def test_an_error_reaches_everybody_who_waits():
     async def refuse() -> str:
         asked.append(1)
         await asyncio.sleep(0.01)
-        raise Rejected("request_rejected", CloudReply("graph"))
+        raise Rejected("request_rejected", "graph")
 
     both = (reads.read("a", refuse) for _ in range(2))
     answers = await asyncio.gather(*both, return_exceptions=True)
@@ -216,7 +216,7 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out, status):
         begins.append([round(at) for at in await spaced(spacing, 6)])
         with pytest.raises(Transient):
             async with spacing.slot():
-                raise Transient("throttled", CloudReply("exchange", status))
+                raise Transient("throttled", "exchange", status)
         begins.append([round(at) for at in await spaced(spacing, 4)])
         await asyncio.sleep(60.0)
         begins.append([round(at) for at in await spaced(spacing, 6)])
@@ -232,7 +232,7 @@ def test_other_trouble_spaces_nothing(carry_out):
         spacing = Throttle(60.0)
         with pytest.raises(Transient):
             async with spacing.slot():
-                raise Transient("connection_lost", CloudReply("exchange"))
+                raise Transient("connection_lost", "exchange")
         await spaced(spacing, 6)
 
     assert carry_out(day()) == 0

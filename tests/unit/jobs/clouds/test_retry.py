@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.clouds.errors import CloudReply, Transient
-from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
+from jobs.clouds.errors import Transient
+from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_how_long_is_patient(asked, spent, expected):
 
     For a longer wait the job is put off, which frees its worker.
     """
-    error = Transient("throttled", CloudReply("graph", retry_after=asked))
+    error = Transient("throttled", "graph", retry_after=asked)
     assert RetryPolicy().wait(error, spent=spent) == expected
 
 
@@ -51,7 +51,7 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out):
 
     async def send() -> None:
         made.append(asyncio.get_running_loop().time())
-        raise Transient("throttled", CloudReply("graph"))
+        raise Transient("throttled", "graph")
 
     async def work() -> None:
         with pytest.raises(Transient):
@@ -76,7 +76,7 @@ def test_a_call_ends_after_its_attempts():
 
     def send() -> None:
         made.append(1)
-        raise Transient("throttled", CloudReply("graph", retry_after=0.0))
+        raise Transient("throttled", "graph", retry_after=0.0)
 
     with pytest.raises(Transient):
         RetryPolicy(attempts=2, shortest_wait_s=0.0).call(send, lambda _: True)

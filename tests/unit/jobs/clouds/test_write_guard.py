@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clouds import calls
 from jobs.clouds.http import Call, async_client, request
-from jobs.microsoft.responses import judge_graph
+from jobs.microsoft.graph import judge_graph
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply
 from jobs.engine.engine import Engine
 from jobs.engine.step import Step, StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Shutdown, no_listener
 
-SAID = CloudReply("graph", 404, "Code", "words")
+SAID = ("graph", 404, "Code", "words")
 SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
 
 

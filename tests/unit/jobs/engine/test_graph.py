@@ -223,7 +223,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
     """
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
     a.hooks["inspect"] = scripted_steps.raising(
-        NotFound("not_found", scripted_steps.SAID), NotFound("not_found", scripted_steps.SAID)
+        NotFound("not_found", *scripted_steps.SAID), NotFound("not_found", *scripted_steps.SAID)
     )
     carry_out(engine(ctx, a).apply_plan())
     shown = len(a.log), ctx.run.findings["a"].state
@@ -233,7 +233,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
 def test_already_there_is_success_for_whoever_asked(carry_out, given):
     """If an object already exists, an earlier try may have made it, so the inspection decides."""
     a, ctx = prepared(given, State.WRONG, State.OK)
-    a.hooks["apply"] = scripted_steps.raising(AlreadyExists("already_there", scripted_steps.SAID))
+    a.hooks["apply"] = scripted_steps.raising(AlreadyExists("already_there", *scripted_steps.SAID))
     carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
@@ -241,7 +241,7 @@ def test_already_there_is_success_for_whoever_asked(carry_out, given):
 def test_a_refused_change_is_told(carry_out, given):
     """A refused change is reported with the cloud's error, and is not recorded as made."""
     a, ctx = prepared(given, State.WRONG)
-    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", scripted_steps.SAID))
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", *scripted_steps.SAID))
     carry_out(engine(ctx, a).apply_plan())
     shown = ctx.run.findings["a"].state, ctx.run.findings["a"].cause
     assert shown == (State.UNKNOWN, "not_allowed")
@@ -256,7 +256,7 @@ def test_a_step_may_know_better(carry_out, given):
             return self.skipped(scripted_steps.SEEN)
 
     a, ctx = Knowing("a", State.WRONG), given()
-    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", scripted_steps.SAID))
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", *scripted_steps.SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     assert ctx.run.findings["a"] == a.skipped(scripted_steps.SEEN)
@@ -272,7 +272,7 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out, given):
     c = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN))
     d, ctx = Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
     d.hooks["inspect"] = scripted_steps.raising(
-        SignInNeeded("sign_in_missing", scripted_steps.SAID)
+        SignInNeeded("sign_in_missing", *scripted_steps.SAID)
     )
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {

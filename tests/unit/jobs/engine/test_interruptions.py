@@ -38,7 +38,7 @@ def test_a_dead_sign_in_ends_the_walk(carry_out, given, where):
     The run then asks for a new sign-in.
     """
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
-    a.hooks[where] = scripted_steps.raising(SignInNeeded("sign_in_expired", scripted_steps.SAID))
+    a.hooks[where] = scripted_steps.raising(SignInNeeded("sign_in_expired", *scripted_steps.SAID))
     b.hooks["inspect"] = lambda _: asyncio.sleep(3600)
     approve(ctx, a)
     with pytest.raises(SignInNeeded):
@@ -124,7 +124,7 @@ def test_a_cloud_that_is_away_stops_nothing_else(carry_out, given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = scripted_steps.raising(
-        Transient("service_unavailable", scripted_steps.SAID)
+        Transient("service_unavailable", *scripted_steps.SAID)
     )
     carry_out(engine(ctx, a, b, c).apply_plan())
     shown = {n: f.state for n, f in ctx.run.findings.items() if n != "given"}
@@ -151,7 +151,7 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
         if over:
             lost.append(LeaseLostError())
             calls.check_guard()
-        raise SignInNeeded("sign_in_expired", scripted_steps.SAID)
+        raise SignInNeeded("sign_in_expired", *scripted_steps.SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
     error = LeaseLostError if over else SignInNeeded
@@ -173,7 +173,7 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
     async def late(_) -> None:
         calls.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
-        raise Transient("timed_out", scripted_steps.SAID)
+        raise Transient("timed_out", *scripted_steps.SAID)
 
     a.hooks["apply"] = late
     with calls.guarded(raising_first(lost)), pytest.raises(LeaseLostError):

@@ -6,12 +6,12 @@ import pytest
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, NotFound
+from jobs.clouds.errors import NotFound
 from jobs.model import Scope, State, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
-MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be found on"))
+MISSING = NotFound("not_found", "exchange", 404, message="couldn't be found on")
 
 
 class Mailbox(Fact):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, SignInNeeded, Transient
+from jobs.clouds.errors import SignInNeeded, Transient
 from jobs.engine import inspector
 from jobs.model import State, Turn
 from jobs.runs.run import Event, Kind
@@ -118,8 +118,8 @@ async def test_it_is_looked_at_once_after_each_answer(made, pass_time):
 @pytest.mark.parametrize(
     "error",
     [
-        SignInNeeded("sign_in_missing", CloudReply("entra")),
-        Transient("timed_out", CloudReply("graph")),
+        SignInNeeded("sign_in_missing", "entra"),
+        Transient("timed_out", "graph"),
     ],
 )
 async def test_a_look_that_fails_says_nothing(made, error):

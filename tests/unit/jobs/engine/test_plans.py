@@ -6,7 +6,7 @@ import pytest
 
 from jobs.advance import plan_and_apply
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden
+from jobs.clouds.errors import Forbidden
 from jobs.engine.engine import REAPPROVAL_NOTE, digest
 from jobs.model import Change, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
@@ -15,7 +15,7 @@ from tests.unit.jobs.engine.scripted_steps import engine
 
 NONE, SHUT = Text("seen.none"), Text("seen.sp_disabled")
 ON, OPEN = Text("seen.on"), Text("seen.implicit_on")
-REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
+REFUSED = Forbidden("not_allowed", "graph", 403)
 
 
 class Fact(scripted_steps.Fact):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.retry import PATIENCE
+from jobs.clouds.http import PATIENCE
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Undoable

@@ -8,18 +8,17 @@ import pytest
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.clouds.errors import CloudReply
 from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.inspector import LET_IN
 from jobs.model import Access, Account, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
-NO_ROLE = errors.Forbidden("exchange_role_missing", CloudReply("exchange", 403))
-NO_CONSENT = errors.SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
-REPLY = CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject")
-NOT_READY = errors.NotReplicatedYet("directory_settling", REPLY)
-DEHYDRATED = errors.Rejected("customization_needed", CloudReply("exchange", 400))
+NO_ROLE = errors.Forbidden("exchange_role_missing", "exchange", 403)
+NO_CONSENT = errors.SignInNeeded("exchange_consent_missing", "exchange", 401)
+REPLY = ("graph", 400, "Request_BadRequest", "NoBackingApplicationObject")
+NOT_READY = errors.NotReplicatedYet("directory_settling", *REPLY)
+DEHYDRATED = errors.Rejected("customization_needed", "exchange", 400)
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 GONE, THERE = EMPTY, SEEN
 

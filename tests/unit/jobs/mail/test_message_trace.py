@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.causes.reader import read
-from jobs.causes.speaker import Place
+from jobs.causes.reader import Place, read
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient
+from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, Transient
 from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
@@ -113,7 +112,7 @@ class Many(Exchange):
         rows = await super().run(cmdlet, parameters)
         found = [row for row in rows if start <= row["Received"] <= end]
         if self.warns and len(found) > self.most:
-            raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", 200))
+            raise MalformedAnswer("exchange_answer_cut", "exchange", 200)
         return found[: self.most]
 
 
@@ -210,8 +209,8 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status):
 @pytest.mark.parametrize(
     ("graph", "exchange", "raised"),
     [
-        (403, Rejected("exchange_parameter_wrong", CloudReply("exchange", 400)), "graph"),
-        (403, Transient("service_unavailable", CloudReply("exchange", 503)), "exchange"),
+        (403, Rejected("exchange_parameter_wrong", "exchange", 400), "graph"),
+        (403, Transient("service_unavailable", "exchange", 503), "exchange"),
         (429, AssertionError("the cmdlet is asked only if Graph refuses"), "graph"),
     ],
 )

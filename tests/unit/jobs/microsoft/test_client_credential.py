@@ -50,7 +50,7 @@ def test_a_federated_token_is_read_at_each_use(settings, tmp_path):
     path.write_text("second\n")
     assert ask() == "second"
     path.write_text(" \n")
-    assert "is empty" in own.credential_problems({TOKEN_FILE: str(path)})[0]
+    assert "is empty" in next(own.credential_problems({TOKEN_FILE: str(path)}))
     path.unlink()
     with pytest.raises(Rejected) as refused:
         ask()

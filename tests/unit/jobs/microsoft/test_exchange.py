@@ -9,8 +9,7 @@ import pytest
 import stamina
 
 from jobs.clouds import errors
-from jobs.microsoft.exchange import MOST_PAGES, quoted
-from jobs.microsoft.responses import judge_exchange
+from jobs.microsoft.exchange import MOST_PAGES, judge_exchange, quoted
 from tests.fixtures.parsed import table
 from tests.unit.jobs.clouds.scripted_cloud import Cloud as Exchange
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT

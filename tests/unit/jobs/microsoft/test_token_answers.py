@@ -5,8 +5,7 @@ import json
 import pytest
 
 from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeeded, Transient
-from jobs.microsoft.identity import Identity
-from jobs.microsoft.msal_http import entra_error
+from jobs.microsoft.identity import Identity, entra_error
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 

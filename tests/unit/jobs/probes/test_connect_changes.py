@@ -11,8 +11,8 @@ from jobs.clock import now
 from jobs.model import ConnectChange, Finding, Signals, State, Text, second_of
 from jobs.probes import all_probes
 from jobs.probes.contact_center import MOST
-from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.runs.run import Brief
+from jobs.runs.run_store import ChannelIndex, Record
 from tests.fixtures.parsed import table
 
 ANSWERS = table("outside")

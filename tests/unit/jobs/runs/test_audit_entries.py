@@ -7,10 +7,10 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.audit import read
-from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.fold import fold
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, opening
+from jobs.runs.run_store import AlreadyRunningError
 from jobs.storage import codec
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

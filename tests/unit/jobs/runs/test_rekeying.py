@@ -10,13 +10,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.clock import now
 from jobs.model import Scope
-from jobs.runs import accepted, rekeying, trust
-from jobs.runs.accepted import Accepted
-from jobs.runs.channel_index import Record
+from jobs.runs import rekeying, trust
 from jobs.runs.event_log import foreign_event
 from jobs.runs.rekeying import Rekeying, What, doubts
 from jobs.runs.run import Event, ForeignRunError, Kind, Origin
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import Accepted, Record, RunStore
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault
 from tests.unit.jobs.runs.test_event_log import APPROVED, ASKER, CHANNEL, MAILBOX, PLAN
@@ -51,7 +49,7 @@ def run(redis) -> str:
         redis.set(key, store.authenticator.protect(key, b'{"room":"r"}'))
     vault.put(Sealed.CLIENT_SECRET.of(run_id), "s3cret", DAY_S)
     known = Accepted(now() + timedelta(hours=1), "known", ASKER.email)
-    accepted.accept(store, proven, "not_forwarded", known)
+    store.accept(proven, "not_forwarded", known)
     return run_id
 
 
@@ -85,7 +83,7 @@ def test_of_every_kind_the_value_is_written_again(redis, run):
     trust.require_audited(store, again)
     assert list(again.approvals) == [Scope.MAILBOX]
     assert (record.run, vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
-    assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
+    assert set(store.accepted(MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")
     assert store.authenticator.verify(keys.cards(run), card, "plan") == b'{"message":"m-1"}'
     assert redis.hmget(keys.cards(run), "form", "m-1:edits") == [b"", b"3"]

@@ -10,7 +10,6 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
-from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.run import (
     LETTERS,
     Event,
@@ -23,7 +22,7 @@ from jobs.runs.run import (
     new_id,
     new_reference,
 )
-from jobs.runs.run_store import ASKED_S, RunStore
+from jobs.runs.run_store import ASKED_S, AlreadyRunningError, Record, RunStore
 from jobs.storage import locks
 from jobs.storage.due_queue import LEASE_S
 from tests.fixtures.queue_state import claimed

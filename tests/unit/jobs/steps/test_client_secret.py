@@ -7,11 +7,11 @@ import pytest
 
 from adaptive_cards.texts import render
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden, Transient
+from jobs.clouds.errors import Forbidden, Transient
 from jobs.engine.engine import Engine
 from jobs.model import Change, Channel, Finding, Scope, State, Text, Turn
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin, Plan
+from jobs.runs.run_store import Record
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL
@@ -251,8 +251,8 @@ async def test_while_it_is_listed_it_is_not_removed(given, cloud):
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (Forbidden("request_rejected", CloudReply("graph")), State.WARNING),
-        (Transient("service_unavailable", CloudReply("graph")), None),
+        (Forbidden("request_rejected", "graph"), State.WARNING),
+        (Transient("service_unavailable", "graph"), None),
     ],
 )
 def test_one_that_may_not_be_removed_is_named(given, error, state):

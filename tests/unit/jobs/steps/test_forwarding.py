@@ -5,7 +5,7 @@ import pytest
 from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
@@ -185,5 +185,5 @@ def test_a_customization_that_takes_time_is_waited_for(given, cause, tries, turn
     Then a person has to look. Other errors are left to the engine.
     """
     ctx = given(waits={"outbound_policy": tries})
-    found = POLICY_STEP.explain_error(ctx, Rejected(cause, CloudReply("exchange")))
+    found = POLICY_STEP.explain_error(ctx, Rejected(cause, "exchange"))
     assert (found and found.waiting_for) == turn

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.clock import now
 from jobs.model import State
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import Record
 from jobs.steps import all_steps
 from tests.unit.jobs.conftest import CHANNEL
 from tests.unit.jobs.steps.looks_of_apps import OF_APPS

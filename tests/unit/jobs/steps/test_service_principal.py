@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected, Transient
+from jobs.clouds.errors import Forbidden, NotFound, Rejected, Transient
 from jobs.model import Finding, Profile, Reason, State, verbatim
 from jobs.probes import checks_for
 from jobs.steps.service_principal import Permissions, SmtpGrant
@@ -24,16 +24,16 @@ def test_a_refused_sign_in_is_explained_by_it(cause):
 
 
 STEP = Permissions()
-SAID = CloudReply("graph", 400, "Request_BadRequest", "No such service.")
+SAID = ("graph", 400, "Request_BadRequest", "No such service.")
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (Rejected("request_rejected", SAID), True),
-        (NotFound("not_found", SAID), True),
-        (Forbidden("directory_role_missing", SAID), False),
-        (Transient("service_unavailable", SAID), False),
+        (Rejected("request_rejected", *SAID), True),
+        (NotFound("not_found", *SAID), True),
+        (Forbidden("directory_role_missing", *SAID), False),
+        (Transient("service_unavailable", *SAID), False),
     ],
 )
 def test_a_tenant_without_the_service(given, error, told):

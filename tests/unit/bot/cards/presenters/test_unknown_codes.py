@@ -14,8 +14,9 @@ from jobs.clock import now
 from jobs.clouds.errors import RequestIds
 from jobs.engine.inspector import finding_from_error
 from jobs.mail.smtp_login import hello_probe
-from jobs.microsoft.msal_http import entra_error
-from jobs.microsoft.responses import judge_exchange, judge_graph
+from jobs.microsoft.exchange import judge_exchange
+from jobs.microsoft.graph import judge_graph
+from jobs.microsoft.identity import entra_error
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps.mailbox_and_smtp_auth import SmtpAuth

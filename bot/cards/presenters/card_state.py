@@ -11,7 +11,7 @@ from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import known_text, remedy_within, render
+from adaptive_cards.texts import known_text, remedy_within, render, text
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -258,8 +258,7 @@ def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn
     # Without approvers in the settings, the requester approves.
-    if len(approvers) <= 1:
-        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
+    people[Turn.APPROVER] = text("turn.or").join(approvers or (run.requester.email,))
     return {turn: each for turn, each in people.items() if each}
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan, plan as presenter
 from bot.cards.presenters.card_state import header, slot_of
@@ -193,6 +194,14 @@ def test_a_space_without_an_approver(governed, asked):
     """
     absent = answered("approvers_absent")
     assert list(by_place(asked(absent, direct=False), governed)) == COPIES
+
+
+def test_a_turn_of_two_approvers_names_both(governed, asked):
+    """The plan in the space names each approver who may press, in both languages."""
+    run = asked(direct=False)
+    assert f"{BOSS}'s or {DEPUTY}'s turn" in str(by_place(run, governed)["thread"].card)
+    with drawn_for(Locale("de")):
+        assert f"{BOSS} oder {DEPUTY} ist am Zug" in str(by_place(run, governed)["thread"].card)
 
 
 def by_place(run, services):

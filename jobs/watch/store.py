@@ -210,7 +210,6 @@ class IncidentStore(Records):
         known = self.open_of_channel(mailbox)
         if known is None or known.sight is not Sight.BROKEN:
             return None
-        self.look_soon(mailbox)
         end = max(at, known.confirmed)
         news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
         over = partial(news, ended=end, blind_since=None, fixed_by=run_id)
@@ -300,6 +299,16 @@ class Watching:
             by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
             incident = self.incidents.prove(mailbox, by, proof)
         return incident.cards if incident else ()
+
+    def look_after(self, run: Run) -> None:
+        """Have the channel of a run that has ended looked at, because the run may have changed it."""
+        watched = self.channels.load(run.channel.mailbox)
+        if watched is not None and run.has_begun:
+            self.look_soon(watched)
+
+    def look_soon(self, watched: WatchedChannel) -> None:
+        self.incidents.look_soon(watched.mailbox)
+        self.channels.schedule.add(watched.group, now(), sooner=True)
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
         return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)

@@ -23,6 +23,7 @@ from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
 from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
+from tests.unit.bot.watched import GOOD, look, watch
 
 TYPED = table("typed_messages")
 ON_A_RUN = sorted(set(actions()) - OF_NO_RUN - {v for v in actions() if v.startswith("tac")})
@@ -258,6 +259,18 @@ def test_cancelling(anna, ben, begin, who):
 
 
 CHANGING = replace(changing("smtp_auth"), changes=(LINE,))
+
+
+def test_a_look_follows_a_cancel_that_may_leave_changes(anna, begin):
+    """The watch does not wait for its next round, which may be 15 minutes later."""
+    watching, watched = anna.services.watching, watch(anna.services, "support@example.test")
+    for changed in ((), (CHANGING,)):
+        look(anna.services, watched, GOOD, now())
+        watching.channels.schedule.add(watched.group, now() + timedelta(minutes=15))
+        press(anna, "cancel", run=begin(SIGNED_IN, *changed).id)
+        is_due = watching.channels.schedule.due(watched.group) <= now().timestamp()
+        looks = watching.incidents.state(watched.mailbox).next_look is None
+        assert (is_due, looks) == (bool(changed),) * 2
 
 
 @pytest.fixture

@@ -263,6 +263,6 @@ def _since(run: Run) -> datetime:
     asking = asking_finding(run)
     step = steps_of(run).get(asking.step) if asking else None
     needs = step.needs if step else ()
-    met = [run.found_at[need] for need in needs if run.settled(need)]
+    met = [run.settled_at[need] for need in needs if run.settled(need)]
     moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *met))
     return max(moments, default=run.opened)

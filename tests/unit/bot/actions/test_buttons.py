@@ -9,13 +9,15 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import progress
+from bot.cards.presenters import progress, questions
 from bot.commands import actions, changes, on_run, runs
 from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
+from jobs.storage import keys
 from jobs.storage.vault import Sealed
 from tests.fixtures.parsed import table
 from tests.fixtures.run_events import answered, changing, found, noted
@@ -236,6 +238,18 @@ def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     second = press(anna, "intake", run=second.id, **RIGHT, mailbox="support@example.test")
     assert second.detailed is False
     assert anna.services.store.channels.running("support@example.test") == busy.id
+
+
+def test_a_mailbox_that_is_connected(anna, webex_script, reply):
+    """The empty form does not begin a second setup, and says which command leads on."""
+    webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
+    mailbox = "support@example.test"
+    anna.services.channels.keep(Record("RUN", now(), Channel(mailbox)))
+    anna.services.redis.sadd(keys.space_channels("room-1"), mailbox)
+    run = anna.services.store.open(Channel(""), anna.asker, anna.origin)
+    run = press(anna, "intake", run=run.id, **RIGHT, mailbox=mailbox)
+    told = text("typed.mailbox_connected", mailbox=mailbox)
+    assert (run.detailed, told in str(questions.intake_card(run, anna.services))) == (False, True)
 
 
 @pytest.mark.parametrize(("pasted", "key"), TYPED["pasted"])

@@ -11,7 +11,7 @@ from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import known_text, remedy_within, render, text
+from adaptive_cards.texts import known_text, remedy_within, render
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -252,14 +252,14 @@ def header(
     return Header(*about, people, asked=asked)
 
 
-def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, tuple[str, ...]]:
     """Return the addresses of those who are known to act for the run."""
     people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn
     # Without approvers in the settings, the requester approves.
-    people[Turn.APPROVER] = text("turn.or").join(approvers or (run.requester.email,))
-    return {turn: each for turn, each in people.items() if each}
+    own = {Turn.APPROVER: approvers or (run.requester.email,)}
+    return own | {turn: (each,) for turn, each in people.items() if each}
 
 
 def thread_and_person(person: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The one card of a run in each place: its content, and the messages of earlier turns."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -133,9 +134,11 @@ DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, ch
 @pytest.mark.parametrize(
     ("events", "asks"), [((GRANTED, *FILLED_IN, WAITS), "rehearse"), ((DIFFERS,), "approve")]
 )
-def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks):
+@pytest.mark.parametrize("approvers", [(), ("boss@example.test", REQUESTER)])
+def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks, approvers):
     """The 1:1 card of the requester says what the card in the thread asks of the requester."""
     run = begin(*BEGUN, *events)
+    services = replace(services, bot=replace(services.bot, approvers=approvers))
     posted(services, run, slot_of(REQUESTER))
     own = content(living(services, run)[slot_of(REQUESTER)])
     assert (text("living.idle_title") in own, text(f"turn_words.{asks}") in own) == (False, True)

@@ -167,16 +167,25 @@ def test_a_message_with_a_successor_says_so(services, begin):
     assert text("living.below_title") in content(card)
 
 
-def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, begin):
+NEVER_SHOWN = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
+DELETED = found(
+    "application", State.WAITING, cause="app_deleted_meanwhile", waiting_for="administrator"
+)
+MAIL = found("test_mail"), found("agent_answer", State.WAITING, waiting_for="agent")
+
+
+@pytest.mark.parametrize(
+    ("events", "also"),
+    [((FORM, WAITS, NEVER_SHOWN), ALSO), ((*MAIL, DELETED), "Also: Agent's turn")],
+)
+def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, begin, events, also):
     """The thread shows a step that an administrator must look at.
 
-    The rehearsal, which asks at the same time, is named in a line.
+    The rehearsal or the agent's answer, which is asked for at the same time, is named in a line.
     """
-    stuck = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
-    waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
-    card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
+    card = living(services, begin(*BEGUN, GRANTED, *events))[LIVING]
     assert card.urgency.startswith("progress")
-    assert ALSO in content(card)
+    assert also in content(card)
 
 
 def test_a_step_more_is_small_news(services, begin):

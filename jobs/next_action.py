@@ -148,11 +148,6 @@ def asking_finding(run: Run) -> Finding | None:
     return next((each for each in _in_order(run) if _asks_person(run, each)), None)
 
 
-def finding_to_look_at(run: Run) -> Finding | None:
-    """Return the finding because of which an administrator is to look, if that is the next action."""
-    return next(filter(is_unread, _in_order(run)), None) or asking_finding(run)
-
-
 def open_requests(run: Run) -> tuple[NextAction, ...]:
     """Return everything that people are asked for now, the next action first."""
     first = next_action(run)

@@ -28,15 +28,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
-from jobs.next_action import (
-    ActionKind,
-    NextAction,
-    finding_to_look_at,
-    is_blocked,
-    next_action,
-    open_requests,
-    wait_of,
-)
+from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -144,8 +136,6 @@ SHOWS = {
 BELOW = Text("living.below_title"), Text("living.below_words")
 OVER = Text("reminder.over_title"), Text("reminder.over_words")
 People = dict[Turn, tuple[str, ...]]
-OF_MAIL = {"test_mail", "agent_answer"}
-"""Steps whose trouble the card of the test mail shows."""
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
@@ -223,8 +213,8 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        found = finding_to_look_at(run)
-        slots = ("mail", "plan") if found is None or found.step in OF_MAIL else ("plan",)
+        mail = (run.findings.get(step) for step in ("test_mail", "agent_answer"))
+        slots = ("mail", "plan") if any(each and each.cause for each in mail) else ("plan",)
         marked_ones = [slot for slot in slots if slot in cards and cards[slot].prompt]
         return _first_of(cards, (*marked_ones, "progress", *CALM))
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]

@@ -134,9 +134,14 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
-    errors = dict(found.errors)
-    if found.channel is not None and (taken := _taken(ctx, run, found.channel.mailbox)):
-        errors["mailbox"] = taken
+    errors, mailbox = dict(found.errors), found.channel.mailbox if found.channel else ""
+    try:
+        if mailbox and not run.channel.mailbox and changes.is_connected(ctx, mailbox):
+            errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
+        elif mailbox:
+            ctx.services.store.claim(mailbox, run.id)
+    except AlreadyRunningError as busy:
+        errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
         questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
@@ -146,20 +151,6 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
     commands.finish(ctx, run, given, *answers, *note_absent(ctx))
-
-
-def _taken(ctx: ChatContext, run: Run, mailbox: str) -> Text | None:
-    """Claim the mailbox for the run, or return why the run cannot have it.
-
-    A mailbox that the command named was asked about before the form was shown.
-    """
-    if not run.channel.mailbox and changes.is_connected(ctx, mailbox):
-        return Text("typed.mailbox_connected", {"mailbox": mailbox})
-    try:
-        ctx.services.store.claim(mailbox, run.id)
-    except AlreadyRunningError as busy:
-        return Text("typed.mailbox_busy", {"run": busy.run})
-    return None
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:

@@ -147,7 +147,8 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
     state = watching.incidents.state
     before = {each.mailbox: state(each.mailbox).looked for each in channels}
     for each in channels:
-        watching.look_soon(each)
+        watching.incidents.look_soon(each.mailbox)
+        watching.channels.schedule.add(each.group, now())
     end = time.monotonic() + WAIT_S
     while left := [name for name, looked in before.items() if state(name).looked == looked]:
         if time.monotonic() > end:

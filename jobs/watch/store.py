@@ -304,11 +304,8 @@ class Watching:
         """Have the channel of a run that has ended looked at, because the run may have changed it."""
         watched = self.channels.load(run.channel.mailbox)
         if watched is not None and run.has_begun:
-            self.look_soon(watched)
-
-    def look_soon(self, watched: WatchedChannel) -> None:
-        self.incidents.look_soon(watched.mailbox)
-        self.channels.schedule.add(watched.group, now(), sooner=True)
+            self.incidents.look_soon(watched.mailbox)
+            self.channels.schedule.add(watched.group, now(), sooner=True)
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
         return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)

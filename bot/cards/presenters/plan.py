@@ -448,14 +448,13 @@ def _stops(run: Run) -> list[Text]:
     """Return what blocks the plan; a remedy that several findings share is said after the last."""
     found = [run.findings[name] for name in _blocking(run)]
     last = {each.cause: each for each in found if each.cause}
-    return [_stop(run, each, is_last=last.get(each.cause) is each) for each in found]
-
-
-def _stop(run: Run, finding: Finding, *, is_last: bool) -> Text:
-    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
-    remedy = f"key:{remedy_within(finding.cause)}" if is_last else ""
-    more = {"seen": code or _seen_fragment(finding), "remedy": remedy}
-    return Text("plan.stop", _named(run, finding) | more)
+    stops = []
+    for each in found:
+        code = shared.code_of(each) if each.state is State.UNKNOWN else ""
+        remedy = f"key:{remedy_within(each.cause)}" if last.get(each.cause) is each else ""
+        more = {"seen": code or _seen_fragment(each), "remedy": remedy}
+        stops.append(Text("plan.stop", _named(run, each) | more))
+    return stops
 
 
 def _seen_fragment(finding: Finding) -> str:

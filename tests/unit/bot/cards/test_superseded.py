@@ -129,7 +129,7 @@ def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
 def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):
     """While a fix runs, the verdict keeps its cause, in another space as well, but not its button.
 
-    A fix that is canceled before it changes anything gives the button back.
+    The fields that the button would send are gone, too. A fix that is canceled before it changes anything gives the button back.
     """
     verdicts = check("room-1"), check("room-2")
     before = [words(shown(services, each)) for each in verdicts]
@@ -137,8 +137,9 @@ def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):
     for each in verdicts:
         card = shown(services, each)
         assert (fix.id in words(card), CAUSE in words(card), verbs(card)) == (True, True, set())
-        assert not any(turn in words(card) for turn in TURNS)
+        assert not any(turn in words(card) for turn in (*TURNS, text("verdict.accept")))
         assert not card.final
+    assert all(text("verdict.accept") in each for each in before)
     stop(services, fix, Kind.CANCELLED, pass_time)
     assert [words(shown(services, each)) for each in verdicts] == before
 

@@ -210,11 +210,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     run = runtime.store.load(run_id)
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
-        watching = Watching.of(runtime.store)
-        for card in watching.finish(run, now()):
+        for card in Watching.of(runtime.store).finish(run, now()):
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
-        watching.look_after(run)
         admin_session.drop(runtime, run_id)
     else:
         _schedule_next_look(runtime, run)

@@ -210,6 +210,7 @@ class IncidentStore(Records):
         known = self.open_of_channel(mailbox)
         if known is None or known.sight is not Sight.BROKEN:
             return None
+        self.look_soon(mailbox)
         end = max(at, known.confirmed)
         news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
         over = partial(news, ended=end, blind_since=None, fixed_by=run_id)
@@ -293,15 +294,17 @@ class Watching:
         more.
         """
         mailbox, incident = run.channel.mailbox, None
-        if run.kind is RunKind.UNDO:
-            incident = self.end(mailbox, at)[1] if undid(run) else None
+        if run.kind is RunKind.UNDO and undid(run):
+            incident = self.end(mailbox, at)[1]
+        elif run.kind is RunKind.UNDO:
+            self.look_after(run)
         elif run.kind in {RunKind.SETUP, RunKind.FIX}:
             by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
             incident = self.incidents.prove(mailbox, by, proof)
         return incident.cards if incident else ()
 
     def look_after(self, run: Run) -> None:
-        """Have the channel of a run that has ended looked at, because the run may have changed it."""
+        """Have the channel looked at now, because the run ends without a proof of what it changed."""
         watched = self.channels.load(run.channel.mailbox)
         if watched is not None and run.has_begun:
             self.incidents.look_soon(watched.mailbox)

@@ -18,8 +18,6 @@ from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
-from jobs.watch.model import WatchedChannel
-from jobs.watch.store import Watching
 from tests.fixtures.queue_state import claimed
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
@@ -147,21 +145,9 @@ def test_an_ended_run_stays_ended(runtime, store, vault, say):
 
 
 def test_a_run_ends_when_everything_is_settled(runtime, store, vault, say, heard):
-    """A run ends when its last step is settled, not before. Its stored sign-in is then deleted.
-
-    The watch then looks at the channel, because the run may have changed it.
-    """
-    plan = {"plan": "p", "scope": "mailbox"}
-    run = say(
-        signed_in(), *(Event(kind, now(), data=plan) for kind in (Kind.PLANNED, Kind.APPROVED))
-    )
+    """A run ends when its last step is settled, not before. Its stored sign-in is then deleted."""
+    run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
-    watched, watching = (
-        WatchedChannel(run.channel, "room-1", run.requester, now()),
-        Watching.of(store),
-    )
-    watching.channels.save(watched)
-    watching.channels.schedule.add(watched.group, now() + timedelta(minutes=15))
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
@@ -170,7 +156,6 @@ def test_a_run_ends_when_everything_is_settled(runtime, store, vault, say, heard
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
     assert heard == [run.id, run.id]
-    assert watching.channels.schedule.due(watched.group) <= now().timestamp()
 
 
 def test_the_earliest_time_is_looked_at(runtime, store, say):

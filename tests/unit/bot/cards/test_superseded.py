@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import render, text
 from bot.cards import draw, superseded
+from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import EDITS, posted_card, protected
 from bot.chat.audience import mark_members_checked
 from jobs.clock import now
@@ -113,7 +114,10 @@ def is_history(card) -> bool:
 
 
 def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
-    """A verdict says what it found and which run fixed it. A later fix does not rewrite that."""
+    """A verdict says what it found and which run fixed it. A later fix does not rewrite that.
+
+    A list of channels says what the newest run did, and nothing about cards.
+    """
     verdict = check()
     assert "fix" in verbs(shown(services, verdict))
     first = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
@@ -121,9 +125,11 @@ def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
     assert is_history(over)
     assert f"by run {first.id} ({WHO.email})" in words(over)
     assert CAUSE in words(over)
-    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    second = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     assert words(shown(services, verdict)) == words(over)
     assert assessment(services.store, MAILBOX).needs_no_fix
+    line = lists.line_of(MAILBOX, assessment(services.store, MAILBOX))
+    assert render(line.words).startswith(f"Run {second.id} fixed it")
 
 
 def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):

@@ -107,16 +107,13 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
 def _unpressable(node: Any, keep: Sequence[str]) -> Any:
     if isinstance(node, list):
         # Fields are the end of a part, below a title, and nothing sends them any more.
-        fields = [place for place, item in enumerate(node) if _is_field(item)]
+        kinds = [str(item.get("type")) if isinstance(item, dict) else "" for item in node]
+        fields = [place for place, kind in enumerate(kinds) if kind.startswith("Input.")]
         left = node[: max(fields[0] - 1, 0)] if fields else node
         return [_unpressable(item, keep) for item in left if not _is_empty(item, keep)]
     if not isinstance(node, dict):
         return node
     return {name: _unpressable(value, keep) for name, value in node.items()}
-
-
-def _is_field(node: Any) -> bool:
-    return isinstance(node, dict) and str(node.get("type")).startswith("Input.")
 
 
 def _is_empty(node: Element, keep: Sequence[str]) -> bool:

@@ -136,6 +136,8 @@ SHOWS = {
 BELOW = Text("living.below_title"), Text("living.below_words")
 OVER = Text("reminder.over_title"), Text("reminder.over_words")
 People = dict[Turn, tuple[str, ...]]
+OF_MAIL = {"test_mail", "agent_answer"}
+"""Steps whose trouble is on the card of the test mail."""
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
@@ -213,10 +215,9 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        mail = (run.findings.get(step) for step in ("test_mail", "agent_answer"))
-        slots = ("mail", "plan") if any(each and each.cause for each in mail) else ("plan",)
-        marked_ones = [slot for slot in slots if slot in cards and cards[slot].prompt]
-        return _first_of(cards, (*marked_ones, "progress", *CALM))
+        stuck = {name for name, each in run.findings.items() if each.cause}
+        first = cards.get("mail" if stuck & OF_MAIL else "plan")
+        return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))

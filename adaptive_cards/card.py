@@ -106,7 +106,11 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
 
 def _unpressable(node: Any, keep: Sequence[str]) -> Any:
     if isinstance(node, list):
-        return [_unpressable(item, keep) for item in node if not _is_empty(item, keep)]
+        # Fields are the end of a part, below a title, and nothing sends them any more.
+        kinds = [str(item.get("type")) if isinstance(item, dict) else "" for item in node]
+        fields = [place for place, kind in enumerate(kinds) if kind.startswith("Input.")]
+        left = node[: max(fields[0] - 1, 0)] if fields else node
+        return [_unpressable(item, keep) for item in left if not _is_empty(item, keep)]
     if not isinstance(node, dict):
         return node
     return {name: _unpressable(value, keep) for name, value in node.items()}

@@ -50,7 +50,7 @@ class Header:
     mailbox: str
     stage: int
     kind: RunKind = RunKind.SETUP
-    people: dict[Turn, str] = field(default_factory=dict)
+    people: Mapping[Turn, Sequence[str]] = field(default_factory=dict)
     started: Text | None = None
     asked: Text | None = None
 
@@ -142,10 +142,12 @@ def stage(number: int) -> str:
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
-def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -> el.Element:
+def turn_line(
+    turn: Turn, words: Text, *, direct: bool = False, who: Sequence[str] = ()
+) -> el.Element:
     """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
 
-    ``who`` is the person's address, if it is known. If the run waits for time or for nobody, the
+    ``who`` are the addresses of those who may act, if they are known. If the run waits for time or for nobody, the
     line is ``Nobody has to act.``
     """
     told = render(words)
@@ -157,13 +159,13 @@ def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -
 
 
 def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> el.Element:
-    return turn_line(turn, words, direct=direct, who=header.people.get(turn, ""))
+    return turn_line(turn, words, direct=direct, who=header.people.get(turn, ()))
 
 
-def whose_turn(turn: Turn, who: str = "") -> Text:
+def whose_turn(turn: Turn, who: Sequence[str] = ()) -> Text:
     if not glyphs.is_person(turn):
         return Text("turn.nobody")
-    return Text("turn.of", {"who": who or f"key:turn.{turn}"})
+    return Text("turn.of", {"who": text("turn.or").join(who) or f"key:turn.{turn}"})
 
 
 def answer_line(words: Text) -> el.Element:

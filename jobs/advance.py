@@ -253,8 +253,9 @@ def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
-    store = runtime.store
-    store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+    store, run = runtime.store, runtime.store.load(run_id)
+    store.end(run, Event(Kind.FAILED, now(), data={"reference": reference}))
+    Watching.of(store).look_after(run)
     _close_sign_ins(runtime, run_id)
     runtime.listener(run_id)
 

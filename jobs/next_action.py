@@ -262,6 +262,6 @@ def _since(run: Run) -> datetime:
     plan_at = run.plan.at if run.plan else None
     asking = _asking(run)
     needs = steps_of(run)[asking[0].step].needs if asking else ()
-    met = [run.found_at[need] for need in needs if run.settled(need)]
+    met = [run.settled_at[need] for need in needs if run.settled(need)]
     moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *met))
     return max(moments, default=run.opened)

@@ -135,6 +135,9 @@ SHOWS = {
 """The presenter's card that asks for a next action."""
 BELOW = Text("living.below_title"), Text("living.below_words")
 OVER = Text("reminder.over_title"), Text("reminder.over_words")
+People = dict[Turn, tuple[str, ...]]
+OF_MAIL = {"test_mail", "agent_answer"}
+"""Steps whose trouble is on the card of the test mail."""
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
@@ -186,7 +189,7 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str], people: dict[Turn, str]
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str], people: People
 ) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
@@ -212,11 +215,16 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        marked_ones = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
-        return _first_of(cards, (*marked_ones, *CALM))
+        return _to_look_at(run, cards)
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
+
+
+def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
+    stuck = {name for name, each in run.findings.items() if each.cause}
+    first = cards.get("mail" if stuck & OF_MAIL else "plan")
+    return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
 
 
 def _slot_of_action(action: NextAction) -> str:
@@ -228,7 +236,7 @@ def _placed(card: DesiredCard) -> DesiredCard:
     return replace(card, slot=shared.slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
-def _with_lines(run: Run, card: DesiredCard, people: dict[Turn, str]) -> DesiredCard:
+def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
@@ -243,10 +251,10 @@ def _with_lines(run: Run, card: DesiredCard, people: dict[Turn, str]) -> Desired
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
-def _elsewhere(run: Run, card: DesiredCard, people: dict[Turn, str]) -> list[tuple[Text, Text]]:
+def _elsewhere(run: Run, card: DesiredCard, people: People) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
     return [
-        (whose_turn(each.turn, people.get(each.turn, "")), each.words)
+        (whose_turn(each.turn, people.get(each.turn, ())), each.words)
         for each in asked
         if is_person(each.turn) and not _asks_for(run, card, each)
     ]
@@ -262,12 +270,12 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     return _slot_of_action(action) == card.slot
 
 
-def _idle(run: Run, to: str, people: dict[Turn, str]) -> DesiredCard:
+def _idle(run: Run, to: str, people: People) -> DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
     title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    asked = (each for each in open_requests(run) if people.get(each.turn) == to)
+    asked = (each for each in open_requests(run) if to in people.get(each.turn, ()))
     if run.ended:
         title, words = shared.end_title(run), Text("living.over_words")
     elif own := next(asked, None):  # on the card in the thread

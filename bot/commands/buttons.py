@@ -132,10 +132,12 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
-    errors = dict(found.errors)
+    errors, mailbox = dict(found.errors), found.channel.mailbox if found.channel else ""
     try:
-        if found.channel is not None:
-            ctx.services.store.claim(found.channel.mailbox, run.id)
+        if mailbox and not run.channel.mailbox and changes.is_connected(ctx, mailbox):
+            errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
+        elif mailbox:
+            ctx.services.store.claim(mailbox, run.id)
     except AlreadyRunningError as busy:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)

@@ -152,6 +152,14 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
     return bool(space)
 
 
+def is_connected(ctx: ChatContext, mailbox: str) -> bool:
+    """Return whether the mailbox is connected, as far as this person may know."""
+    record = ctx.services.channels.record(mailbox)
+    if record is None or permissions.is_visible(ctx, mailbox):
+        return record is not None
+    return any(_space_of(ctx, run) for run in ctx.services.store.known([record.run]))
+
+
 def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
     values, words = {"mailbox": mailbox, "space": space}, "notice.elsewhere_words"
     words = f"{words}_space" if space else words

@@ -97,6 +97,7 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     services.vault.drop(Sealed.CLIENT_SECRET.of(run.id))
     mailbox_login.close(services.vault, run.id)
+    services.watching.look_after(run)
     services.cards.request(run.id)
     return True
 

@@ -17,7 +17,7 @@ from jobs.clock import now, paced
 from jobs.clouds.errors import NotFound
 from jobs.clouds.http import PATIENCE
 from jobs.engine.step import Step, StepContext, Undoable
-from jobs.model import Change, Finding, RunKind, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
@@ -50,7 +50,8 @@ class Reversal(Remains):
         try:
             finding = await self.step.inspect_undo(ctx, self.past)
         except NotFound:
-            return self.left_alone(Text("seen.undo_gone"))
+            lost = self.past.change.scope is Scope.MAILBOX  # found by its address, not by an id
+            return self.left_alone(Text("seen.undo_not_found" if lost else "seen.undo_gone"))
         begun = self.past.interrupted
         left_s = (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
         if finding.state is not State.OK or left_s <= 0:

@@ -139,10 +139,12 @@ def _found(run: Run, event: Event) -> Run:
         values = made.values_after or event.finding.values
         changed = {**changed, event.finding.step: replace(made, values_after=values, unseen=0)}
     waits = run.waits.get(event.step, 0) + 1 if event.finding.until else 0
+    since = run.settled_at.get(event.step, event.at) if run.settled(event.step) else event.at
     return replace(
         run,
         findings={**run.findings, event.step: event.finding},
         found_at={**run.found_at, event.step: event.at},
+        settled_at={**run.settled_at, event.step: since},
         waits={**run.waits, event.step: waits},
         running=run.running - {event.step},
         changed=changed,

@@ -264,6 +264,7 @@ class Run:
     approvals: dict[Scope, Reply] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     found_at: dict[str, datetime] = field(default_factory=dict)
+    settled_at: dict[str, datetime] = field(default_factory=dict)  # later looks saw the same
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     silent: tuple[str, ...] = ()  # the clouds that give a check no answer so far

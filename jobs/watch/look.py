@@ -305,9 +305,11 @@ def damage_of(found: Findings) -> Damage:
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
     times += [each.since for each in bounced]
+    missed = max((each.missed for each in late), default=0)
+    returned = min(sum(each.failed for each in late), missed)  # the senders of failed copies know
     return Damage(
-        late=max((each.missed for each in late), default=0),
-        bounced=sum(each.failed for each in bounced),
+        late=missed - returned,
+        bounced=sum(each.failed for each in bounced) + returned,
         since=min(filter(None, times), default=None),
     )
 

@@ -82,7 +82,7 @@ CONNECT: Webex Connect's audit log. TASKS: the tasks of the contact center.
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Mails that an incident has affected: ``late`` reached no agent yet, ``bounced`` were refused.
+    """Mails that an incident has affected: ``late`` reached no agent yet, ``bounced`` never will.
 
     ``since`` is when the first of them came; None if no mail is known to be affected.
     """
@@ -97,7 +97,8 @@ class Damage:
 
     def most(self, other: Damage) -> Damage:
         since = min(filter(None, (self.since, other.since)), default=None)
-        return Damage(max(self.late, other.late), max(self.bounced, other.bounced), since)
+        bounced = max(self.bounced, other.bounced)  # a late mail may bounce later
+        return Damage(max(self.mails, other.mails) - bounced, bounced, since)
 
 
 @dataclass(frozen=True, slots=True)

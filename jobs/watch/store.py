@@ -294,12 +294,21 @@ class Watching:
         more.
         """
         mailbox, incident = run.channel.mailbox, None
-        if run.kind is RunKind.UNDO:
-            incident = self.end(mailbox, at)[1] if undid(run) else None
+        if run.kind is RunKind.UNDO and undid(run):
+            incident = self.end(mailbox, at)[1]
+        elif run.kind is RunKind.UNDO:
+            self.look_after(run)
         elif run.kind in {RunKind.SETUP, RunKind.FIX}:
             by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
             incident = self.incidents.prove(mailbox, by, proof)
         return incident.cards if incident else ()
+
+    def look_after(self, run: Run) -> None:
+        """Have the channel looked at now, because the run ends without a proof of what it changed."""
+        watched = self.channels.load(run.channel.mailbox)
+        if watched is not None and run.has_begun:
+            self.incidents.look_soon(watched.mailbox)
+            self.channels.schedule.add(watched.group, now(), sooner=True)
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
         return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)

@@ -252,15 +252,14 @@ def header(
     return Header(*about, people, asked=asked)
 
 
-def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+def people_of(run: Run, approvers: tuple[str, ...]) -> dict[Turn, tuple[str, ...]]:
     """Return the addresses of those who are known to act for the run."""
     people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn
     # Without approvers in the settings, the requester approves.
-    if len(approvers) <= 1:
-        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
-    return {turn: each for turn, each in people.items() if each}
+    own = {Turn.APPROVER: approvers or (run.requester.email,)}
+    return own | {turn: (each,) for turn, each in people.items() if each}
 
 
 def thread_and_person(person: str) -> list[str]:

@@ -46,8 +46,9 @@ def line_of(mailbox: str, found: Assessment) -> ChannelLine:
         return ChannelLine(mailbox, None, Text("channels.never"))
     if fact.finding is not None:
         return ChannelLine(mailbox, fact.finding.state, words_of(fact.finding), fact.at)
-    state = State.OK if found.needs_no_fix else State.UNKNOWN
-    return ChannelLine(mailbox, state, superseded.words_of(fact), fact.at)
+    if found.needs_no_fix:
+        return ChannelLine(mailbox, State.OK, superseded.known_by(fact), fact.at)
+    return ChannelLine(mailbox, State.UNKNOWN, superseded.words_of(fact), fact.at)
 
 
 def words_of(judged: Finding) -> Text:

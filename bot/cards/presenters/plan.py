@@ -139,7 +139,6 @@ def plan(
     """
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
-    stops = [_stop(run, run.findings[name]) for name in _blocking(run)]
     body = [
         *button_rows(_main(run, connect_hosts, opens=opens)),
         *(el.said(words, spacing="Small") for words in people),
@@ -149,7 +148,7 @@ def plan(
         *ui.titled("plan.addresses", addresses(run)),
         *_right(run),
         *(marked(glyphs.WARNING, el.said(words)) for words in warnings(run)),
-        *ui.titled("plan.blocked", [marked(glyphs.WRONG, el.said(words)) for words in stops]),
+        *ui.titled("plan.blocked", [marked(glyphs.WRONG, el.said(each)) for each in _stops(run)]),
         *ui.titled("plan.named", _causes(run.brief.fix or FixBrief())),
         *_group(run, "plan.undo_app" if undo else "plan.app", Scope.APP),
         *_group(run, "plan.mailbox", Scope.MAILBOX),
@@ -445,11 +444,17 @@ def _staying(run: Run) -> list[Finding]:
     return [each for each in _standing(run) if each.state in NOTED]
 
 
-def _stop(run: Run, finding: Finding) -> Text:
-    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
-    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    more = {"seen": code or _seen_fragment(finding), "remedy": remedy}
-    return Text("plan.stop", _named(run, finding) | more)
+def _stops(run: Run) -> list[Text]:
+    """Return what blocks the plan; a remedy that several findings share is said after the last."""
+    found = [run.findings[name] for name in _blocking(run)]
+    last = {each.cause: each for each in found if each.cause}
+    stops = []
+    for each in found:
+        code = shared.code_of(each) if each.state is State.UNKNOWN else ""
+        remedy = f"key:{remedy_within(each.cause)}" if last.get(each.cause) is each else ""
+        more = {"seen": code or _seen_fragment(each), "remedy": remedy}
+        stops.append(Text("plan.stop", _named(run, each) | more))
+    return stops
 
 
 def _seen_fragment(finding: Finding) -> str:

@@ -231,12 +231,12 @@ def _fix(view: Reading) -> list[el.Element]:
 
 
 def _again(view: Reading) -> list[el.Element]:
+    if view.looking:
+        return []
     # One action is left free for the list of findings.
     title = text("button.find" if view.is_unknown else "button.see_more")
     deeper = [act.open_url(title, view.sign_in_url)] if view.sign_in_url else []
     granted = [act.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
-    if view.looking:
-        return [*deeper, *granted]
     again = act.submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
         keep = [act.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
@@ -322,14 +322,15 @@ def _silent(view: Reading) -> str:
 
 
 def _click(view: Reading) -> Text:
+    if view.looking:  # the buttons that the other texts name are not there yet
+        return Text("verdict.turn_looking")
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
     if view.may_keep and view.turn is Turn.REQUESTER:
         return Text("verdict.turn_keep")
     if view.fix is None:
-        if view.sign_in_url and view.causes[0].found.cause in SIGN_IN_TELLS:
-            return _sign_in(view)
-        return Text("verdict.turn_remedy")
+        tells = view.sign_in_url and view.causes[0].found.cause in SIGN_IN_TELLS
+        return _sign_in(view) if tells else Text("verdict.turn_remedy")
     if "url" in view.fix[1]:
         return Text("verdict.turn_page")
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")

@@ -6,16 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from jobs.runs.channel_index import Record
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import progress
+from bot.cards.presenters import progress, questions
 from bot.commands import actions, changes, on_run, runs
 from bot.events.handler import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
+from jobs.storage import keys
 from jobs.storage.vault import Sealed
 from tests.fixtures.parsed import table
 from tests.fixtures.run_events import answered, changing, found, noted
@@ -23,6 +25,7 @@ from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
 from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
+from tests.unit.bot.watched import GOOD, look, watch
 
 TYPED = table("typed_messages")
 ON_A_RUN = sorted(set(actions()) - OF_NO_RUN - {v for v in actions() if v.startswith("tac")})
@@ -219,6 +222,18 @@ def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     assert anna.services.store.channels.running("support@example.test") == busy.id
 
 
+def test_a_mailbox_that_is_connected(anna, webex_script, reply):
+    """The empty form does not begin a second setup, and says which command leads on."""
+    webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
+    mailbox = "support@example.test"
+    anna.services.channels.keep(Record("RUN", now(), Channel(mailbox)))
+    anna.services.redis.sadd(keys.space_channels("room-1"), mailbox)
+    run = anna.services.store.open(Channel(""), anna.asker, anna.origin)
+    run = press(anna, "intake", run=run.id, **RIGHT, mailbox=mailbox)
+    told = text("typed.mailbox_connected", mailbox=mailbox)
+    assert (run.detailed, told in str(questions.intake_card(run, anna.services))) == (False, True)
+
+
 @pytest.mark.parametrize(("pasted", "key"), TYPED["pasted"])
 def test_a_pasted_error_is_explained(anna, said, pasted, key):
     """A pasted error is explained, or the answer says that the error is not known."""
@@ -240,6 +255,18 @@ def test_cancelling(anna, ben, begin, who):
 
 
 CHANGING = replace(changing("smtp_auth"), changes=(LINE,))
+
+
+def test_a_look_follows_a_cancel_that_may_leave_changes(anna, begin):
+    """The watch does not wait for its next round, which may be 15 minutes later."""
+    watching, watched = anna.services.watching, watch(anna.services, "support@example.test")
+    for changed in ((), (CHANGING,)):
+        look(anna.services, watched, GOOD, now())
+        watching.channels.schedule.add(watched.group, now() + timedelta(minutes=15))
+        press(anna, "cancel", run=begin(SIGNED_IN, *changed).id)
+        is_due = watching.channels.schedule.due(watched.group) <= now().timestamp()
+        looks = watching.incidents.state(watched.mailbox).next_look is None
+        assert (is_due, looks) == (bool(changed),) * 2
 
 
 @pytest.fixture

@@ -139,9 +139,11 @@ DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, ch
 @pytest.mark.parametrize(
     ("events", "asks"), [((GRANTED, *FILLED_IN, WAITS), "rehearse"), ((DIFFERS,), "approve")]
 )
-def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks):
+@pytest.mark.parametrize("approvers", [(), ("boss@example.test", REQUESTER)])
+def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, asks, approvers):
     """The 1:1 card of the requester says what the card in the thread asks of the requester."""
     run = begin(*BEGUN, *events)
+    services = replace(services, bot=replace(services.bot, approvers=approvers))
     posted(services, run, slot_of(REQUESTER))
     own = content(living(services, run)[slot_of(REQUESTER)])
     assert (text("living.idle_title") in own, text(f"turn_words.{asks}") in own) == (False, True)
@@ -170,16 +172,25 @@ def test_a_message_with_a_successor_says_so(services, begin):
     assert text("living.below_title") in content(card)
 
 
-def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, begin):
+NEVER_SHOWN = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
+DELETED = found(
+    "application", State.WAITING, cause="app_deleted_meanwhile", waiting_for="administrator"
+)
+MAIL = found("test_mail"), found("agent_answer", State.WAITING, waiting_for="agent")
+
+
+@pytest.mark.parametrize(
+    ("events", "also"),
+    [((FORM, WAITS, NEVER_SHOWN), ALSO), ((*MAIL, DELETED), "Also: Agent's turn")],
+)
+def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, begin, events, also):
     """The thread shows a step that an administrator must look at.
 
-    The rehearsal, which asks at the same time, is named in a line.
+    The rehearsal or the agent's answer, which is asked for at the same time, is named in a line.
     """
-    stuck = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
-    waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
-    card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
+    card = living(services, begin(*BEGUN, GRANTED, *events))[LIVING]
     assert card.urgency.startswith("progress")
-    assert ALSO in content(card)
+    assert also in content(card)
 
 
 def test_a_step_more_is_small_news(services, begin):

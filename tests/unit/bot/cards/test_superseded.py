@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import render, text
 from bot.cards import draw, superseded
+from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import EDITS, posted_card, protected
 from bot.chat.audience import mark_members_checked
 from jobs.clock import now
@@ -113,7 +114,10 @@ def is_history(card) -> bool:
 
 
 def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
-    """A verdict says what it found and which run fixed it. A later fix does not rewrite that."""
+    """A verdict says what it found and which run fixed it. A later fix does not rewrite that.
+
+    A list of channels says what the newest run did, and nothing about cards.
+    """
     verdict = check()
     assert "fix" in verbs(shown(services, verdict))
     first = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
@@ -121,15 +125,17 @@ def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
     assert is_history(over)
     assert f"by run {first.id} ({WHO.email})" in words(over)
     assert CAUSE in words(over)
-    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    second = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     assert words(shown(services, verdict)) == words(over)
     assert assessment(services.store, MAILBOX).needs_no_fix
+    line = lists.line_of(MAILBOX, assessment(services.store, MAILBOX))
+    assert render(line.words).startswith(f"Run {second.id} fixed it")
 
 
 def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):
     """While a fix runs, the verdict keeps its cause, in another space as well, but not its button.
 
-    A fix that is canceled before it changes anything gives the button back.
+    The fields that the button would send are gone, too. A fix that is canceled before it changes anything gives the button back.
     """
     verdicts = check("room-1"), check("room-2")
     before = [words(shown(services, each)) for each in verdicts]
@@ -137,8 +143,9 @@ def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):
     for each in verdicts:
         card = shown(services, each)
         assert (fix.id in words(card), CAUSE in words(card), verbs(card)) == (True, True, set())
-        assert not any(turn in words(card) for turn in TURNS)
+        assert not any(turn in words(card) for turn in (*TURNS, text("verdict.accept")))
         assert not card.final
+    assert all(text("verdict.accept") in each for each in before)
     stop(services, fix, Kind.CANCELLED, pass_time)
     assert [words(shown(services, each)) for each in verdicts] == before
 

@@ -42,6 +42,18 @@ def test_what_could_not_be_seen_without_the_wrong_one():
     assert "smtp_auth" not in found
 
 
+def test_the_organization_is_changed_only_for_its_own_cause():
+    """A missing mailbox is no reason to switch on SMTP AUTH for the whole organization.
+
+    A fix plans that change if it is named here, and not otherwise.
+    """
+    unneeded = wrong("smtp_auth_tenant", State.SKIPPED)
+    found = check(mailbox_user=wrong("mailbox_user"), smtp_auth_tenant=unneeded)
+    assert "smtp_auth_tenant" not in likely_changes(found)
+    wins = wrong("smtp_login", cause="smtp_auth_tenant_wins")
+    assert "smtp_auth_tenant" in likely_changes(check(smtp_login=wins, smtp_auth_tenant=unneeded))
+
+
 @pytest.mark.parametrize(
     ("cause", "named"), [("client_secret_expires_soon", True), ("client_secret_missing", False)]
 )

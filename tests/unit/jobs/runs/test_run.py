@@ -82,7 +82,14 @@ ELSEWHERE_APPROVED = APPROVED.data | {"callback_url": "https://evil.example/call
 WIDELY_APPROVED = replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"})
 IN_PLAN = [SIGNED_IN, found(OK), PLANNED, APPROVED]
 SIGNED = replace(BASE, account=ACCOUNT, signed_in=T2)
-SEEN = {"found_at": {"forwarding": T1}}
+
+
+def seen(*steps: str) -> dict[str, dict[str, datetime]]:
+    """Return the times of steps that were looked at."""
+    return {name: dict.fromkeys(steps, T1) for name in ("found_at", "settled_at")}
+
+
+SEEN = seen("forwarding")
 SEEN_OK = SEEN | {"findings": {"forwarding": OK}, "waits": {"forwarding": 0}}
 ONCE = {"approvals": {Scope.MAILBOX: APPROVAL}}
 JOINED = Plan("plan-2", (CHANGE, TENANT_WIDE), T0)
@@ -152,7 +159,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("a new plan has no approvals", [PLANNED, APPROVED, PLANNED], replace(BASE, plan=PLAN)),
     ("found", [Event(Kind.RUNNING, T1, step="forwarding"), found(OK)], replace(BASE, **SEEN_OK)),
     ("waits are counted", [found(WAITING), found(WAITING)],
-     replace(BASE, findings={"token": WAITING}, found_at={"token": T1}, waits={"token": 2})),
+     replace(BASE, findings={"token": WAITING}, waits={"token": 2}, **seen("token"))),
     ("nothing found", [Event(Kind.FOUND, T1, step="ids")], BASE),
     ("changing", [replace(CHANGING, changes=(CHANGE,))],
      replace(begun(), changed={"forwarding": Changed((CHANGE,), WRONG, T1)})),
@@ -173,8 +180,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("another person is asked to sign in once more", [AGAIN, problem("sign_in"), PASSED_ON],
      replace(SIGNED, problems={"sign_in": ASKED}, **TO_CARL)),
     ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, LOOK],
-     replace(LOOKED, findings={"token": WAITING}, found_at=dict.fromkeys(("forwarding", "ids",
-             "token"), T1))),
+     replace(LOOKED, findings={"token": WAITING}, **seen("forwarding", "ids", "token"))),
     ("look again gives what was tried in vain its time", [CHANGING, LOOK],
      begun(T1, since=T2, run=LOOKED)),
     ("look again at what was made", [CHANGING, CHANGED, LOOK], begun(T1, T1, run=LOOKED)),

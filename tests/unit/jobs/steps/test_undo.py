@@ -291,13 +291,18 @@ async def test_what_is_sealed_here_goes_too(given, cloud, vault):
     assert [vault.holds(name) for name in names] == [False, False, False]
 
 
-async def test_an_object_that_is_gone_stops_nothing(given, cloud):
-    """A deleted mailbox is only a warning in an undo, so that the other steps are undone."""
+@pytest.mark.parametrize(("scope", "told"), [(Scope.APP, "gone"), (Scope.MAILBOX, "not_found")])
+async def test_an_object_that_is_gone_stops_nothing(given, cloud, scope, told):
+    """A deleted mailbox is only a warning in an undo, so that the other steps are undone.
+
+    It is looked for by its address, so it may also be renamed and still forward.
+    """
     cloud.on("Get-Mailbox", NO_OBJECT)
     (reversal,) = made("forwarding", FORWARDED, {})
-    undo = Reversal(all_steps()["forwarding"], past(*reversal[:3]), ())
-    found = await undo.inspect(given(kind="undo"))
-    assert found == Finding("forwarding", State.WARNING, seen=Text("seen.undo_gone"))
+    was = past(*reversal[:3])
+    was = replace(was, change=replace(was.change, scope=scope))
+    found = await Reversal(all_steps()["forwarding"], was, ()).inspect(given(kind="undo"))
+    assert found == Finding("forwarding", State.WARNING, seen=Text(f"seen.undo_{told}"))
 
 
 def test_a_line_says_what_is_final(given):

@@ -66,10 +66,10 @@ def test_a_cause_is_a_break():
     """A look that finds a cause calls the channel broken.
 
     The outcome says who must act, which fix is offered, and how many mails are late because of the
-    break.
+    break. A mail whose copy bounced is counted as such, because its sender got a report.
     """
     since = now() - timedelta(hours=2)
-    lost = Signals(missed=3, missed_since=since, since=since)
+    lost = Signals(missed=3, missed_since=since, since=since, failed=2)
     outcome = outcome_of(
         looked(
             Finding("forwarding", State.WRONG, cause="not_forwarded"),
@@ -79,7 +79,7 @@ def test_a_cause_is_a_break():
     assert (outcome.sight, outcome.step) == (Sight.BROKEN, "forwarding")
     assert outcome.cause == "not_forwarded"
     assert (outcome.turn, outcome.fix) == (Turn.APPROVER, "fix.forwarding")
-    assert (outcome.damage, outcome.since) == (Damage(late=3, since=since), since)
+    assert (outcome.damage, outcome.since) == (Damage(1, 2, since), since)
 
 
 def test_a_cause_of_the_bots_own_place_says_nothing_about_the_channel():

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.run import Event, Kind, Origin, RecordedChange
+from jobs.runs.run import UNDOES, Event, Kind, Origin, RecordedChange
 from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -16,7 +17,7 @@ from jobs.watch import history
 from jobs.watch.model import ChannelState, LookOutcome, NewsKind, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
-from tests.fixtures.run_events import answered, noted
+from tests.fixtures.run_events import answered, changing, noted
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -181,7 +182,10 @@ def test_a_person_changes_an_incident_in_a_transaction(store, watch):
 
 
 def test_the_end_of_a_run_is_a_look(redis, watch):
-    """A proven fix ends the incident at its proof, and an undo of the channel ends the watch."""
+    """A proven fix ends the incident at its proof, and an undo of the channel ends the watch.
+
+    After an undo of one run the channel is looked at now, and not at the next round.
+    """
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
     watching = Watching.of(runs)
     watched = watch(channel.mailbox)
@@ -201,7 +205,12 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
     past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, (fix.id,))
     back = Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
-    runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)), back)
+    begun = Event(Kind.RECALLED, AT, past=(past,), data={UNDOES: fix.id}), changing("smtp_auth")
+    runs.append(undo.id, *begun, back)
+    watching.channels.schedule.add(watched.group, now() + 9 * MINUTE)
+    watching.finish(runs.load(undo.id), AT)
+    assert watching.channels.schedule.due(watched.group) <= now().timestamp()
+    runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)))
     watching.finish(runs.load(undo.id), AT)
     assert watching.channels.load(channel.mailbox) is None
 

@@ -121,7 +121,7 @@ def test_another_cause_is_news_after_two_looks():
 def test_much_more_damage_is_news():
     """An incident reports that it got worse if the number of affected mails has doubled.
 
-    A few more mails are only recorded.
+    A few more mails are only recorded. A late mail that bounces is counted once.
     """
     watch = Watch()
     watch.looks(BROKEN, replace(BROKEN, damage=Damage(late=3)))
@@ -130,6 +130,8 @@ def test_much_more_damage_is_news():
     kinds = watch.looks(replace(BROKEN, damage=Damage(late=5, bounced=4)), BROKEN)
     assert kinds == [[NewsKind.BEGAN, NewsKind.WORSE]]
     assert watch.incidents["I1"].damage == Damage(late=5, bounced=4)
+    watch.looks(replace(BROKEN, damage=Damage(bounced=9)))
+    assert watch.incidents["I1"].damage == Damage(bounced=9)
 
 
 def test_an_access_that_ended_is_no_break():

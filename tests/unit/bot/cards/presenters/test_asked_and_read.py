@@ -11,7 +11,7 @@ from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import header
 from jobs.clock import now
 from jobs.model import RunKind, State, Text, Turn
-from jobs.next_action import next_action
+from jobs.next_action import next_action, wait_of
 from jobs.runs.run import Event, Kind
 from practice import cardtext
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -85,6 +85,15 @@ def test_the_thread_says_whom_the_consent_waits_for(services, begin):
         f"{who}'s turn: asked in a 1:1 message" in each
         for who, each in zip((ADMIN, other), told, strict=True)
     ] == [True, True]
+
+
+def test_the_wait_for_the_consent_goes_on_after_a_look(services, begin):
+    """A look reads what the consent needs once more, and the wait does not begin with it."""
+    met, later = found("service_principal"), now() + timedelta(hours=1)
+    run = begin(*BEGUN, met, CONSENT, answered("administrator", ADMIN))
+    again = (Event(Kind.LOOK_AGAIN, later), replace(met, at=later), replace(CONSENT, at=later))
+    services.store.append(run.id, *again)
+    assert wait_of(services.store.load(run.id)) == wait_of(run)
 
 
 def test_already_granted_is_answered(services, begin):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan, plan as presenter
 from bot.cards.presenters.card_state import header, slot_of
@@ -96,13 +97,20 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services, begin):
 
 
 def test_a_blocked_plan_leaves_out_what_could_not_be_read(begin):
-    """While a cloud is away, the plan names the cloud, and no change that may not be needed."""
+    """While a cloud is away, the plan names the cloud, and no change that may not be needed.
+
+    What to do about it is said once.
+    """
     unread = replace(LINE, step="forwarding", before=Reason.NOT_KNOWN.text())
     said = (Evidence("graph", "503"),)
-    away = found("mailbox_user", State.UNKNOWN, cause="service_unavailable", evidence=said)
-    run = begin(SIGNED_IN, away, replace(PLANNED, at=now(), changes=(LINE, unread)))
+    away = [
+        found(step, State.UNKNOWN, cause="service_unavailable", evidence=said)
+        for step in ("tenant", "mailbox_user")
+    ]
+    run = begin(SIGNED_IN, *away, replace(PLANNED, at=now(), changes=(LINE, unread)))
     assert plan.listed_changes(run) == [NOTED]
-    assert "Graph: 503. This usually passes" in str(plan.plan(run, header(run, 3)).content)
+    card = str(plan.plan(run, header(run, 3)).content)
+    assert (card.count("Graph: 503. "), card.count("This usually passes")) == (2, 1)
 
 
 @pytest.mark.parametrize(("length", "there"), [(20, True), (150, False)])
@@ -193,6 +201,14 @@ def test_a_space_without_an_approver(governed, asked):
     """
     absent = answered("approvers_absent")
     assert list(by_place(asked(absent, direct=False), governed)) == COPIES
+
+
+def test_a_turn_of_two_approvers_names_both(governed, asked):
+    """The plan in the space names each approver who may press, in both languages."""
+    run = asked(direct=False)
+    assert f"{BOSS}'s or {DEPUTY}'s turn" in str(by_place(run, governed)["thread"].card)
+    with drawn_for(Locale("de")):
+        assert f"{BOSS} oder {DEPUTY} ist am Zug" in str(by_place(run, governed)["thread"].card)
 
 
 def by_place(run, services):

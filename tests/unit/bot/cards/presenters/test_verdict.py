@@ -325,3 +325,11 @@ def test_that_a_cloud_falls_silent_is_urgent_and_its_answer_is_not(services):
         for run in (running(), running("graph"), running(once=("graph",)))
     ]
     assert urgencies[0] != urgencies[1] == urgencies[2]
+
+
+def test_a_check_names_no_button_before_it_has_one(services):
+    """A cause that is found early asks for no press of a button of the ended check's card."""
+    early = replace(check_of(wrong("transport_rules", "forwarding_blocked")), checked=None)
+    card = verdict.cards(early, services)[0].card
+    assert "turn: see Remedy below." in card.text
+    assert text("button.check_again") not in str(card.content)

@@ -116,7 +116,7 @@ def _living(
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, at, channel, place)]
-            cause = render(watch.cause_of(shown[-1]))
+            cause = render(watch.cause_text(shown[-1].cause))
             speaker = superseded.of_incident(card, shown[-1], cause)
             if one:
                 superseded.note(services, speaker)

@@ -218,14 +218,12 @@ IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"
 
 
 def trouble(problem: Problem | None) -> Trouble | None:
-    words = cause_text(problem)
-    return Trouble(words, problem.code, problem.at) if problem and words else None
+    return Trouble(cause_text(problem.cause), problem.code, problem.at) if problem else None
 
 
-def cause_text(failure: Finding | Problem | None) -> Text | None:
+def cause_text(cause: str) -> Text:
     """Return the cause in words; a cause of another version of the bot is not known."""
-    known = known_text(f"cause.{failure.cause}") if failure else None
-    return known or (Text("cause.unexpected") if failure else None)
+    return known_text(f"cause.{cause}") or Text("cause.unexpected")
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
@@ -287,17 +285,17 @@ def end_title(run: Run) -> Text:
     return Text("living.over_done" if done else f"notice.over_{ENDED[run.ended]}", values)
 
 
-def remedy_of(finding: Finding | None) -> Text | None:
-    return known_text(remedy_within(finding.cause)) if finding else None
+def remedy_of(finding: Finding) -> Text | None:
+    return known_text(remedy_within(finding.cause))
 
 
-def code_of(finding: Finding | None) -> str:
+def code_of(finding: Finding) -> str:
     """Return the cloud's message with its ids, or an empty string without evidence.
 
     A finding that is retried automatically gets new ids each time. The ids are omitted then, so
     that they cause no card edits.
     """
-    if finding is None or not finding.evidence:
+    if not finding.evidence:
         return ""
     words, *more = finding.evidence
     # A bare status does not say whose it is.

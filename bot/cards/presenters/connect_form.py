@@ -313,9 +313,8 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     stop = [_skip(run.id), *([] if direct else [act.cancel(run.id)])]
     if failed := _failure(run):
         again = act.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
-        words = shared.cause_text(failed)
         body = [
-            *ui.problem_box(ui.Trouble(words, _code(failed)) if words else None),
+            *ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed))),
             *_remedy(run, failed),
             *_transcript(failed),
         ]
@@ -385,9 +384,8 @@ def _transcript(failed: Finding) -> list[el.Element]:
 
 
 def _skip(run_id: str) -> el.Element:
-    keys = {"placeholder": "field.skip_reason_example", "errorMessage": "field.skip_reason_error"}
-    more = {name: text(key) for name, key in keys.items()}
-    name, label = "skip_reason", "field.skip_reason"
-    field = act.input_text(name, label, _REASON_MOST, isRequired=True, **more)
+    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
+    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
+    field = act.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
     skip = act.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
     return act.show_card(text("button.skip"), [field], skip)

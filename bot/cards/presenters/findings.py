@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import choice, input_text, submit
-from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
+from adaptive_cards.components import aside, count_line, known, learn_more, note, section, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
@@ -58,11 +58,7 @@ class Room(NamedTuple):
 
 
 def fitting(rows: Sequence[el.Element], most: int) -> list[el.Element]:
-    return [*rows[:most], *_more(len(rows) - most)]
-
-
-def _more(count: int) -> list[el.Element]:
-    return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+    return [*rows[:most], *count_line("verdict.more_rows", len(rows) - most)]
 
 
 def _label(mark: Mark, name: str) -> str:
@@ -236,7 +232,7 @@ def found(view: Reading, room: Room) -> list[el.Element]:
         if pairs
         for part in (section(key), el.facts(pairs, "Small"))
     ]
-    return [*lists, *_more(len(view.lines) - _LINES_MOST)]
+    return [*lists, *count_line("verdict.more_rows", len(view.lines) - _LINES_MOST)]
 
 
 def _told(line: Line, room: Room) -> str:

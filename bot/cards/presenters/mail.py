@@ -86,8 +86,8 @@ def drawn(run: Run, head: ui.Header, to: str) -> Card:
     body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
         body.append(_station(mail, name, at, is_next=place == reached))
-    if stuck and (words := shared.cause_text(stuck)):
-        remedy = shared.remedy_of(stuck)
+    if stuck:
+        words, remedy = shared.cause_text(stuck.cause), shared.remedy_of(stuck)
         body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
     actions = _main(run.id, mail, direct=direct)
     if not direct:

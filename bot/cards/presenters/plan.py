@@ -65,20 +65,24 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
-    acts = _persons_turn(run)
+    acts, approvers = str(_turn(run)), _approvers(run, services)
+    if run.has_begun or not glyphs.is_person(_turn(run)):
+        acts = ""
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
-    head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
-    drawn = {shared.THREAD: plan(run, head, known_hosts, _people(run, services), opens=not closed)}
-    for to in _reachable(run, services) if waits else ():
-        asked = shared.header(run, 3, services, to=to)
-        drawn[to] = plan(run, asked, known_hosts, _people(run, services, to))
+    places = [shared.THREAD, *(served(services.bot, approvers) if waits else ())]
+    drawn = {
+        to: plan(
+            run,
+            shared.header(run, 3, services, to=to),
+            known_hosts,
+            _people(run, services, to),
+            opens=to != shared.THREAD or not approvers,
+        )
+        for to in places
+    }
     return shared.desired_cards(SLOT, drawn, turn, asks)
-
-
-def _persons_turn(run: Run) -> str:
-    return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
@@ -87,16 +91,7 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
-def _reachable(run: Run, services: Services) -> tuple[str, ...]:
-    return served(services.bot, _approvers(run, services))
-
-
-def _asked(run: Run, services: Services) -> list[str]:
-    slots = {each: shared.slot_of(each) for each in _reachable(run, services)}
-    return [each for each, slot in slots.items() if not shared.was_refused(services, run.id, slot)]
-
-
-def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
+def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
     The card of the person who asked names nobody if that person may approve the plan, or if an
@@ -110,7 +105,8 @@ def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]
     ]
     if next_action(run).turn is not Turn.APPROVER:
         return found
-    asked = _asked(run, services)
+    slots = {each: shared.slot_of(each) for each in served(services.bot, approvers)}
+    asked = [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
     lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
         lines["plan.unreachable"] = [each for each in approvers if each not in asked]
@@ -354,29 +350,27 @@ def for_all(run: Run) -> bool:
 
 def addresses(run: Run) -> list[el.Element]:
     """Return the channel's addresses in full; none for an undo, which takes them away."""
-    channel = run.channel
-    named = (
+    if run.kind is RunKind.UNDO:
+        return []
+    channel, lines = run.channel, list[el.Element]()
+    for key, value, host in (
         ("field.mailbox", channel.mailbox, channel.domain),
         ("field.callback_url", channel.callback_url, hosts.callback_host(channel)),
         ("field.forwarding_address", channel.forwarding_address, hosts.forwarding_host(channel)),
-    )
-    shown = () if run.kind is RunKind.UNDO else named
-    return [line for key, value, host in shown if value for line in _address(key, value, host)]
-
-
-def _address(key: str, value: str, host: str) -> list[el.Element]:
-    ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
-    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
-    letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
-    if key == "field.mailbox" and not letters:  # the kicker names it already
-        return []
-    lines = [el.own(key, **el.SMALL, spacing="Small"), el.literal(value, spacing="None")]
-    if other:
-        lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
-        lines += [el.literal(other, spacing="None")]
-    if letters:
-        words = Text("plan.letters", {"letters": letters})
-        lines.append(marked(glyphs.WARNING, el.said(words)))
+    ):
+        ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
+        other = displayed if displayed != host else ascii_host
+        letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
+        # The kicker names the mailbox already.
+        if not value or (key == "field.mailbox" and not letters):
+            continue
+        lines += [el.own(key, **el.SMALL, spacing="Small"), el.literal(value, spacing="None")]
+        if other != host:
+            lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
+            lines += [el.literal(other, spacing="None")]
+        if letters:
+            words = Text("plan.letters", {"letters": letters})
+            lines.append(marked(glyphs.WARNING, el.said(words)))
     return lines
 
 
@@ -430,19 +424,16 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
+    staying = [each for each in _standing(run) if each.state in NOTED]
+    if run.kind is RunKind.UNDO:
+        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
-        for each in _staying(run)
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
-    disconnects = run.kind is RunKind.UNDO and not run.undoes
-    return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
-
-
-def _staying(run: Run) -> list[Finding]:
-    if run.kind is RunKind.UNDO:
-        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return [each for each in _standing(run) if each.state in NOTED]
+    if run.kind is RunKind.UNDO and not run.undoes:
+        found.append(Text("plan.undo_asset"))
+    return found
 
 
 def _stop(run: Run, finding: Finding) -> Text:
@@ -457,12 +448,14 @@ def _seen_fragment(finding: Finding) -> str:
 
 
 def _causes(told: FixBrief) -> list[el.Element]:
-    at = minute_of(told.checked_at) if told.checked_at else ""
+    if told.checked_at is None:
+        return []
+    at = minute_of(told.checked_at)
     values = (
         {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
         for each in told.manual_causes
     )
-    return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values if at]
+    return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values]
 
 
 def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:

@@ -41,9 +41,9 @@ class Row:
 
     row: str
     title: Text
+    mark: Mark
+    right: Text | None
     finding: Finding | None = None
-    running: bool = False
-    right: Text | None = None
 
     @property
     def state(self) -> State | None:
@@ -98,11 +98,13 @@ def _problem(run: Run) -> ui.Trouble | None:
     # A finding that waits for a person comes first, and then any other that is stuck.
     first = _persons_finding(run)
     stuck = first or next(filter(_is_stuck, run.findings.values()), None)
+    if stuck is None:
+        return None
     # A missing connection may end without anybody in the tenant. But the bot's operator can help,
     # so its remedy is shown as well.
-    helped = first or (stuck if stuck and stuck.cause in UNCONNECTED else None)
-    words = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
-    remedy = None if run.ended else shared.remedy_of(helped)
+    helped = not run.ended and (first or stuck.cause in UNCONNECTED)
+    words = shared.cause_text(stuck.cause) if stuck.cause else stuck.seen
+    remedy = shared.remedy_of(stuck) if helped else None
     return ui.Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
 
 
@@ -117,7 +119,7 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
     rows = [line for group in groups.values() for line in group]
     # Running and skipped rows are left out if there are none.
     counts = {
-        "progress.count_running": sum(line.running for line in rows),
+        "progress.count_running": sum(line.mark is glyphs.RUNNING for line in rows),
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
     told = ", ".join([text("progress.count", **_count(rows)), *with_counts(counts)])
@@ -140,19 +142,11 @@ def _count(rows: list[Row]) -> dict[str, str]:
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    return next(
-        (
-            each
-            for each in run.findings.values()
-            if _is_stuck(each)
-            and (
-                not each.until
-                if each.state is State.UNKNOWN
-                else glyphs.is_person(each.waiting_for)
-            )
-        ),
-        None,
-    )
+    for each in filter(_is_stuck, run.findings.values()):
+        unread = each.state is State.UNKNOWN
+        if not each.until if unread else glyphs.is_person(each.waiting_for):
+            return each
+    return None
 
 
 def _groups(run: Run) -> dict[str, tuple[Row, ...]]:
@@ -177,20 +171,12 @@ def _drawn_groups(groups: dict[str, tuple[Row, ...]], *, every_note: bool) -> li
 
 
 def _drawn(line: Row, *, every_note: bool) -> el.Element:
-    mark, right = glyphs.NOT_YET, line.right
-    notes: list[el.Element] = []
-    if line.running:
-        mark, right = glyphs.RUNNING, Text("state.running")
-    elif (found := line.finding) is not None:
-        mark, right = glyphs.of_state(found.state, found.waiting_for), _right(found)
-        if (
-            found.seen
-            and found.state is not State.OK
-            and (every_note or found.state in {State.WRONG, State.WAITING})
-        ):
-            notes = [ui.note(found.seen)]
-    beside = ui.aside(right) if right else None
-    return ui.row(mark, line.row, el.said(line.title), *notes, right=beside)
+    noted = {State.WRONG, State.WAITING}
+    told = every_note or line.state in noted
+    seen = line.finding.seen if line.finding and told and line.state is not State.OK else None
+    notes = [ui.note(seen)] if seen else []
+    beside = ui.aside(line.right) if line.right else None
+    return ui.row(line.mark, line.row, el.said(line.title), *notes, right=beside)
 
 
 def _right(found: Finding) -> Text | None:
@@ -229,12 +215,13 @@ def _row(run: Run, line: Step) -> Row:
     title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     steps = [each for each in steps_of(run).values() if line.name in {each.name, each.shown_in}]
     if not turns.steps_under_way(run).isdisjoint(step.name for step in steps):
-        return Row(line.article_row, title, running=True)
+        return Row(line.article_row, title, glyphs.RUNNING, Text("state.running"))
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
-        return Row(line.article_row, title, right=_after(run, step))
-    return Row(line.article_row, title, finding)
+        return Row(line.article_row, title, glyphs.NOT_YET, _after(run, step))
+    mark = glyphs.of_state(finding.state, finding.waiting_for)
+    return Row(line.article_row, title, mark, _right(finding), finding)
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:

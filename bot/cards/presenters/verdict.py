@@ -344,7 +344,9 @@ def _well(view: Reading) -> ui.Band:
         left = max((view.secret_ends - view.at).days, 0)
         values = {"count": str(left), "day": day_of(view.secret_ends)}
         turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
-        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        told = text("verdict.still_flows")
+        if view.unread:
+            told = f"{render(_not_proven(view)[0])}."
         title = Text("verdict.secret_ends", values)
         return ui.Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:
@@ -361,54 +363,35 @@ def _unproven(view: Reading) -> ui.Band:
     # more of them than can be named are only in the list below
     few = 0 < len(view.skipped) <= _NAMED_MOST
     left_out = text("verdict.not_looked_at", what=_names(view.skipped)) if few else ""
-    told = _paragraph(_why(view), _possible(view), left_out)
+    title, why = _not_proven(view)
+    told = _paragraph(why, _possible(view), left_out)
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    acts = ui.turn_line(turn, _next(view))
-    return ui.Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, acts)
+    return ui.Band.of(style, glyphs.UNKNOWN, title, *told, ui.turn_line(turn, _next(view)))
 
 
-def _not_proven(view: Reading) -> Text:
+def _not_proven(view: Reading) -> tuple[Text, str]:
+    """Return the newest known proof, or why there is none, and a sentence about that."""
     if view.is_unknown:
-        return Text("verdict.unknown")
-    if view.unread:
-        return _own_proof(view) or _unread(view)
-    known = "last_proven" if view.possible or view.changes else "nothing_wrong"
-    return _last_proven(view, known) or Text("verdict.unproven")
-
-
-def _unread(view: Reading) -> Text:
-    key = "not_checked" if view.needs_administrator else "not_read"
-    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(_total(view))})
-
-
-def _own_proof(view: Reading) -> Text | None:
-    if view.proven is None:
-        return Text("verdict.login_only") if view.login else None
-    key = "login_works" if view.login else "last_proven"
-    return _proven_at(key, view.proven, "test_mail")
-
-
-def _why(view: Reading) -> str:
-    if view.is_unknown:
-        return text("verdict.unknown_why")
-    proven = _last_proven(view, "last_proven")
-    if view.unread and _own_proof(view) is not None:
-        blind = Text("verdict.blind") if view.needs_administrator else None
-        told = filter(None, (_unread(view), blind, proven))
-        return " ".join(f"{render(each)}." for each in told)
-    if proven is None:
-        return "" if view.unread else text("verdict.unproven_why")
-    return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
-
-
-def _last_proven(view: Reading, key: str) -> Text | None:
-    # The result is None if no mail is known at one of the two ends.
-    seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
-    if len(seen) < len(ENDS):
-        return None
-    return _proven_at(key, *min(seen))
+        return Text("verdict.unknown"), text("verdict.unknown_why")
+    ends = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
+    # No mail may be known at one of the two ends.
+    known = "nothing_wrong" if not (view.unread or view.possible or view.changes) else "last_proven"
+    proven = _proven_at(known, *min(ends)) if len(ends) == len(ENDS) else None
+    if not view.unread:
+        if proven is None:
+            return Text("verdict.unproven"), text("verdict.unproven_why")
+        return proven, text("verdict.newer_unproven")
+    blind, values = view.needs_administrator, {"count": str(view.unread), "all": str(_total(view))}
+    unread = Text(f"verdict.{'not_checked' if blind else 'not_read'}", values)
+    own = Text("verdict.login_only") if view.login else None
+    if view.proven is not None:
+        own = _proven_at("login_works" if view.login else "last_proven", view.proven, "test_mail")
+    if own is None:
+        return unread, f"{render(proven)}." if proven else ""
+    told = filter(None, (unread, Text("verdict.blind") if blind else None, proven))
+    return own, " ".join(f"{render(each)}." for each in told)
 
 
 def _proven_at(key: str, at: datetime, end: str) -> Text:

@@ -84,7 +84,7 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
             words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
-            words = words or _cause_text(news.cause)
+            words = words or cause_text(news.cause)
             found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
@@ -96,7 +96,7 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
 def reminder_card(card: IncidentCard, incidents: Incidents, number: int) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
-    shown = NoticeView(Text("watch.kicker"), title, cause_of(first), ui.ASKED)
+    shown = NoticeView(Text("watch.kicker"), title, cause_text(first.cause), ui.ASKED)
     return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
@@ -232,18 +232,14 @@ def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
     return Text(f"watch.counts_{look}", values | {"spaces": str(len(rooms))})
 
 
-def cause_of(incident: Incident) -> Text:
-    return _cause_text(incident.cause)
-
-
 def _cause_now(incident: Incident) -> Text:
     # The texts of causes are in the present tense, and the cause of an ended incident is over. What
     # became of a channel that is not watched any more is not known.
-    cause, key = cause_of(incident), "seen" if incident.is_unwatched else "was"
+    cause, key = cause_text(incident.cause), "seen" if incident.is_unwatched else "was"
     return cause if incident.is_open else Text(f"watch.cause_{key}", {"cause": render(cause)})
 
 
-def _cause_text(cause: str) -> Text:
+def cause_text(cause: str) -> Text:
     if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
@@ -318,9 +314,9 @@ def verbatim_moment(at: datetime) -> Text:
 
 def _change(news: News, cause: str) -> Text:
     if news.kind is NewsKind.BEGAN and news.cause != cause:
-        return Text("watch.change_began_by", {"cause": render(_cause_text(news.cause))})
+        return Text("watch.change_began_by", {"cause": render(cause_text(news.cause))})
     if news.kind is NewsKind.OTHER_CAUSE:
-        return _cause_text(news.cause)
+        return cause_text(news.cause)
     return Text(f"watch.change_{news.kind}")
 
 
@@ -351,7 +347,7 @@ def line_of(
     if incident is not None:
         blind = incident.sight is Sight.CANNOT_LOOK
         shown = State.UNKNOWN if blind else State.WRONG
-        return ChannelLine(mailbox, shown, cause_of(incident), state.looked, unseen)
+        return ChannelLine(mailbox, shown, cause_text(incident.cause), state.looked, unseen)
     every = {"interval": every_of(watched.interval)}
     shown, words = State.OK, Text("watch.line_healthy", every)
     if state.last is None:
@@ -402,7 +398,7 @@ def history(  # noqa: PLR0913  everything that the card shows
         glyphs.marked(
             glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN,
             el.rich(el.run(day_clock(each.since))),
-            ui.note(cause_of(each)),
+            ui.note(cause_text(each.cause)),
             right=ui.aside(lasted_of(each)),
         )
         for each in incidents[::-1][:_INCIDENTS_MOST]

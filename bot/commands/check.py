@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import starmap
 
-from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.notice import Offer, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import channels, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from adaptive_cards.cards.channels import channel_row
 from adaptive_cards.cards.notice import offer
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import channel_row, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline

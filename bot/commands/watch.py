@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adaptive_cards import components as ui
-from adaptive_cards.cards.channels import ChannelLine, watch_list
 from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
+from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, preferences
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import Buttons, ChatContext, RefusedError

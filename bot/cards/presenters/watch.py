@@ -10,7 +10,6 @@ from itertools import groupby
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
-from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.locale import number, percent
@@ -18,6 +17,7 @@ from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
+from bot.cards.presenters.lists import ChannelLine
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.assessment import Assessment

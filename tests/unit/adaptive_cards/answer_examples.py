@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.cards.channels import ChannelLine, channel_row, channels
 from adaptive_cards.cards.notice import (
     HelpEntry,
     NoticeView,
@@ -17,7 +16,7 @@ from adaptive_cards.cards.notice import (
     tac_file,
 )
 from adaptive_cards.texts import text
-from bot.cards.presenters.lists import audit, status
+from bot.cards.presenters.lists import ChannelLine, audit, channel_row, channels, status
 from bot.cards.presenters.mail import search
 from bot.chat.explanation import explanation
 from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode

@@ -47,11 +47,10 @@ def setup_email(ctx: ChatContext, argument: str) -> None:
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
     # If the channel is not known here, none of its data is used, and a new setup begins.
-    record = permissions.visible_record(ctx, mailbox)
-    if record is None:
-        begin(ctx, mailbox)
-    else:
+    if record := permissions.visible_record(ctx, mailbox):
         begin_known(ctx, record.channel, RunKind.SETUP)
+    else:
+        begin(ctx, mailbox)
 
 
 def begin_known(
@@ -78,8 +77,7 @@ def begin_known(
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
     # The same message or press opens only one run, however often it is delivered.
-    opened = _opened(ctx, mailbox)
-    if opened is not None:
+    if opened := _opened(ctx, mailbox):
         typed = questions.TypedInputs(_known(ctx, mailbox))
         questions.keep_typed(ctx.services, opened.id, typed)
         first = questions.intake_card(opened, ctx.services)

@@ -17,16 +17,11 @@ from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
-from bot.chat import offers, preferences
+from bot.chat import offers, permissions, preferences
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import Buttons, ChatContext, RefusedError
 from bot.chat.parsing import read_known
-from bot.chat.permissions import (
-    is_approver,
-    is_known_or_watched_here,
-    outsiders,
-    visible_channels,
-)
+from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
 from jobs.access import app_access
@@ -65,7 +60,7 @@ def listed(ctx: ChatContext) -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    if not (ctx.direct and is_approver(ctx)):
+    if not (ctx.direct and permissions.is_approver(ctx)):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
     lines = _lines(ctx, ctx.services.watching.channels.all())
@@ -149,13 +144,11 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     if span is None or not timedelta(0) < span <= model.LONGEST_PAUSE:
         _not_understood(ctx, mailbox, f"pause {typed}".strip())
         return
-    watched = _known(ctx, mailbox)
-    if watched is None:
-        return
-    until = now() + span
-    ctx.services.watching.channels.save(replace(watched, paused_until=until))
-    values = {"mailbox": mailbox, "until": minute_of(until)}
-    ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
+    if watched := _known(ctx, mailbox):
+        until = now() + span
+        ctx.services.watching.channels.save(replace(watched, paused_until=until))
+        values = {"mailbox": mailbox, "until": minute_of(until)}
+        ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
@@ -287,15 +280,13 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]
 
 def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     open_ones = _open_ones(ctx, inputs)
-    if not open_ones:
-        return
     broken = {each.mailbox for each in watch.fixable(open_ones)}
     mailbox = inputs.get("channel", "")
     if mailbox in broken:
         _begin_fix(ctx, mailbox)
     elif broken:
         _offer_fixes(ctx, inputs["card"], sorted(broken))
-    else:
+    elif open_ones:
         ctx.tell(KICKER, "watch.no_fix_left", "watch.no_fix_words")
 
 
@@ -320,11 +311,10 @@ def _begin_fix(ctx: ChatContext, mailbox: str) -> None:
     watched = ctx.services.watching.channels.load(mailbox)
     # The rules are those of a command that is typed in the channel's own space: the person is a
     # member, and nobody else in the space is an outsider.
-    may = watched is not None and not watched.direct and _may_command(ctx, watched.room)
-    there = replace(ctx, room=watched.room, direct=False, thread="") if watched and may else None
-    if there is not None:
-        changes.fix(there, mailbox)
-    title = "watch.fix_there" if there else "watch.fix_not_there"
+    title = "watch.fix_not_there"
+    if watched and not watched.direct and _may_command(ctx, watched.room):
+        changes.fix(replace(ctx, room=watched.room, direct=False, thread=""), mailbox)
+        title = "watch.fix_there"
     ctx.tell(KICKER, title, f"{title}_words", {"mailbox": mailbox})
 
 
@@ -332,7 +322,7 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
     webex = ctx.services.webex
     try:
         is_member = webex.membership(room, ctx.person.id) is not None
-        return is_member and not outsiders(ctx.services, webex.members(room))
+        return is_member and not permissions.outsiders(ctx.services, webex.members(room))
     except WebexAnswerError:  # the bot is no longer in that space
         return False
 

@@ -16,17 +16,16 @@ from bot.cards.presenters import card_state as shared, findings, questions, watc
 from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
-from jobs.checks.discovering import open_questions
 from jobs.checks.reading import ENDS, Line, Reading, Stop, Suspect, read
 from jobs.model import State, Station, Text, Turn, day_of, minute_of
 from jobs.runs.run import Run
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    # While the check must ask for something about the channel, the card is that question.
-    if asked := open_questions(run):
-        return questions.discovery_cards(run, asked)
     seen = view(run, services)
+    # While the check must ask for something about the channel, the card is that question.
+    if seen.asks:
+        return questions.discovery_cards(run, seen.asks)
     # That a cloud gives no answer is a problem, and so is the first finding that was read. That the
     # cloud answers again is not urgent.
     looked = any(line.found.state not in {State.SKIPPED, State.UNKNOWN} for line in seen.lines)

@@ -309,7 +309,7 @@ def post_choice(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
 def mark_choice(services: Services, card: tuple[str, str], message: str, room: str) -> None:
     slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
-        shared.keep_card(services, each, slot, shown)
+        shared.keep(services, each, slot, shown)
 
 
 def is_choice(services: Services, run_id: str, message: str) -> bool:

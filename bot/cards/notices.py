@@ -334,15 +334,12 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
     if wait is None or not due or age > LATEST:
         return
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
-    for person in _people(services, run, wait):
+    people: tuple[str, ...] = (wait.who or run.requester.email,)
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        people = permissions.served(services.bot, services.bot.approvers)
+    for person in people:
         told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
         tell_once(services, told, TURNS_KEPT, partial(_tell_turn, services, run, wait, person, due))
-
-
-def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
-    if wait.turn is Turn.APPROVER and services.bot.approvers:
-        return permissions.served(services.bot, services.bot.approvers)
-    return (wait.who or run.requester.email,)
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
@@ -350,9 +347,7 @@ def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) 
         card = notice(card_of_turn(run, wait, own=person == run.requester.email))
     sent = delivery.send_direct(services, run, person, card)
     slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
-    shared.keep_card(
-        services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now())
-    )
+    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
 
 
 def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:

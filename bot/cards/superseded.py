@@ -168,16 +168,13 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
         return known
     first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
-        own, seal = keys.cards(speaker.id), services.store.authenticator
-        body = seal.dump(own, replace(first, finding=None), shared.HISTORY)
-        services.redis.hset(own, shared.HISTORY, body)
+        shared.keep(services, speaker.id, shared.HISTORY, replace(first, finding=None))
     return first
 
 
 def _recorded(services: Services, speaker: Speaker) -> Fact | None:
     """Return the fact that has superseded the card, unless the card has something newer to say."""
-    own, seal = keys.cards(speaker.id), services.store.authenticator
-    known = seal.load(own, services.redis.hget(own, shared.HISTORY), Fact, shared.HISTORY)
+    known = shared.kept(services, speaker.id, shared.HISTORY, Fact)
     return known if known is not None and known.at > speaker.at else None
 
 

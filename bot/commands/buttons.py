@@ -10,7 +10,7 @@ from functools import partial
 from adaptive_cards.texts import listed
 from bot import commands
 from bot.cards import delivery
-from bot.cards.presenters import connect_form, mail, questions
+from bot.cards.presenters import card_state, connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.cards.presenters.connect_form import ERROR_MOST
 from bot.cards.presenters.findings import DAYS
@@ -142,7 +142,8 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
+        shown = questions.TypedInputs(values, errors)
+        card_state.keep(ctx.services, run.id, questions.TYPED, shown)
         ctx.services.cards.request(run.id)
         return
     given = ctx.event(Kind.DETAILS, channel=found.channel)

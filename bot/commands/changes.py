@@ -12,7 +12,7 @@ from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded
 from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import LIVING, was_posted
+from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
 from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
@@ -79,7 +79,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     # The same message or press opens only one run, however often it is delivered.
     if opened := _opened(ctx, mailbox):
         typed = questions.TypedInputs(_known(ctx, mailbox))
-        questions.keep_typed(ctx.services, opened.id, typed)
+        keep(ctx.services, opened.id, questions.TYPED, typed)
         first = questions.intake_card(opened, ctx.services)
         posted = ctx.say(first.card, shows=(opened.id, LIVING))
         if posted.id:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
@@ -21,6 +22,7 @@ from jobs.next_action import ASKED, ENDED, wait_of, who_acts
 from jobs.runs.run import Kind, Problem, Run
 from jobs.storage import codec, keys
 
+T = TypeVar("T")
 EDITS = 10
 NO_EDITS = EDITS + 1
 """Edit count of a card that Webex has never allowed to be edited."""
@@ -166,22 +168,27 @@ def marked(before: str, view: object) -> str:
     return hashlib.sha256(language + before.encode() + codec.dump(view)).hexdigest()[:16]
 
 
-def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """Return the state of a card in Webex, or None if Webex has not confirmed it.
+def kept(services: Services, run_id: str, field: str, kind: type[T]) -> T | None:
+    """Return what is kept in a field of a run's cards, or None.
 
-    A state that this bot did not write counts as none. Such a state could name a message in another
-    space, and this run's links would be shown there.
+    What this bot did not write counts as nothing. It could name a message in another space, and this
+    run's links would be shown there.
     """
     own = keys.cards(run_id)
-    return services.store.authenticator.load(own, services.redis.hget(own, slot), PostedCard, slot)
+    return services.store.authenticator.load(own, services.redis.hget(own, field), kind, field)
 
 
-def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
-    return services.store.authenticator.dump(keys.cards(run_id), shown, slot)
+def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
+    """Return the state of a card in Webex, or None if Webex has not confirmed it."""
+    return kept(services, run_id, slot, PostedCard)
 
 
-def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+def protected(services: Services, run_id: str, field: str, value: object) -> bytes:
+    return services.store.authenticator.dump(keys.cards(run_id), value, field)
+
+
+def keep(services: Services, run_id: str, field: str, value: object) -> None:
+    services.redis.hset(keys.cards(run_id), field, protected(services, run_id, field, value))
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:

@@ -149,12 +149,12 @@ def _station(mail: _Mail, name: str, at: datetime | None, *, is_next: bool) -> e
 
 def _main(run_id: str, mail: _Mail, *, direct: bool) -> list[el.Element]:
     # An agent has no button for a problem, because an agent cannot fix it.
-    verb, key = ("agent_has_it", "button.agent_has_it") if mail.for_agent else ("", "")
+    verb = "agent_has_it" if mail.for_agent else ""
     if mail.stuck:
-        verb, key = ("", "") if direct else ("look_again", "button.look_again")
+        verb = "" if direct else "look_again"
     if mail.to_send:
-        verb, key = "test_sent", "button.sent"
-    return [submit(text(key), verb, main=True, run=run_id)] if verb else []
+        return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]
+    return [submit(text(f"button.{verb}"), verb, main=True, run=run_id)] if verb else []
 
 
 _SEEN_MOST = 2000

@@ -26,7 +26,6 @@ from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import AppCandidate, Run, Search
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
-from jobs.storage import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +41,14 @@ def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def intake_card(run: Run, services: Services) -> DesiredCard:
-    own = keys.cards(run.id)
-    raw = services.redis.hget(own, _FIELD)
-    typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
-    card = intake(run, typed)
-    wanted = shared.desired_card(shared.FIRST, card)
+    typed = shared.kept(services, run.id, TYPED, TypedInputs) or TypedInputs()
+    wanted = shared.desired_card(shared.FIRST, intake(run, typed))
     news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
 
-def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
-    own = keys.cards(run_id)
-    services.redis.hset(own, _FIELD, services.store.authenticator.dump(own, typed, _FIELD))
-
-
-_FIELD = f"{shared.FIRST}:typed"
-
-
+TYPED = f"{shared.FIRST}:typed"
+"""Field of a run's cards with what was typed into the first card."""
 _LIFETIMES = ("6", "12", "24")
 _YES_NO = ("yes", "no")
 _PROFILES = ("article", "least")
@@ -180,12 +170,9 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
             for to in shared.thread_and_person(run.answer("administrator"))
         }
         return shared.desired_cards(SLOT, drawn, shared.urgency(run, "sign_in", "administrator"))
-    view = NoticeView(
-        kicker=Text("notice.signed_in_kicker"),
-        title=Text("notice.signed_in_title", {"account": run.account.upn}),
-        words=Text("notice.signed_in_words"),
-        style=ui.WELL,
-    )
+    kicker, words = Text("notice.signed_in_kicker"), Text("notice.signed_in_words")
+    title = Text("notice.signed_in_title", {"account": run.account.upn})
+    view = NoticeView(kicker, title, words, ui.WELL)
     return [shared.desired_card(SLOT, notice(view), urgency="signed in", prompt="")]
 
 

@@ -266,12 +266,10 @@ def _rows(incidents: Incidents, at: datetime) -> list[Row]:
         "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
-        "watch.row_mails": _mails(incidents),
+        "watch.row_mails": _mails(incidents) if any(e.damage.mails for e in incidents) else None,
         "watch.row_acting": _acting(incidents, at),
         "watch.row_told": verbatim(", ".join(told)) if told else None,
     }
-    if not any(each.damage.mails for each in incidents):
-        del rows["watch.row_mails"]
     return [(key, words) for key, words in rows.items() if words]
 
 

@@ -310,8 +310,3 @@ def mark_choice(services: Services, card: tuple[str, str], message: str, room: s
     slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
         shared.keep(services, each, slot, shown)
-
-
-def is_choice(services: Services, run_id: str, message: str) -> bool:
-    """Return whether the message is a card that offers the run, and is edited at the run's end."""
-    return shared.was_posted(services, run_id, f"{shared.CHOICE}{message}")

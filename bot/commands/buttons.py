@@ -171,11 +171,10 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 @commands.to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # The run's own card says that the run was canceled. A button with a command begins again.
-    if runs.cancel(ctx, run):
-        runs.end_choice(ctx, run)
-        if "command" in inputs:
-            run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+    # The run's own card says that the run was canceled, and so does each card that offered to cancel
+    # it. A button with a command begins again.
+    if runs.cancel(ctx, run) and "command" in inputs:
+        run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
 @commands.on_run

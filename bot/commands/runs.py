@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import filterfalse
 from operator import attrgetter
 
@@ -13,12 +12,11 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
 from bot.cards.living import with_doubts
-from bot.cards.presenters.card_state import end_title, posted_cards
+from bot.cards.presenters.card_state import end_title
 from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
 from bot.chat.permissions import may_cancel
 from bot.commands import Command
-from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
@@ -56,17 +54,6 @@ def run(ctx: ChatContext, argument: str) -> None:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         view = NoticeView(Text("notice.cancel_kicker"), title, words)
         ctx.say(with_doubts(notice(view), runs))
-
-
-def end_choice(ctx: ChatContext, run: Run) -> None:
-    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit,
-    # nothing else changes.
-    own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
-    if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
-        return
-    card = _answer(ctx, run, [run])
-    with suppress(WebexError):
-        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
 
 
 def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:

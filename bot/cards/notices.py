@@ -76,7 +76,8 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
 def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
-    What an outsider prevents, and what Webex refuses, is for the caller's next look on another day.
+    What an outsider prevents is for the caller's next round, and what Webex refuses is for a later
+    one.
     """
     if not services.redis.set(told, "1", nx=True, ex=keep):
         return True
@@ -198,7 +199,7 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
 
 
 EVERY_S = 3600
-"""Seconds between two rounds of checks. Each channel is checked once a day."""
+"""Seconds between two rounds of reminders of what expires."""
 BEFORE_DAYS = (1, 7, 14, 30, 60)
 KEPT = timedelta(days=2)
 """Time for which posted reminders are remembered after the secret's expiry, or after the day."""
@@ -223,13 +224,10 @@ class Ending:
 
 
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
-    # If Webex is unavailable, the reminder is retried at the next check.
+    # If Webex is unavailable, the reminder is retried at the next round.
     at = clock()
     for record in services.channels.connected():
         mailbox = record.channel.mailbox
-        look = keys.reminder_look(mailbox, f"{at:%Y-%m-%d}")
-        if not services.redis.set(look, "1", nx=True, ex=KEPT):
-            continue
         ending = ending_of(services.store, mailbox)
         if ending is None or not (days := ending.due(at)):
             continue
@@ -237,8 +235,7 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
         # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
         view = partial(card_of, mailbox, ending, at)
         tell = partial(post_in_space, services, services.store.load(record.run), view)
-        if not tell_once(services, told, ending.end - at + KEPT, tell):
-            services.redis.delete(look)
+        tell_once(services, told, ending.end - at + KEPT, tell)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
@@ -275,21 +272,19 @@ LIFE = timedelta(days=3650)
 
 def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
-    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
-    if not services.redis.set(look, "1", nx=True, ex=KEPT):
-        return
     ends = own_credential(services.settings).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
-    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    day = f"{ends:%Y-%m-%d}"
+    warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
+    tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
     for approver in services.bot.approvers:
-        told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+        told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
             card = notice(card_of_own(ends, at))
         send = partial(services.messenger.send, to_email=approver)
         tell = partial(send, text=card.text, card=card.content)
-        if not tell_once(services, told, ends - at + KEPT, tell):
-            services.redis.delete(look)
+        tell_once(services, told, ends - at + KEPT, tell)
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:

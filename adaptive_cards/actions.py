@@ -1,7 +1,5 @@
 """Buttons of a card: at most five, including those inside a part that opens."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

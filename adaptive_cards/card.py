@@ -1,7 +1,5 @@
 """Finished card: its contents, and the text for a notification or a client without cards."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,10 +1,9 @@
 """Components of every card: kicker, band, sections, rows and boxes (sketches, "Anatomy")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
@@ -83,11 +82,11 @@ class Band:
     asked: tuple[el.Element, ...] = ()
 
     @classmethod
-    def of(cls, style: str, mark: Mark | None, title: Text, *lines: el.Element) -> Band:
+    def of(cls, style: str, mark: Mark | None, title: Text, *lines: el.Element) -> Self:
         return cls(style, mark, el.said(title, **el.TITLE), lines)
 
     @classmethod
-    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Band:
+    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Self:
         return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property

@@ -3,8 +3,6 @@
 Both are ambient, as in Flask-Babel: inside :func:`drawn_for`, every text, date and list follows them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

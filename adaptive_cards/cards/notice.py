@@ -1,7 +1,5 @@
 """Cards that answer at once: notices, offers, explained errors, help, and the file for TAC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

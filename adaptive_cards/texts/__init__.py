@@ -3,8 +3,6 @@
 The texts are in the ``*.toml`` files of one folder per language.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta

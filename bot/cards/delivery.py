@@ -20,8 +20,6 @@ when Webex accepts something for the same place, or anything after a 401, and wh
 in the space.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ What happens to a channel makes its older cards history, which are then drawn ag
 (:mod:`bot.cards.superseded`). People are reminded of an incident until somebody acts.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -9,8 +9,6 @@ A card that offers to cancel runs by buttons is an answer to a command. It is ke
 each run that it offers, and is one line as soon as one of these runs ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime

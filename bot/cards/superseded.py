@@ -9,8 +9,6 @@ this module decides what is left of each:
 - While a run is in progress, the card keeps what it found, and that run has the turn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -8,8 +8,6 @@ one press on a run is carried out at a time. Each press is carried out once, alt
 handled again if the worker dies.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Callable

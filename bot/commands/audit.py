@@ -4,8 +4,6 @@ The answer says whether the trail is intact, and the file ends with a seal
 (:func:`jobs.runs.trust.sealed_file`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from adaptive_cards.texts import text

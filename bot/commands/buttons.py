@@ -1,7 +1,5 @@
 """Buttons that do the same as a typed command, and those of a run, from its details to its end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Commands that change a channel: /setup-email and /adopt, /fix and /undo, all after approval."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta

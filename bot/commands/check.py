@@ -1,7 +1,5 @@
 """Commands /check and /channels: what is broken, who can fix it, and how."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from itertools import starmap
 

@@ -1,7 +1,5 @@
 """Command /explain: what an error means, from its text, a file, or the message replied to."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Command /help: what the bot does here, or how one command is typed; built from the registry."""
 
-from __future__ import annotations
-
 from adaptive_cards.cards.notice import HelpEntry, command_help, help_card, shown_name
 from bot import commands
 from bot.chat.context import ChatContext

@@ -1,7 +1,5 @@
 """Commands /language and /timezone: how cards are drawn in this space, or for a person in a 1:1."""
 
-from __future__ import annotations
-
 from adaptive_cards.components import WELL
 from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
 from adaptive_cards.times import day_clock

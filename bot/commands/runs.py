@@ -1,7 +1,5 @@
 """Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import filterfalse
 from operator import attrgetter

@@ -4,8 +4,6 @@ The search is one card that moves from one place to the next. Each place has wha
 field for what somebody sees there. The file has all of it, and a screenshot.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import dataclass, replace

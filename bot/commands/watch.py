@@ -3,8 +3,6 @@
 The buttons begin and end a watch, list it, say and take back "I'm on it", and repair.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace

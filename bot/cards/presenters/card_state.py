@@ -1,7 +1,5 @@
 """Desired and posted state of the cards of a run, and what several presenters share."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,8 +1,7 @@
 """Presenters of the Webex Connect form, sent 1:1 to the requester, and of its rehearsal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
@@ -98,7 +97,7 @@ class _Form:
     read: str
 
     @classmethod
-    def of(cls, run: Run) -> _Form:
+    def of(cls, run: Run) -> Self:
         saved = bool(run.answer("token_saved")) or run.settled("token")
         registered = bool(run.answer("registered")) or run.settled("registered")
         making = bool(run.answer("new_secret")) and not run.settled("client_secret")

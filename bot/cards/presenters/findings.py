@@ -1,7 +1,5 @@
 """Findings of a check: causes, symptoms, proofs and the list of all, as far as they fit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

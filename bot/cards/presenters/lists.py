@@ -1,7 +1,5 @@
 """Lists of a space: its channels and those that are watched, its runs, and its audit trail."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

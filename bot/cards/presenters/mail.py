@@ -1,10 +1,9 @@
 """Cards that follow mail: the test mail station by station, and the search for missing mail."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
@@ -56,7 +55,7 @@ class _Mail:
     answers: bool
 
     @classmethod
-    def of(cls, run: Run) -> _Mail:
+    def of(cls, run: Run) -> Self:
         mail, answers = run.findings["test_mail"], run.state_of("agent_answer") is State.WAITING
         late = mail.cause == Cause.TEST_MAIL_LATE
         found = filter(None, (mail, run.findings.get("agent_answer")))

@@ -8,8 +8,6 @@ The addresses, foreign hosts and grants, which no change shows, decide where mai
 So they are never shortened.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

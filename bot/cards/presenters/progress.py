@@ -1,7 +1,5 @@
 """Cards of every step of a run on its way, and of its end: done, undone, or canceled."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Cards that ask a person: details, sign-in, consent, and a channel that was found."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit

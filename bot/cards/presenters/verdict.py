@@ -1,7 +1,5 @@
 """Card of a check: what is broken, who can fix it and how, during the check and after it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

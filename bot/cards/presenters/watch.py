@@ -1,7 +1,5 @@
 """Cards of the watch: incidents and their news, its list, and the history of a channel."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum

@@ -9,7 +9,6 @@ from typing import Any
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
@@ -114,7 +113,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
         why = el.said(Text("typed.meant", {"address": meant}))
     typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
     wrong = el.columns(
-        glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
+        glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
     )
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [

@@ -48,7 +48,6 @@ from jobs.storage import keys
 from jobs.storage.generation import Generation
 from jobs.storage.keys import Key
 from jobs.watch import rounds
-from jobs.watch.rounds import Gap
 
 log = structlog.get_logger(__name__)
 REFUSED_FOR = timedelta(hours=12)
@@ -174,7 +173,7 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
         rounds.forget_gaps(services.redis, found)
 
 
-def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:
+def _run_of(services: Services, room: str, found: tuple[rounds.Gap, ...]) -> Run | None:
     watched = next(
         filter(None, (services.watching.channels.load(each.mailbox) for each in found)), None
     )
@@ -184,7 +183,7 @@ def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None
     return fold("", [opening(Channel(watched.mailbox), watched.by, RunKind.CHECK, origin, None)])
 
 
-def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
+def card_of_gaps(found: tuple[rounds.Gap, ...], at: datetime) -> NoticeView:
     names = ", ".join(each.mailbox for each in found[:CHANNELS_MOST])
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),

@@ -9,8 +9,6 @@ from adaptive_cards.texts import listed
 from bot import commands
 from bot.cards import delivery
 from bot.cards.presenters import card_state, connect_form, mail, questions
-from bot.cards.presenters.card_state import slot_of, thread_and_person
-from bot.cards.presenters.connect_form import ERROR_MOST
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat import offers
@@ -276,7 +274,7 @@ def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
         typed = inputs.get("administrator", "")
         if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
             # the card in the thread says to whom and when the card was sent
-            delivery.repost(ctx.services, run.id, slot_of(address))
+            delivery.repost(ctx.services, run.id, card_state.slot_of(address))
             commands.record(ctx, run, question, address)
 
     return ask
@@ -286,8 +284,8 @@ def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
     asked = run.answer("consent_administrator") if run.account else ""
-    for place in thread_and_person(asked or run.answer("administrator")):
-        delivery.repost(ctx.services, run.id, slot_of(place))
+    for place in card_state.thread_and_person(asked or run.answer("administrator")):
+        delivery.repost(ctx.services, run.id, card_state.slot_of(place))
     ctx.services.record(run.id)
 
 
@@ -389,7 +387,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     told = inputs.get("error_text", "")
-    reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
+    reading = read(told, Place.FORM, cut=len(told) >= connect_form.ERROR_MOST)
     run = next(ctx.services.store.known([inputs.get("run", "")]), None)
     if run and ctx.person.id != run.requester.id and ctx.room != run.origin.room:
         run = None  # this person may not know it

@@ -4,7 +4,6 @@ from adaptive_cards.cards.notice import HelpEntry, command_help, help_card, show
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
-from bot.commands import Command
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -33,7 +32,7 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     ctx.say(card)
 
 
-def explain(ctx: ChatContext, command: Command) -> None:
+def explain(ctx: ChatContext, command: commands.Command) -> None:
     name = shown_name(command.name)
     if not command.may(ctx):
         title, words = "help.only_approvers", "refused.next_approver"
@@ -45,8 +44,8 @@ def explain(ctx: ChatContext, command: Command) -> None:
     ctx.say(command_help(_entry(command), others, direct=ctx.direct, bot=bot))
 
 
-def _entry(command: Command) -> HelpEntry:
+def _entry(command: commands.Command) -> HelpEntry:
     return HelpEntry(command.name, command.argument, command.group)
 
 
-COMMAND = Command("help", "more", run, "[COMMAND]")
+COMMAND = commands.Command("help", "more", run, "[COMMAND]")

@@ -9,7 +9,6 @@ from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
-from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import end_title
 from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
@@ -47,11 +46,11 @@ def run(ctx: ChatContext, argument: str) -> None:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
         offered = (wanted or open_runs)[:RUNS_MOST]
-        living.post_choice(ctx, with_doubts(living.choice(title, offered), runs), offered)
+        living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         view = NoticeView(Text("notice.cancel_kicker"), title, words)
-        ctx.say(with_doubts(notice(view), runs))
+        ctx.say(living.with_doubts(notice(view), runs))
 
 
 def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
@@ -62,7 +61,7 @@ def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
     words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
     title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
     view = NoticeView(kicker, title, words, OVER, at=now())
-    return with_doubts(notice(view), known)
+    return living.with_doubts(notice(view), known)
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
@@ -90,7 +89,7 @@ def show_status(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open and new ones first. Runs beyond the limit are only counted."""
     known = ctx.services.store.runs_in_space(ctx.room)
     more = max(ctx.services.channels.count_in_space(ctx.room) - len(known), 0)
-    ctx.say(with_doubts(status(known, now(), more, direct=ctx.direct), known))
+    ctx.say(living.with_doubts(status(known, now(), more, direct=ctx.direct), known))
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -9,11 +9,9 @@ from adaptive_cards import Card, components as ui, elements as el, glyphs, notic
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import finished, size
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
-from bot.cards.presenters.card_state import DesiredCard
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs import next_action as turns
@@ -39,7 +37,7 @@ class Row:
 
     row: str
     title: Text
-    mark: Mark
+    mark: glyphs.Mark
     right: Text | None
     finding: Finding | None = None
 
@@ -48,7 +46,7 @@ class Row:
         return self.finding.state if self.finding else None
 
 
-def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
+def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
     # time.
     begun = run.has_begun or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
@@ -242,7 +240,7 @@ def _after(run: Run, step: Step) -> Text | None:
     return Text("progress.after", {"row": steps[needs[-1]].article_row}) if needs else None
 
 
-def end_cards(run: Run, services: Services) -> list[DesiredCard]:
+def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the card of a run that is finished or canceled.
 
     The progress card shows the end of a failed run.
@@ -268,7 +266,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     mailbox, steps = run.channel.mailbox, steps_of(run)
     found = [(step.article_row, run.findings[name]) for name, step in steps.items()]
     skipped = [
-        marked(glyphs.SKIPPED, el.said(each.seen))
+        glyphs.marked(glyphs.SKIPPED, el.said(each.seen))
         for each in run.findings.values()
         if each.state is State.SKIPPED and each.step in steps and each.seen
     ]
@@ -358,7 +356,7 @@ def _lasted(run: Run) -> str:
     return text("done.run_alone", **values)
 
 
-def _canceled(run: Run) -> DesiredCard:
+def _canceled(run: Run) -> shared.DesiredCard:
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
     about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
     view = NoticeView(
@@ -423,7 +421,7 @@ def undone(run: Run) -> Card:
         "watch.kicker": text("undone.unwatched") if gone else "",
         "done.run": _lasted(run),
     }
-    asset = marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
+    asset = glyphs.marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
     body = [
         *ui.titled("undone.back", restored),
         *ui.titled("undone.left", left_as_is),
@@ -438,7 +436,7 @@ def undone(run: Run) -> Card:
     return finished(ui.kicker(head), band, body, [again] if gone else [])
 
 
-def _lines(run: Run, states: frozenset[State], mark: Mark) -> list[el.Element]:
+def _lines(run: Run, states: frozenset[State], mark: glyphs.Mark) -> list[el.Element]:
     found = ((step.article_row, run.findings[name]) for name, step in steps_of(run).items())
     removed = Text("seen.undo_removed")
     return [

@@ -8,13 +8,10 @@ from adaptive_cards import Card, actions as act, components as ui, elements as e
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
-from bot.cards.presenters.card_state import DesiredCard
-from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks.discovering import APP, FORWARDING
@@ -32,13 +29,13 @@ class TypedInputs:
     errors: dict[str, Text] = field(default_factory=dict)
 
 
-def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
+def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
     shown = asks and shared.posted_card(services, run.id, shared.LIVING) is not None
     return [intake_card(run, services)] if shown else []
 
 
-def intake_card(run: Run, services: Services) -> DesiredCard:
+def intake_card(run: Run, services: Services) -> shared.DesiredCard:
     typed = shared.kept(services, run.id, TYPED, TypedInputs) or TypedInputs()
     wanted = shared.desired_card(shared.FIRST, intake(run, typed))
     news = shared.FIRST if not typed.errors else wanted.fingerprint
@@ -125,7 +122,7 @@ def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
 DELEGATE_SLOT = "delegate"
 
 
-def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
+def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not needs_delegate(run):
         return []
     card = delegate(run)
@@ -153,7 +150,7 @@ def delegate(run: Run) -> Card:
 SLOT = "signin"
 
 
-def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
+def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended or (run.plan and run.account):
         return []
@@ -186,7 +183,7 @@ def another_may(run: Run) -> bool:
 
 
 def sign_in(
-    run: Run, head: ui.Header, link: Link, to: str = shared.THREAD, *, last: str = ""
+    run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD, *, last: str = ""
 ) -> Card:
     """Return the request to sign in at Microsoft.
 
@@ -232,7 +229,7 @@ PERMISSIONS = (
 )
 
 
-def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
@@ -267,7 +264,7 @@ def _not_granted(run: Run) -> ui.Trouble | None:
     return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=pressed.at)
 
 
-def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> Card:
+def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD) -> Card:
     """Return the request for admin consent; for a person asked 1:1 as in :func:`sign_in`."""
     waits = shared.waits_for_person(run, to, "consent_administrator", "administrator")
     rows = {
@@ -283,7 +280,7 @@ def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> C
     body = [
         ui.section("consent.asks_for"),
         *(
-            marked(
+            glyphs.marked(
                 mark,
                 el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")),
                 ui.note(Text(why)),
@@ -304,7 +301,7 @@ def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> C
 _CHOICES_MOST, _TITLE_MOST = 10, 80
 
 
-def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
+def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
     asked, card = ",".join(questions), discovery(run, questions, now())
     timeless = card.content["body"][1:], card.content["actions"]
     return [shared.desired_card("verdict", card, timeless, urgency=asked, prompt=asked)]

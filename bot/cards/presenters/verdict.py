@@ -6,7 +6,6 @@ from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
@@ -68,7 +67,7 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     return parts
 
 
-def _row(room: Room, mark: Mark, line: Line) -> el.Element:
+def _row(room: Room, mark: glyphs.Mark, line: Line) -> el.Element:
     return room.row(mark, line.row, sentence(line.title), render_if_any(line.found.seen))
 
 
@@ -143,10 +142,10 @@ _IN_A_ROW = 3
 _SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
 """Signs before and after a station, by whether mail went there."""
 _CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
-_LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
+_LOOKS: dict[bool | None, tuple[glyphs.Mark, dict[str, el.Look]]] = {
     True: (glyphs.OK, {"size": "Small"}),
     False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
-    None: (Mark("?"), el.SMALL),
+    None: (glyphs.Mark("?"), el.SMALL),
 }
 
 

@@ -9,7 +9,6 @@ from adaptive_cards import Card, components as ui, elements as el, glyphs, notic
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
@@ -418,7 +417,7 @@ def history(  # noqa: PLR0913  everything that the card shows
     return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
-def _state_now(found: Figures, incidents: Incidents) -> tuple[str, Mark]:
+def _state_now(found: Figures, incidents: Incidents) -> tuple[str, glyphs.Mark]:
     sights = {each.sight for each in open_ones(incidents)}
     if Sight.BROKEN in sights:
         return "attention", glyphs.WRONG

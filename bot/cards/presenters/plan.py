@@ -17,7 +17,7 @@ from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
-from adaptive_cards.times import clock
+from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.chat.permissions import served
@@ -26,18 +26,7 @@ from jobs.causes.cause import known
 from jobs.channel import connect_hosts as hosts, form
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
-from jobs.model import (
-    Change,
-    Finding,
-    Profile,
-    Reason,
-    RunKind,
-    Scope,
-    State,
-    Text,
-    Turn,
-    minute_of,
-)
+from jobs.model import Change, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
 from jobs.steps import steps_of
@@ -448,7 +437,7 @@ def _seen_fragment(finding: Finding) -> str:
 def _causes(told: FixBrief) -> list[el.Element]:
     if told.checked_at is None:
         return []
-    at = minute_of(told.checked_at)
+    at = day_clock(told.checked_at)
     values = (
         {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
         for each in told.manual_causes

@@ -22,16 +22,7 @@ from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.history import DayFigures, DayState, Figures
-from jobs.watch.model import (
-    TEST_MAIL_STEP,
-    Eye,
-    Incident,
-    IncidentCard,
-    News,
-    NewsKind,
-    Sight,
-    WatchedChannel,
-)
+from jobs.watch.model import Eye, Incident, IncidentCard, News, NewsKind, Sight, WatchedChannel
 
 Row = tuple[str, Text]
 Incidents = Sequence[Incident]
@@ -296,8 +287,7 @@ def _acted_on(incidents: Incidents) -> Incident | None:
 
 def _seen_by(incident: Incident) -> Text | None:
     """Return that only a test mail of the watch showed the incident, and where the mail stopped."""
-    shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
-    if not shown or incident.station is None:
+    if not incident.is_of_test_mail or incident.station is None:
         return None
     values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
     return Text("watch.only_test_mail", values)

@@ -141,8 +141,7 @@ def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
         pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
         due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
         return (due - now()).total_seconds()
-    at_once = wanted.final or shown.edits < wanted.at_once
-    if wanted.prompt != "" or at_once:
+    if wanted.prompt != "" or wanted.final or shown.edits < wanted.at_once:
         return 0
     calm = shown.calm or now()
     if shown.calm is None:

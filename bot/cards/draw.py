@@ -18,18 +18,9 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import render
 from bot.cards import delivery, notices, superseded
 from bot.cards.living import earlier_cards, living_cards
-from bot.cards.presenters import (
-    card_state as shared,
-    connect_form,
-    lists,
-    mail,
-    plan,
-    progress,
-    questions,
-    verdict,
-    watch,
-)
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters import connect_form, mail, plan, progress, questions, verdict, watch
+from bot.cards.presenters.card_state import NO_EDITS, THREAD, DesiredCard, posted_card, posted_cards
+from bot.cards.presenters.lists import bulk_check_cards
 from bot.chat import preferences
 from bot.services import Services
 from jobs.clock import now, paced
@@ -58,7 +49,7 @@ PRESENTERS: tuple[Presenter, ...] = (
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
     RunKind.CHECK: (verdict.cards,),
-    RunKind.BULK_CHECK: (lists.cards,),
+    RunKind.BULK_CHECK: (bulk_check_cards,),
 }
 BUSY_S = paced(1.0)
 LOCK_S = 15.0
@@ -186,7 +177,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     origin = Origin(card.room, living.message if living else "", direct=card.direct)
     opened = opening(Channel(shown[0].mailbox), card.by, RunKind.CHECK, origin, None)
     run = fold(card.id, [opened])
-    locale = preferences.locale_of_card(services, run, shared.THREAD)
+    locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
     cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
@@ -198,7 +189,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     with drawn_for(locale):
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
-        told = behind or living.edits == shared.NO_EDITS or _is_told_by_run(services, card, shown)
+        told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
         if not told:
             cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet_until)
@@ -219,7 +210,7 @@ def _living(
     cards: list[DesiredCard] = []
     # A card that only counts channels is in its space alone.
     told = () if card.counts else dict.fromkeys(name for each in shown for name in each.told)
-    for place in (shared.THREAD, *told):
+    for place in (THREAD, *told):
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, at, channel, place)]
             if watch.is_of_one_mailbox(card, shown):
@@ -267,7 +258,7 @@ def _reminders(
     goes_on = watch.open_ones(shown)
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
-        given = shared.posted_cards(services, card.id)
+        given = posted_cards(services, card.id)
         return [watch.reminder_over(s, shown) for s in given if s.startswith(watch.NOBODY)]
     due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
     return [watch.reminder_card(card, broken[:1], due - 1)] if due else []

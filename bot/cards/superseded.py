@@ -97,8 +97,7 @@ def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
 def note(services: Services, speaker: Speaker) -> None:
     """Put the card on its mailbox's list, and have the others drawn again if they may be untrue."""
     key, own = keys.cards_about(speaker.mailbox), keys.cards(speaker.id)
-    known = services.redis.hget(own, shared.OTHERS)
-    if known == speaker.mark.encode():
+    if services.redis.hget(own, shared.OTHERS) == speaker.mark.encode():
         return
     # a check that is history goes on if somebody signs in, or lets the bot read, from its page
     if _recorded(services, speaker) is None:

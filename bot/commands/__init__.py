@@ -56,10 +56,9 @@ def by_typed_name() -> dict[str, Command]:
 
     The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
     """
-    found = commands()
     return {
         typed: command
-        for name, command in found.items()
+        for name, command in commands().items()
         for language in languages()
         for typed in (name, *own_text(f"typed_as.{name}", language).split())
     }

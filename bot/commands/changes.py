@@ -179,10 +179,9 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         may_cancel = False
     # Webex documents no link to a space, so the space is named.
     where = "_space" if space else "_here" if here else ""
-    started = {"who": other.requester.email, "at": minute_of(other.opened)}
     lines = [
         Text(f"notice.running_words{where}", {"space": space}),
-        Text("kicker.started", started),
+        Text("kicker.started", {"who": other.requester.email, "at": minute_of(other.opened)}),
     ]
     if may_cancel:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
@@ -216,8 +215,7 @@ def fix(ctx: ChatContext, argument: str) -> None:
     kicker = Text("notice.check_kicker")
     mailbox = read_known(ctx, "fix", argument, kicker, permissions.visible_record)
     if mailbox and (record := ctx.services.channels.record(mailbox)):
-        brief = _brief(ctx, mailbox)
-        begin_known(ctx, record.channel, RunKind.FIX, brief=brief)
+        begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx, mailbox))
 
 
 def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:

@@ -41,8 +41,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
-    kicker = Text("notice.check_kicker")
-    ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
+    ctx.say(offer(Text("notice.check_kicker"), title, offered, now(), turn=Text(turn)))
 
 
 def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:

@@ -30,9 +30,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     sends only the argument, and the message is then the card with the button. Without any text the
     channels known here are offered for a check.
     """
-    message = ctx.services.webex.message(ctx.message)
     try:
-        told = _text_to_explain(ctx, message, argument)
+        told = _text_to_explain(ctx, ctx.services.webex.message(ctx.message), argument)
     except (NotAcceptedError, NoTextError) as refused:
         ctx.refuse(Text(f"explain.refused.{refused}"), title="refused.nothing")
         return

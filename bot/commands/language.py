@@ -48,8 +48,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
         return
     preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
-        clock = day_clock(now())
-        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=clock)
+        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=day_clock(now()))
 
 
 def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:

@@ -152,8 +152,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
-    file = File(made.name, TYPE, made.content)
-    ctx.say_file(text("tac.posted", name=made.name), file)
+    ctx.say_file(text("tac.posted", name=made.name), File(made.name, TYPE, made.content))
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
     ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
@@ -277,8 +276,7 @@ def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
         _edit(ctx, _card(ctx, case, _words(newest.refused)))
         return
     seen = Text("skipped.watch_mail_under_way", {"at": second_of(newest.at)})
-    place = preferences.place_of(ctx)
-    mail = Followed(mailbox, ctx.message, ctx.room, place, newest.at, seen)
+    mail = Followed(mailbox, ctx.message, ctx.room, preferences.place_of(ctx), newest.at, seen)
     redis.hset(keys.tac_mails(), where(ctx), codec.dump(mail))
     redis.expire(keys.tac_mails(), KEPT_S)
     _edit(ctx, _card(ctx, case))

@@ -61,8 +61,7 @@ def everything(ctx: ChatContext) -> None:
     if not (ctx.direct and permissions.is_approver(ctx)):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
-    lines = _lines(ctx, ctx.services.watching.channels.all())
-    ctx.say(watch_list(lines, (), now()))
+    ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels.all()), (), now()))
 
 
 def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:
@@ -210,8 +209,7 @@ def history(ctx: ChatContext, argument: str) -> None:
     if month and not address:
         offers.choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
         return
-    may = is_known_or_watched_here
-    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, may):
+    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here):
         _show(ctx, mailbox, at, *asked)
 
 

@@ -191,8 +191,7 @@ def opened(view: Reading, room: Room) -> list[el.Element]:
     ]
     details = dict.fromkeys(text("verdict.evidence_of", row=r, evidence=each) for r, each in told)
     written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
-    evidence = titled("verdict.as_written", written)
-    return [*evidence, *found(view, room), *_commands(view)]
+    return [*titled("verdict.as_written", written), *found(view, room), *_commands(view)]
 
 
 def _small(written: str) -> el.Element:

@@ -229,7 +229,7 @@ def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
     return ui.Band.of(*look, title, el.said(Text(told), spacing="Small"))
 
 
-def cards(run: Run, _: Services) -> list[DesiredCard]:
+def bulk_check_cards(run: Run, _: Services) -> list[DesiredCard]:
     mailboxes, done = run.brief.mailboxes, run.checked is not None or bool(run.ended)
     withdrawn = sum(question.startswith("app_access") for question in run.problems)
     card = channels(

@@ -246,8 +246,7 @@ def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Ele
     stop = cancel(run.id, plan=plan_id)
     if _blocking(run):
         again = submit(text("button.look_again"), "look_again", main=True, run=run.id)
-        other = submit(text("button.sign_in_other"), "sign_in_other", run=run.id)
-        return [again, stop, other]
+        return [again, stop, submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
     if not opens or _waits_for_hosts(run, connect_hosts):
         return [stop]
     local, tenant = _left(run)
@@ -388,8 +387,7 @@ def _standing(run: Run) -> list[Finding]:
 
 
 def _named(run: Run, finding: Finding) -> dict[str, str]:
-    row = steps_of(run)[finding.step].article_row
-    return {"row": row, "step": f"key:step.{finding.step}"}
+    return {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"}
 
 
 _IN_USE = (

@@ -119,10 +119,9 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
     told = ", ".join([text("progress.count", **_count(rows)), *with_counts(counts)])
-    key = "progress.title_failed" if run.ended else "progress.title"
     return ui.Band.of(
         *(("attention", glyphs.WRONG) if run.ended else look),
-        Text(key, {"counts": told}),
+        Text("progress.title_failed" if run.ended else "progress.title", {"counts": told}),
         ui.run_turn(head, action.turn, action.words),
         *waits,
     )
@@ -167,8 +166,7 @@ def _drawn_groups(groups: dict[str, tuple[Row, ...]], *, every_note: bool) -> li
 
 
 def _drawn(line: Row, *, every_note: bool) -> el.Element:
-    noted = {State.WRONG, State.WAITING}
-    told = every_note or line.state in noted
+    told = every_note or line.state in {State.WRONG, State.WAITING}
     seen = line.finding.seen if line.finding and told and line.state is not State.OK else None
     notes = [ui.note(seen)] if seen else []
     beside = ui.aside(line.right) if line.right else None

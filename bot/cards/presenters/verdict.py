@@ -37,8 +37,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def view(run: Run, services: Services) -> Reading:
-    watched = watch.interval_of(run, services) if run.kept else ""
-    seen = read(run, services.store, watched)
+    seen = read(run, services.store, watch.interval_of(run, services) if run.kept else "")
     return replace(
         seen,
         sign_in_url=links.link(services, "signin", run.id).url if seen.may_sign_in else "",
@@ -61,8 +60,7 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     parts += room.section("verdict.not_looked", _skipped(view, room))
     # The next date by which a person must act, although no action is needed now.
     if view.secret_expires and not view.causes:
-        due = view.secret_expires
-        told = text("verdict.expires", day=day(due))
+        told = text("verdict.expires", day=day(view.secret_expires))
         parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told)]
     return parts
 
@@ -122,8 +120,7 @@ def _proven(view: Reading, room: Room) -> list[el.Element]:
         for proof in view.proofs
     ]
     if right := sum(line.found.state is State.OK for line in view.lines):
-        told = text("verdict.as_expected", count=str(right))
-        rows.append(room.row(glyphs.OK, "", told))
+        rows.append(room.row(glyphs.OK, "", text("verdict.as_expected", count=str(right))))
     return rows
 
 
@@ -284,8 +281,7 @@ def _broken(view: Reading) -> ui.Band:
         left = text("verdict.still_looking", left=str(view.looking), all=str(_total(view)))
         left = " ".join(filter(None, (left, _silent(view))))
     told = _paragraph(_effect(view), _when(view), more, left)
-    turn = ui.turn_line(view.turn, _click(view))
-    return ui.Band(*ui.BROKEN, title, (*told, turn))
+    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view))))
 
 
 def _effect(view: Reading) -> str:

@@ -199,8 +199,7 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
 def look_of(incidents: Incidents) -> Look:
     current = open_ones(incidents)
     if not current:
-        unwatched = all(each.is_unwatched for each in incidents)
-        return Look.UNWATCHED if unwatched else Look.ENDED
+        return Look.UNWATCHED if all(each.is_unwatched for each in incidents) else Look.ENDED
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return Look.BLIND
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
@@ -247,10 +246,9 @@ def fixable(incidents: Incidents) -> list[Incident]:
 def _rows(incidents: Incidents, at: datetime) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
     told = sorted({name for each in incidents for name in each.told})
-    noticed = min(each.noticed for each in incidents)
     rows = {
         "watch.row_since": verbatim_moment(first.since),
-        "watch.row_noticed": verbatim_moment(noticed),
+        "watch.row_noticed": verbatim_moment(min(each.noticed for each in incidents)),
         "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
@@ -330,8 +328,7 @@ def line_of(
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
         return ChannelLine(mailbox, State.WAITING, words, state.looked)
     if incident is not None:
-        blind = incident.sight is Sight.CANNOT_LOOK
-        shown = State.UNKNOWN if blind else State.WRONG
+        shown = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
         return ChannelLine(mailbox, shown, cause_text(incident.cause), state.looked, unseen)
     every = {"interval": every_of(watched.interval)}
     shown, words = State.OK, Text("watch.line_healthy", every)

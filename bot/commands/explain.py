@@ -1,6 +1,7 @@
 """Command /explain: what an error means, from its text, a file, or the message replied to."""
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 
 from adaptive_cards.cards.notice import offer
@@ -17,6 +18,7 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.model import RunKind, Text
+from jobs.runs.run import Run
 from jobs.watch.store import assessments
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
@@ -41,8 +43,14 @@ def run(ctx: ChatContext, argument: str) -> None:
         found = assessments(ctx.services.store, named)
         known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
-        reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
-        mailboxes, within = named if is_address else channels, _is_within(ctx, named or channels)
+        runs = ctx.services.store.runs_in_space(ctx.room)
+        # A text is about a channel if it has the channel's address, or was typed in the thread of a
+        # channel's run.
+        about = named or any(run.origin.thread == ctx.thread for run in runs)
+        place = Place.CHANNEL if about else Place.ANYWHERE
+        reading = None if is_address else read(told.text, place, cut=told.cut)
+        mailboxes = named if is_address else channels
+        within = _is_within(ctx, runs, named or channels)
         ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
@@ -53,21 +61,12 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(explanation(None, now()))
 
 
-def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
-    # A text is about a channel if it has the channel's address, or was typed in the thread of a
-    # channel's run.
-    runs = ctx.services.store.runs_in_space(ctx.room)
-    known = named or any(run.origin.thread == ctx.thread for run in runs)
-    return Place.CHANNEL if known else Place.ANYWHERE
-
-
-def _is_within(ctx: ChatContext, meant: tuple[str, ...]) -> bool:
+def _is_within(ctx: ChatContext, runs: Iterable[Run], meant: tuple[str, ...]) -> bool:
     # While a run changes the channel that is meant, "Run /fix" would lead nowhere.
-    runs = (run for run in ctx.services.store.runs_in_space(ctx.room) if not run.ended)
     return any(
         not meant or run.channel.mailbox in meant or run.origin.thread == ctx.thread
         for run in runs
-        if run.kind in {RunKind.SETUP, RunKind.FIX}
+        if not run.ended and run.kind in {RunKind.SETUP, RunKind.FIX}
     )
 
 

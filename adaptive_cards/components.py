@@ -175,11 +175,11 @@ def _capital(told: str) -> str:
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
 
 
-def in_error(field: el.Element, why: el.Element) -> el.Element:
+def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el.Element:
     reason = el.columns(
         glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
     )
-    return el.container("attention", field, reason, spacing="Default")
+    return el.container("attention", field, reason, spacing=spacing)
 
 
 def correction(field: el.Element, asked: Asked) -> el.Element:

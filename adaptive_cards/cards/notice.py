@@ -15,6 +15,8 @@ from adaptive_cards.times import day_clock
 from jobs.model import Text, verbatim
 
 _BUTTONS_MOST = 5
+Button = tuple[str | Text, dict[str, str]]
+"""Title of a button, or the key of its title, and the data that a press sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class NoticeView:
     """Short answer: what happened, whose turn it is or what is next, and facts.
 
     ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
-    key, value). ``buttons`` are (text or its key, data).
+    key, value).
     """
 
     kicker: Text
@@ -30,19 +32,20 @@ class NoticeView:
     words: Text
     style: ui.Style = ui.PLAIN
     facts: tuple[tuple[str, Text], ...] = ()
-    buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
+    buttons: tuple[Button, ...] = ()
     at: datetime | None = None
 
 
 def notice(view: NoticeView) -> Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [
-        act.press(text(key) if isinstance(key, str) else render(key), data)
-        for key, data in view.buttons[:_BUTTONS_MOST]
-    ]
+    actions = [act.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
     at = day_clock(view.at) if view.at else ""
     return finished(ui.kicker_of(view.kicker, at), band, body, actions)
+
+
+def _title(title: str | Text) -> str:
+    return text(title) if isinstance(title, str) else render(title)
 
 
 OFFERS_MOST = 4
@@ -52,16 +55,10 @@ A card takes five buttons in all.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    title: Text
-    data: dict[str, str]
-
-
 def offer(  # noqa: PLR0913  what a card of buttons is made of
     kicker: Text,
     title: Text,
-    offers: tuple[Offer, ...],
+    offers: tuple[Button, ...],
     at: datetime,
     *,
     turn: Text | None = None,
@@ -75,7 +72,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
-    titles = [(plain(render(each.title)), each.data) for each in offers]
+    titles = [(plain(_title(title)), data) for title, data in offers]
     short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
     body = [
         act.buttons(*row, spacing="Small" if place else "Medium")
@@ -112,14 +109,11 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
     typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
-    wrong = el.columns(
-        glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
-    )
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),
         ui.beside("typed.why", el.said(reason), "80px"),
-        el.container("attention", _address() | typed, wrong),
+        ui.in_error(_address() | typed, why, "Medium"),
     ]
     if meant:
         title = act.fit_title("button.use", meant)
@@ -234,9 +228,7 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
         ui.section("tac.console"),
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
         ui.row(glyphs.PERSON, "T2", el.own("tac.console_t2")),
-        ui.row(
-            glyphs.PERSON, "T3", el.own("tac.console_t3_direct" if direct else "tac.console_t3")
-        ),
+        ui.row(glyphs.PERSON, "T3", el.own(f"tac.console_t3{'_direct' if direct else ''}")),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
         act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),

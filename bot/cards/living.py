@@ -15,7 +15,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards.card import Card, with_lines
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
@@ -282,7 +282,7 @@ def _idle(run: Run, to: str, people: dict[Turn, str]) -> DesiredCard:
 def choice(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
     offers = tuple(
-        Offer(
+        (
             Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
             {"do": "cancel", "run": each.id},
         )

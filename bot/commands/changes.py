@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded
@@ -172,7 +172,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         return
     of_kind = f"notice.running_title_{other.kind}"
     title = of_kind if has_text(of_kind) else "notice.running_title"
-    offers = [Offer(Text("button.go_on"), {"do": "go_on", "run": other.id})] if here else []
+    offers = [("button.go_on", {"do": "go_on", "run": other.id})] if here else []
     try:
         may_cancel = permissions.may_cancel(ctx, other)
     except WebexAnswerError:  # the bot is no longer in the run's space
@@ -185,7 +185,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     ]
     if may_cancel:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
-        offers.append(Offer(Text("button.begin_again"), again))
+        offers.append(("button.begin_again", again))
         lines.append(Text("notice.running_stays"))
     card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
     living.post_choice(ctx, card, [other])
@@ -318,8 +318,8 @@ def _choose_undo(ctx: ChatContext, fixed: Run, changes: Sequence[RecordedChange]
     values = {"mailbox": mailbox, "run": fixed.id, "done": done}
     pressed = {"do": "undo", "mailbox_meant": mailbox}
     offers = (
-        Offer(Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
-        Offer(Text("button.disconnect"), {**pressed, "undoes": ""}),
+        (Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
+        ("button.disconnect", {**pressed, "undoes": ""}),
     )
     title = Text("choice.title.undo_which", values)
     lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))

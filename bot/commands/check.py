@@ -3,7 +3,7 @@
 from contextlib import suppress
 from itertools import starmap
 
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import Button, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
@@ -32,7 +32,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif is_all and not rest:
         everything(ctx)
     elif is_all and (mailbox := lone_address(rest)):
-        all_of_them = Offer(Text("button.check_all"), {"do": "check", "channel": "all"})
+        all_of_them = ("button.check_all", {"do": "check", "channel": "all"})
         offered = (offers.check_exactly(mailbox), all_of_them)
         title = Text("understood.all_or_one", {"mailbox": mailbox})
         _ask(ctx, title, offered, "understood.check_turn")
@@ -40,7 +40,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         one(ctx, argument)
 
 
-def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
+def _ask(ctx: ChatContext, title: Text, offered: tuple[Button, ...], turn: str) -> None:
     ctx.say(offer(Text("notice.check_kicker"), title, offered, now(), turn=Text(turn)))
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adaptive_cards import components as ui
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
+from adaptive_cards.cards.notice import OFFERS_MOST, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
@@ -290,7 +290,7 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
     # The card also has a field in which any channel of this space can be typed.
     pressed = {"do": "watch_fix", "card": card}
     fixes = tuple(
-        Offer(Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
+        (Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
         for each in mailboxes[:OFFERS_MOST]
     )
     left = len(mailboxes) - len(fixes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -14,8 +14,8 @@ from jobs.clock import now
 from jobs.model import Text, verbatim
 
 HELP = {"do": "help"}
-FOR_HELP = Offer(Text("button.help"), HELP)
-BEGIN = tuple(Offer(Text(f"button.{each}"), {"do": each}) for each in ("setup", "check"))
+FOR_HELP = ("button.help", HELP)
+BEGIN = tuple((f"button.{each}", {"do": each}) for each in ("setup", "check"))
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:

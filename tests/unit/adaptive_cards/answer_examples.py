@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import adaptive_cards as cards
 from adaptive_cards import components as ui
 from adaptive_cards.cards.notice import (
+    Button,
     HelpEntry,
     NoticeView,
-    Offer,
     command_help,
     help_card,
     offer,
@@ -125,7 +125,7 @@ LONG = "customer-care-returns-and-refunds@department.contoso.com"
 
 
 def _offers() -> dict[str, cards.Card]:
-    start = (Offer(Text("button.setup"), {"do": "setup"}), _check(""))
+    start = (("button.setup", {"do": "setup"}), _check(""))
     lines = tuple(
         Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")
     )
@@ -144,17 +144,17 @@ def _offers() -> dict[str, cards.Card]:
     }
 
 
-def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
+def _offer(kicker: str, title: str, offers: tuple[Button, ...]) -> cards.Card:
     return offer(Text(kicker), Text(title), offers, AT)
 
 
-def _check(mailbox: str) -> Offer:
-    return Offer(Text("button.check"), {"do": "check", "channel": mailbox})
+def _check(mailbox: str) -> Button:
+    return ("button.check", {"do": "check", "channel": mailbox})
 
 
 def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
     offers = tuple(
-        Offer(Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
+        (Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
         for each in mailboxes
     )
     turn = Text("choice.turn" if offers else "choice.turn_type")

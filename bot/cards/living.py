@@ -158,9 +158,6 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
     return list(filter(None, (_with_lines(run, thread, people) if thread else None, *direct)))
 
 
-CHOICE_KICKER = Text("notice.cancel_kicker")
-
-
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the last edit of each message that asks for nothing any more.
 
@@ -288,8 +285,9 @@ def choice(title: Text, runs: Sequence[Run]) -> Card:
         )
         for each in runs
     )
-    turn, lines = Text("understood.cancel_turn"), (Text("notice.cancel_which_words"),)
-    return offer(CHOICE_KICKER, title, offers, now(), turn=turn, lines=lines)
+    kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
+    lines = (Text("notice.cancel_which_words"),)
+    return offer(kicker, title, offers, now(), turn=turn, lines=lines)
 
 
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:

@@ -15,13 +15,11 @@
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -126,10 +124,10 @@ class LossWatch:
 
     def _lost(self) -> dict[str, list[Run]]:
         # Runs and channels that an older backup contains are not gone, and go on.
-        spaces: dict[str, dict[str, Run]] = defaultdict(dict)
+        spaces: dict[str, dict[str, Run]] = {}
         for run in self._known.values():
             if not self._services.store.length(run.id):
-                spaces[run.origin.room][run.channel.mailbox] = run
+                spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
         return {room: list(runs.values()) for room, runs in spaces.items()}
 
     def _remember(self) -> None:
@@ -146,11 +144,7 @@ class LossWatch:
 def card_of_loss(runs: list[Run]) -> NoticeView:
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes}) if mailboxes else Text("loss.title")
-    return _red(Text("loss.kicker"), about, Text("loss.words"))
-
-
-def _red(kicker: Text, title: Text, words: Text, **more: Any) -> NoticeView:
-    return NoticeView(kicker, title, words, BROKEN, at=now(), **more)
+    return NoticeView(Text("loss.kicker"), about, Text("loss.words"), BROKEN, at=now())
 
 
 GAPS_EVERY_S = 20.0
@@ -396,12 +390,14 @@ def card_of_closed(run: Run, *, is_watch: bool = False) -> NoticeView:
     if is_watch:
         about = {"mailbox": run.channel.mailbox}
         title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
-        return _red(Text("watch.kicker"), title, words)
+        return NoticeView(Text("watch.kicker"), title, words, BROKEN, at=now())
     title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
-    return _red(
+    return NoticeView(
         Text("notice.closed_kicker"),
         title,
         Text("notice.closed_words"),
+        BROKEN,
         facts=(("notice.closed_now", next_action(run).words),),
         buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
+        at=now(),
     )

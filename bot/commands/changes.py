@@ -129,8 +129,7 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
 
 def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
     # To everybody else, a connected mailbox is like any other.
-    record = ctx.services.channels.record(mailbox)
-    if record is None:
+    if (record := ctx.services.channels.record(mailbox)) is None:
         return False
     run = next(ctx.services.store.known([record.run]), None)  # an operator may delete its history
     if mailbox in permissions.visible_channels(ctx):
@@ -292,8 +291,7 @@ def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
     # A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
     # here, or for a run of another mailbox.
     runs = ctx.services.store.runs_of_mailbox(mailbox) if _may_undo(ctx, mailbox) else ()
-    past = recall(runs, all_steps(), only)
-    if not past:
+    if not (past := recall(runs, all_steps(), only)):
         kept = any(each.kept for each in runs)
         words = "notice.undo_kept_words" if kept else "notice.undo_nothing_words"
         ctx.tell(UNDO_KICKER, "notice.undo_nothing_title", words, {"mailbox": mailbox})

@@ -1,7 +1,6 @@
 """Commands /check and /channels: what is broken, who can fix it, and how."""
 
 from contextlib import suppress
-from itertools import starmap
 
 from adaptive_cards.cards.notice import Button, offer
 from bot.cards import delivery
@@ -50,8 +49,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
     With ``exactly`` the address is meant as it is. A channel that is not known here is found first,
     with the help of an administrator's sign-in.
     """
-    mailbox = read_mailbox(ctx, "check", argument)
-    if not mailbox:
+    if not (mailbox := read_mailbox(ctx, "check", argument)):
         return
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
@@ -121,7 +119,8 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     """
     runs = ctx.services.store.runs_in_space(ctx.room)
     found = assessments(ctx.services.store, visible_channels(ctx), runs)
-    card = channels(starmap(line_of, found.items()), now(), direct=ctx.direct, every=every)
+    lines = (line_of(*each) for each in found.items())
+    card = channels(lines, now(), direct=ctx.direct, every=every)
     ctx.say(with_doubts(card, runs))
 
 

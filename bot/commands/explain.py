@@ -1,7 +1,6 @@
 """Command /explain: what an error means, from its text, a file, or the message replied to."""
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 
 from adaptive_cards.cards.notice import offer
@@ -61,7 +60,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(explanation(None, now()))
 
 
-def _is_within(ctx: ChatContext, runs: Iterable[Run], meant: tuple[str, ...]) -> bool:
+def _is_within(ctx: ChatContext, runs: tuple[Run, ...], meant: tuple[str, ...]) -> bool:
     # While a run changes the channel that is meant, "Run /fix" would lead nowhere.
     return any(
         not meant or run.channel.mailbox in meant or run.origin.thread == ctx.thread

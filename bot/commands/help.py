@@ -11,8 +11,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
-    near = nearest(name, every)
-    if near:
+    if near := nearest(name, every):
         explain(ctx, every[near])
     else:
         show(ctx, typed=name)

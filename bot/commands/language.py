@@ -40,8 +40,7 @@ def _names(language: str) -> set[str]:
 
 def choose_zone(ctx: ChatContext, argument: str) -> None:
     # A name that no zone has changes nothing.
-    zone = find_zone(argument)
-    if not zone:
+    if not (zone := find_zone(argument)):
         title = "timezone.unknown" if argument else "timezone.title"
         values = {"zone": current().zone, "typed": argument}
         ctx.tell("timezone.kicker", title, "timezone.how", values)

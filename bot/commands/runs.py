@@ -1,11 +1,6 @@
 """Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
-from collections.abc import Iterable
-from itertools import filterfalse
-from operator import attrgetter
-
 from adaptive_cards import notice
-from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
@@ -37,11 +32,16 @@ def run(ctx: ChatContext, argument: str) -> None:
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
-    open_runs = canceled or list(filterfalse(attrgetter("ended"), runs))
+    open_runs = canceled or [each for each in runs if not each.ended]
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
+    kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
-        if cancel(ctx, wanted[0]):  # the run's own card may be far away
-            ctx.say(_answer(ctx, wanted[0], runs))
+        (only,) = wanted
+        if cancel(ctx, only):  # the run's own card, which says what stays changed, may be far away
+            words = Text("notice.cancelled_see" if only.changed else "living.cancelled_words")
+            title = end_title(ctx.services.store.refresh(only))
+            view = NoticeView(kicker, title, words, OVER, at=now())
+            ctx.say(living.with_doubts(notice(view), runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -49,19 +49,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
-        view = NoticeView(Text("notice.cancel_kicker"), title, words)
-        ctx.say(living.with_doubts(notice(view), runs))
-
-
-def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that points to the canceled run's own, which says what stays changed.
-
-    The card also names those of the ``known`` runs that are in doubt.
-    """
-    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
-    title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
-    view = NoticeView(kicker, title, words, OVER, at=now())
-    return living.with_doubts(notice(view), known)
+        ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:

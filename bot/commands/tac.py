@@ -8,7 +8,6 @@ import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -19,7 +18,7 @@ from adaptive_cards.components import WELL
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.cards.presenters import verdict
-from bot.cards.presenters.mail import search
+from bot.cards.presenters.mail import PLACES, search
 from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
@@ -205,8 +204,7 @@ SPEAKS = {
     "connect": Place.FORM,
     "agent": Place.CHANNEL,
 }
-"""Places of a search in their order, and who speaks in a text that is pasted there."""
-PLACES = tuple(SPEAKS)
+"""Who speaks in a text that is pasted at a place of a search."""
 STEPS = {
     "mail": ("arrivals", "copies"),
     "connect": ("entry_point", "connect_changes", "webex_status"),
@@ -346,8 +344,6 @@ def _drawn(
         case.mailbox,
         now(),
         place,
-        PLACES.index(place) + 1,
-        len(PLACES) + 1,
         lines=[lines[name] for name in STEPS.get(place, ()) if name in lines],
         told=told or next(iter(causes), None),
         mail=mail if in_mail else None,
@@ -359,7 +355,7 @@ def _drawn(
 def _next(services: Services, case: Case) -> str:
     """Return the place after the case's own; the first one only if something was not read."""
     if case.place:
-        return dict(pairwise((*PLACES, "")))[case.place]
+        return (*PLACES, "")[PLACES.index(case.place) + 1]
     last = services.store.last_check(case.mailbox)
     is_read = last is not None and not check.gaps(last).count
     return PLACES[1 if is_read else 0]

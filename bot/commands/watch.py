@@ -4,7 +4,6 @@ The buttons begin and end a watch, list it, say and take back "I'm on it", and r
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,8 +37,7 @@ MOST_PEOPLE = 10
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    words = argument.split()
-    if not words:
+    if not (words := argument.split()):
         listed(ctx)
     elif words[0].lower() in typed_words("all"):
         everything(ctx)
@@ -64,15 +62,14 @@ def everything(ctx: ChatContext) -> None:
     ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels.all()), (), now()))
 
 
-def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:
+def _lines(ctx: ChatContext, watched: tuple[model.WatchedChannel, ...]) -> tuple[ChannelLine, ...]:
     channels = {each.mailbox: each for each in watched}
     found = assessments(ctx.services.store, tuple(channels)).items()
     return tuple(watch.line_of(ctx.services, channels[box], own, now()) for box, own in found)
 
 
 def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
-    mailbox = read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
-    if not mailbox:
+    if not (mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)):
         return
     verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
     if not words:
@@ -91,8 +88,7 @@ def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
     services = ctx.services
-    record = services.channels.record(mailbox)
-    if record is None:
+    if (record := services.channels.record(mailbox)) is None:
         offers.unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before, usual = services.watching.channels.load(mailbox), services.bot.watch_interval_s
@@ -150,8 +146,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
 
 def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     # If one address is not accepted, nothing is changed.
-    watched = _known(ctx, mailbox)
-    if watched is None:
+    if (watched := _known(ctx, mailbox)) is None:
         return
     addresses = [part for part in ",".join(typed).split(",") if part]
     ends = bool(addresses) and set(map(str.lower, addresses)) <= typed_words("off")
@@ -174,8 +169,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
-    watched = ctx.services.watching.channels.load(mailbox)
-    if watched is None:
+    if (watched := ctx.services.watching.channels.load(mailbox)) is None:
         values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
         ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
@@ -257,8 +251,7 @@ def _take_on(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]:
     incidents = ctx.services.watching.incidents
-    card = incidents.card(inputs.get("card", ""))
-    if card is None:
+    if (card := incidents.card(inputs.get("card", ""))) is None:
         raise RefusedError(Text("watch.card_gone"))
     shown = incidents.of_card(card.id)
     # Everybody may press in the card's own space, and so may people to whom the card was sent 1:1
@@ -268,8 +261,7 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]
     known = {each.mailbox for each in shown}.intersection(visible_channels(ctx))
     if not (ctx.room == card.room or was_told or known):
         raise RefusedError(Text("watch.not_here"), "refused.button")
-    open_ones = [each for each in shown if each.is_open]
-    if not open_ones:
+    if not (open_ones := [each for each in shown if each.is_open]):
         ctx.tell(KICKER, "watch.over", "watch.over_words")
     return open_ones
 

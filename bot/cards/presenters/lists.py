@@ -262,8 +262,7 @@ def words_of(judged: Finding) -> Text:
 
 
 def _channel_line(run: Run, mailbox: str) -> ChannelLine:
-    judged = run.findings.get(mailbox)
-    if judged is None:
+    if (judged := run.findings.get(mailbox)) is None:
         return ChannelLine(mailbox, None, Text("channels.waiting"))
     return ChannelLine(mailbox, judged.state, words_of(judged), run.found_at[mailbox])
 
@@ -334,9 +333,8 @@ def audit(  # noqa: PLR0913  everything that the card shows
     was tampered with; 0 if the trail is intact. ``offered`` are channels that get a button each,
     four at most, that shows only their entries.
     """
-    newest = [_entry_row(entry) for entry in reversed(entries[-_ROWS_MOST:])]
     count = len(entries)
-    body = ui.titled("audit.newest", newest)
+    body = ui.titled("audit.newest", [*map(_entry_row, reversed(entries[-_ROWS_MOST:]))])
     if body:
         values = {"name": name, "count": str(filed)}
         filed_as = "audit.file_cut" if filed < count else "audit.file"
@@ -347,14 +345,13 @@ def audit(  # noqa: PLR0913  everything that the card shows
         for each in offered[:_OFFERED_MOST]
     ]
     body += act.button_rows(buttons, "Small")
-    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
+    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "none_next"
     if broken_at:
-        look, title = ui.BROKEN, Text("audit.broken", {"entry": str(broken_at)})
-        told = "audit.broken_next"
+        values = {"entry": str(broken_at)}
+        look, title, told = ui.BROKEN, Text("audit.broken", values), "broken_next"
     elif count:
-        look, title = ui.WELL, verbatim(plural("audit.whole", count))
-        told = "audit.next"
-    band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
+        look, title, told = ui.WELL, Text("audit.whole", {"count": str(count)}), "next"
+    band = ui.Band.of(*look, title, ui.answer_line(Text(f"audit.{told}")))
     about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")
     return finished(ui.kicker_of(about, day_clock(at)), band, body)
 

@@ -157,14 +157,14 @@ def _main(run_id: str, mail: _Mail, *, direct: bool) -> list[el.Element]:
 
 
 _SEEN_MOST = 2000
+PLACES = ("unread", "mail", "connect", "agent")
+"""Places of a search in their order. The file for Cisco TAC is the step after them."""
 
 
 def search(  # noqa: PLR0913  everything that the card shows
     mailbox: str,
     at: datetime,
     place: str,
-    number: int,
-    of: int,
     *,
     lines: Sequence[Line] = (),
     told: tuple[Text, Text] | None = None,
@@ -180,7 +180,8 @@ def search(  # noqa: PLR0913  everything that the card shows
     """
     kicker = ui.kicker_at("search.kicker", at, mailbox=mailbox)
     title = Text(f"search.title_{place}")
-    step = Text("search.step", {"number": str(number), "all": str(of)})
+    values = {"number": str(PLACES.index(place) + 1), "all": str(len(PLACES) + 1)}
+    step = Text("search.step", values)
     band = ui.persons_turn(title, el.said(step), ui.answer_line(Text("search.turn")))
     means = told and (el.said(told[0], **el.BOLD), el.said(told[1]))
     ways = [el.own(way) for way in (f"search.{place}_{each}" for each in "12345") if has_text(way)]

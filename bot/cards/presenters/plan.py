@@ -292,8 +292,7 @@ def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
 
 def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
     callback, forwarding = hosts.callback_host(run.channel), hosts.forwarding_host(run.channel)
-    foreign = hosts.foreign_hosts(run, connect_hosts)
-    if not foreign:
+    if not (foreign := hosts.foreign_hosts(run, connect_hosts)):
         return []
     lines = [el.said(Text("plan.foreign", {"count": str(len(foreign))}), **el.BOLD)]
     for host in foreign:

@@ -1,9 +1,7 @@
 """Cards of every step of a run on its way, and of its end: done, undone, or canceled."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
@@ -138,8 +136,9 @@ def _count(rows: list[Row]) -> dict[str, str]:
 
 def _persons_finding(run: Run) -> Finding | None:
     for each in filter(_is_stuck, run.findings.values()):
-        unread = each.state is State.UNKNOWN
-        if not each.until if unread else glyphs.is_person(each.waiting_for):
+        is_read = each.state is not State.UNKNOWN
+        asks = glyphs.is_person(each.waiting_for) if is_read else not each.until
+        if asks:
             return each
     return None
 
@@ -328,7 +327,7 @@ def _proofs(run: Run) -> list[el.Element]:
 
 
 def _to_know(run: Run, watched: str, *, blind: bool) -> dict[str, str]:
-    made = list(chain.from_iterable(changed.changes for changed in run.changed.values()))
+    made = [change for changed in run.changed.values() for change in changed.changes]
     expires, changes = text("done.expires_unknown"), text("done.changes_none")
     if end := parse(run.fact("expires")):
         expires = text("done.expires", day=day(end))
@@ -402,7 +401,7 @@ def _is_under_way(run: Run, step: str) -> bool:
     return changed.done is None and (seen is None or seen < changed.begun)
 
 
-def _objects(changes: Iterable[Changed]) -> str:
+def _objects(changes: list[Changed]) -> str:
     return listed(render(change.object) for changed in changes for change in changed.changes)
 
 

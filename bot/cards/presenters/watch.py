@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 from itertools import groupby
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
@@ -93,21 +93,16 @@ def reminder_over(slot: str, incidents: Incidents) -> shared.DesiredCard:
     return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
-class Look(StrEnum):
-    BROKEN = "broken"
-    BLIND = "blind"
-    FLAPS = "flaps"
-    ENDED = "ended"
-    UNWATCHED = "unwatched"
+class Look(Enum):
+    """State of an incident's card, with the style of its band."""
+
+    BROKEN = ui.BROKEN
+    BLIND = ui.UNCLEAR
+    FLAPS = "attention", glyphs.WARNING
+    ENDED = ui.WELL
+    UNWATCHED = ui.OVER
 
 
-_LOOKS: dict[Look, ui.Style] = {
-    Look.BROKEN: ui.BROKEN,
-    Look.BLIND: ui.UNCLEAR,
-    Look.FLAPS: ("attention", glyphs.WARNING),
-    Look.ENDED: ui.WELL,
-    Look.UNWATCHED: ui.OVER,
-}
 _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
@@ -138,7 +133,7 @@ def incident(
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
     look = look_of(incidents)
-    band = ui.Band.of(*_LOOKS[look], _title(card, look, current), *lines)
+    band = ui.Band.of(*look.value, _title(card, look, current), *lines)
     return finished(kicker, band, body)
 
 
@@ -197,8 +192,7 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
 
 
 def look_of(incidents: Incidents) -> Look:
-    current = open_ones(incidents)
-    if not current:
+    if not (current := open_ones(incidents)):
         return Look.UNWATCHED if all(each.is_unwatched for each in incidents) else Look.ENDED
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return Look.BLIND
@@ -210,13 +204,14 @@ def _is_over(incidents: Incidents) -> bool:
 
 
 def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
+    name = look.name.lower()
     if is_of_one_mailbox(card, incidents):
-        return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
+        return Text(f"watch.title_{name}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
-        return Text(f"watch.many_{look}", values)
+        return Text(f"watch.many_{name}", values)
     rooms = {each.room for each in incidents}
-    return Text(f"watch.counts_{look}", values | {"spaces": str(len(rooms))})
+    return Text(f"watch.counts_{name}", values | {"spaces": str(len(rooms))})
 
 
 def _cause_now(incident: Incident) -> Text:

@@ -239,13 +239,13 @@ def _tac() -> dict[str, cards.Card]:
     lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
     off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
     searches = {
-        "search-unread": search(MAILBOX, LATER, "unread", 1, 5, sign_in_url="https://x.example/s"),
-        "search-mail": search(MAILBOX, LATER, "mail", 2, 5, lines=QUEUE, sends=True),
-        "search-mail-followed": search(MAILBOX, LATER, "mail", 2, 5, mail=lost),
-        "search-connect": search(MAILBOX, LATER, "connect", 3, 5, told=off),
-        "search-agent": search(MAILBOX, LATER, "agent", 4, 5, lines=QUEUE),
+        "search-unread": search(MAILBOX, LATER, "unread", sign_in_url="https://x.example/s"),
+        "search-mail": search(MAILBOX, LATER, "mail", lines=QUEUE, sends=True),
+        "search-mail-followed": search(MAILBOX, LATER, "mail", mail=lost),
+        "search-connect": search(MAILBOX, LATER, "connect", told=off),
+        "search-agent": search(MAILBOX, LATER, "agent", lines=QUEUE),
         "hostile-search": search(
-            HOSTILE, LATER, "agent", 4, 5, told=(verbatim(HOSTILE), verbatim(HOSTILE))
+            HOSTILE, LATER, "agent", told=(verbatim(HOSTILE), verbatim(HOSTILE))
         ),
     }
     return searches | guides | files

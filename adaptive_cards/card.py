@@ -69,13 +69,9 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
         for turn, words in also
     ]
     for first in range(len(before) + 1):
-        lines = before[first:]
+        lines = (run(f"{OK.glyph}  {render(words)}", **SMALL) for words in before[first:])
         answered = [
-            rich(
-                run(f"{OK.glyph}  {render(words)}", **SMALL),
-                spacing="Medium" if place == 0 else "None",
-            )
-            for place, words in enumerate(lines)
+            rich(line, spacing="None" if place else "Medium") for place, line in enumerate(lines)
         ]
         content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
         if size(content) <= MOST_BYTES:

@@ -198,9 +198,8 @@ def command_help(
     }
     actions = [act.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
-        title = text("help.run", value=f"/{shown_name(name)}")
         pressed = {"do": "run_command", "command": name, "argument": ""}
-        actions.insert(0, act.press(title, pressed))
+        actions.insert(0, act.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
     return finished(_kicker(direct=direct), band, body, actions)
@@ -223,12 +222,13 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
     values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
     example = text("tac.resource_id_example")
+    mention = "tac.console_t3_direct" if direct else "tac.console_t3"
     long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
     body = [
         ui.section("tac.console"),
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
         ui.row(glyphs.PERSON, "T2", el.own("tac.console_t2")),
-        ui.row(glyphs.PERSON, "T3", el.own(f"tac.console_t3{'_direct' if direct else ''}")),
+        ui.row(glyphs.PERSON, "T3", el.own(mention)),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
         act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),

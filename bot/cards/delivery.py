@@ -55,8 +55,11 @@ def find_unconfirmed(
     if not post.text:
         return None
     known = {each.message for each in shared.posted_cards(services, run.id).values()}
+    # A thread that can be read is in the requester's 1:1.
+    own = wanted.to in {shared.THREAD, run.requester.email}
+    person = {"person_id": run.requester.id} if own else {"email": wanted.to}
     try:
-        for each in _newest(services, run, wanted.to):
+        for each in services.webex.latest_of_person(**person):
             alike = each.id not in known and _mark(each.text) == post.text
             if not alike or not is_own(each, services.me.id, post.at):
                 continue
@@ -69,13 +72,6 @@ def find_unconfirmed(
             error.accepted = False
             raise
     return None
-
-
-def _newest(services: Services, run: Run, to: str) -> tuple[Message, ...]:
-    # A thread that can be read is in the requester's 1:1.
-    if to in {shared.THREAD, run.requester.email}:
-        return services.webex.latest_of_person(person_id=run.requester.id)
-    return services.webex.latest_of_person(email=to)
 
 
 def _mark(text: str) -> str:
@@ -157,9 +153,8 @@ def mark_posted(services: Services, run_id: str, message: str, room: str) -> Non
 def repost(services: Services, run_id: str, slot: str) -> None:
     """Have the card posted again, as the newest message of the conversation, at the next draw."""
     to = slot.partition(":")[2] or shared.THREAD
-    shown = shared.posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
-        _set_aside(services, pipe, run_id, to, shown)
+        _set_aside(services, pipe, run_id, to, shared.posted_card(services, run_id, slot))
         pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed(slot))
         pipe.execute()
 

@@ -193,9 +193,8 @@ def _of_person(
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     if run.ended or not asking:
         return None
-    by_slot = {card.slot: card for card in asking}
     order = [_slot_of_action(each) for each in open_requests(run)]
-    return _first_of(by_slot, order) or asking[0]
+    return _first_of({card.slot: card for card in asking}, order) or asking[0]
 
 
 def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:

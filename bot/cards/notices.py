@@ -116,9 +116,8 @@ class LossWatch:
             self._known, self._connected_due = {}, self._clock()
             log.error("spaces that lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
-            told = keys.loss_told(self._data_id, room)
             tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
-            if tell_once(services, told, TOLD, tell):
+            if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
         self._remember()
 
@@ -392,12 +391,7 @@ def card_of_closed(run: Run, *, is_watch: bool = False) -> NoticeView:
         title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
         return NoticeView(Text("watch.kicker"), title, words, BROKEN, at=now())
     title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
-    return NoticeView(
-        Text("notice.closed_kicker"),
-        title,
-        Text("notice.closed_words"),
-        BROKEN,
-        facts=(("notice.closed_now", next_action(run).words),),
-        buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
-        at=now(),
-    )
+    kicker, words = Text("notice.closed_kicker"), Text("notice.closed_words")
+    facts = (("notice.closed_now", next_action(run).words),)
+    buttons = () if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),)
+    return NoticeView(kicker, title, words, BROKEN, facts, buttons, now())

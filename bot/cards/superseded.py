@@ -197,10 +197,5 @@ def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard
 
 
 def _held(card: DesiredCard, words: Text) -> DesiredCard:
-    return replace(
-        card,
-        card=held(card.card, words, GOES_ON),
-        fingerprint=shared.marked(card.fingerprint, words),
-        urgency="held",
-        retires=True,
-    )
+    drawn, mark = held(card.card, words, GOES_ON), shared.marked(card.fingerprint, words)
+    return replace(card, card=drawn, fingerprint=mark, urgency="held", retires=True)

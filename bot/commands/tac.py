@@ -137,13 +137,12 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     resource_id, transaction_id, seen = (
         redactor.text(inputs.get(name, "").strip()) for name in FIELDS
     )
-    told = Report(ctx.asker, resource_id, transaction_id, seen, case.notes)
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     matter = TacCase(
         channel=record.channel if record else Channel(mailbox),
-        reported=told,
+        reported=Report(ctx.asker, resource_id, transaction_id, seen, case.notes),
         at=now(),
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,

@@ -215,12 +215,10 @@ def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
 
 
 def _before(run: Run) -> el.Element:
-    to_itself = Text("connect.to_itself", {"mailbox": run.channel.mailbox})
     keys = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
-    warnings = [*map(Text, keys), to_itself]
-    title = el.own("connect.before", **el.BOLD)
+    warnings = [*map(Text, keys), Text("connect.to_itself", {"mailbox": run.channel.mailbox})]
     lines = (el.said(words, spacing="Small") for words in warnings)
-    return ui.box("warning", glyphs.WARNING, title, *lines)
+    return ui.box("warning", glyphs.WARNING, el.own("connect.before", **el.BOLD), *lines)
 
 
 def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:

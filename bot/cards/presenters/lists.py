@@ -145,14 +145,10 @@ def _checkable(lines: Sequence[ChannelLine]) -> list[el.Element]:
             title = act.fit_title("choice.button.check", line.mailbox)
             check = act.submit(title, "check", channel=line.mailbox)
             parts.append(act.buttons(check, spacing="Small"))
-    return [*parts, *_others(lines[first:])]
-
-
-def _others(lines: Sequence[ChannelLine]) -> list[el.Element]:
-    if not (addresses := _addresses(lines)):
-        return []
-    check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
-    return [_pick("choice.others", addresses), act.buttons(check, spacing="Small")]
+    if others := _addresses(lines[first:]):
+        check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
+        parts += [_pick("choice.others", others), act.buttons(check, spacing="Small")]
+    return parts
 
 
 def _addresses(lines: Sequence[ChannelLine]) -> list[str]:

@@ -178,22 +178,17 @@ def search(  # noqa: PLR0913  everything that the card shows
     newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
     offers to send one. ``sign_in_url`` leads to what the check could not read.
     """
-    kicker = ui.kicker_at("search.kicker", at, mailbox=mailbox)
     title = Text(f"search.title_{place}")
     values = {"number": str(PLACES.index(place) + 1), "all": str(len(PLACES) + 1)}
     step = Text("search.step", values)
     band = ui.persons_turn(title, el.said(step), ui.answer_line(Text("search.turn")))
     means = told and (el.said(told[0], **el.BOLD), el.said(told[1]))
     ways = [el.own(way) for way in (f"search.{place}_{each}" for each in "12345") if has_text(way)]
-    known = [
-        ui.row(
-            glyphs.of_state(line.found.state),
-            line.row,
-            el.said(line.title),
-            *([ui.note(line.found.seen)] if line.found.seen else []),
-        )
-        for line in lines
-    ]
+    known = []
+    for line in lines:
+        notes = [ui.note(line.found.seen)] if line.found.seen else []
+        mark = glyphs.of_state(line.found.state)
+        known.append(ui.row(mark, line.row, el.said(line.title), *notes))
     sign_in = [open_url(text("button.see_more"), sign_in_url)] if sign_in_url else []
     send = [submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
     again = submit(text("button.check_again"), "check", channel=mailbox)
@@ -206,4 +201,4 @@ def search(  # noqa: PLR0913  everything that the card shows
         input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
     go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
-    return finished(kicker, band, body, [go_on])
+    return finished(ui.kicker_at("search.kicker", at, mailbox=mailbox), band, body, [go_on])

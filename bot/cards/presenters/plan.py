@@ -58,17 +58,11 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
-    places = [shared.THREAD, *(served(services.bot, approvers) if waits else ())]
-    drawn = {
-        to: plan(
-            run,
-            shared.header(run, 3, services, to=to),
-            known_hosts,
-            _people(run, services, to),
-            opens=to != shared.THREAD or not approvers,
-        )
-        for to in places
-    }
+    drawn = {}
+    for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
+        head, people = shared.header(run, 3, services, to=to), _people(run, services, to)
+        opens = to != shared.THREAD or not approvers
+        drawn[to] = plan(run, head, known_hosts, people, opens=opens)
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 

@@ -261,23 +261,17 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     means that the tenant does not allow automatic checks yet.
     """
     mailbox, steps = run.channel.mailbox, steps_of(run)
-    found = [(step.article_row, run.findings[name]) for name, step in steps.items()]
     skipped = [
         glyphs.marked(glyphs.SKIPPED, el.said(each.seen))
         for each in run.findings.values()
         if each.state is State.SKIPPED and each.step in steps and each.seen
     ]
-    lines = [
-        (
-            f"{glyphs.of_state(each.state).glyph}\u00a0{row}",
-            text(
-                "verdict.line_seen",
-                title=f"key:step.{each.step}",
-                seen=render(each.seen or Text(f"expected.{each.step}")),
-            ),
-        )
-        for row, each in found
-    ]
+    lines = []
+    for name, step in steps.items():
+        each = run.findings[name]
+        seen = render(each.seen or Text(f"expected.{name}"))
+        words = text("verdict.line_seen", title=f"key:step.{name}", seen=seen)
+        lines.append((f"{glyphs.of_state(each.state).glyph}\u00a0{step.article_row}", words))
     typed = el.run(text("done.check_command", mailbox=mailbox), **el.MONO)
     check = {"do": "check", "channel": mailbox}
     actions = [
@@ -354,15 +348,11 @@ def _lasted(run: Run) -> str:
 
 
 def _canceled(run: Run) -> shared.DesiredCard:
-    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
-    about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
-    view = NoticeView(
-        about if run.channel.mailbox else Text("kicker.new"),
-        shared.end_title(run),
-        left(run),
-        ui.OVER,
-        buttons=(("button.undo", pressed),) if run.changed else (),
-    )
+    mailbox = run.channel.mailbox
+    pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
+    kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
+    buttons = (("button.undo", pressed),) if run.changed else ()
+    view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
     return shared.desired_card("ended", notice(view))
 
 

@@ -125,9 +125,8 @@ DELEGATE_SLOT = "delegate"
 def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not needs_delegate(run):
         return []
-    card = delegate(run)
     news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
-    return [shared.desired_card(DELEGATE_SLOT, card, urgency=news, prompt=news)]
+    return [shared.desired_card(DELEGATE_SLOT, delegate(run), urgency=news, prompt=news)]
 
 
 def delegate(run: Run) -> Card:
@@ -277,16 +276,13 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
     typed = shared.unreachable_recipient(run, "consent_administrator")
     field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
     grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    asked = [
+        (mark, el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")), ui.note(Text(why)))
+        for mark, name, kind, why in PERMISSIONS
+    ]
     body = [
         ui.section("consent.asks_for"),
-        *(
-            glyphs.marked(
-                mark,
-                el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")),
-                ui.note(Text(why)),
-            )
-            for mark, name, kind, why in PERMISSIONS
-        ),
+        *(glyphs.marked(mark, *told) for mark, *told in asked),
         ui.known(rows),
         *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
         act.buttons(grant, act.cancel(run.id, of_run=True)),

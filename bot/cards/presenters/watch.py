@@ -141,14 +141,11 @@ def _changes(incident: Incident) -> list[el.Element]:
     news = incident.news
     if len(news) > _CHANGES_MOST:  # the first one and the newest
         news = (news[0], *news[-_CHANGES_MOST + 1 :])
-    lines = [
-        el.rich(
-            el.run(f"{day_clock(each.at)}  ", **el.SUBTLE),
-            el.run(render(_change(each, incident.cause))),
-            spacing="Small",
-        )
-        for each in news
-    ]
+    lines = []
+    for each in news:
+        at = el.run(f"{day_clock(each.at)}  ", **el.SUBTLE)
+        told = el.run(render(_change(each, incident.cause)))
+        lines.append(el.rich(at, told, spacing="Small"))
     return ui.titled("watch.changes_section", lines if len(news) > 1 else [])
 
 
@@ -371,15 +368,11 @@ def history(  # noqa: PLR0913  everything that the card shows
     watch could not look at the channel. The page has all of them.
     """
     unseen = unseen_of(mailbox, found)
-    shown = [
-        glyphs.marked(
-            glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN,
-            el.rich(el.run(day_clock(each.since))),
-            ui.note(cause_text(each.cause)),
-            right=ui.aside(lasted_of(each)),
-        )
-        for each in incidents[::-1][:_INCIDENTS_MOST]
-    ]
+    shown = []
+    for each in incidents[::-1][:_INCIDENTS_MOST]:
+        mark = glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN
+        about = el.rich(el.run(day_clock(each.since))), ui.note(cause_text(each.cause))
+        shown.append(glyphs.marked(mark, *about, right=ui.aside(lasted_of(each))))
     body = [
         *_row_of_days(found.days),
         ui.labeled(rows_of(found)),

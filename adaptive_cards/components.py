@@ -91,13 +91,11 @@ class Band:
 
     @property
     def element(self) -> el.Element:
-        words = el.column("stretch", self.title, *self.lines, spacing="None")
-        glyph = (
-            [el.column("24px", el.sign(self.mark.glyph, **el.TITLE, **self.mark.look))]
-            if self.mark
-            else []
-        )
-        return el.container(self.style, el.columns(*glyph, words), spacing="Small")
+        cells = [el.column("stretch", self.title, *self.lines, spacing="None")]
+        if self.mark:
+            sign = el.sign(self.mark.glyph, **el.TITLE, **self.mark.look)
+            cells.insert(0, el.column("24px", sign))
+        return el.container(self.style, el.columns(*cells), spacing="Small")
 
 
 def persons_turn(title: Text, *lines: el.Element, asked: Text | None = None) -> Band:
@@ -176,9 +174,8 @@ def _capital(told: str) -> str:
 
 
 def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el.Element:
-    reason = el.columns(
-        glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
-    )
+    told = el.column("stretch", why, spacing="None")
+    reason = el.columns(glyphs.glyph(glyphs.WRONG), told, spacing="Small")
     return el.container("attention", field, reason, spacing=spacing)
 
 

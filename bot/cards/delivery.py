@@ -244,13 +244,9 @@ def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
 
     The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
     """
-    known = to == run.requester.email
-    return services.messenger.send(
-        to_person_id=run.requester.id if known else None,
-        to_email=None if known else to,
-        text=card.text,
-        card=card.content,
-    )
+    person, email = (run.requester.id, None) if to == run.requester.email else (None, to)
+    send = services.messenger.send
+    return send(to_person_id=person, to_email=email, text=card.text, card=card.content)
 
 
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:

@@ -277,16 +277,14 @@ def _idle(run: Run, to: str, people: dict[Turn, str]) -> DesiredCard:
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
-    offers = tuple(
-        (
-            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
-            {"do": "cancel", "run": each.id},
-        )
-        for each in runs
-    )
+    offers = []
+    for each in runs:
+        name = f"{each.id} {each.channel.mailbox}".rstrip()
+        title_of = Text("choice.button.cancel", {"value": name})
+        offers.append((title_of, {"do": "cancel", "run": each.id}))
     kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
     lines = (Text("notice.cancel_which_words"),)
-    return offer(kicker, title, offers, now(), turn=turn, lines=lines)
+    return offer(kicker, title, tuple(offers), now(), turn=turn, lines=lines)
 
 
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:

@@ -251,12 +251,9 @@ def _brief(ctx: ChatContext, mailbox: str) -> Brief:
     planned, ending = brief.fix or FixBrief(), _ending(ctx, mailbox)
     if last is None or last.checked is None or now() - last.checked > RECENT:
         return replace(brief, fix=replace(planned, wrong=ending))
-    planned = replace(
-        planned,
-        manual_causes=remedies.for_people(verdict_of(last)),
-        checked_at=last.checked,
-        wrong=tuple({*remedies.likely_changes(last), *ending}),
-    )
+    causes = remedies.for_people(verdict_of(last))
+    wrong = tuple({*remedies.likely_changes(last), *ending})
+    planned = replace(planned, manual_causes=causes, checked_at=last.checked, wrong=wrong)
     return replace(brief, fix=planned)
 
 

@@ -21,14 +21,9 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
-    card = help_card(
-        entries,
-        direct=ctx.direct,
-        left_out=len(entries) < len(every),
-        typed=typed and f"/{typed}",
-        bot=ctx.services.me.display_name,
-    )
-    ctx.say(card)
+    left_out, bot = len(entries) < len(every), ctx.services.me.display_name
+    typed = typed and f"/{typed}"
+    ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
 
 
 def explain(ctx: ChatContext, command: commands.Command) -> None:

@@ -188,22 +188,19 @@ def watch_list(
     reminders, or empty.
     """
     unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
-    check = {"do": "check", "channel": unseen}
+    named = [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]]
+    buttons = [
+        act.press(act.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+        for each in unwatched[:_UNWATCHED_MOST]
+    ]
+    if unseen:
+        buttons.append(act.press(text("watch.see_more"), {"do": "check", "channel": unseen}))
     body = [
         *(channel_row(line) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
         *ui.count_line("watch.more_channels", len(lines) - _WATCHED_MOST),
-        *ui.titled(
-            "watch.unwatched_section",
-            [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]],
-        ),
+        *ui.titled("watch.unwatched_section", named),
         *([ui.small_print(Text("watch.quiet_line", {"hours": quiet}))] if quiet else []),
-        *act.button_rows(
-            [
-                act.press(act.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
-                for each in unwatched[:_UNWATCHED_MOST]
-            ]
-            + ([act.press(text("watch.see_more"), check)] if unseen else [])
-        ),
+        *act.button_rows(buttons),
     ]
     return finished(ui.kicker_at("watch.kicker", at), _watch_band(lines), body)
 
@@ -228,13 +225,9 @@ def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
 def bulk_check_cards(run: Run, _: Services) -> list[DesiredCard]:
     mailboxes, done = run.brief.mailboxes, run.checked is not None or bool(run.ended)
     withdrawn = sum(question.startswith("app_access") for question in run.problems)
-    card = channels(
-        [_channel_line(run, mailbox) for mailbox in mailboxes],
-        run.checked or now(),
-        checking=0 if done else len(mailboxes) - len(run.findings),
-        withdrawn=withdrawn,
-        direct=run.origin.direct,
-    )
+    lines, at = [_channel_line(run, mailbox) for mailbox in mailboxes], run.checked or now()
+    left, direct = 0 if done else len(mailboxes) - len(run.findings), run.origin.direct
+    card = channels(lines, at, checking=left, withdrawn=withdrawn, direct=direct)
     fingerprint = f"{len(run.findings)} {done} {withdrawn}"
     return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
@@ -341,13 +334,13 @@ def audit(  # noqa: PLR0913  everything that the card shows
         for each in offered[:_OFFERED_MOST]
     ]
     body += act.button_rows(buttons, "Small")
-    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "none_next"
+    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
     if broken_at:
         values = {"entry": str(broken_at)}
-        look, title, told = ui.BROKEN, Text("audit.broken", values), "broken_next"
+        look, title, told = ui.BROKEN, Text("audit.broken", values), "audit.broken_next"
     elif count:
-        look, title, told = ui.WELL, Text("audit.whole", {"count": str(count)}), "next"
-    band = ui.Band.of(*look, title, ui.answer_line(Text(f"audit.{told}")))
+        look, title, told = ui.WELL, Text("audit.whole", {"count": str(count)}), "audit.next"
+    band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
     about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")
     return finished(ui.kicker_of(about, day_clock(at)), band, body)
 

@@ -106,6 +106,7 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
     action, wait = turns.next_action(run), turns.wait_of(run)
     calm = "emphasis", glyphs.TIME if action.turn is Turn.TIME else glyphs.RUNNING
     look = ("accent", glyphs.PERSON) if glyphs.is_person(action.turn) else calm
+    look, key = (ui.BROKEN, "progress.title_failed") if run.ended else (look, "progress.title")
     waits = []
     if wait and wait.who:
         since = Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
@@ -117,12 +118,8 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
     told = ", ".join([text("progress.count", **_count(rows)), *with_counts(counts)])
-    return ui.Band.of(
-        *(("attention", glyphs.WRONG) if run.ended else look),
-        Text("progress.title_failed" if run.ended else "progress.title", {"counts": told}),
-        ui.run_turn(head, action.turn, action.words),
-        *waits,
-    )
+    turn = ui.run_turn(head, action.turn, action.words)
+    return ui.Band.of(*look, Text(key, {"counts": told}), turn, *waits)
 
 
 def steps_done(run: Run) -> Text:

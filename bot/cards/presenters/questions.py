@@ -63,6 +63,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     profile = _choice(typed, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
     lifetime = _checked(typed, _choice(typed, "lifetime", _LIFETIMES, "12"))
     keep_copy = _checked(typed, _choice(typed, "keep_copy", _YES_NO, "yes"))
+    chosen = el.column("stretch", lifetime), el.column("stretch", keep_copy, spacing="Default")
     mailbox = [ui.section("intake.mailbox"), _checked(typed, _address("mailbox"))]
     body = [
         *([] if run.channel.mailbox else mailbox),
@@ -74,11 +75,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
         # A shared mailbox's field is here if it was filled in before; else the run asks later.
         *(_person(typed, "delegate") if typed.values.get("delegate") else []),
         ui.section("intake.choices"),
-        el.columns(
-            el.column("stretch", lifetime),
-            el.column("stretch", keep_copy, spacing="Default"),
-            spacing="Small",
-        ),
+        el.columns(*chosen, spacing="Small"),
         _checked(typed, profile),
         _checked(typed, _choice(typed, "check_login", _YES_NO, "yes")),
         el.own("intake.check_login_why", **el.SMALL, spacing="None"),

@@ -38,11 +38,9 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 def view(run: Run, services: Services) -> Reading:
     seen = read(run, services.store, watch.interval_of(run, services) if run.kept else "")
-    return replace(
-        seen,
-        sign_in_url=links.link(services, "signin", run.id).url if seen.may_sign_in else "",
-        grant_url=links.link(services, "access", run.id).url if seen.may_grant else "",
-    )
+    sign_in = links.link(services, "signin", run.id).url if seen.may_sign_in else ""
+    grant = links.link(services, "access", run.id).url if seen.may_grant else ""
+    return replace(seen, sign_in_url=sign_in, grant_url=grant)
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:

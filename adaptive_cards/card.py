@@ -62,12 +62,8 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
     lines are left out.
     """
     kicker, band, *body = card.content["body"]
-    asked = [
-        rich(
-            run(text("living.also", turn=render(turn)), **BOLD), run(render(words)), spacing="Small"
-        )
-        for turn, words in also
-    ]
+    asks = [(text("living.also", turn=render(turn)), render(words)) for turn, words in also]
+    asked = [rich(run(turn, **BOLD), run(words), spacing="Small") for turn, words in asks]
     for first in range(len(before) + 1):
         lines = (run(f"{OK.glyph}  {render(words)}", **SMALL) for words in before[first:])
         answered = [

@@ -72,9 +72,8 @@ def draw(run_id: str) -> None:
             services.cards.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        if (
-            news := services.cards.schedule.due(run_id)
-        ) != due:  # draw in this job: another job would have to start a process first
+        # Draw in this job, because another one would have to start a process first.
+        if (news := services.cards.schedule.due(run_id)) != due:
             due, wait = news, _drawn(services, run_id, held)
     # If nothing is left to draw, the run's cards are up to date.
     if services.cards.schedule.due(run_id) != due:

@@ -167,9 +167,8 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
 
 
 def _run_of(services: Services, room: str, found: tuple[rounds.Gap, ...]) -> Run | None:
-    watched = next(
-        filter(None, (services.watching.channels.load(each.mailbox) for each in found)), None
-    )
+    known = (services.watching.channels.load(each.mailbox) for each in found)
+    watched = next(filter(None, known), None)
     if watched is None:
         return None
     origin = Origin(room, direct=watched.direct)

@@ -435,12 +435,7 @@ ACTIONS: dict[str, commands.Action] = {
     "ask_mailbox_user": commands.for_everybody(
         _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
-    "ask_agent": commands.for_everybody(
-        _asks(
-            mail.AGENT,
-            lambda run: run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"),
-        )
-    ),
+    "ask_agent": commands.for_everybody(_asks(mail.AGENT, mail.waits_for_agent)),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

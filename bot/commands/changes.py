@@ -136,10 +136,8 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
         # no mail has proven a channel here that was made by hand and kept
         words = "notice.done_words_kept" if run and run.kept else "notice.done_words"
         values = {"mailbox": mailbox, "day": day_of(record.at), "run": record.run}
-        buttons = tuple(
-            (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
-            for do in ("setup_again", "setup_change")
-        )
+        verbs, meant = ("setup_again", "setup_change"), {"mailbox_meant": mailbox}
+        buttons = tuple((f"button.{do}", {"do": do, **meant}) for do in verbs)
         ctx.tell("notice.done_kicker", "notice.done_title", words, values, WELL, buttons=buttons)
         return True
     space = _space_of(ctx, run) if run else ""

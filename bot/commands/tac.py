@@ -134,9 +134,8 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if not is_visible(ctx, mailbox):
         raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
-    resource_id, transaction_id, seen = (
-        redactor.text(inputs.get(name, "").strip()) for name in FIELDS
-    )
+    given = (inputs.get(name, "").strip() for name in FIELDS)
+    resource_id, transaction_id, seen = map(redactor.text, given)
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
@@ -197,13 +196,8 @@ def _tokens(cache: str) -> list[str]:
     return [str(entry["secret"]) for entry in entries if "secret" in entry]
 
 
-SPEAKS = {
-    "unread": Place.ENTRA,
-    "mail": Place.CHANNEL,
-    "connect": Place.FORM,
-    "agent": Place.CHANNEL,
-}
-"""Who speaks in a text that is pasted at a place of a search."""
+SPEAKS = {"unread": Place.ENTRA, "connect": Place.FORM}
+"""Who speaks in a text that is pasted at a place of a search, if it is not the channel."""
 STEPS = {
     "mail": ("arrivals", "copies"),
     "connect": ("entry_point", "connect_changes", "webex_status"),
@@ -246,7 +240,7 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
-            title, words, _ = headline(read(pasted, SPEAKS[case.place]))
+            title, words, _ = headline(read(pasted, SPEAKS.get(case.place, Place.CHANNEL)))
             told = title, words
             said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
             note = (case.place, f"{said} ({_english(title)})")

@@ -335,10 +335,5 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
 
 def urgency(run: Run, *questions: str) -> str:
     """Return a value that changes as soon as one of the questions has a new problem or answer."""
-    news = [
-        kept[question].at
-        for question in questions
-        for kept in (run.problems, run.answers)
-        if question in kept
-    ]
+    news = [told[q].at for q in questions for told in (run.problems, run.answers) if q in told]
     return "ask" + "".join(at.isoformat() for at in news)

@@ -229,11 +229,8 @@ def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
     if form.read == "registered_read":
         left = {"registered": True}
     first = "token_saved" if not form.saved else "" if form.registered else "registered"
-    offered = [
-        act.submit(text(f"button.{verb}"), verb, main=verb == first, run=run.id)
-        for verb, is_so in left.items()
-        if is_so
-    ]
+    verbs = [verb for verb, is_so in left.items() if is_so]
+    offered = [act.submit(text(f"button.{v}"), v, main=v == first, run=run.id) for v in verbs]
     told = [el.own(f"connect.{form.read}", **el.SUBTLE, spacing="Medium")] if form.read else []
     return [*told, act.buttons(*offered)] if offered else []
 

@@ -44,9 +44,8 @@ class Room(NamedTuple):
     def row(self, mark: Mark, name: str, title: str, told: str = "", right: str = "") -> el.Element:
         if self.compact and not right:
             words = text("verdict.line_seen", title=title, seen=told) if told else title
-            return el.rich(
-                el.run(_label(mark, name), **el.BOLD), el.run(f"  {words}"), spacing="Small"
-            )
+            named = el.run(_label(mark, name), **el.BOLD)
+            return el.rich(named, el.run(f"  {words}"), spacing="Small")
         below = [note(verbatim(told))] if told else []
         beside = aside(verbatim(right)) if right else None
         return glyphs.marked(mark, el.rich(el.run(title)), *below, name=name or None, right=beside)

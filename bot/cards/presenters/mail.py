@@ -39,6 +39,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards("mail", copies, turn, asks)
 
 
+def waits_for_agent(run: Run) -> bool:
+    return run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
+
+
 @dataclass(frozen=True, slots=True)
 class _Mail:
     """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.

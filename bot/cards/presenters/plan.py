@@ -320,11 +320,9 @@ def consent(run: Run) -> Text | None:
 
 
 def for_all(run: Run) -> bool:
-    return (
-        "admin_consent" in steps_of(run)
-        and run.state_of("mail_send") is not State.SKIPPED
-        and run.state_of("admin_consent") is not State.OK
-    )
+    sends = run.state_of("mail_send") is not State.SKIPPED
+    is_granted = run.state_of("admin_consent") is State.OK
+    return sends and "admin_consent" in steps_of(run) and not is_granted
 
 
 def addresses(run: Run) -> list[el.Element]:

@@ -142,12 +142,9 @@ def _persons_finding(run: Run) -> Finding | None:
 
 def _groups(run: Run) -> dict[str, tuple[Row, ...]]:
     steps = steps_of(run)
+    shown = [line for line in steps.values() if line.shown_in not in steps]
     groups = {
-        f"progress.group.{name}": tuple(
-            _row(run, line)
-            for line in steps.values()
-            if line.group == name and line.shown_in not in steps
-        )
+        f"progress.group.{name}": tuple(_row(run, line) for line in shown if line.group == name)
         for name in GROUPS
     }
     return {title: rows for title, rows in groups.items() if rows}
@@ -191,11 +188,8 @@ def _buttons(run: Run) -> list[el.Element]:
         "sign_in_other": questions.another_may(run),
         "consent_again": turn.turn is Turn.ADMINISTRATOR and waits,
     }
-    return [
-        submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=run.id)
-        for verb, shown in there.items()
-        if shown
-    ]
+    verbs = [verb for verb, is_so in there.items() if is_so]
+    return [submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
 
 
 def _row(run: Run, line: Step) -> Row:
@@ -223,9 +217,8 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     if finding.waiting_for is Turn.APPROVER:
         lines = [change for change in turns.planned_changes(run) if change.step == step.name]
         return bool(lines) and all(map(run.approved, lines))
-    return finding.waiting_for is Turn.NOBODY or (
-        finding.state is State.WRONG and step.name not in run.changed
-    )
+    unchanged = finding.state is State.WRONG and step.name not in run.changed
+    return unchanged or finding.waiting_for is Turn.NOBODY
 
 
 def _after(run: Run, step: Step) -> Text | None:
@@ -270,6 +263,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         words = text("verdict.line_seen", title=f"key:step.{name}", seen=seen)
         lines.append((f"{glyphs.of_state(each.state).glyph}\u00a0{step.article_row}", words))
     typed = el.run(text("done.check_command", mailbox=mailbox), **el.MONO)
+    tip = el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
     check = {"do": "check", "channel": mailbox}
     actions = [
         submit(text("button.check_now"), "check", channel=mailbox),
@@ -282,9 +276,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         *ui.titled("done.skipped", skipped),
         ui.section("done.to_know"),
         ui.known(_to_know(run, watched, blind=blind), "Small"),
-        el.container(
-            "emphasis", el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
-        ),
+        el.container("emphasis", *tip),
         *button_rows(actions),
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))

@@ -49,10 +49,8 @@ def lines(run: Run) -> tuple[Text, ...]:
 
 
 def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
-    found = ((run, doubt(run)) for run in runs)
-    return tuple(
-        (verbatim(f"{run.id} {run.channel.mailbox}".strip()), why) for run, why in found if why
-    )
+    found = ((verbatim(f"{run.id} {run.channel.mailbox}".strip()), doubt(run)) for run in runs)
+    return tuple((name, why) for name, why in found if why)
 
 
 def with_doubts(card: Card, runs: Iterable[Run]) -> Card:

@@ -27,9 +27,7 @@ def choose(ctx: ChatContext, typed: str) -> None:
 
 def _offer(ctx: ChatContext, typed: str = "") -> None:
     own = {each: str(Locale(each).babel.languages[each]).capitalize() for each in languages()}
-    buttons = tuple(
-        (verbatim(name), {"do": "language", "language": each}) for each, name in own.items()
-    )
+    buttons = tuple((verbatim(own[each]), {"do": "language", "language": each}) for each in own)
     title = "language.unknown" if typed else "language.title"
     ctx.tell("language.kicker", title, "language.which", {"typed": typed}, buttons=buttons)
 

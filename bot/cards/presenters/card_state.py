@@ -130,8 +130,7 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     The view may be left out if the card's contents have no time of drawing.
     """
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    mark = marked("", plain or card.content)
-    return DesiredCard(slot, card, mark, to, urgency, prompt=prompt)
+    return DesiredCard(slot, card, marked("", plain or card.content), to, urgency, prompt=prompt)
 
 
 def desired_cards(

@@ -213,12 +213,10 @@ def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
         look, title = ui.BROKEN, verbatim(plural("watch.list_broken", bad, all=every))
         told = "watch.list_broken_words"
     elif partly := sum(line.unseen is not None for line in lines):
-        look = "accent", glyphs.WARNING
-        title = verbatim(plural("watch.list_partly", partly, all=every))
+        look, title = ui.WARNED, verbatim(plural("watch.list_partly", partly, all=every))
         told = "watch.list_partly_words"
     else:
-        look, title = ui.WELL, verbatim(plural("watch.list_well", len(lines)))
-        told = "watch.list_words"
+        look, title, told = ui.WELL, Text("watch.list_well", {"count": every}), "watch.list_words"
     return ui.Band.of(*look, title, el.said(Text(told), spacing="Small"))
 
 

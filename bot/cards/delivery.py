@@ -55,11 +55,8 @@ def find_unconfirmed(
     if not post.text:
         return None
     known = {each.message for each in shared.posted_cards(services, run.id).values()}
-    # A thread that can be read is in the requester's 1:1.
-    own = wanted.to in {shared.THREAD, run.requester.email}
-    person = {"person_id": run.requester.id} if own else {"email": wanted.to}
     try:
-        for each in services.webex.latest_of_person(**person):
+        for each in _newest(services, run, wanted.to):
             alike = each.id not in known and _mark(each.text) == post.text
             if not alike or not is_own(each, services.me.id, post.at):
                 continue
@@ -72,6 +69,13 @@ def find_unconfirmed(
             error.accepted = False
             raise
     return None
+
+
+def _newest(services: Services, run: Run, to: str) -> tuple[Message, ...]:
+    # A thread that can be read is in the requester's 1:1.
+    if to in {shared.THREAD, run.requester.email}:
+        return services.webex.latest_of_person(person_id=run.requester.id)
+    return services.webex.latest_of_person(email=to)
 
 
 def _mark(text: str) -> str:

@@ -1,6 +1,9 @@
 """Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
-from adaptive_cards import notice
+from itertools import filterfalse
+from operator import attrgetter
+
+from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
@@ -32,16 +35,12 @@ def run(ctx: ChatContext, argument: str) -> None:
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
-    open_runs = canceled or [each for each in runs if not each.ended]
+    open_runs = canceled or list(filterfalse(attrgetter("ended"), runs))
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
-        (only,) = wanted
-        if cancel(ctx, only):  # the run's own card, which says what stays changed, may be far away
-            words = Text("notice.cancelled_see" if only.changed else "living.cancelled_words")
-            title = end_title(ctx.services.store.refresh(only))
-            view = NoticeView(kicker, title, words, OVER, at=now())
-            ctx.say(living.with_doubts(notice(view), runs))
+        if cancel(ctx, wanted[0]):  # the run's own card may be far away
+            ctx.say(living.with_doubts(_canceled(ctx, wanted[0]), runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -50,6 +49,13 @@ def run(ctx: ChatContext, argument: str) -> None:
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
+
+
+def _canceled(ctx: ChatContext, run: Run) -> Card:
+    """Return the card that points to the canceled run's own, which says what stays changed."""
+    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
+    title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
+    return notice(NoticeView(kicker, title, words, OVER, at=now()))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:

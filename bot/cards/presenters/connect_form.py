@@ -243,14 +243,18 @@ The answer is the address of the person asked 1:1.
 """
 
 
-def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+def _may_ask(run: Run) -> bool:
     # A fix has no rehearsal, because the bot's own login is the proof there. It is the bot's turn
     # while it logs in, or has yet to make the secret that a sign-in needs.
     if run.ended or run.account is None or not turns.may_rehearse(run):
-        return []
+        return False
     bots_turn = turns.has_returned(run, "rehearsal") or turns.lacks_own_secret(run)
     over = run.state_of("rehearsal") is State.OK or run.answer("rehearse").startswith("skip")
-    if bots_turn or over:
+    return not (bots_turn or over)
+
+
+def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+    if not _may_ask(run):
         return []
     failed = _failure(run)
     ready = failed is None and _is_asked_for(run)

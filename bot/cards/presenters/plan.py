@@ -52,24 +52,32 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
-    acts, approvers = str(_turn(run)), _approvers(run, services)
-    if run.has_begun or not glyphs.is_person(_turn(run)):
-        acts = ""
+    acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
-    drawn = {}
+    return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
+
+
+def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, Card]:
+    drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
         head, people = shared.header(run, 3, services, to=to), _people(run, services, to)
-        opens = to != shared.THREAD or not approvers
+        opens, known_hosts = to != shared.THREAD or not approvers, services.settings.connect_hosts
         drawn[to] = plan(run, head, known_hosts, people, opens=opens)
-    return shared.desired_cards(SLOT, drawn, turn, asks)
+    return drawn
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     # The result is empty if they can press the button in the place in which the run began.
     approvers, elsewhere = services.bot.approvers, run.origin.direct or run.answer(ABSENT)
     return approvers if elsewhere and run.requester.email not in approvers else ()
+
+
+def _asked(run: Run, services: Services) -> list[str]:
+    reached = served(services.bot, _approvers(run, services))
+    slots = {each: shared.slot_of(each) for each in reached}
+    return [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
 
 
 def _people(run: Run, services: Services, to: str) -> list[Text]:
@@ -86,8 +94,7 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     ]
     if next_action(run).turn is not Turn.APPROVER:
         return found
-    slots = {each: shared.slot_of(each) for each in served(services.bot, approvers)}
-    asked = [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
+    asked = _asked(run, services)
     lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
         lines["plan.unreachable"] = [each for each in approvers if each not in asked]
@@ -400,9 +407,7 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = [each for each in _standing(run) if each.state in NOTED]
-    if run.kind is RunKind.UNDO:
-        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    staying = _staying(run)
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
@@ -410,6 +415,12 @@ def warnings(run: Run) -> list[Text]:
     if run.kind is RunKind.UNDO and not run.undoes:
         found.append(Text("plan.undo_asset"))
     return found
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stop(run: Run, finding: Finding) -> Text:

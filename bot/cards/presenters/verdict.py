@@ -369,10 +369,14 @@ def _not_proven(view: Reading) -> tuple[Text, str]:
     # No mail may be known at one of the two ends.
     known = "nothing_wrong" if not (view.unread or view.possible or view.changes) else "last_proven"
     proven = _proven_at(known, *min(ends)) if len(ends) == len(ENDS) else None
-    if not view.unread:
-        if proven is None:
-            return Text("verdict.unproven"), text("verdict.unproven_why")
-        return proven, text("verdict.newer_unproven")
+    if view.unread:
+        return _partly_read(view, proven)
+    if proven is None:
+        return Text("verdict.unproven"), text("verdict.unproven_why")
+    return proven, text("verdict.newer_unproven")
+
+
+def _partly_read(view: Reading, proven: Text | None) -> tuple[Text, str]:
     blind, values = view.needs_administrator, {"count": str(view.unread), "all": str(_total(view))}
     unread = Text(f"verdict.{'not_checked' if blind else 'not_read'}", values)
     own = Text("verdict.login_only") if view.login else None

@@ -1,7 +1,5 @@
 """Adaptive cards: pure functions that turn data into a card, and the texts."""
 
-from __future__ import annotations
-
 from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import notice
 

@@ -1,7 +1,5 @@
 """Buttons of a card: at most five, including those inside a part that opens."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,8 +75,7 @@ def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
 
 def fit_title(key: str, value: str) -> str:
     """Return a button title that contains a value, shortened so that it fits a row at 320 px."""
-    room = TITLE_MOST - len(text(key, value=""))
-    return text(key, value=shorten(plain(value), room))
+    return text(key, value=shorten(plain(value), TITLE_MOST - len(text(key, value=""))))
 
 
 def text_input(

@@ -1,7 +1,5 @@
 """Finished card: its contents, and the text for a notification or a client without cards."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,20 +62,12 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
     lines are left out.
     """
     kicker, band, *body = card.content["body"]
-    asked = [
-        rich(
-            run(text("living.also", turn=render(turn)), **BOLD), run(render(words)), spacing="Small"
-        )
-        for turn, words in also
-    ]
+    asks = [(text("living.also", turn=render(turn)), render(words)) for turn, words in also]
+    asked = [rich(run(turn, **BOLD), run(words), spacing="Small") for turn, words in asks]
     for first in range(len(before) + 1):
-        lines = before[first:]
+        lines = (run(f"{OK.glyph}  {render(words)}", **SMALL) for words in before[first:])
         answered = [
-            rich(
-                run(f"{OK.glyph}  {render(words)}", **SMALL),
-                spacing="Medium" if place == 0 else "None",
-            )
-            for place, words in enumerate(lines)
+            rich(line, spacing="None" if place else "Medium") for place, line in enumerate(lines)
         ]
         content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
         if size(content) <= MOST_BYTES:

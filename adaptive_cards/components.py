@@ -1,10 +1,9 @@
 """Components of every card: kicker, band, sections, rows and boxes (sketches, "Anatomy")."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
@@ -83,22 +82,20 @@ class Band:
     asked: tuple[el.Element, ...] = ()
 
     @classmethod
-    def of(cls, style: str, mark: Mark | None, title: Text, *lines: el.Element) -> Band:
+    def of(cls, style: str, mark: Mark | None, title: Text, *lines: el.Element) -> Self:
         return cls(style, mark, el.said(title, **el.TITLE), lines)
 
     @classmethod
-    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Band:
+    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Self:
         return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property
     def element(self) -> el.Element:
-        words = el.column("stretch", self.title, *self.lines, spacing="None")
-        glyph = (
-            [el.column("24px", el.sign(self.mark.glyph, **el.TITLE, **self.mark.look))]
-            if self.mark
-            else []
-        )
-        return el.container(self.style, el.columns(*glyph, words), spacing="Small")
+        cells = [el.column("stretch", self.title, *self.lines, spacing="None")]
+        if self.mark:
+            sign = el.sign(self.mark.glyph, **el.TITLE, **self.mark.look)
+            cells.insert(0, el.column("24px", sign))
+        return el.container(self.style, el.columns(*cells), spacing="Small")
 
 
 def persons_turn(title: Text, *lines: el.Element, asked: Text | None = None) -> Band:
@@ -178,11 +175,10 @@ def _capital(told: str) -> str:
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
 
 
-def in_error(field: el.Element, why: el.Element) -> el.Element:
-    reason = el.columns(
-        glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
-    )
-    return el.container("attention", field, reason, spacing="Default")
+def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el.Element:
+    told = el.column("stretch", why, spacing="None")
+    reason = el.columns(glyphs.glyph(glyphs.WRONG), told, spacing="Small")
+    return el.container("attention", field, reason, spacing=spacing)
 
 
 def correction(field: el.Element, asked: Asked) -> el.Element:

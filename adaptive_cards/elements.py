@@ -4,8 +4,6 @@ A TextBlock is Markdown and contains only texts from the catalog. Text from outs
 TextRun or a Fact.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit

@@ -4,8 +4,6 @@ It removes control characters, Markdown and templates, and shortens text that is
 line.
 """
 
-from __future__ import annotations
-
 import re
 
 ELLIPSIS = "\u2026"

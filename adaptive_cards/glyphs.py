@@ -3,8 +3,6 @@
 None of them has an emoji form.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from adaptive_cards.elements import SUBTLE, Element, Look, column, columns, sign

@@ -3,8 +3,6 @@
 Both are ambient, as in Flask-Babel: inside :func:`drawn_for`, every text, date and list follows them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,8 +94,7 @@ def _zones() -> dict[str, str]:
 
     Two files are no zones: ``localtime`` is the server's own, and ``Factory`` that of no place.
     """
-    names = available_timezones() - {"localtime", "Factory"}
-    return {name.lower(): name for name in names}
+    return {name.lower(): name for name in available_timezones() - {"localtime", "Factory"}}
 
 
 @cache

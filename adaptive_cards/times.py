@@ -4,8 +4,6 @@ In another zone than UTC a time is followed by the same time in UTC, because log
 UTC.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 

@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bench.watch_world import HOUR, World, make, midsummer
-from bot.cards import incidents as drawn_cards
+from bot.cards import draw
 from bot.cards.presenters.watch import SLOT
 from bot.processes import watch
 from bot.services import Services
@@ -85,11 +85,11 @@ class Cards:
         """Draw the card as the worker does, and record when it was first drawn."""
         if self.services is None:
             return
-        drawing = drawn_cards.drawing(self.services, card_id)
-        if drawing is None or not any(each.slot == SLOT for each in drawing.cards):
+        found = draw.of_incidents(self.services, card_id)
+        if found is None or not any(each.slot == SLOT for each in found[1]):
             return
         at = VirtualClock.at
-        place = (drawing.run.origin.room, card_id)
+        place = (found[0].origin.room, card_id)
         self.posted.setdefault(place, at)
         self.edits[card_id] += 1
         for incident in self.services.watching.incidents.of_card(card_id):

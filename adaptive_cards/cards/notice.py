@@ -1,7 +1,5 @@
 """Cards that answer at once: notices, offers, explained errors, help, and the file for TAC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +9,14 @@ from typing import Any
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, verbatim
 
 _BUTTONS_MOST = 5
+Button = tuple[str | Text, dict[str, str]]
+"""Title of a button, or the key of its title, and the data that a press sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class NoticeView:
     """Short answer: what happened, whose turn it is or what is next, and facts.
 
     ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
-    key, value). ``buttons`` are (text or its key, data).
+    key, value).
     """
 
     kicker: Text
@@ -33,19 +32,20 @@ class NoticeView:
     words: Text
     style: ui.Style = ui.PLAIN
     facts: tuple[tuple[str, Text], ...] = ()
-    buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
+    buttons: tuple[Button, ...] = ()
     at: datetime | None = None
 
 
 def notice(view: NoticeView) -> Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [
-        act.press(text(key) if isinstance(key, str) else render(key), data)
-        for key, data in view.buttons[:_BUTTONS_MOST]
-    ]
+    actions = [act.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
     at = day_clock(view.at) if view.at else ""
     return finished(ui.kicker_of(view.kicker, at), band, body, actions)
+
+
+def _title(title: str | Text) -> str:
+    return text(title) if isinstance(title, str) else render(title)
 
 
 OFFERS_MOST = 4
@@ -55,16 +55,10 @@ A card takes five buttons in all.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    title: Text
-    data: dict[str, str]
-
-
 def offer(  # noqa: PLR0913  what a card of buttons is made of
     kicker: Text,
     title: Text,
-    offers: tuple[Offer, ...],
+    offers: tuple[Button, ...],
     at: datetime,
     *,
     turn: Text | None = None,
@@ -78,7 +72,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
-    titles = [(plain(render(each.title)), each.data) for each in offers]
+    titles = [(plain(_title(title)), data) for title, data in offers]
     short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
     body = [
         act.buttons(*row, spacing="Small" if place else "Medium")
@@ -115,14 +109,11 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
     typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
-    wrong = el.columns(
-        glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
-    )
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),
         ui.beside("typed.why", el.said(reason), "80px"),
-        el.container("attention", _address() | typed, wrong),
+        ui.in_error(_address() | typed, why, "Medium"),
     ]
     if meant:
         title = act.fit_title("button.use", meant)
@@ -207,9 +198,8 @@ def command_help(
     }
     actions = [act.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
-        title = text("help.run", value=f"/{shown_name(name)}")
         pressed = {"do": "run_command", "command": name, "argument": ""}
-        actions.insert(0, act.press(title, pressed))
+        actions.insert(0, act.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
     return finished(_kicker(direct=direct), band, body, actions)
@@ -232,14 +222,13 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
     values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
     example = text("tac.resource_id_example")
+    mention = "tac.console_t3_direct" if direct else "tac.console_t3"
     long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
     body = [
         ui.section("tac.console"),
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
         ui.row(glyphs.PERSON, "T2", el.own("tac.console_t2")),
-        ui.row(
-            glyphs.PERSON, "T3", el.own("tac.console_t3_direct" if direct else "tac.console_t3")
-        ),
+        ui.row(glyphs.PERSON, "T3", el.own(mention)),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
         act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),

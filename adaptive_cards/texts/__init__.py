@@ -3,8 +3,6 @@
 The texts are in the ``*.toml`` files of one folder per language.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
@@ -44,7 +42,15 @@ def render(words: Text) -> str:
     if words.key == _VERBATIM:
         return words.values["text"]
     values = {name: _value(value) for name, value in words.values.items()}
-    return _template(words).format_map(values)
+    forms, count = [words.key], words.values.get("count", "")
+    if count.isdecimal():
+        category = locale.current().babel.plural_form(int(count))
+        forms += [f"{words.key}.{category}", f"{words.key}.other"]
+    for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
+        for form in forms:
+            if form in catalogue:
+                return catalogue[form].format_map(values)
+    raise KeyError(words.key)
 
 
 def render_if_any(words: Text | None) -> str:
@@ -102,18 +108,6 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
     return frozenset(_catalogue(language))
 
 
-def _template(words: Text) -> str:
-    forms, count = [words.key], words.values.get("count", "")
-    if count.isdecimal():
-        category = locale.current().babel.plural_form(int(count))
-        forms += [f"{words.key}.{category}", f"{words.key}.other"]
-    for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
-        for form in forms:
-            if form in catalogue:
-                return catalogue[form]
-    raise KeyError(words.key)
-
-
 def _value(value: str) -> str:
     # Typed text may begin with "key:" or "day:", too, so only known keys and real moments count.
     begin, _, rest = value.partition(":")
@@ -140,9 +134,6 @@ def _catalogue(language: str) -> Mapping[str, str]:
 def _flat(prefix: str, table: dict[str, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in table.items():
-        found += (
-            _flat(f"{prefix}{name}.", value)
-            if isinstance(value, dict)
-            else [(f"{prefix}{name}", value)]
-        )
+        key = f"{prefix}{name}"
+        found += _flat(f"{key}.", value) if isinstance(value, dict) else [(key, value)]
     return found

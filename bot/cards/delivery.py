@@ -20,8 +20,6 @@ when Webex accepts something for the same place, or anything after a 401, and wh
 in the space.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -143,12 +141,11 @@ def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
         pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
         due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
         return (due - now()).total_seconds()
-    at_once = wanted.final or shown.edits < wanted.at_once
-    if wanted.prompt != "" or at_once:
+    if wanted.prompt != "" or wanted.final or shown.edits < wanted.at_once:
         return 0
     calm = shown.calm or now()
     if shown.calm is None:
-        shared.keep_card(services, run.id, wanted.slot, replace(shown, calm=calm))
+        shared.keep(services, run.id, wanted.slot, replace(shown, calm=calm))
     return CALM_S - (now() - calm).total_seconds()
 
 
@@ -160,9 +157,8 @@ def mark_posted(services: Services, run_id: str, message: str, room: str) -> Non
 def repost(services: Services, run_id: str, slot: str) -> None:
     """Have the card posted again, as the newest message of the conversation, at the next draw."""
     to = slot.partition(":")[2] or shared.THREAD
-    shown = shared.posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
-        _set_aside(services, pipe, run_id, to, shown)
+        _set_aside(services, pipe, run_id, to, shared.posted_card(services, run_id, slot))
         pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed(slot))
         pipe.execute()
 
@@ -222,13 +218,19 @@ def _send(
     if wanted.to != shared.THREAD or run.origin.direct:
         named = run.id in json.dumps(wanted.card.content)
         begun = replace(begun, text=_mark(wanted.card.text), names_run=named)
-        shared.keep_card(services, run.id, slot, begun)
+        shared.keep(services, run.id, slot, begun)
     try:
-        message, room = _send_to(services, run, wanted)
+        if wanted.to == shared.THREAD:
+            send, room = services.messenger.send, run.origin.room
+            text, drawn, thread = wanted.card.text, wanted.card.content, run.origin.thread
+            message = send(room_id=room, text=text, card=drawn, parent_id=thread).id
+        else:
+            posted = send_direct(services, run, wanted.to, wanted.card)
+            message, room = posted.id, posted.room_id
     except errors.WebexError as error:
         lost = errors.passes(error) and error.accepted
         if kept := replace(begun, posts=begun.posts + 1) if lost else doubt:
-            shared.keep_card(services, run.id, slot, kept)
+            shared.keep(services, run.id, slot, kept)
         else:
             services.redis.hdel(keys.cards(run.id), slot)
         raise
@@ -241,27 +243,14 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
     )
 
 
-def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    if wanted.to != shared.THREAD:
-        posted = send_direct(services, run, wanted.to, wanted.card)
-        return posted.id, posted.room_id
-    card, room, thread = wanted.card, run.origin.room, run.origin.thread
-    send = services.messenger.send
-    return send(room_id=room, text=card.text, card=card.content, parent_id=thread).id, room
-
-
 def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
     """Send a card about the run to a person 1:1, and return the message.
 
     The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
     """
-    known = to == run.requester.email
-    return services.messenger.send(
-        to_person_id=run.requester.id if known else None,
-        to_email=None if known else to,
-        text=card.text,
-        card=card.content,
-    )
+    person, email = (run.requester.id, None) if to == run.requester.email else (None, to)
+    send = services.messenger.send
+    return send(to_person_id=person, to_email=email, text=card.text, card=card.content)
 
 
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
@@ -278,7 +267,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        shared.keep_card(services, run.id, wanted.slot, counted)
+        shared.keep(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except errors.WebexError as error:
         refused = isinstance(error, errors.WebexAnswerError) and error.status in EDIT_REFUSED
@@ -291,7 +280,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
         # count again, and a refusal never counts.
         again = isinstance(error, errors.WebexAnswerError) and shown.tried
         if refused or again or not error.accepted:
-            shared.keep_card(services, run.id, wanted.slot, shown)
+            shared.keep(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
     _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
@@ -328,7 +317,7 @@ def _post_instead(
     try:
         return _post(services, run, wanted, refused)
     except errors.WebexBadRequestError:
-        shared.keep_card(services, run.id, wanted.slot, shown)
+        shared.keep(services, run.id, wanted.slot, shown)
         raise
 
 
@@ -350,7 +339,7 @@ def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
 
 
 def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    shared.keep_card(services, run_id, slot, shown)
+    shared.keep(services, run_id, slot, shown)
     services.redis.hdel(keys.cards(run_id), shared.unconfirmed(slot))
 
 

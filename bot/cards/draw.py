@@ -1,31 +1,37 @@
-"""RQ entry point that draws the cards of a run in its current state.
+"""RQ entry point that draws the cards of a run, or of incidents, in their current state.
 
 Every draw shows the newest state, so a late or lost draw does no harm.
 
 What happens to a channel makes its older cards history, which are then drawn again
-(:mod:`bot.cards.superseded`).
+(:mod:`bot.cards.superseded`). People are reminded of an incident until somebody acts.
 """
 
-from __future__ import annotations
-
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import delivery, incidents, notices, superseded
+from adaptive_cards.texts import render
+from bot.cards import delivery, notices, superseded
 from bot.cards.living import earlier_cards, living_cards
-from bot.cards.presenters import connect_form, lists, mail, plan, progress, questions, verdict
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters import connect_form, mail, plan, progress, questions, verdict, watch
+from bot.cards.presenters.card_state import NO_EDITS, THREAD, DesiredCard, posted_card, posted_cards
+from bot.cards.presenters.lists import bulk_check_cards
 from bot.chat import preferences
 from bot.services import Services
 from jobs.clock import now, paced
-from jobs.model import RunKind
-from jobs.runs.run import Run, RunGoneError
+from jobs.model import Channel, RunKind
+from jobs.runs.fold import fold
+from jobs.runs.run import Origin, Run, RunGoneError, opening
 from jobs.runtime import current
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.watch.model import Incident, IncidentCard, Sight
+from jobs.watch.store import KEPT
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
 PRESENTERS: tuple[Presenter, ...] = (
@@ -43,7 +49,7 @@ PRESENTERS: tuple[Presenter, ...] = (
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
     RunKind.CHECK: (verdict.cards,),
-    RunKind.BULK_CHECK: (lists.cards,),
+    RunKind.BULK_CHECK: (bulk_check_cards,),
 }
 BUSY_S = paced(1.0)
 LOCK_S = 15.0
@@ -66,9 +72,8 @@ def draw(run_id: str) -> None:
             services.cards.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        if (
-            news := services.cards.schedule.due(run_id)
-        ) != due:  # draw in this job: another job would have to start a process first
+        # Draw in this job, because another one would have to start a process first.
+        if (news := services.cards.schedule.due(run_id)) != due:
             due, wait = news, _drawn(services, run_id, held)
     # If nothing is left to draw, the run's cards are up to date.
     if services.cards.schedule.due(run_id) != due:
@@ -87,17 +92,15 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
     try:
         run = services.store.load(run_id)
     except RunGoneError:
-        found = incidents.drawing(services, run_id)
-        if found is None:
-            return 0
-        return _deliver(services, found.run, held, found.cards, found.wait_s)
+        found = of_incidents(services, run_id)
+        return _deliver(services, held, *found) if found else 0
     if speaker := superseded.of_run(run):
         superseded.note(services, speaker)
-    return _deliver(services, run, held, _cards(services, run))
+    return _deliver(services, held, run, _cards(services, run))
 
 
 def _deliver(
-    services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard], wait_s: float = 0.0
+    services: Services, held: RenewedLock, run: Run, cards: list[DesiredCard], wait_s: float = 0.0
 ) -> float:
     queues = _queues(services, run, cards)
 
@@ -141,3 +144,136 @@ def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list
         else:
             edits.append([card])
     return [*edits, *new.values()]
+
+
+NOTIFY_AFTER = timedelta(minutes=15)
+"""Time without a response to an incident after which the people of the watch are told 1:1."""
+REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
+"""Times without a response to an incident after which the space is reminded."""
+POSTED_SOON_S = 1.0
+"""Seconds until the next look at a card that is not posted yet, or has news to show.
+
+Messages below the card wait for it.
+"""
+LONGEST_WAIT_S = 3000.0
+"""Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
+
+
+def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCard], float] | None:
+    """Return the cards that show incidents now, and the seconds until the next draw, 0 for none.
+
+    Such a card belongs to no run. It is delivered under its own id, in the name of the person whose
+    watch it is, so that the rules for posting, editing and outsiders are those of every card.
+    """
+    incidents = services.watching.incidents
+    card = incidents.card(card_id)
+    if card is None or not (shown := incidents.of_card(card_id)):
+        return None
+    at = now()
+    services.redis.expire(keys.cards(card_id), KEPT)
+    living = posted_card(services, card_id, watch.SLOT)
+    # The cards are delivered in the name of a run, which is never stored.
+    origin = Origin(card.room, living.message if living else "", direct=card.direct)
+    opened = opening(Channel(shown[0].mailbox), card.by, RunKind.CHECK, origin, None)
+    run = fold(card.id, [opened])
+    locale = preferences.locale_of_card(services, run, THREAD)
+    quiet_until = preferences.quiet_until(services, card.room, locale, at)
+    shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
+    cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
+    cards += notices.closed_cards(run, services)
+    if living is None:
+        return run, cards, POSTED_SOON_S
+    behind = _has_news(cards, living.urgency)
+    with drawn_for(locale):
+        # The card of the run that fixed it, in the same space, says the same. So does the incident's
+        # own card, which is posted again if Webex lets nobody edit it.
+        told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
+        if not told:
+            cards += watch.news_cards(card, shown, at)
+        cards += _reminders(services, card, shown, at, quiet_until)
+    wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
+    return run, cards, wait_s
+
+
+def _has_news(cards: list[DesiredCard], urgency: str) -> bool:
+    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
+    return any(each.urgency != urgency for each in own)
+
+
+def _is_told_by_run(services: Services, card: IncidentCard, shown: watch.Incidents) -> bool:
+    fixed_by = [each.fixed_by for each in shown if each.fixed_by] if len(shown) == 1 else []
+    return any(run.origin.room == card.room for run in services.store.known(fixed_by))
+
+
+def _living(
+    services: Services, run: Run, card: IncidentCard, shown: watch.Incidents, at: datetime
+) -> list[DesiredCard]:
+    record = services.channels.record(shown[0].mailbox)
+    channel = record.channel if record else None
+    cards: list[DesiredCard] = []
+    # A card that only counts channels is in its space alone.
+    told = () if card.counts else dict.fromkeys(name for each in shown for name in each.told)
+    for place in (THREAD, *told):
+        with drawn_for(preferences.locale_of_card(services, run, place)):
+            drawn = [watch.living_card(card, shown, at, channel, place)]
+            if watch.is_of_one_mailbox(card, shown):
+                cause = render(watch.cause_text(shown[-1].cause))
+                speaker = superseded.of_incident(card, shown[-1], cause)
+                superseded.note(services, speaker)
+                drawn = superseded.applied(services, speaker, drawn)
+            cards += drawn
+    return cards
+
+
+def _escalated(
+    services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
+) -> Incident:
+    people = _untold(services, incident)
+    if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
+        return incident
+
+    def tell(known: Incident) -> Incident | None:
+        if not _needs_somebody(known) or set(people) <= set(known.told):
+            return None
+        return replace(known, told=tuple(dict.fromkeys((*known.told, *people))))
+
+    return services.watching.incidents.change(incident.id, tell) or incident
+
+
+def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
+    watched = services.watching.channels.load(incident.mailbox)
+    if watched is None or not _needs_somebody(incident):
+        return ()
+    return tuple(each for each in watched.notify if each not in incident.told)
+
+
+def _needs_somebody(incident: Incident) -> bool:
+    return incident.is_open and not incident.acting
+
+
+def _reminders(
+    services: Services,
+    card: IncidentCard,
+    shown: watch.Incidents,
+    at: datetime,
+    quiet_until: datetime | None,
+) -> list[DesiredCard]:
+    goes_on = watch.open_ones(shown)
+    broken = [each for each in goes_on if each.sight is Sight.BROKEN]
+    if not broken or card.counts or any(each.acting for each in goes_on):
+        given = posted_cards(services, card.id)
+        return [watch.reminder_over(s, shown) for s in given if s.startswith(watch.NOBODY)]
+    due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
+    return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
+
+
+def _wait_s(
+    services: Services, shown: watch.Incidents, at: datetime, quiet_until: datetime | None
+) -> float:
+    """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
+    held, times = quiet_until or at, []
+    for each in filter(_needs_somebody, shown):
+        notices = (NOTIFY_AFTER,) if _untold(services, each) else ()
+        times += [each.confirmed + after for after in (*notices, *REMINDERS)]
+    waits = ((max(each, held) - at).total_seconds() for each in times)
+    return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)

@@ -9,15 +9,13 @@ A card that offers to cancel runs by buttons is an answer to a command. It is ke
 each run that it offers, and is one line as soon as one of these runs ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards.card import Card, with_lines
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
@@ -51,10 +49,8 @@ def lines(run: Run) -> tuple[Text, ...]:
 
 
 def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
-    found = ((run, doubt(run)) for run in runs)
-    return tuple(
-        (verbatim(f"{run.id} {run.channel.mailbox}".strip()), why) for run, why in found if why
-    )
+    found = ((verbatim(f"{run.id} {run.channel.mailbox}".strip()), doubt(run)) for run in runs)
+    return tuple((name, why) for name, why in found if why)
 
 
 def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
@@ -163,9 +159,6 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
     return list(filter(None, (_with_lines(run, thread, people) if thread else None, *direct)))
 
 
-CHOICE_KICKER = Text("notice.cancel_kicker")
-
-
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the last edit of each message that asks for nothing any more.
 
@@ -201,9 +194,8 @@ def _of_person(
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     if run.ended or not asking:
         return None
-    by_slot = {card.slot: card for card in asking}
     order = [_slot_of_action(each) for each in open_requests(run)]
-    return _first_of(by_slot, order) or asking[0]
+    return _first_of({card.slot: card for card in asking}, order) or asking[0]
 
 
 def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
@@ -291,15 +283,14 @@ def _idle(run: Run, to: str, people: People) -> DesiredCard:
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
-    offers = tuple(
-        Offer(
-            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
-            {"do": "cancel", "run": each.id},
-        )
-        for each in runs
-    )
-    turn, lines = Text("understood.cancel_turn"), (Text("notice.cancel_which_words"),)
-    return offer(CHOICE_KICKER, title, offers, now(), turn=turn, lines=lines)
+    offers = []
+    for each in runs:
+        name = f"{each.id} {each.channel.mailbox}".rstrip()
+        title_of = Text("choice.button.cancel", {"value": name})
+        offers.append((title_of, {"do": "cancel", "run": each.id}))
+    kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
+    lines = (Text("notice.cancel_which_words"),)
+    return offer(kicker, title, tuple(offers), now(), turn=turn, lines=lines)
 
 
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:
@@ -317,9 +308,4 @@ def post_choice(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
 def mark_choice(services: Services, card: tuple[str, str], message: str, room: str) -> None:
     slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
-        shared.keep_card(services, each, slot, shown)
-
-
-def is_choice(services: Services, run_id: str, message: str) -> bool:
-    """Return whether the message is a card that offers the run, and is edited at the run's end."""
-    return shared.was_posted(services, run_id, f"{shared.CHOICE}{message}")
+        shared.keep(services, each, slot, shown)

@@ -14,16 +14,12 @@
   counts.
 """
 
-from __future__ import annotations
-
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -50,7 +46,6 @@ from jobs.storage import keys
 from jobs.storage.generation import Generation
 from jobs.storage.keys import Key
 from jobs.watch import rounds
-from jobs.watch.rounds import Gap
 
 log = structlog.get_logger(__name__)
 REFUSED_FOR = timedelta(hours=12)
@@ -76,7 +71,8 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
 def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
-    What an outsider prevents, and what Webex refuses, is for the caller's next look on another day.
+    What an outsider prevents is for the caller's next round, and what Webex refuses is for a later
+    one.
     """
     if not services.redis.set(told, "1", nx=True, ex=keep):
         return True
@@ -120,18 +116,17 @@ class LossWatch:
             self._known, self._connected_due = {}, self._clock()
             log.error("spaces that lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
-            told = keys.loss_told(self._data_id, room)
             tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
-            if tell_once(services, told, TOLD, tell):
+            if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
         self._remember()
 
     def _lost(self) -> dict[str, list[Run]]:
         # Runs and channels that an older backup contains are not gone, and go on.
-        spaces: dict[str, dict[str, Run]] = defaultdict(dict)
+        spaces: dict[str, dict[str, Run]] = {}
         for run in self._known.values():
             if not self._services.store.length(run.id):
-                spaces[run.origin.room][run.channel.mailbox] = run
+                spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
         return {room: list(runs.values()) for room, runs in spaces.items()}
 
     def _remember(self) -> None:
@@ -148,11 +143,7 @@ class LossWatch:
 def card_of_loss(runs: list[Run]) -> NoticeView:
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes}) if mailboxes else Text("loss.title")
-    return _red(Text("loss.kicker"), about, Text("loss.words"))
-
-
-def _red(kicker: Text, title: Text, words: Text, **more: Any) -> NoticeView:
-    return NoticeView(kicker, title, words, BROKEN, at=now(), **more)
+    return NoticeView(Text("loss.kicker"), about, Text("loss.words"), BROKEN, at=now())
 
 
 GAPS_EVERY_S = 20.0
@@ -175,17 +166,16 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
         rounds.forget_gaps(services.redis, found)
 
 
-def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:
-    watched = next(
-        filter(None, (services.watching.channels.load(each.mailbox) for each in found)), None
-    )
+def _run_of(services: Services, room: str, found: tuple[rounds.Gap, ...]) -> Run | None:
+    known = (services.watching.channels.load(each.mailbox) for each in found)
+    watched = next(filter(None, known), None)
     if watched is None:
         return None
     origin = Origin(room, direct=watched.direct)
     return fold("", [opening(Channel(watched.mailbox), watched.by, RunKind.CHECK, origin, None)])
 
 
-def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
+def card_of_gaps(found: tuple[rounds.Gap, ...], at: datetime) -> NoticeView:
     names = ", ".join(each.mailbox for each in found[:CHANNELS_MOST])
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),
@@ -198,7 +188,7 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
 
 
 EVERY_S = 3600
-"""Seconds between two rounds of checks. Each channel is checked once a day."""
+"""Seconds between two rounds of reminders of what expires."""
 BEFORE_DAYS = (1, 7, 14, 30, 60)
 KEPT = timedelta(days=2)
 """Time for which posted reminders are remembered after the secret's expiry, or after the day."""
@@ -223,13 +213,10 @@ class Ending:
 
 
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
-    # If Webex is unavailable, the reminder is retried at the next check.
+    # If Webex is unavailable, the reminder is retried at the next round.
     at = clock()
     for record in services.channels.connected():
         mailbox = record.channel.mailbox
-        look = keys.reminder_look(mailbox, f"{at:%Y-%m-%d}")
-        if not services.redis.set(look, "1", nx=True, ex=KEPT):
-            continue
         ending = ending_of(services.store, mailbox)
         if ending is None or not (days := ending.due(at)):
             continue
@@ -237,8 +224,7 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
         # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
         view = partial(card_of, mailbox, ending, at)
         tell = partial(post_in_space, services, services.store.load(record.run), view)
-        if not tell_once(services, told, ending.end - at + KEPT, tell):
-            services.redis.delete(look)
+        tell_once(services, told, ending.end - at + KEPT, tell)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
@@ -275,21 +261,19 @@ LIFE = timedelta(days=3650)
 
 def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
-    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
-    if not services.redis.set(look, "1", nx=True, ex=KEPT):
-        return
     ends = own_credential(services.settings).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
-    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    day = f"{ends:%Y-%m-%d}"
+    warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
+    tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
     for approver in services.bot.approvers:
-        told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+        told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
             card = notice(card_of_own(ends, at))
         send = partial(services.messenger.send, to_email=approver)
         tell = partial(send, text=card.text, card=card.content)
-        if not tell_once(services, told, ends - at + KEPT, tell):
-            services.redis.delete(look)
+        tell_once(services, told, ends - at + KEPT, tell)
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
@@ -334,15 +318,12 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
     if wait is None or not due or age > LATEST:
         return
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
-    for person in _people(services, run, wait):
+    people: tuple[str, ...] = (wait.who or run.requester.email,)
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        people = permissions.served(services.bot, services.bot.approvers)
+    for person in people:
         told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
         tell_once(services, told, TURNS_KEPT, partial(_tell_turn, services, run, wait, person, due))
-
-
-def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
-    if wait.turn is Turn.APPROVER and services.bot.approvers:
-        return permissions.served(services.bot, services.bot.approvers)
-    return (wait.who or run.requester.email,)
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
@@ -350,9 +331,7 @@ def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) 
         card = notice(card_of_turn(run, wait, own=person == run.requester.email))
     sent = delivery.send_direct(services, run, person, card)
     slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
-    shared.keep_card(
-        services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now())
-    )
+    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
 
 
 def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
@@ -409,12 +388,9 @@ def card_of_closed(run: Run, *, is_watch: bool = False) -> NoticeView:
     if is_watch:
         about = {"mailbox": run.channel.mailbox}
         title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
-        return _red(Text("watch.kicker"), title, words)
+        return NoticeView(Text("watch.kicker"), title, words, BROKEN, at=now())
     title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
-    return _red(
-        Text("notice.closed_kicker"),
-        title,
-        Text("notice.closed_words"),
-        facts=(("notice.closed_now", next_action(run).words),),
-        buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
-    )
+    kicker, words = Text("notice.closed_kicker"), Text("notice.closed_words")
+    facts = (("notice.closed_now", next_action(run).words),)
+    buttons = () if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),)
+    return NoticeView(kicker, title, words, BROKEN, facts, buttons, now())

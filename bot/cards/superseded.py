@@ -9,8 +9,6 @@ this module decides what is left of each:
 - While a run is in progress, the card keeps what it found, and that run has the turn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -99,8 +97,7 @@ def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
 def note(services: Services, speaker: Speaker) -> None:
     """Put the card on its mailbox's list, and have the others drawn again if they may be untrue."""
     key, own = keys.cards_about(speaker.mailbox), keys.cards(speaker.id)
-    known = services.redis.hget(own, shared.OTHERS)
-    if known == speaker.mark.encode():
+    if services.redis.hget(own, shared.OTHERS) == speaker.mark.encode():
         return
     # a check that is history goes on if somebody signs in, or lets the bot read, from its page
     if _recorded(services, speaker) is None:
@@ -168,16 +165,13 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
         return known
     first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
-        own, seal = keys.cards(speaker.id), services.store.authenticator
-        body = seal.dump(own, replace(first, finding=None), shared.HISTORY)
-        services.redis.hset(own, shared.HISTORY, body)
+        shared.keep(services, speaker.id, shared.HISTORY, replace(first, finding=None))
     return first
 
 
 def _recorded(services: Services, speaker: Speaker) -> Fact | None:
     """Return the fact that has superseded the card, unless the card has something newer to say."""
-    own, seal = keys.cards(speaker.id), services.store.authenticator
-    known = seal.load(own, services.redis.hget(own, shared.HISTORY), Fact, shared.HISTORY)
+    known = shared.kept(services, speaker.id, shared.HISTORY, Fact)
     return known if known is not None and known.at > speaker.at else None
 
 
@@ -203,10 +197,5 @@ def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard
 
 
 def _held(card: DesiredCard, words: Text) -> DesiredCard:
-    return replace(
-        card,
-        card=held(card.card, words, GOES_ON),
-        fingerprint=shared.marked(card.fingerprint, words),
-        urgency="held",
-        retires=True,
-    )
+    drawn, mark = held(card.card, words, GOES_ON), shared.marked(card.fingerprint, words)
+    return replace(card, card=drawn, fingerprint=mark, urgency="held", retires=True)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from adaptive_cards import Card, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.notice import Button, NoticeView
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex import errors
@@ -24,8 +24,7 @@ from jobs.runs.run import Event, Kind, Origin, new_reference
 log = structlog.get_logger(__name__)
 
 
-Buttons = tuple[tuple[str | Text, dict[str, str]], ...]
-"""Buttons of a notice: the key of each one's title, or the title, and its data."""
+Buttons = tuple[Button, ...]
 
 
 class RefusedError(Exception):

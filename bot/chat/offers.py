@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
+from adaptive_cards.cards.notice import OFFERS_MOST, Button, offer
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import FactKind, assess
@@ -25,17 +25,17 @@ def typed(command: str, mailbox: str) -> dict[str, str]:
     return {"do": "typed", "command": command, "mailbox_meant": mailbox}
 
 
-def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tuple[Offer, ...]:
+def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tuple[Button, ...]:
     return tuple(of_channel(command, each) for each in first_channels(ctx, tuple(mailboxes)))
 
 
-def of_channel(command: str, mailbox: str) -> Offer:
-    return Offer(Text(f"choice.button.{command}", {"value": mailbox}), typed(command, mailbox))
+def of_channel(command: str, mailbox: str) -> Button:
+    return Text(f"choice.button.{command}", {"value": mailbox}), typed(command, mailbox)
 
 
-def check_exactly(mailbox: str) -> Offer:
+def check_exactly(mailbox: str) -> Button:
     title = Text("choice.button.check", {"value": mailbox})
-    return Offer(title, {"do": "check", "channel": mailbox})
+    return title, {"do": "check", "channel": mailbox}
 
 
 def choose_channel(

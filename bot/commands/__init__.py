@@ -8,8 +8,6 @@ one press on a run is carried out at a time. Each press is carried out once, alt
 handled again if the worker dies.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -58,10 +56,9 @@ def by_typed_name() -> dict[str, Command]:
 
     The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
     """
-    found = commands()
     return {
         typed: command
-        for name, command in found.items()
+        for name, command in commands().items()
         for language in languages()
         for typed in (name, *own_text(f"typed_as.{name}", language).split())
     }

@@ -4,8 +4,6 @@ The answer says whether the trail is intact, and the file ends with a seal
 (:func:`jobs.runs.trust.sealed_file`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from adaptive_cards.texts import text
@@ -42,7 +40,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
     trail.look()
-    found = trail.verify()
+    broken = trail.verify().broken_at
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
@@ -52,9 +50,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         file = File(name, "application/jsonl", _sealed(ctx, filed))
         ctx.say_file(text("audit.posted", name=name), file)
     offered = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
-    card = audit(
-        mailbox, at, mine, filed=len(filed), name=name, broken_at=found.broken_at, offered=offered
-    )
+    card = audit(mailbox, at, mine, filed=len(filed), name=name, broken_at=broken, offered=offered)
     ctx.say(card)
 
 

@@ -1,7 +1,5 @@
 """Buttons that do the same as a typed command, and those of a run, from its details to its end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,9 +8,7 @@ from functools import partial
 from adaptive_cards.texts import listed
 from bot import commands
 from bot.cards import delivery
-from bot.cards.presenters import connect_form, mail, questions
-from bot.cards.presenters.card_state import slot_of, thread_and_person
-from bot.cards.presenters.connect_form import ERROR_MOST
+from bot.cards.presenters import card_state, connect_form, mail, questions
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat import offers
@@ -142,7 +138,8 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
+        shown = questions.TypedInputs(values, errors)
+        card_state.keep(ctx.services, run.id, questions.TYPED, shown)
         ctx.services.cards.request(run.id)
         return
     given = ctx.event(Kind.DETAILS, channel=found.channel)
@@ -170,11 +167,10 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 @commands.to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # The run's own card says that the run was canceled. A button with a command begins again.
-    if runs.cancel(ctx, run):
-        runs.end_choice(ctx, run)
-        if "command" in inputs:
-            run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+    # The run's own card says that the run was canceled, and so does each card that offered to cancel
+    # it. A button with a command begins again.
+    if runs.cancel(ctx, run) and "command" in inputs:
+        run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
 @commands.on_run
@@ -278,7 +274,7 @@ def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
         typed = inputs.get("administrator", "")
         if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
             # the card in the thread says to whom and when the card was sent
-            delivery.repost(ctx.services, run.id, slot_of(address))
+            delivery.repost(ctx.services, run.id, card_state.slot_of(address))
             commands.record(ctx, run, question, address)
 
     return ask
@@ -288,8 +284,8 @@ def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
     asked = run.answer("consent_administrator") if run.account else ""
-    for place in thread_and_person(asked or run.answer("administrator")):
-        delivery.repost(ctx.services, run.id, slot_of(place))
+    for place in card_state.thread_and_person(asked or run.answer("administrator")):
+        delivery.repost(ctx.services, run.id, card_state.slot_of(place))
     ctx.services.record(run.id)
 
 
@@ -391,7 +387,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     told = inputs.get("error_text", "")
-    reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
+    reading = read(told, Place.FORM, cut=len(told) >= connect_form.ERROR_MOST)
     run = next(ctx.services.store.known([inputs.get("run", "")]), None)
     if run and ctx.person.id != run.requester.id and ctx.room != run.origin.room:
         run = None  # this person may not know it
@@ -439,12 +435,7 @@ ACTIONS: dict[str, commands.Action] = {
     "ask_mailbox_user": commands.for_everybody(
         _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
-    "ask_agent": commands.for_everybody(
-        _asks(
-            mail.AGENT,
-            lambda run: run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"),
-        )
-    ),
+    "ask_agent": commands.for_everybody(_asks(mail.AGENT, mail.waits_for_agent)),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

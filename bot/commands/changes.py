@@ -1,18 +1,16 @@
 """Commands that change a channel: /setup-email and /adopt, /fix and /undo, all after approval."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded
 from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import LIVING, was_posted
+from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
 from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
@@ -46,11 +44,10 @@ def setup_email(ctx: ChatContext, argument: str) -> None:
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
     # If the channel is not known here, none of its data is used, and a new setup begins.
-    record = permissions.visible_record(ctx, mailbox)
-    if record is None:
-        begin(ctx, mailbox)
-    else:
+    if record := permissions.visible_record(ctx, mailbox):
         begin_known(ctx, record.channel, RunKind.SETUP)
+    else:
+        begin(ctx, mailbox)
 
 
 def begin_known(
@@ -77,10 +74,9 @@ def begin_known(
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
     # The same message or press opens only one run, however often it is delivered.
-    opened = _opened(ctx, mailbox)
-    if opened is not None:
+    if opened := _opened(ctx, mailbox):
         typed = questions.TypedInputs(_known(ctx, mailbox))
-        questions.keep_typed(ctx.services, opened.id, typed)
+        keep(ctx.services, opened.id, questions.TYPED, typed)
         first = questions.intake_card(opened, ctx.services)
         posted = ctx.say(first.card, shows=(opened.id, LIVING))
         if posted.id:
@@ -132,18 +128,15 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
 
 def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
     # To everybody else, a connected mailbox is like any other.
-    record = ctx.services.channels.record(mailbox)
-    if record is None:
+    if (record := ctx.services.channels.record(mailbox)) is None:
         return False
     run = next(ctx.services.store.known([record.run]), None)  # an operator may delete its history
     if mailbox in permissions.visible_channels(ctx):
         # no mail has proven a channel here that was made by hand and kept
         words = "notice.done_words_kept" if run and run.kept else "notice.done_words"
         values = {"mailbox": mailbox, "day": day_of(record.at), "run": record.run}
-        buttons = tuple(
-            (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
-            for do in ("setup_again", "setup_change")
-        )
+        verbs, meant = ("setup_again", "setup_change"), {"mailbox_meant": mailbox}
+        buttons = tuple((f"button.{do}", {"do": do, **meant}) for do in verbs)
         ctx.tell("notice.done_kicker", "notice.done_title", words, values, WELL, buttons=buttons)
         return True
     space = _space_of(ctx, run) if run else ""
@@ -183,21 +176,20 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         return
     of_kind = f"notice.running_title_{other.kind}"
     title = of_kind if has_text(of_kind) else "notice.running_title"
-    offers = [Offer(Text("button.go_on"), {"do": "go_on", "run": other.id})] if here else []
+    offers = [("button.go_on", {"do": "go_on", "run": other.id})] if here else []
     try:
         may_cancel = permissions.may_cancel(ctx, other)
     except WebexAnswerError:  # the bot is no longer in the run's space
         may_cancel = False
     # Webex documents no link to a space, so the space is named.
     where = "_space" if space else "_here" if here else ""
-    started = {"who": other.requester.email, "at": minute_of(other.opened)}
     lines = [
         Text(f"notice.running_words{where}", {"space": space}),
-        Text("kicker.started", started),
+        Text("kicker.started", {"who": other.requester.email, "at": minute_of(other.opened)}),
     ]
     if may_cancel:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
-        offers.append(Offer(Text("button.begin_again"), again))
+        offers.append(("button.begin_again", again))
         lines.append(Text("notice.running_stays"))
     card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
     living.post_choice(ctx, card, [other])
@@ -227,8 +219,7 @@ def fix(ctx: ChatContext, argument: str) -> None:
     kicker = Text("notice.check_kicker")
     mailbox = read_known(ctx, "fix", argument, kicker, permissions.visible_record)
     if mailbox and (record := ctx.services.channels.record(mailbox)):
-        brief = _brief(ctx, mailbox)
-        begin_known(ctx, record.channel, RunKind.FIX, brief=brief)
+        begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx, mailbox))
 
 
 def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
@@ -265,12 +256,9 @@ def _brief(ctx: ChatContext, mailbox: str) -> Brief:
     planned, ending = brief.fix or FixBrief(), _ending(ctx, mailbox)
     if last is None or last.checked is None or now() - last.checked > RECENT:
         return replace(brief, fix=replace(planned, wrong=ending))
-    planned = replace(
-        planned,
-        manual_causes=for_people(verdict_of(last)),
-        checked_at=last.checked,
-        wrong=tuple({*likely_changes(last), *ending}),
-    )
+    causes = for_people(verdict_of(last))
+    wrong = tuple({*likely_changes(last), *ending})
+    planned = replace(planned, manual_causes=causes, checked_at=last.checked, wrong=wrong)
     return replace(brief, fix=planned)
 
 
@@ -305,8 +293,7 @@ def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
     # A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
     # here, or for a run of another mailbox.
     runs = ctx.services.store.runs_of_mailbox(mailbox) if _may_undo(ctx, mailbox) else ()
-    past = recall(runs, all_steps(), only)
-    if not past:
+    if not (past := recall(runs, all_steps(), only)):
         kept = any(each.kept for each in runs)
         words = "notice.undo_kept_words" if kept else "notice.undo_nothing_words"
         ctx.tell(UNDO_KICKER, "notice.undo_nothing_title", words, {"mailbox": mailbox})
@@ -331,8 +318,8 @@ def _choose_undo(ctx: ChatContext, fixed: Run, changes: Sequence[RecordedChange]
     values = {"mailbox": mailbox, "run": fixed.id, "done": done}
     pressed = {"do": "undo", "mailbox_meant": mailbox}
     offers = (
-        Offer(Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
-        Offer(Text("button.disconnect"), {**pressed, "undoes": ""}),
+        (Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
+        ("button.disconnect", {**pressed, "undoes": ""}),
     )
     title = Text("choice.title.undo_which", values)
     lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))

@@ -1,16 +1,12 @@
 """Commands /check and /channels: what is broken, who can fix it, and how."""
 
-from __future__ import annotations
-
 from contextlib import suppress
-from itertools import starmap
 
-from adaptive_cards.cards.channels import channels
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import Button, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import channels, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox
@@ -35,7 +31,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif is_all and not rest:
         everything(ctx)
     elif is_all and (mailbox := lone_address(rest)):
-        all_of_them = Offer(Text("button.check_all"), {"do": "check", "channel": "all"})
+        all_of_them = ("button.check_all", {"do": "check", "channel": "all"})
         offered = (offers.check_exactly(mailbox), all_of_them)
         title = Text("understood.all_or_one", {"mailbox": mailbox})
         _ask(ctx, title, offered, "understood.check_turn")
@@ -43,9 +39,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         one(ctx, argument)
 
 
-def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
-    kicker = Text("notice.check_kicker")
-    ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
+def _ask(ctx: ChatContext, title: Text, offered: tuple[Button, ...], turn: str) -> None:
+    ctx.say(offer(Text("notice.check_kicker"), title, offered, now(), turn=Text(turn)))
 
 
 def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
@@ -54,8 +49,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
     With ``exactly`` the address is meant as it is. A channel that is not known here is found first,
     with the help of an administrator's sign-in.
     """
-    mailbox = read_mailbox(ctx, "check", argument)
-    if not mailbox:
+    if not (mailbox := read_mailbox(ctx, "check", argument)):
         return
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
@@ -125,7 +119,8 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     """
     runs = ctx.services.store.runs_in_space(ctx.room)
     found = assessments(ctx.services.store, visible_channels(ctx), runs)
-    card = channels(starmap(line_of, found.items()), now(), direct=ctx.direct, every=every)
+    lines = (line_of(*each) for each in found.items())
+    card = channels(lines, now(), direct=ctx.direct, every=every)
     ctx.say(with_doubts(card, runs))
 
 

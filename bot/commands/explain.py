@@ -1,13 +1,10 @@
 """Command /explain: what an error means, from its text, a file, or the message replied to."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 
-from adaptive_cards.cards.channels import channel_row
 from adaptive_cards.cards.notice import offer
-from bot.cards.presenters.lists import line_of
+from bot.cards.presenters.lists import channel_row, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline
@@ -20,6 +17,7 @@ from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
 from jobs.causes.reader import Place, read
 from jobs.clock import now
 from jobs.model import RunKind, Text
+from jobs.runs.run import Run
 from jobs.watch.store import assessments
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
@@ -33,9 +31,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     sends only the argument, and the message is then the card with the button. Without any text the
     channels known here are offered for a check.
     """
-    message = ctx.services.webex.message(ctx.message)
     try:
-        told = _text_to_explain(ctx, message, argument)
+        told = _text_to_explain(ctx, ctx.services.webex.message(ctx.message), argument)
     except (NotAcceptedError, NoTextError) as refused:
         ctx.refuse(Text(f"explain.refused.{refused}"), title="refused.nothing")
         return
@@ -45,8 +42,11 @@ def run(ctx: ChatContext, argument: str) -> None:
         found = assessments(ctx.services.store, named)
         known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
-        reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
-        mailboxes, within = named if is_address else channels, _is_within(ctx, named or channels)
+        runs = ctx.services.store.runs_in_space(ctx.room)
+        place = _place(ctx, runs, named)
+        reading = None if is_address else read(told.text, place, cut=told.cut)
+        mailboxes = named if is_address else channels
+        within = _is_within(ctx, runs, named or channels)
         ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
@@ -57,21 +57,19 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(explanation(None, now()))
 
 
-def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
+def _place(ctx: ChatContext, runs: tuple[Run, ...], named: tuple[str, ...]) -> Place:
     # A text is about a channel if it has the channel's address, or was typed in the thread of a
     # channel's run.
-    runs = ctx.services.store.runs_in_space(ctx.room)
     known = named or any(run.origin.thread == ctx.thread for run in runs)
     return Place.CHANNEL if known else Place.ANYWHERE
 
 
-def _is_within(ctx: ChatContext, meant: tuple[str, ...]) -> bool:
+def _is_within(ctx: ChatContext, runs: tuple[Run, ...], meant: tuple[str, ...]) -> bool:
     # While a run changes the channel that is meant, "Run /fix" would lead nowhere.
-    runs = (run for run in ctx.services.store.runs_in_space(ctx.room) if not run.ended)
     return any(
         not meant or run.channel.mailbox in meant or run.origin.thread == ctx.thread
         for run in runs
-        if run.kind in {RunKind.SETUP, RunKind.FIX}
+        if not run.ended and run.kind in {RunKind.SETUP, RunKind.FIX}
     )
 
 

@@ -1,12 +1,9 @@
 """Command /help: what the bot does here, or how one command is typed; built from the registry."""
 
-from __future__ import annotations
-
 from adaptive_cards.cards.notice import HelpEntry, command_help, help_card, shown_name
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
-from bot.commands import Command
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -14,8 +11,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
-    near = nearest(name, every)
-    if near:
+    if near := nearest(name, every):
         explain(ctx, every[near])
     else:
         show(ctx, typed=name)
@@ -25,17 +21,12 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
-    card = help_card(
-        entries,
-        direct=ctx.direct,
-        left_out=len(entries) < len(every),
-        typed=typed and f"/{typed}",
-        bot=ctx.services.me.display_name,
-    )
-    ctx.say(card)
+    left_out, bot = len(entries) < len(every), ctx.services.me.display_name
+    typed = typed and f"/{typed}"
+    ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
 
 
-def explain(ctx: ChatContext, command: Command) -> None:
+def explain(ctx: ChatContext, command: commands.Command) -> None:
     name = shown_name(command.name)
     if not command.may(ctx):
         title, words = "help.only_approvers", "refused.next_approver"
@@ -47,8 +38,8 @@ def explain(ctx: ChatContext, command: Command) -> None:
     ctx.say(command_help(_entry(command), others, direct=ctx.direct, bot=bot))
 
 
-def _entry(command: Command) -> HelpEntry:
+def _entry(command: commands.Command) -> HelpEntry:
     return HelpEntry(command.name, command.argument, command.group)
 
 
-COMMAND = Command("help", "more", run, "[COMMAND]")
+COMMAND = commands.Command("help", "more", run, "[COMMAND]")

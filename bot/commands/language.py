@@ -1,7 +1,5 @@
 """Commands /language and /timezone: how cards are drawn in this space, or for a person in a 1:1."""
 
-from __future__ import annotations
-
 from adaptive_cards.components import WELL
 from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
 from adaptive_cards.times import day_clock
@@ -29,9 +27,7 @@ def choose(ctx: ChatContext, typed: str) -> None:
 
 def _offer(ctx: ChatContext, typed: str = "") -> None:
     own = {each: str(Locale(each).babel.languages[each]).capitalize() for each in languages()}
-    buttons = tuple(
-        (verbatim(name), {"do": "language", "language": each}) for each, name in own.items()
-    )
+    buttons = tuple((verbatim(own[each]), {"do": "language", "language": each}) for each in own)
     title = "language.unknown" if typed else "language.title"
     ctx.tell("language.kicker", title, "language.which", {"typed": typed}, buttons=buttons)
 
@@ -42,16 +38,14 @@ def _names(language: str) -> set[str]:
 
 def choose_zone(ctx: ChatContext, argument: str) -> None:
     # A name that no zone has changes nothing.
-    zone = find_zone(argument)
-    if not zone:
+    if not (zone := find_zone(argument)):
         title = "timezone.unknown" if argument else "timezone.title"
         values = {"zone": current().zone, "typed": argument}
         ctx.tell("timezone.kicker", title, "timezone.how", values)
         return
     preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
-        clock = day_clock(now())
-        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=clock)
+        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=day_clock(now()))
 
 
 def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:

@@ -1,24 +1,17 @@
 """Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from contextlib import suppress
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import notice
-from adaptive_cards.card import Card
+from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import OVER
 from bot.cards import living
-from bot.cards.living import with_doubts
-from bot.cards.presenters.card_state import end_title, posted_cards
+from bot.cards.presenters.card_state import end_title
 from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
 from bot.chat.permissions import may_cancel
 from bot.commands import Command
-from bot.webex.errors import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
@@ -44,40 +37,25 @@ def run(ctx: ChatContext, argument: str) -> None:
     canceled = [each for each in runs if ctx.request in each.requests]
     open_runs = canceled or list(filterfalse(attrgetter("ended"), runs))
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
+    kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
         if cancel(ctx, wanted[0]):  # the run's own card may be far away
-            ctx.say(_answer(ctx, wanted[0], runs))
+            ctx.say(living.with_doubts(_canceled(ctx, wanted[0]), runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
         offered = (wanted or open_runs)[:RUNS_MOST]
-        living.post_choice(ctx, with_doubts(living.choice(title, offered), runs), offered)
+        living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
-        view = NoticeView(Text("notice.cancel_kicker"), title, words)
-        ctx.say(with_doubts(notice(view), runs))
+        ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
 
 
-def end_choice(ctx: ChatContext, run: Run) -> None:
-    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit,
-    # nothing else changes.
-    own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
-    if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
-        return
-    card = _answer(ctx, run, [run])
-    with suppress(WebexError):
-        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
-
-
-def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that points to the canceled run's own, which says what stays changed.
-
-    The card also names those of the ``known`` runs that are in doubt.
-    """
+def _canceled(ctx: ChatContext, run: Run) -> Card:
+    """Return the card that points to the canceled run's own, which says what stays changed."""
     words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
     title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
-    view = NoticeView(kicker, title, words, OVER, at=now())
-    return with_doubts(notice(view), known)
+    return notice(NoticeView(kicker, title, words, OVER, at=now()))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
@@ -106,7 +84,7 @@ def show_status(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open and new ones first. Runs beyond the limit are only counted."""
     known = ctx.services.store.runs_in_space(ctx.room)
     more = max(ctx.services.channels.count_in_space(ctx.room) - len(known), 0)
-    ctx.say(with_doubts(status(known, now(), more, direct=ctx.direct), known))
+    ctx.say(living.with_doubts(status(known, now(), more, direct=ctx.direct), known))
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

@@ -4,13 +4,10 @@ The search is one card that moves from one place to the next. Each place has wha
 field for what somebody sees there. The file has all of it, and a screenshot.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -21,7 +18,7 @@ from adaptive_cards.components import WELL
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.cards.presenters import verdict
-from bot.cards.presenters.mail import search
+from bot.cards.presenters.mail import PLACES, search
 from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
@@ -136,16 +133,14 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if not is_visible(ctx, mailbox):
         raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
-    resource_id, transaction_id, seen = (
-        redactor.text(inputs.get(name, "").strip()) for name in FIELDS
-    )
-    told = Report(ctx.asker, resource_id, transaction_id, seen, case.notes)
+    given = (inputs.get(name, "").strip() for name in FIELDS)
+    resource_id, transaction_id, seen = map(redactor.text, given)
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     matter = TacCase(
         channel=record.channel if record else Channel(mailbox),
-        reported=told,
+        reported=Report(ctx.asker, resource_id, transaction_id, seen, case.notes),
         at=now(),
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,
@@ -153,8 +148,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
-    file = File(made.name, TYPE, made.content)
-    ctx.say_file(text("tac.posted", name=made.name), file)
+    ctx.say_file(text("tac.posted", name=made.name), File(made.name, TYPE, made.content))
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
     ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
@@ -201,14 +195,8 @@ def _tokens(cache: str) -> list[str]:
     return [str(entry["secret"]) for entry in entries if "secret" in entry]
 
 
-SPEAKS = {
-    "unread": Place.ENTRA,
-    "mail": Place.CHANNEL,
-    "connect": Place.FORM,
-    "agent": Place.CHANNEL,
-}
-"""Places of a search in their order, and who speaks in a text that is pasted there."""
-PLACES = tuple(SPEAKS)
+SPEAKS = {"unread": Place.ENTRA, "connect": Place.FORM}
+"""Who speaks in a text that is pasted at a place of a search, if it is not the channel."""
 STEPS = {
     "mail": ("arrivals", "copies"),
     "connect": ("entry_point", "connect_changes", "webex_status"),
@@ -251,7 +239,7 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
-            title, words, _ = headline(read(pasted, SPEAKS[case.place]))
+            title, words, _ = headline(read(pasted, SPEAKS.get(case.place, Place.CHANNEL)))
             told = title, words
             said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
             note = (case.place, f"{said} ({_english(title)})")
@@ -278,8 +266,7 @@ def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
         _edit(ctx, _card(ctx, case, _words(newest.refused)))
         return
     seen = Text("skipped.watch_mail_under_way", {"at": second_of(newest.at)})
-    place = preferences.place_of(ctx)
-    mail = Followed(mailbox, ctx.message, ctx.room, place, newest.at, seen)
+    mail = Followed(mailbox, ctx.message, ctx.room, preferences.place_of(ctx), newest.at, seen)
     redis.hset(keys.tac_mails(), where(ctx), codec.dump(mail))
     redis.expire(keys.tac_mails(), KEPT_S)
     _edit(ctx, _card(ctx, case))
@@ -349,8 +336,6 @@ def _drawn(
         case.mailbox,
         now(),
         place,
-        PLACES.index(place) + 1,
-        len(PLACES) + 1,
         lines=[lines[name] for name in STEPS.get(place, ()) if name in lines],
         told=told or next(iter(causes), None),
         mail=mail if in_mail else None,
@@ -362,7 +347,7 @@ def _drawn(
 def _next(services: Services, case: Case) -> str:
     """Return the place after the case's own; the first one only if something was not read."""
     if case.place:
-        return dict(pairwise((*PLACES, "")))[case.place]
+        return (*PLACES, "")[PLACES.index(case.place) + 1]
     last = services.store.last_check(case.mailbox)
     is_read = last is not None and not check.gaps(last).count
     return PLACES[1 if is_read else 0]

@@ -3,30 +3,22 @@
 The buttons begin and end a watch, list it, say and take back "I'm on it", and repair.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adaptive_cards import components as ui
-from adaptive_cards.cards.channels import ChannelLine, watch_list
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
+from adaptive_cards.cards.notice import OFFERS_MOST, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
-from bot.chat import offers, preferences
+from bot.cards.presenters.lists import ChannelLine, watch_list
+from bot.chat import offers, permissions, preferences
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import Buttons, ChatContext, RefusedError
 from bot.chat.parsing import read_known
-from bot.chat.permissions import (
-    is_approver,
-    is_known_or_watched_here,
-    outsiders,
-    visible_channels,
-)
+from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
 from jobs.access import app_access
@@ -45,8 +37,7 @@ MOST_PEOPLE = 10
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    words = argument.split()
-    if not words:
+    if not (words := argument.split()):
         listed(ctx)
     elif words[0].lower() in typed_words("all"):
         everything(ctx)
@@ -65,22 +56,20 @@ def listed(ctx: ChatContext) -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    if not (ctx.direct and is_approver(ctx)):
+    if not (ctx.direct and permissions.is_approver(ctx)):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
-    lines = _lines(ctx, ctx.services.watching.channels.all())
-    ctx.say(watch_list(lines, (), now()))
+    ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels.all()), (), now()))
 
 
-def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:
+def _lines(ctx: ChatContext, watched: tuple[model.WatchedChannel, ...]) -> tuple[ChannelLine, ...]:
     channels = {each.mailbox: each for each in watched}
     found = assessments(ctx.services.store, tuple(channels)).items()
     return tuple(watch.line_of(ctx.services, channels[box], own, now()) for box, own in found)
 
 
 def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
-    mailbox = read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
-    if not mailbox:
+    if not (mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)):
         return
     verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
     if not words:
@@ -99,8 +88,7 @@ def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
     services = ctx.services
-    record = services.channels.record(mailbox)
-    if record is None:
+    if (record := services.channels.record(mailbox)) is None:
         offers.unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before, usual = services.watching.channels.load(mailbox), services.bot.watch_interval_s
@@ -149,19 +137,16 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     if span is None or not timedelta(0) < span <= model.LONGEST_PAUSE:
         _not_understood(ctx, mailbox, f"pause {typed}".strip())
         return
-    watched = _known(ctx, mailbox)
-    if watched is None:
-        return
-    until = now() + span
-    ctx.services.watching.channels.save(replace(watched, paused_until=until))
-    values = {"mailbox": mailbox, "until": minute_of(until)}
-    ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
+    if watched := _known(ctx, mailbox):
+        until = now() + span
+        ctx.services.watching.channels.save(replace(watched, paused_until=until))
+        values = {"mailbox": mailbox, "until": minute_of(until)}
+        ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     # If one address is not accepted, nothing is changed.
-    watched = _known(ctx, mailbox)
-    if watched is None:
+    if (watched := _known(ctx, mailbox)) is None:
         return
     addresses = [part for part in ",".join(typed).split(",") if part]
     ends = bool(addresses) and set(map(str.lower, addresses)) <= typed_words("off")
@@ -184,8 +169,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
-    watched = ctx.services.watching.channels.load(mailbox)
-    if watched is None:
+    if (watched := ctx.services.watching.channels.load(mailbox)) is None:
         values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
         ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
@@ -219,8 +203,7 @@ def history(ctx: ChatContext, argument: str) -> None:
     if month and not address:
         offers.choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
         return
-    may = is_known_or_watched_here
-    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, may):
+    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here):
         _show(ctx, mailbox, at, *asked)
 
 
@@ -268,8 +251,7 @@ def _take_on(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]:
     incidents = ctx.services.watching.incidents
-    card = incidents.card(inputs.get("card", ""))
-    if card is None:
+    if (card := incidents.card(inputs.get("card", ""))) is None:
         raise RefusedError(Text("watch.card_gone"))
     shown = incidents.of_card(card.id)
     # Everybody may press in the card's own space, and so may people to whom the card was sent 1:1
@@ -279,23 +261,20 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]
     known = {each.mailbox for each in shown}.intersection(visible_channels(ctx))
     if not (ctx.room == card.room or was_told or known):
         raise RefusedError(Text("watch.not_here"), "refused.button")
-    open_ones = [each for each in shown if each.is_open]
-    if not open_ones:
+    if not (open_ones := [each for each in shown if each.is_open]):
         ctx.tell(KICKER, "watch.over", "watch.over_words")
     return open_ones
 
 
 def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     open_ones = _open_ones(ctx, inputs)
-    if not open_ones:
-        return
     broken = {each.mailbox for each in watch.fixable(open_ones)}
     mailbox = inputs.get("channel", "")
     if mailbox in broken:
         _begin_fix(ctx, mailbox)
     elif broken:
         _offer_fixes(ctx, inputs["card"], sorted(broken))
-    else:
+    elif open_ones:
         ctx.tell(KICKER, "watch.no_fix_left", "watch.no_fix_words")
 
 
@@ -303,7 +282,7 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
     # The card also has a field in which any channel of this space can be typed.
     pressed = {"do": "watch_fix", "card": card}
     fixes = tuple(
-        Offer(Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
+        (Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
         for each in mailboxes[:OFFERS_MOST]
     )
     left = len(mailboxes) - len(fixes)
@@ -320,11 +299,10 @@ def _begin_fix(ctx: ChatContext, mailbox: str) -> None:
     watched = ctx.services.watching.channels.load(mailbox)
     # The rules are those of a command that is typed in the channel's own space: the person is a
     # member, and nobody else in the space is an outsider.
-    may = watched is not None and not watched.direct and _may_command(ctx, watched.room)
-    there = replace(ctx, room=watched.room, direct=False, thread="") if watched and may else None
-    if there is not None:
-        changes.fix(there, mailbox)
-    title = "watch.fix_there" if there else "watch.fix_not_there"
+    title = "watch.fix_not_there"
+    if watched and not watched.direct and _may_command(ctx, watched.room):
+        changes.fix(replace(ctx, room=watched.room, direct=False, thread=""), mailbox)
+        title = "watch.fix_there"
     ctx.tell(KICKER, title, f"{title}_words", {"mailbox": mailbox})
 
 
@@ -332,7 +310,7 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
     webex = ctx.services.webex
     try:
         is_member = webex.membership(room, ctx.person.id) is not None
-        return is_member and not outsiders(ctx.services, webex.members(room))
+        return is_member and not permissions.outsiders(ctx.services, webex.members(room))
     except WebexAnswerError:  # the bot is no longer in that space
         return False
 

@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.cards.notice import offer
 from adaptive_cards.escape import WORD_JOINER, plain, shorten
 from adaptive_cards.locale import drawn_for
 from bot import commands
@@ -320,8 +320,8 @@ def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
 
 
 HELP = {"do": "help"}
-FOR_HELP = Offer(Text("button.help"), HELP)
-BEGIN = tuple(Offer(Text(f"button.{each}"), {"do": each}) for each in ("setup", "check"))
+FOR_HELP = ("button.help", HELP)
+BEGIN = tuple((f"button.{each}", {"do": each}) for each in ("setup", "check"))
 
 
 def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:

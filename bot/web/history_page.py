@@ -186,7 +186,7 @@ def _box(incident: Incident) -> dict[str, object]:
         ("end", day_clock(ended) if ended is not None else Text("history.goes_on")),
         ("lasted", watch.lasted_of(incident) if ended is not None else None),
         ("ended_by", watch.ended_by(incident) if ended is not None else None),
-        ("verdict", watch.cause_of(incident)),
+        ("verdict", watch.cause_text(incident.cause)),
         ("station", Text(f"station.{incident.station}") if incident.station else None),
         ("turn", known_text(f"turn.{incident.turn}") if ended is None else None),
         ("remedy", known_text(f"remedy.{incident.cause}")),

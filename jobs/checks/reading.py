@@ -133,7 +133,8 @@ class Reading:
     if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
     now, and ``secret_expires`` that of any other. ``proven`` is when the bot's own test mail last
     went the whole way, and ``login`` is whether its login as the mailbox works now. ``accepts`` is
-    the code of the first cause if an approver may accept it for a time.
+    the code of the first cause if an approver may accept it for a time. ``asks`` are the questions
+    about the channel that a person must answer before anything is checked.
     """
 
     run: str
@@ -167,6 +168,7 @@ class Reading:
     login: bool = False
     silent: tuple[str, ...] = ()
     accepts: str = ""
+    asks: tuple[str, ...] = ()
     found: FoundChannel | None = None
 
     @property
@@ -230,6 +232,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
         needs_administrator=left.by_sign_in,
         login=_is_ok(found, "smtp_login"),
         silent=run.silent,
+        asks=check.open_questions(run),
         found=channel,
     )
     return _with_offers(seen, run, store, verdict) if run.checked else seen

@@ -120,8 +120,6 @@ accepted = _named("accepted:{}")
 tac_case = _named("tac:{}")
 tac_mails = _named("tac-mails")
 """Test mails that somebody sent in a search, by the place of the case, while they are followed."""
-reminder_look = _named("reminder:{}:{}")
-"""Mark that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
 reminder_given = _named("reminder:{}:{}:{}")
 """Mark that the reminder so many days before an end (``YYYY-MM-DD``) was given."""
 locale = _named("locale:{}")

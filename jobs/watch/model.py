@@ -197,6 +197,11 @@ class Incident(Seen):
         return self.ended is None
 
     @property
+    def is_of_test_mail(self) -> bool:
+        """Return whether only a test mail of the watch has shown it."""
+        return self.step == TEST_MAIL_STEP and self.sight is not Sight.CANNOT_LOOK
+
+    @property
     def is_unwatched(self) -> bool:
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 

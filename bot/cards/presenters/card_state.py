@@ -1,11 +1,10 @@
 """Desired and posted state of the cards of a run, and what several presenters share."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
@@ -21,6 +20,7 @@ from jobs.next_action import ASKED, ENDED, wait_of, who_acts
 from jobs.runs.run import Kind, Problem, Run
 from jobs.storage import codec, keys
 
+T = TypeVar("T")
 EDITS = 10
 NO_EDITS = EDITS + 1
 """Edit count of a card that Webex has never allowed to be edited."""
@@ -130,8 +130,7 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     The view may be left out if the card's contents have no time of drawing.
     """
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    mark = marked("", plain or card.content)
-    return DesiredCard(slot, card, mark, to, urgency, prompt=prompt)
+    return DesiredCard(slot, card, marked("", plain or card.content), to, urgency, prompt=prompt)
 
 
 def desired_cards(
@@ -166,22 +165,27 @@ def marked(before: str, view: object) -> str:
     return hashlib.sha256(language + before.encode() + codec.dump(view)).hexdigest()[:16]
 
 
-def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
-    """Return the state of a card in Webex, or None if Webex has not confirmed it.
+def kept(services: Services, run_id: str, field: str, kind: type[T]) -> T | None:
+    """Return what is kept in a field of a run's cards, or None.
 
-    A state that this bot did not write counts as none. Such a state could name a message in another
-    space, and this run's links would be shown there.
+    What this bot did not write counts as nothing. It could name a message in another space, and this
+    run's links would be shown there.
     """
     own = keys.cards(run_id)
-    return services.store.authenticator.load(own, services.redis.hget(own, slot), PostedCard, slot)
+    return services.store.authenticator.load(own, services.redis.hget(own, field), kind, field)
 
 
-def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
-    return services.store.authenticator.dump(keys.cards(run_id), shown, slot)
+def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
+    """Return the state of a card in Webex, or None if Webex has not confirmed it."""
+    return kept(services, run_id, slot, PostedCard)
 
 
-def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+def protected(services: Services, run_id: str, field: str, value: object) -> bytes:
+    return services.store.authenticator.dump(keys.cards(run_id), value, field)
+
+
+def keep(services: Services, run_id: str, field: str, value: object) -> None:
+    services.redis.hset(keys.cards(run_id), field, protected(services, run_id, field, value))
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
@@ -218,14 +222,12 @@ IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"
 
 
 def trouble(problem: Problem | None) -> Trouble | None:
-    words = cause_text(problem)
-    return Trouble(words, problem.code, problem.at) if problem and words else None
+    return Trouble(cause_text(problem.cause), problem.code, problem.at) if problem else None
 
 
-def cause_text(failure: Finding | Problem | None) -> Text | None:
+def cause_text(cause: str) -> Text:
     """Return the cause in words; a cause of another version of the bot is not known."""
-    known = known_text(f"cause.{failure.cause}") if failure else None
-    return known or (Text("cause.unexpected") if failure else None)
+    return known_text(f"cause.{cause}") or Text("cause.unexpected")
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
@@ -286,17 +288,17 @@ def end_title(run: Run) -> Text:
     return Text("living.over_done" if done else f"notice.over_{ENDED[run.ended]}", values)
 
 
-def remedy_of(finding: Finding | None) -> Text | None:
-    return known_text(remedy_within(finding.cause)) if finding else None
+def remedy_of(finding: Finding) -> Text | None:
+    return known_text(remedy_within(finding.cause))
 
 
-def code_of(finding: Finding | None) -> str:
+def code_of(finding: Finding) -> str:
     """Return the cloud's message with its ids, or an empty string without evidence.
 
     A finding that is retried automatically gets new ids each time. The ids are omitted then, so
     that they cause no card edits.
     """
-    if finding is None or not finding.evidence:
+    if not finding.evidence:
         return ""
     words, *more = finding.evidence
     # A bare status does not say whose it is.
@@ -331,10 +333,5 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
 
 def urgency(run: Run, *questions: str) -> str:
     """Return a value that changes as soon as one of the questions has a new problem or answer."""
-    news = [
-        kept[question].at
-        for question in questions
-        for kept in (run.problems, run.answers)
-        if question in kept
-    ]
+    news = [told[q].at for q in questions for told in (run.problems, run.answers) if q in told]
     return "ask" + "".join(at.isoformat() for at in news)

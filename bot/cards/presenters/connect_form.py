@@ -1,8 +1,7 @@
 """Presenters of the Webex Connect form, sent 1:1 to the requester, and of its rehearsal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
@@ -98,7 +97,7 @@ class _Form:
     read: str
 
     @classmethod
-    def of(cls, run: Run) -> _Form:
+    def of(cls, run: Run) -> Self:
         saved = bool(run.answer("token_saved")) or run.settled("token")
         registered = bool(run.answer("registered")) or run.settled("registered")
         making = bool(run.answer("new_secret")) and not run.settled("client_secret")
@@ -216,12 +215,10 @@ def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
 
 
 def _before(run: Run) -> el.Element:
-    to_itself = Text("connect.to_itself", {"mailbox": run.channel.mailbox})
     keys = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
-    warnings = [*map(Text, keys), to_itself]
-    title = el.own("connect.before", **el.BOLD)
+    warnings = [*map(Text, keys), Text("connect.to_itself", {"mailbox": run.channel.mailbox})]
     lines = (el.said(words, spacing="Small") for words in warnings)
-    return ui.box("warning", glyphs.WARNING, title, *lines)
+    return ui.box("warning", glyphs.WARNING, el.own("connect.before", **el.BOLD), *lines)
 
 
 def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
@@ -232,11 +229,8 @@ def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
     if form.read == "registered_read":
         left = {"registered": True}
     first = "token_saved" if not form.saved else "" if form.registered else "registered"
-    offered = [
-        act.submit(text(f"button.{verb}"), verb, main=verb == first, run=run.id)
-        for verb, is_so in left.items()
-        if is_so
-    ]
+    verbs = [verb for verb, is_so in left.items() if is_so]
+    offered = [act.submit(text(f"button.{v}"), v, main=v == first, run=run.id) for v in verbs]
     told = [el.own(f"connect.{form.read}", **el.SUBTLE, spacing="Medium")] if form.read else []
     return [*told, act.buttons(*offered)] if offered else []
 
@@ -313,9 +307,8 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     stop = [_skip(run.id), *([] if direct else [act.cancel(run.id)])]
     if failed := _failure(run):
         again = act.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
-        words = shared.cause_text(failed)
         body = [
-            *ui.problem_box(ui.Trouble(words, _code(failed)) if words else None),
+            *ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed))),
             *_remedy(run, failed),
             *_transcript(failed),
         ]
@@ -385,9 +378,8 @@ def _transcript(failed: Finding) -> list[el.Element]:
 
 
 def _skip(run_id: str) -> el.Element:
-    keys = {"placeholder": "field.skip_reason_example", "errorMessage": "field.skip_reason_error"}
-    more = {name: text(key) for name, key in keys.items()}
-    name, label = "skip_reason", "field.skip_reason"
-    field = act.input_text(name, label, _REASON_MOST, isRequired=True, **more)
+    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
+    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
+    field = act.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
     skip = act.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
     return act.show_card(text("button.skip"), [field], skip)

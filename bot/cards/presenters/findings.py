@@ -1,14 +1,12 @@
 """Findings of a check: causes, symptoms, proofs and the list of all, as far as they fit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import choice, input_text, submit
-from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
+from adaptive_cards.components import aside, count_line, known, learn_more, note, section, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
@@ -46,9 +44,8 @@ class Room(NamedTuple):
     def row(self, mark: Mark, name: str, title: str, told: str = "", right: str = "") -> el.Element:
         if self.compact and not right:
             words = text("verdict.line_seen", title=title, seen=told) if told else title
-            return el.rich(
-                el.run(_label(mark, name), **el.BOLD), el.run(f"  {words}"), spacing="Small"
-            )
+            named = el.run(_label(mark, name), **el.BOLD)
+            return el.rich(named, el.run(f"  {words}"), spacing="Small")
         below = [note(verbatim(told))] if told else []
         beside = aside(verbatim(right)) if right else None
         return glyphs.marked(mark, el.rich(el.run(title)), *below, name=name or None, right=beside)
@@ -58,11 +55,7 @@ class Room(NamedTuple):
 
 
 def fitting(rows: Sequence[el.Element], most: int) -> list[el.Element]:
-    return [*rows[:most], *_more(len(rows) - most)]
-
-
-def _more(count: int) -> list[el.Element]:
-    return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+    return [*rows[:most], *count_line("verdict.more_rows", len(rows) - most)]
 
 
 def _label(mark: Mark, name: str) -> str:
@@ -197,8 +190,7 @@ def opened(view: Reading, room: Room) -> list[el.Element]:
     ]
     details = dict.fromkeys(text("verdict.evidence_of", row=r, evidence=each) for r, each in told)
     written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
-    evidence = titled("verdict.as_written", written)
-    return [*evidence, *found(view, room), *_commands(view)]
+    return [*titled("verdict.as_written", written), *found(view, room), *_commands(view)]
 
 
 def _small(written: str) -> el.Element:
@@ -236,7 +228,7 @@ def found(view: Reading, room: Room) -> list[el.Element]:
         if pairs
         for part in (section(key), el.facts(pairs, "Small"))
     ]
-    return [*lists, *_more(len(view.lines) - _LINES_MOST)]
+    return [*lists, *count_line("verdict.more_rows", len(view.lines) - _LINES_MOST)]
 
 
 def _told(line: Line, room: Room) -> str:

@@ -1,16 +1,16 @@
-"""Lists of a space: its channels, worst first, its runs, and its audit trail."""
+"""Lists of a space: its channels and those that are watched, its runs, and its audit trail."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.channels import ChannelLine, channels
+from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import SOURCE
-from adaptive_cards.texts import has_text, own_text, plural, render, text
-from adaptive_cards.times import day_clock
+from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
+from adaptive_cards.times import day_clock, day_minutes
 from bot.cards import superseded
 from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services
@@ -23,17 +23,209 @@ from jobs.runs.audit import AuditEntry
 from jobs.runs.event_log import BOT
 from jobs.runs.run import Kind, Run
 
+_CHANNELS_MOST = 16
+_PICK_MOST = 80
+_ROW_BUTTONS = 4
+"""Maximum number of buttons next to channels.
 
-def cards(run: Run, _: Services) -> list[DesiredCard]:
+A card takes five buttons, and one of them checks all channels.
+"""
+_COMMANDS = ("check", "fix", "undo", "tac")
+"""Commands that the card with every command offers, in the order of its buttons."""
+_WORST_FIRST = (
+    State.WRONG,
+    State.POSSIBLE,
+    State.UNKNOWN,
+    State.WARNING,
+    State.WAITING,
+    State.SKIPPED,
+    None,
+    State.OK,
+)
+_FINE = {State.OK, State.WARNING}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLine:
+    """Channel in a list, with its newest verdict and its time if it was ever checked.
+
+    A watched channel is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if
+    it is paused or was never looked at, and WARNING if the last look could not say or the watch sees
+    only a part. ``unseen`` says what the watch cannot see, or is None.
+    """
+
+    mailbox: str
+    state: State | None
+    words: Text
+    at: datetime | None = None
+    unseen: Text | None = None
+
+
+def channels(  # noqa: PLR0913  everything that the card shows
+    lines: Iterable[ChannelLine],
+    at: datetime,
+    *,
+    checking: int = 0,
+    withdrawn: int = 0,
+    direct: bool = False,
+    every: bool = False,
+) -> Card:
+    """Return the card with one row per channel: its newest verdict and when that was.
+
+    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
+    are more, three have one, and the others are in a list with a button. With ``every`` there are
+    buttons for several commands instead, and a list with the worst channel chosen.
+
+    ``checking`` is the number of checks still running. ``withdrawn`` is the number of tenants that
+    no longer let the bot read on its own. ``direct`` is whether the card is in a 1:1 space.
+    """
+    known = sorted(lines, key=_badness)
+    shown = known[:_CHANNELS_MOST]
+    if checking or every:
+        body = [channel_row(line) for line in shown]
+        body += [] if checking else _commands(shown)
+    else:
+        body = _checkable(shown)
+    counts = Counter(f"channels.sum_{line.state or 'never'}" for line in known)
+    counted = ", ".join(with_counts(counts))
+    body += ui.count_line("channels.more", len(known) - _CHANNELS_MOST, sum=counted)
+    body += ui.count_line("channels.withdrawn", withdrawn)
+    setup = act.submit(text("button.setup"), "setup", main=True)
+    check = act.submit(text("button.check_all"), "check", channel="all")
+    actions = ([] if checking or (every and len(known) == 1) else [check]) if known else [setup]
+    kicker = ui.kicker_at("channels.kicker_direct" if direct else "channels.kicker", at)
+    return finished(kicker, _band(known, checking, direct=direct), body, actions)
+
+
+def _badness(line: ChannelLine) -> int:
+    return _WORST_FIRST.index(line.state)
+
+
+def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Band:
+    every, states = str(len(lines)), [line.state for line in lines]
+
+    def of_all(key: str, count: int) -> Text:
+        return Text(f"{key}_only") if len(lines) == 1 else verbatim(plural(key, count, all=every))
+
+    doubtful = [state for state in states if state not in _FINE]
+    more: list[el.Element] = []
+    if not lines:
+        title = Text("channels.none_direct" if direct else "channels.none")
+        return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
+    if wrong := states.count(State.WRONG):
+        look, title, told = ui.BROKEN, of_all("channels.wrong", wrong), "wrong"
+        values = {"left": str(checking), "all": every}
+        more = (
+            [el.said(Text("channels.still_checking", values), spacing="Small")] if checking else []
+        )
+    elif checking:
+        values = {"done": str(len(lines) - checking), "all": every}
+        look, title, told = ui.UNDER_WAY, Text("channels.checking", values), "checking"
+    elif doubtful:
+        look, title = ui.UNCLEAR, of_all("channels.open", len(doubtful))
+        told = "look" if any(doubtful) else "unchecked"
+    else:
+        look, title, told = ui.WELL, verbatim(plural("channels.well", len(lines))), "well"
+    return ui.Band.of(*look, title, ui.answer_line(Text(f"channels.turn_{told}")), *more)
+
+
+def channel_row(line: ChannelLine) -> el.Element:
+    mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
+    seen = ui.aside(verbatim(day_minutes(line.at))) if line.at else None
+    notes = map(ui.note, filter(None, (line.unseen, line.words)))
+    return glyphs.marked(mark, el.rich(el.run(line.mailbox)), *notes, right=seen)
+
+
+def _checkable(lines: Sequence[ChannelLine]) -> list[el.Element]:
+    first = _ROW_BUTTONS if len(lines) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
+    parts: list[el.Element] = []
+    for place, line in enumerate(lines):
+        parts.append(channel_row(line))
+        if place < first and _addresses([line]):
+            title = act.fit_title("choice.button.check", line.mailbox)
+            check = act.submit(title, "check", channel=line.mailbox)
+            parts.append(act.buttons(check, spacing="Small"))
+    if others := _addresses(lines[first:]):
+        check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
+        parts += [_pick("choice.others", others), act.buttons(check, spacing="Small")]
+    return parts
+
+
+def _addresses(lines: Sequence[ChannelLine]) -> list[str]:
+    return [line.mailbox for line in lines if len(line.mailbox) <= act.ADDRESS_MOST]
+
+
+def _pick(label: str, addresses: list[str]) -> el.Element:
+    titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
+    error = {"isRequired": True, "errorMessage": text("choice.others_error")}
+    return act.choice("mailbox", text(label), titles, wrap=True, **error)
+
+
+def _commands(shown: list[ChannelLine]) -> list[el.Element]:
+    if not (addresses := _addresses(shown)):
+        return []
+    titles = {each: text(f"choice.picked_{each}") for each in _COMMANDS}
+    if len(addresses) == 1:
+        meant = {"do": "typed", "mailbox_meant": addresses[0]}
+        of_channel = [act.press(title, meant | {"command": each}) for each, title in titles.items()]
+        return act.button_rows(of_channel, "Small")
+    pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
+    pressed = [act.submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
+    return [pick, *act.button_rows(pressed, "Small")]
+
+
+_WATCHED_MOST = 12
+_UNWATCHED_MOST = 3
+_NAMED_MOST = 8
+
+
+def watch_list(
+    lines: Sequence[ChannelLine], unwatched: Sequence[str], at: datetime, quiet: str = ""
+) -> Card:
+    """Return the card, with the worst channels first; at most twelve are shown.
+
+    ``unwatched`` are channels of the space that nobody watches. ``quiet`` are the hours without
+    reminders, or empty.
+    """
+    unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
+    named = [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]]
+    buttons = [
+        act.press(act.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+        for each in unwatched[:_UNWATCHED_MOST]
+    ]
+    if unseen:
+        buttons.append(act.press(text("watch.see_more"), {"do": "check", "channel": unseen}))
+    body = [
+        *(channel_row(line) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
+        *ui.count_line("watch.more_channels", len(lines) - _WATCHED_MOST),
+        *ui.titled("watch.unwatched_section", named),
+        *([ui.small_print(Text("watch.quiet_line", {"hours": quiet}))] if quiet else []),
+        *act.button_rows(buttons),
+    ]
+    return finished(ui.kicker_at("watch.kicker", at), _watch_band(lines), body)
+
+
+def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
+    every = str(len(lines))
+    if not lines:
+        look, title, told = ui.NOT_BEGUN, Text("watch.none"), "watch.how"
+    elif bad := sum(line.state is State.WRONG for line in lines):
+        look, title = ui.BROKEN, verbatim(plural("watch.list_broken", bad, all=every))
+        told = "watch.list_broken_words"
+    elif partly := sum(line.unseen is not None for line in lines):
+        look, title = ui.WARNED, verbatim(plural("watch.list_partly", partly, all=every))
+        told = "watch.list_partly_words"
+    else:
+        look, title, told = ui.WELL, Text("watch.list_well", {"count": every}), "watch.list_words"
+    return ui.Band.of(*look, title, el.said(Text(told), spacing="Small"))
+
+
+def bulk_check_cards(run: Run, _: Services) -> list[DesiredCard]:
     mailboxes, done = run.brief.mailboxes, run.checked is not None or bool(run.ended)
     withdrawn = sum(question.startswith("app_access") for question in run.problems)
-    card = channels(
-        [_channel_line(run, mailbox) for mailbox in mailboxes],
-        run.checked or now(),
-        checking=0 if done else len(mailboxes) - len(run.findings),
-        withdrawn=withdrawn,
-        direct=run.origin.direct,
-    )
+    lines, at = [_channel_line(run, mailbox) for mailbox in mailboxes], run.checked or now()
+    left, direct = 0 if done else len(mailboxes) - len(run.findings), run.origin.direct
+    card = channels(lines, at, checking=left, withdrawn=withdrawn, direct=direct)
     fingerprint = f"{len(run.findings)} {done} {withdrawn}"
     return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
@@ -58,8 +250,7 @@ def words_of(judged: Finding) -> Text:
 
 
 def _channel_line(run: Run, mailbox: str) -> ChannelLine:
-    judged = run.findings.get(mailbox)
-    if judged is None:
+    if (judged := run.findings.get(mailbox)) is None:
         return ChannelLine(mailbox, None, Text("channels.waiting"))
     return ChannelLine(mailbox, judged.state, words_of(judged), run.found_at[mailbox])
 
@@ -130,9 +321,8 @@ def audit(  # noqa: PLR0913  everything that the card shows
     was tampered with; 0 if the trail is intact. ``offered`` are channels that get a button each,
     four at most, that shows only their entries.
     """
-    newest = [_entry_row(entry) for entry in reversed(entries[-_ROWS_MOST:])]
     count = len(entries)
-    body = ui.titled("audit.newest", newest)
+    body = ui.titled("audit.newest", [*map(_entry_row, reversed(entries[-_ROWS_MOST:]))])
     if body:
         values = {"name": name, "count": str(filed)}
         filed_as = "audit.file_cut" if filed < count else "audit.file"
@@ -145,11 +335,10 @@ def audit(  # noqa: PLR0913  everything that the card shows
     body += act.button_rows(buttons, "Small")
     look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
     if broken_at:
-        look, title = ui.BROKEN, Text("audit.broken", {"entry": str(broken_at)})
-        told = "audit.broken_next"
+        values = {"entry": str(broken_at)}
+        look, title, told = ui.BROKEN, Text("audit.broken", values), "audit.broken_next"
     elif count:
-        look, title = ui.WELL, verbatim(plural("audit.whole", count))
-        told = "audit.next"
+        look, title, told = ui.WELL, Text("audit.whole", {"count": str(count)}), "audit.next"
     band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
     about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")
     return finished(ui.kicker_of(about, day_clock(at)), band, body)

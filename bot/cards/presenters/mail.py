@@ -1,10 +1,9 @@
 """Cards that follow mail: the test mail station by station, and the search for missing mail."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
@@ -40,6 +39,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards("mail", copies, turn, asks)
 
 
+def waits_for_agent(run: Run) -> bool:
+    return run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
+
+
 @dataclass(frozen=True, slots=True)
 class _Mail:
     """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.
@@ -56,7 +59,7 @@ class _Mail:
     answers: bool
 
     @classmethod
-    def of(cls, run: Run) -> _Mail:
+    def of(cls, run: Run) -> Self:
         mail, answers = run.findings["test_mail"], run.state_of("agent_answer") is State.WAITING
         late = mail.cause == Cause.TEST_MAIL_LATE
         found = filter(None, (mail, run.findings.get("agent_answer")))
@@ -86,8 +89,8 @@ def drawn(run: Run, head: ui.Header, to: str) -> Card:
     body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
         body.append(_station(mail, name, at, is_next=place == reached))
-    if stuck and (words := shared.cause_text(stuck)):
-        remedy = shared.remedy_of(stuck)
+    if stuck:
+        words, remedy = shared.cause_text(stuck.cause), shared.remedy_of(stuck)
         body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
     actions = _main(run.id, mail, direct=direct)
     if not direct:
@@ -149,23 +152,23 @@ def _station(mail: _Mail, name: str, at: datetime | None, *, is_next: bool) -> e
 
 def _main(run_id: str, mail: _Mail, *, direct: bool) -> list[el.Element]:
     # An agent has no button for a problem, because an agent cannot fix it.
-    verb, key = ("agent_has_it", "button.agent_has_it") if mail.for_agent else ("", "")
+    verb = "agent_has_it" if mail.for_agent else ""
     if mail.stuck:
-        verb, key = ("", "") if direct else ("look_again", "button.look_again")
+        verb = "" if direct else "look_again"
     if mail.to_send:
-        verb, key = "test_sent", "button.sent"
-    return [submit(text(key), verb, main=True, run=run_id)] if verb else []
+        return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]
+    return [submit(text(f"button.{verb}"), verb, main=True, run=run_id)] if verb else []
 
 
 _SEEN_MOST = 2000
+PLACES = ("unread", "mail", "connect", "agent")
+"""Places of a search in their order. The file for Cisco TAC is the step after them."""
 
 
 def search(  # noqa: PLR0913  everything that the card shows
     mailbox: str,
     at: datetime,
     place: str,
-    number: int,
-    of: int,
     *,
     lines: Sequence[Line] = (),
     told: tuple[Text, Text] | None = None,
@@ -179,21 +182,17 @@ def search(  # noqa: PLR0913  everything that the card shows
     newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
     offers to send one. ``sign_in_url`` leads to what the check could not read.
     """
-    kicker = ui.kicker_at("search.kicker", at, mailbox=mailbox)
     title = Text(f"search.title_{place}")
-    step = Text("search.step", {"number": str(number), "all": str(of)})
+    values = {"number": str(PLACES.index(place) + 1), "all": str(len(PLACES) + 1)}
+    step = Text("search.step", values)
     band = ui.persons_turn(title, el.said(step), ui.answer_line(Text("search.turn")))
     means = told and (el.said(told[0], **el.BOLD), el.said(told[1]))
     ways = [el.own(way) for way in (f"search.{place}_{each}" for each in "12345") if has_text(way)]
-    known = [
-        ui.row(
-            glyphs.of_state(line.found.state),
-            line.row,
-            el.said(line.title),
-            *([ui.note(line.found.seen)] if line.found.seen else []),
-        )
-        for line in lines
-    ]
+    known = []
+    for line in lines:
+        notes = [ui.note(line.found.seen)] if line.found.seen else []
+        mark = glyphs.of_state(line.found.state)
+        known.append(ui.row(mark, line.row, el.said(line.title), *notes))
     sign_in = [open_url(text("button.see_more"), sign_in_url)] if sign_in_url else []
     send = [submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
     again = submit(text("button.check_again"), "check", channel=mailbox)
@@ -206,4 +205,4 @@ def search(  # noqa: PLR0913  everything that the card shows
         input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
     go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
-    return finished(kicker, band, body, [go_on])
+    return finished(ui.kicker_at("search.kicker", at, mailbox=mailbox), band, body, [go_on])

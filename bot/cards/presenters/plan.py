@@ -8,8 +8,6 @@ The addresses, foreign hosts and grants, which no change shows, decide where mai
 So they are never shortened.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,7 +17,7 @@ from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
-from adaptive_cards.times import clock
+from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.chat.permissions import served
@@ -28,18 +26,7 @@ from jobs.causes.cause import known
 from jobs.channel import connect_hosts as hosts, form
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
-from jobs.model import (
-    Change,
-    Finding,
-    Profile,
-    Reason,
-    RunKind,
-    Scope,
-    State,
-    Text,
-    Turn,
-    minute_of,
-)
+from jobs.model import Change, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
 from jobs.steps import steps_of
@@ -65,20 +52,20 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     known_hosts, waits = services.settings.connect_hosts, next_action(run).turn is Turn.APPROVER
-    acts = _persons_turn(run)
+    acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
-    head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
-    drawn = {shared.THREAD: plan(run, head, known_hosts, _people(run, services), opens=not closed)}
-    for to in _reachable(run, services) if waits else ():
-        asked = shared.header(run, 3, services, to=to)
-        drawn[to] = plan(run, asked, known_hosts, _people(run, services, to))
-    return shared.desired_cards(SLOT, drawn, turn, asks)
+    return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
 
 
-def _persons_turn(run: Run) -> str:
-    return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
+def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, Card]:
+    drawn, approvers = {}, _approvers(run, services)
+    for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
+        head, people = shared.header(run, 3, services, to=to), _people(run, services, to)
+        opens, known_hosts = to != shared.THREAD or not approvers, services.settings.connect_hosts
+        drawn[to] = plan(run, head, known_hosts, people, opens=opens)
+    return drawn
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
@@ -87,16 +74,13 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
-def _reachable(run: Run, services: Services) -> tuple[str, ...]:
-    return served(services.bot, _approvers(run, services))
-
-
 def _asked(run: Run, services: Services) -> list[str]:
-    slots = {each: shared.slot_of(each) for each in _reachable(run, services)}
-    return [each for each, slot in slots.items() if not shared.was_refused(services, run.id, slot)]
+    reached = served(services.bot, _approvers(run, services))
+    slots = {each: shared.slot_of(each) for each in reached}
+    return [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
 
 
-def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
+def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
     The card of the person who asked names nobody if that person may approve the plan, or if an
@@ -262,8 +246,7 @@ def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Ele
     stop = cancel(run.id, plan=plan_id)
     if _blocking(run):
         again = submit(text("button.look_again"), "look_again", main=True, run=run.id)
-        other = submit(text("button.sign_in_other"), "sign_in_other", run=run.id)
-        return [again, stop, other]
+        return [again, stop, submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
     if not opens or _waits_for_hosts(run, connect_hosts):
         return [stop]
     local, tenant = _left(run)
@@ -309,8 +292,7 @@ def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
 
 def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
     callback, forwarding = hosts.callback_host(run.channel), hosts.forwarding_host(run.channel)
-    foreign = hosts.foreign_hosts(run, connect_hosts)
-    if not foreign:
+    if not (foreign := hosts.foreign_hosts(run, connect_hosts)):
         return []
     lines = [el.said(Text("plan.foreign", {"count": str(len(foreign))}), **el.BOLD)]
     for host in foreign:
@@ -344,38 +326,34 @@ def consent(run: Run) -> Text | None:
 
 
 def for_all(run: Run) -> bool:
-    return (
-        "admin_consent" in steps_of(run)
-        and run.state_of("mail_send") is not State.SKIPPED
-        and run.state_of("admin_consent") is not State.OK
-    )
+    sends = run.state_of("mail_send") is not State.SKIPPED
+    is_granted = run.state_of("admin_consent") is State.OK
+    return sends and "admin_consent" in steps_of(run) and not is_granted
 
 
 def addresses(run: Run) -> list[el.Element]:
     """Return the channel's addresses in full; none for an undo, which takes them away."""
-    channel = run.channel
-    named = (
+    if run.kind is RunKind.UNDO:
+        return []
+    channel, lines = run.channel, list[el.Element]()
+    for key, value, host in (
         ("field.mailbox", channel.mailbox, channel.domain),
         ("field.callback_url", channel.callback_url, hosts.callback_host(channel)),
         ("field.forwarding_address", channel.forwarding_address, hosts.forwarding_host(channel)),
-    )
-    shown = () if run.kind is RunKind.UNDO else named
-    return [line for key, value, host in shown if value for line in _address(key, value, host)]
-
-
-def _address(key: str, value: str, host: str) -> list[el.Element]:
-    ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
-    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
-    letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
-    if key == "field.mailbox" and not letters:  # the kicker names it already
-        return []
-    lines = [el.own(key, **el.SMALL, spacing="Small"), el.literal(value, spacing="None")]
-    if other:
-        lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
-        lines += [el.literal(other, spacing="None")]
-    if letters:
-        words = Text("plan.letters", {"letters": letters})
-        lines.append(marked(glyphs.WARNING, el.said(words)))
+    ):
+        ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
+        other = displayed if displayed != host else ascii_host
+        letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
+        # The kicker names the mailbox already.
+        if not value or (key == "field.mailbox" and not letters):
+            continue
+        lines += [el.own(key, **el.SMALL, spacing="Small"), el.literal(value, spacing="None")]
+        if other != host:
+            lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
+            lines += [el.literal(other, spacing="None")]
+        if letters:
+            words = Text("plan.letters", {"letters": letters})
+            lines.append(marked(glyphs.WARNING, el.said(words)))
     return lines
 
 
@@ -406,8 +384,7 @@ def _standing(run: Run) -> list[Finding]:
 
 
 def _named(run: Run, finding: Finding) -> dict[str, str]:
-    row = steps_of(run)[finding.step].article_row
-    return {"row": row, "step": f"key:step.{finding.step}"}
+    return {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"}
 
 
 _IN_USE = (
@@ -429,13 +406,14 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
+    staying = _staying(run)
     found += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
-        for each in _staying(run)
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
-    disconnects = run.kind is RunKind.UNDO and not run.undoes
-    return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
+    if run.kind is RunKind.UNDO and not run.undoes:
+        found.append(Text("plan.undo_asset"))
+    return found
 
 
 def _staying(run: Run) -> list[Finding]:
@@ -462,12 +440,14 @@ def _seen_fragment(finding: Finding) -> str:
 
 
 def _causes(told: FixBrief) -> list[el.Element]:
-    at = minute_of(told.checked_at) if told.checked_at else ""
+    if told.checked_at is None:
+        return []
+    at = day_clock(told.checked_at)
     values = (
         {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
         for each in told.manual_causes
     )
-    return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values if at]
+    return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values]
 
 
 def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:

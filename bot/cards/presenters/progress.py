@@ -1,21 +1,15 @@
 """Cards of every step of a run on its way, and of its end: done, undone, or canceled."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import finished, size
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
-from bot.cards.presenters.card_state import DesiredCard
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs import next_action as turns
@@ -41,16 +35,16 @@ class Row:
 
     row: str
     title: Text
+    mark: glyphs.Mark
+    right: Text | None
     finding: Finding | None = None
-    running: bool = False
-    right: Text | None = None
 
     @property
     def state(self) -> State | None:
         return self.finding.state if self.finding else None
 
 
-def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
+def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
     # time.
     begun = run.has_begun or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
@@ -98,11 +92,13 @@ def _problem(run: Run) -> ui.Trouble | None:
     # A finding that waits for a person comes first, and then any other that is stuck.
     first = _persons_finding(run)
     stuck = first or next(filter(_is_stuck, run.findings.values()), None)
+    if stuck is None:
+        return None
     # A missing connection may end without anybody in the tenant. But the bot's operator can help,
     # so its remedy is shown as well.
-    helped = first or (stuck if stuck and stuck.cause in UNCONNECTED else None)
-    words = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
-    remedy = None if run.ended else shared.remedy_of(helped)
+    helped = not run.ended and (first or stuck.cause in UNCONNECTED)
+    words = shared.cause_text(stuck.cause) if stuck.cause else stuck.seen
+    remedy = shared.remedy_of(stuck) if helped else None
     return ui.Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
 
 
@@ -110,6 +106,7 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
     action, wait = turns.next_action(run), turns.wait_of(run)
     calm = "emphasis", glyphs.TIME if action.turn is Turn.TIME else glyphs.RUNNING
     look = ("accent", glyphs.PERSON) if glyphs.is_person(action.turn) else calm
+    look, key = (ui.BROKEN, "progress.title_failed") if run.ended else (look, "progress.title")
     waits = []
     if wait and wait.who:
         since = Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
@@ -117,17 +114,12 @@ def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.B
     rows = [line for group in groups.values() for line in group]
     # Running and skipped rows are left out if there are none.
     counts = {
-        "progress.count_running": sum(line.running for line in rows),
+        "progress.count_running": sum(line.mark is glyphs.RUNNING for line in rows),
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
     told = ", ".join([text("progress.count", **_count(rows)), *with_counts(counts)])
-    key = "progress.title_failed" if run.ended else "progress.title"
-    return ui.Band.of(
-        *(("attention", glyphs.WRONG) if run.ended else look),
-        Text(key, {"counts": told}),
-        ui.run_turn(head, action.turn, action.words),
-        *waits,
-    )
+    turn = ui.run_turn(head, action.turn, action.words)
+    return ui.Band.of(*look, Text(key, {"counts": told}), turn, *waits)
 
 
 def steps_done(run: Run) -> Text:
@@ -140,29 +132,19 @@ def _count(rows: list[Row]) -> dict[str, str]:
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    return next(
-        (
-            each
-            for each in run.findings.values()
-            if _is_stuck(each)
-            and (
-                not each.until
-                if each.state is State.UNKNOWN
-                else glyphs.is_person(each.waiting_for)
-            )
-        ),
-        None,
-    )
+    for each in filter(_is_stuck, run.findings.values()):
+        is_read = each.state is not State.UNKNOWN
+        asks = glyphs.is_person(each.waiting_for) if is_read else not each.until
+        if asks:
+            return each
+    return None
 
 
 def _groups(run: Run) -> dict[str, tuple[Row, ...]]:
     steps = steps_of(run)
+    shown = [line for line in steps.values() if line.shown_in not in steps]
     groups = {
-        f"progress.group.{name}": tuple(
-            _row(run, line)
-            for line in steps.values()
-            if line.group == name and line.shown_in not in steps
-        )
+        f"progress.group.{name}": tuple(_row(run, line) for line in shown if line.group == name)
         for name in GROUPS
     }
     return {title: rows for title, rows in groups.items() if rows}
@@ -177,20 +159,11 @@ def _drawn_groups(groups: dict[str, tuple[Row, ...]], *, every_note: bool) -> li
 
 
 def _drawn(line: Row, *, every_note: bool) -> el.Element:
-    mark, right = glyphs.NOT_YET, line.right
-    notes: list[el.Element] = []
-    if line.running:
-        mark, right = glyphs.RUNNING, Text("state.running")
-    elif (found := line.finding) is not None:
-        mark, right = glyphs.of_state(found.state, found.waiting_for), _right(found)
-        if (
-            found.seen
-            and found.state is not State.OK
-            and (every_note or found.state in {State.WRONG, State.WAITING})
-        ):
-            notes = [ui.note(found.seen)]
-    beside = ui.aside(right) if right else None
-    return ui.row(mark, line.row, el.said(line.title), *notes, right=beside)
+    told = every_note or line.state in {State.WRONG, State.WAITING}
+    seen = line.finding.seen if line.finding and told and line.state is not State.OK else None
+    notes = [ui.note(seen)] if seen else []
+    beside = ui.aside(line.right) if line.right else None
+    return ui.row(line.mark, line.row, el.said(line.title), *notes, right=beside)
 
 
 def _right(found: Finding) -> Text | None:
@@ -215,11 +188,8 @@ def _buttons(run: Run) -> list[el.Element]:
         "sign_in_other": questions.another_may(run),
         "consent_again": turn.turn is Turn.ADMINISTRATOR and waits,
     }
-    return [
-        submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=run.id)
-        for verb, shown in there.items()
-        if shown
-    ]
+    verbs = [verb for verb, is_so in there.items() if is_so]
+    return [submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
 
 
 def _row(run: Run, line: Step) -> Row:
@@ -229,12 +199,13 @@ def _row(run: Run, line: Step) -> Row:
     title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     steps = [each for each in steps_of(run).values() if line.name in {each.name, each.shown_in}]
     if not turns.steps_under_way(run).isdisjoint(step.name for step in steps):
-        return Row(line.article_row, title, running=True)
+        return Row(line.article_row, title, glyphs.RUNNING, Text("state.running"))
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
-        return Row(line.article_row, title, right=_after(run, step))
-    return Row(line.article_row, title, finding)
+        return Row(line.article_row, title, glyphs.NOT_YET, _after(run, step))
+    mark = glyphs.of_state(finding.state, finding.waiting_for)
+    return Row(line.article_row, title, mark, _right(finding), finding)
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
@@ -246,9 +217,8 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     if finding.waiting_for is Turn.APPROVER:
         lines = [change for change in turns.planned_changes(run) if change.step == step.name]
         return bool(lines) and all(map(run.approved, lines))
-    return finding.waiting_for is Turn.NOBODY or (
-        finding.state is State.WRONG and step.name not in run.changed
-    )
+    unchanged = finding.state is State.WRONG and step.name not in run.changed
+    return unchanged or finding.waiting_for is Turn.NOBODY
 
 
 def _after(run: Run, step: Step) -> Text | None:
@@ -257,7 +227,7 @@ def _after(run: Run, step: Step) -> Text | None:
     return Text("progress.after", {"row": steps[needs[-1]].article_row}) if needs else None
 
 
-def end_cards(run: Run, services: Services) -> list[DesiredCard]:
+def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the card of a run that is finished or canceled.
 
     The progress card shows the end of a failed run.
@@ -281,24 +251,19 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     means that the tenant does not allow automatic checks yet.
     """
     mailbox, steps = run.channel.mailbox, steps_of(run)
-    found = [(step.article_row, run.findings[name]) for name, step in steps.items()]
     skipped = [
-        marked(glyphs.SKIPPED, el.said(each.seen))
+        glyphs.marked(glyphs.SKIPPED, el.said(each.seen))
         for each in run.findings.values()
         if each.state is State.SKIPPED and each.step in steps and each.seen
     ]
-    lines = [
-        (
-            f"{glyphs.of_state(each.state).glyph}\u00a0{row}",
-            text(
-                "verdict.line_seen",
-                title=f"key:step.{each.step}",
-                seen=render(each.seen or Text(f"expected.{each.step}")),
-            ),
-        )
-        for row, each in found
-    ]
+    lines = []
+    for name, step in steps.items():
+        each = run.findings[name]
+        seen = render(each.seen or Text(f"expected.{name}"))
+        words = text("verdict.line_seen", title=f"key:step.{name}", seen=seen)
+        lines.append((f"{glyphs.of_state(each.state).glyph}\u00a0{step.article_row}", words))
     typed = el.run(text("done.check_command", mailbox=mailbox), **el.MONO)
+    tip = el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
     check = {"do": "check", "channel": mailbox}
     actions = [
         submit(text("button.check_now"), "check", channel=mailbox),
@@ -311,9 +276,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         *ui.titled("done.skipped", skipped),
         ui.section("done.to_know"),
         ui.known(_to_know(run, watched, blind=blind), "Small"),
-        el.container(
-            "emphasis", el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
-        ),
+        el.container("emphasis", *tip),
         *button_rows(actions),
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
@@ -347,7 +310,7 @@ def _proofs(run: Run) -> list[el.Element]:
 
 
 def _to_know(run: Run, watched: str, *, blind: bool) -> dict[str, str]:
-    made = list(chain.from_iterable(changed.changes for changed in run.changed.values()))
+    made = [change for changed in run.changed.values() for change in changed.changes]
     expires, changes = text("done.expires_unknown"), text("done.changes_none")
     if end := parse(run.fact("expires")):
         expires = text("done.expires", day=day(end))
@@ -373,16 +336,12 @@ def _lasted(run: Run) -> str:
     return text("done.run_alone", **values)
 
 
-def _canceled(run: Run) -> DesiredCard:
-    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
-    about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
-    view = NoticeView(
-        about if run.channel.mailbox else Text("kicker.new"),
-        shared.end_title(run),
-        left(run),
-        ui.OVER,
-        buttons=(("button.undo", pressed),) if run.changed else (),
-    )
+def _canceled(run: Run) -> shared.DesiredCard:
+    mailbox = run.channel.mailbox
+    pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
+    kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
+    buttons = (("button.undo", pressed),) if run.changed else ()
+    view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
     return shared.desired_card("ended", notice(view))
 
 
@@ -421,7 +380,7 @@ def _is_under_way(run: Run, step: str) -> bool:
     return changed.done is None and (seen is None or seen < changed.begun)
 
 
-def _objects(changes: Iterable[Changed]) -> str:
+def _objects(changes: list[Changed]) -> str:
     return listed(render(change.object) for changed in changes for change in changed.changes)
 
 
@@ -438,7 +397,7 @@ def undone(run: Run) -> Card:
         "watch.kicker": text("undone.unwatched") if gone else "",
         "done.run": _lasted(run),
     }
-    asset = marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
+    asset = glyphs.marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
     body = [
         *ui.titled("undone.back", restored),
         *ui.titled("undone.left", left_as_is),
@@ -453,7 +412,7 @@ def undone(run: Run) -> Card:
     return finished(ui.kicker(head), band, body, [again] if gone else [])
 
 
-def _lines(run: Run, states: frozenset[State], mark: Mark) -> list[el.Element]:
+def _lines(run: Run, states: frozenset[State], mark: glyphs.Mark) -> list[el.Element]:
     found = ((step.article_row, run.findings[name]) for name, step in steps_of(run).items())
     removed = Text("seen.undo_removed")
     return [

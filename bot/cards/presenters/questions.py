@@ -1,7 +1,5 @@
 """Cards that ask a person: details, sign-in, consent, and a channel that was found."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -10,13 +8,10 @@ from adaptive_cards import Card, actions as act, components as ui, elements as e
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
-from bot.cards.presenters.card_state import DesiredCard
-from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks.check import APP, FORWARDING
@@ -26,7 +21,6 @@ from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import AppCandidate, Run, Search
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
-from jobs.storage import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +29,21 @@ class TypedInputs:
     errors: dict[str, Text] = field(default_factory=dict)
 
 
-def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
+def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
     shown = asks and shared.posted_card(services, run.id, shared.LIVING) is not None
     return [intake_card(run, services)] if shown else []
 
 
-def intake_card(run: Run, services: Services) -> DesiredCard:
-    own = keys.cards(run.id)
-    raw = services.redis.hget(own, _FIELD)
-    typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
-    card = intake(run, typed)
-    wanted = shared.desired_card(shared.FIRST, card)
+def intake_card(run: Run, services: Services) -> shared.DesiredCard:
+    typed = shared.kept(services, run.id, TYPED, TypedInputs) or TypedInputs()
+    wanted = shared.desired_card(shared.FIRST, intake(run, typed))
     news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
 
-def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
-    own = keys.cards(run_id)
-    services.redis.hset(own, _FIELD, services.store.authenticator.dump(own, typed, _FIELD))
-
-
-_FIELD = f"{shared.FIRST}:typed"
-
-
+TYPED = f"{shared.FIRST}:typed"
+"""Field of a run's cards with what was typed into the first card."""
 _LIFETIMES = ("6", "12", "24")
 _YES_NO = ("yes", "no")
 _PROFILES = ("article", "least")
@@ -78,6 +63,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     profile = _choice(typed, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
     lifetime = _checked(typed, _choice(typed, "lifetime", _LIFETIMES, "12"))
     keep_copy = _checked(typed, _choice(typed, "keep_copy", _YES_NO, "yes"))
+    chosen = el.column("stretch", lifetime), el.column("stretch", keep_copy, spacing="Default")
     mailbox = [ui.section("intake.mailbox"), _checked(typed, _address("mailbox"))]
     body = [
         *([] if run.channel.mailbox else mailbox),
@@ -89,11 +75,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
         # A shared mailbox's field is here if it was filled in before; else the run asks later.
         *(_person(typed, "delegate") if typed.values.get("delegate") else []),
         ui.section("intake.choices"),
-        el.columns(
-            el.column("stretch", lifetime),
-            el.column("stretch", keep_copy, spacing="Default"),
-            spacing="Small",
-        ),
+        el.columns(*chosen, spacing="Small"),
         _checked(typed, profile),
         _checked(typed, _choice(typed, "check_login", _YES_NO, "yes")),
         el.own("intake.check_login_why", **el.SMALL, spacing="None"),
@@ -137,12 +119,11 @@ def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
 DELEGATE_SLOT = "delegate"
 
 
-def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
+def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not needs_delegate(run):
         return []
-    card = delegate(run)
     news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
-    return [shared.desired_card(DELEGATE_SLOT, card, urgency=news, prompt=news)]
+    return [shared.desired_card(DELEGATE_SLOT, delegate(run), urgency=news, prompt=news)]
 
 
 def delegate(run: Run) -> Card:
@@ -165,7 +146,7 @@ def delegate(run: Run) -> Card:
 SLOT = "signin"
 
 
-def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
+def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended or (run.plan and run.account):
         return []
@@ -180,12 +161,9 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
             for to in shared.thread_and_person(run.answer("administrator"))
         }
         return shared.desired_cards(SLOT, drawn, shared.urgency(run, "sign_in", "administrator"))
-    view = NoticeView(
-        kicker=Text("notice.signed_in_kicker"),
-        title=Text("notice.signed_in_title", {"account": run.account.upn}),
-        words=Text("notice.signed_in_words"),
-        style=ui.WELL,
-    )
+    kicker, words = Text("notice.signed_in_kicker"), Text("notice.signed_in_words")
+    title = Text("notice.signed_in_title", {"account": run.account.upn})
+    view = NoticeView(kicker, title, words, ui.WELL)
     return [shared.desired_card(SLOT, notice(view), urgency="signed in", prompt="")]
 
 
@@ -201,7 +179,7 @@ def another_may(run: Run) -> bool:
 
 
 def sign_in(
-    run: Run, head: ui.Header, link: Link, to: str = shared.THREAD, *, last: str = ""
+    run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD, *, last: str = ""
 ) -> Card:
     """Return the request to sign in at Microsoft.
 
@@ -247,7 +225,7 @@ PERMISSIONS = (
 )
 
 
-def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
@@ -282,7 +260,7 @@ def _not_granted(run: Run) -> ui.Trouble | None:
     return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=pressed.at)
 
 
-def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> Card:
+def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD) -> Card:
     """Return the request for admin consent; for a person asked 1:1 as in :func:`sign_in`."""
     waits = shared.waits_for_person(run, to, "consent_administrator", "administrator")
     rows = {
@@ -295,16 +273,13 @@ def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> C
     typed = shared.unreachable_recipient(run, "consent_administrator")
     field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
     grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    asked = [
+        (mark, el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")), ui.note(Text(why)))
+        for mark, name, kind, why in PERMISSIONS
+    ]
     body = [
         ui.section("consent.asks_for"),
-        *(
-            marked(
-                mark,
-                el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")),
-                ui.note(Text(why)),
-            )
-            for mark, name, kind, why in PERMISSIONS
-        ),
+        *(glyphs.marked(mark, *told) for mark, *told in asked),
         ui.known(rows),
         *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
         act.buttons(grant, act.cancel(run.id, of_run=True)),
@@ -319,7 +294,7 @@ def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> C
 _CHOICES_MOST, _TITLE_MOST = 10, 80
 
 
-def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
+def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
     asked, card = ",".join(questions), discovery(run, questions, now())
     timeless = card.content["body"][1:], card.content["actions"]
     return [shared.desired_card("verdict", card, timeless, urgency=asked, prompt=asked)]

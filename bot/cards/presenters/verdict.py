@@ -1,14 +1,11 @@
 """Card of a check: what is broken, who can fix it and how, during the check and after it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
@@ -16,17 +13,16 @@ from bot.cards.presenters import card_state as shared, findings, questions, watc
 from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
-from jobs.checks.check import open_questions
 from jobs.checks.reading import ENDS, Line, Reading, Stop, Suspect, read
 from jobs.model import State, Station, Text, Turn, day_of, minute_of
 from jobs.runs.run import Run
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    # While the check must ask for something about the channel, the card is that question.
-    if asked := open_questions(run):
-        return questions.discovery_cards(run, asked)
     seen = view(run, services)
+    # While the check must ask for something about the channel, the card is that question.
+    if seen.asks:
+        return questions.discovery_cards(run, seen.asks)
     # That a cloud gives no answer is a problem, and so is the first finding that was read. That the
     # cloud answers again is not urgent.
     looked = any(line.found.state not in {State.SKIPPED, State.UNKNOWN} for line in seen.lines)
@@ -41,13 +37,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def view(run: Run, services: Services) -> Reading:
-    watched = watch.interval_of(run, services) if run.kept else ""
-    seen = read(run, services.store, watched)
-    return replace(
-        seen,
-        sign_in_url=links.link(services, "signin", run.id).url if seen.may_sign_in else "",
-        grant_url=links.link(services, "access", run.id).url if seen.may_grant else "",
-    )
+    seen = read(run, services.store, watch.interval_of(run, services) if run.kept else "")
+    sign_in = links.link(services, "signin", run.id).url if seen.may_sign_in else ""
+    grant = links.link(services, "access", run.id).url if seen.may_grant else ""
+    return replace(seen, sign_in_url=sign_in, grant_url=grant)
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:
@@ -65,13 +58,12 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     parts += room.section("verdict.not_looked", _skipped(view, room))
     # The next date by which a person must act, although no action is needed now.
     if view.secret_expires and not view.causes:
-        due = view.secret_expires
-        told = text("verdict.expires", day=day(due))
+        told = text("verdict.expires", day=day(view.secret_expires))
         parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told)]
     return parts
 
 
-def _row(room: Room, mark: Mark, line: Line) -> el.Element:
+def _row(room: Room, mark: glyphs.Mark, line: Line) -> el.Element:
     return room.row(mark, line.row, sentence(line.title), render_if_any(line.found.seen))
 
 
@@ -126,8 +118,7 @@ def _proven(view: Reading, room: Room) -> list[el.Element]:
         for proof in view.proofs
     ]
     if right := sum(line.found.state is State.OK for line in view.lines):
-        told = text("verdict.as_expected", count=str(right))
-        rows.append(room.row(glyphs.OK, "", told))
+        rows.append(room.row(glyphs.OK, "", text("verdict.as_expected", count=str(right))))
     return rows
 
 
@@ -146,10 +137,10 @@ _IN_A_ROW = 3
 _SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
 """Signs before and after a station, by whether mail went there."""
 _CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
-_LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
+_LOOKS: dict[bool | None, tuple[glyphs.Mark, dict[str, el.Look]]] = {
     True: (glyphs.OK, {"size": "Small"}),
     False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
-    None: (Mark("?"), el.SMALL),
+    None: (glyphs.Mark("?"), el.SMALL),
 }
 
 
@@ -288,8 +279,7 @@ def _broken(view: Reading) -> ui.Band:
         left = text("verdict.still_looking", left=str(view.looking), all=str(_total(view)))
         left = " ".join(filter(None, (left, _silent(view))))
     told = _paragraph(_effect(view), _when(view), more, left)
-    turn = ui.turn_line(view.turn, _click(view))
-    return ui.Band(*ui.BROKEN, title, (*told, turn))
+    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view))))
 
 
 def _effect(view: Reading) -> str:
@@ -345,7 +335,9 @@ def _well(view: Reading) -> ui.Band:
         left = max((view.secret_ends - view.at).days, 0)
         values = {"count": str(left), "day": day_of(view.secret_ends)}
         turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
-        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        told = text("verdict.still_flows")
+        if view.unread:
+            told = f"{render(_not_proven(view)[0])}."
         title = Text("verdict.secret_ends", values)
         return ui.Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:
@@ -362,54 +354,39 @@ def _unproven(view: Reading) -> ui.Band:
     # more of them than can be named are only in the list below
     few = 0 < len(view.skipped) <= _NAMED_MOST
     left_out = text("verdict.not_looked_at", what=_names(view.skipped)) if few else ""
-    told = _paragraph(_why(view), _possible(view), left_out)
+    title, why = _not_proven(view)
+    told = _paragraph(why, _possible(view), left_out)
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    acts = ui.turn_line(turn, _next(view))
-    return ui.Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, acts)
+    return ui.Band.of(style, glyphs.UNKNOWN, title, *told, ui.turn_line(turn, _next(view)))
 
 
-def _not_proven(view: Reading) -> Text:
+def _not_proven(view: Reading) -> tuple[Text, str]:
+    """Return the newest known proof, or why there is none, and a sentence about that."""
     if view.is_unknown:
-        return Text("verdict.unknown")
+        return Text("verdict.unknown"), text("verdict.unknown_why")
+    ends = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
+    # No mail may be known at one of the two ends.
+    known = "nothing_wrong" if not (view.unread or view.possible or view.changes) else "last_proven"
+    proven = _proven_at(known, *min(ends)) if len(ends) == len(ENDS) else None
     if view.unread:
-        return _own_proof(view) or _unread(view)
-    known = "last_proven" if view.possible or view.changes else "nothing_wrong"
-    return _last_proven(view, known) or Text("verdict.unproven")
-
-
-def _unread(view: Reading) -> Text:
-    key = "not_checked" if view.needs_administrator else "not_read"
-    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(_total(view))})
-
-
-def _own_proof(view: Reading) -> Text | None:
-    if view.proven is None:
-        return Text("verdict.login_only") if view.login else None
-    key = "login_works" if view.login else "last_proven"
-    return _proven_at(key, view.proven, "test_mail")
-
-
-def _why(view: Reading) -> str:
-    if view.is_unknown:
-        return text("verdict.unknown_why")
-    proven = _last_proven(view, "last_proven")
-    if view.unread and _own_proof(view) is not None:
-        blind = Text("verdict.blind") if view.needs_administrator else None
-        told = filter(None, (_unread(view), blind, proven))
-        return " ".join(f"{render(each)}." for each in told)
+        return _partly_read(view, proven)
     if proven is None:
-        return "" if view.unread else text("verdict.unproven_why")
-    return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
+        return Text("verdict.unproven"), text("verdict.unproven_why")
+    return proven, text("verdict.newer_unproven")
 
 
-def _last_proven(view: Reading, key: str) -> Text | None:
-    # The result is None if no mail is known at one of the two ends.
-    seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
-    if len(seen) < len(ENDS):
-        return None
-    return _proven_at(key, *min(seen))
+def _partly_read(view: Reading, proven: Text | None) -> tuple[Text, str]:
+    blind, values = view.needs_administrator, {"count": str(view.unread), "all": str(_total(view))}
+    unread = Text(f"verdict.{'not_checked' if blind else 'not_read'}", values)
+    own = Text("verdict.login_only") if view.login else None
+    if view.proven is not None:
+        own = _proven_at("login_works" if view.login else "last_proven", view.proven, "test_mail")
+    if own is None:
+        return unread, f"{render(proven)}." if proven else ""
+    told = filter(None, (unread, Text("verdict.blind") if blind else None, proven))
+    return own, " ".join(f"{render(each)}." for each in told)
 
 
 def _proven_at(key: str, at: datetime, end: str) -> Text:

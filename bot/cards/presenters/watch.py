@@ -1,23 +1,20 @@
 """Cards of the watch: incidents and their news, its list, and the history of a channel."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 from itertools import groupby
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
-from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
+from bot.cards.presenters.lists import ChannelLine
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.assessment import Assessment
@@ -25,16 +22,7 @@ from jobs.checks.verdict import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.history import DayFigures, DayState, Figures
-from jobs.watch.model import (
-    TEST_MAIL_STEP,
-    Eye,
-    Incident,
-    IncidentCard,
-    News,
-    NewsKind,
-    Sight,
-    WatchedChannel,
-)
+from jobs.watch.model import Eye, Incident, IncidentCard, News, NewsKind, Sight, WatchedChannel
 
 Row = tuple[str, Text]
 Incidents = Sequence[Incident]
@@ -84,7 +72,7 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
             words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
-            words = words or _cause_text(news.cause)
+            words = words or cause_text(news.cause)
             found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
@@ -96,7 +84,7 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
 def reminder_card(card: IncidentCard, incidents: Incidents, number: int) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
-    shown = NoticeView(Text("watch.kicker"), title, cause_of(first), ui.ASKED)
+    shown = NoticeView(Text("watch.kicker"), title, cause_text(first.cause), ui.ASKED)
     return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
@@ -105,21 +93,16 @@ def reminder_over(slot: str, incidents: Incidents) -> shared.DesiredCard:
     return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
-class Look(StrEnum):
-    BROKEN = "broken"
-    BLIND = "blind"
-    FLAPS = "flaps"
-    ENDED = "ended"
-    UNWATCHED = "unwatched"
+class Look(Enum):
+    """State of an incident's card, with the style of its band."""
+
+    BROKEN = ui.BROKEN
+    BLIND = ui.UNCLEAR
+    FLAPS = "attention", glyphs.WARNING
+    ENDED = ui.WELL
+    UNWATCHED = ui.OVER
 
 
-_LOOKS: dict[Look, ui.Style] = {
-    Look.BROKEN: ui.BROKEN,
-    Look.BLIND: ui.UNCLEAR,
-    Look.FLAPS: ("attention", glyphs.WARNING),
-    Look.ENDED: ui.WELL,
-    Look.UNWATCHED: ui.OVER,
-}
 _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
@@ -150,7 +133,7 @@ def incident(
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
     look = look_of(incidents)
-    band = ui.Band.of(*_LOOKS[look], _title(card, look, current), *lines)
+    band = ui.Band.of(*look.value, _title(card, look, current), *lines)
     return finished(kicker, band, body)
 
 
@@ -158,14 +141,11 @@ def _changes(incident: Incident) -> list[el.Element]:
     news = incident.news
     if len(news) > _CHANGES_MOST:  # the first one and the newest
         news = (news[0], *news[-_CHANGES_MOST + 1 :])
-    lines = [
-        el.rich(
-            el.run(f"{day_clock(each.at)}  ", **el.SUBTLE),
-            el.run(render(_change(each, incident.cause))),
-            spacing="Small",
-        )
-        for each in news
-    ]
+    lines = []
+    for each in news:
+        at = el.run(f"{day_clock(each.at)}  ", **el.SUBTLE)
+        told = el.run(render(_change(each, incident.cause)))
+        lines.append(el.rich(at, told, spacing="Small"))
     return ui.titled("watch.changes_section", lines if len(news) > 1 else [])
 
 
@@ -209,10 +189,8 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
 
 
 def look_of(incidents: Incidents) -> Look:
-    current = open_ones(incidents)
-    if not current:
-        unwatched = all(each.is_unwatched for each in incidents)
-        return Look.UNWATCHED if unwatched else Look.ENDED
+    if not (current := open_ones(incidents)):
+        return Look.UNWATCHED if all(each.is_unwatched for each in incidents) else Look.ENDED
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return Look.BLIND
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
@@ -223,27 +201,24 @@ def _is_over(incidents: Incidents) -> bool:
 
 
 def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
+    name = look.name.lower()
     if is_of_one_mailbox(card, incidents):
-        return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
+        return Text(f"watch.title_{name}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
-        return Text(f"watch.many_{look}", values)
+        return Text(f"watch.many_{name}", values)
     rooms = {each.room for each in incidents}
-    return Text(f"watch.counts_{look}", values | {"spaces": str(len(rooms))})
-
-
-def cause_of(incident: Incident) -> Text:
-    return _cause_text(incident.cause)
+    return Text(f"watch.counts_{name}", values | {"spaces": str(len(rooms))})
 
 
 def _cause_now(incident: Incident) -> Text:
     # The texts of causes are in the present tense, and the cause of an ended incident is over. What
     # became of a channel that is not watched any more is not known.
-    cause, key = cause_of(incident), "seen" if incident.is_unwatched else "was"
+    cause, key = cause_text(incident.cause), "seen" if incident.is_unwatched else "was"
     return cause if incident.is_open else Text(f"watch.cause_{key}", {"cause": render(cause)})
 
 
-def _cause_text(cause: str) -> Text:
+def cause_text(cause: str) -> Text:
     if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
@@ -263,19 +238,16 @@ def fixable(incidents: Incidents) -> list[Incident]:
 def _rows(incidents: Incidents, at: datetime) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
     told = sorted({name for each in incidents for name in each.told})
-    noticed = min(each.noticed for each in incidents)
     rows = {
         "watch.row_since": verbatim_moment(first.since),
-        "watch.row_noticed": verbatim_moment(noticed),
+        "watch.row_noticed": verbatim_moment(min(each.noticed for each in incidents)),
         "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
-        "watch.row_mails": _mails(incidents),
+        "watch.row_mails": _mails(incidents) if any(e.damage.mails for e in incidents) else None,
         "watch.row_acting": _acting(incidents, at),
         "watch.row_told": verbatim(", ".join(told)) if told else None,
     }
-    if not any(each.damage.mails for each in incidents):
-        del rows["watch.row_mails"]
     return [(key, words) for key, words in rows.items() if words]
 
 
@@ -305,8 +277,7 @@ def _acted_on(incidents: Incidents) -> Incident | None:
 
 def _seen_by(incident: Incident) -> Text | None:
     """Return that only a test mail of the watch showed the incident, and where the mail stopped."""
-    shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
-    if not shown or incident.station is None:
+    if not incident.is_of_test_mail or incident.station is None:
         return None
     values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
     return Text("watch.only_test_mail", values)
@@ -318,9 +289,9 @@ def verbatim_moment(at: datetime) -> Text:
 
 def _change(news: News, cause: str) -> Text:
     if news.kind is NewsKind.BEGAN and news.cause != cause:
-        return Text("watch.change_began_by", {"cause": render(_cause_text(news.cause))})
+        return Text("watch.change_began_by", {"cause": render(cause_text(news.cause))})
     if news.kind is NewsKind.OTHER_CAUSE:
-        return _cause_text(news.cause)
+        return cause_text(news.cause)
     return Text(f"watch.change_{news.kind}")
 
 
@@ -349,9 +320,8 @@ def line_of(
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
         return ChannelLine(mailbox, State.WAITING, words, state.looked)
     if incident is not None:
-        blind = incident.sight is Sight.CANNOT_LOOK
-        shown = State.UNKNOWN if blind else State.WRONG
-        return ChannelLine(mailbox, shown, cause_of(incident), state.looked, unseen)
+        shown = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
+        return ChannelLine(mailbox, shown, cause_text(incident.cause), state.looked, unseen)
     every = {"interval": every_of(watched.interval)}
     shown, words = State.OK, Text("watch.line_healthy", every)
     if state.last is None:
@@ -398,15 +368,11 @@ def history(  # noqa: PLR0913  everything that the card shows
     watch could not look at the channel. The page has all of them.
     """
     unseen = unseen_of(mailbox, found)
-    shown = [
-        glyphs.marked(
-            glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN,
-            el.rich(el.run(day_clock(each.since))),
-            ui.note(cause_of(each)),
-            right=ui.aside(lasted_of(each)),
-        )
-        for each in incidents[::-1][:_INCIDENTS_MOST]
-    ]
+    shown = []
+    for each in incidents[::-1][:_INCIDENTS_MOST]:
+        mark = glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN
+        about = el.rich(el.run(day_clock(each.since))), ui.note(cause_text(each.cause))
+        shown.append(glyphs.marked(mark, *about, right=ui.aside(lasted_of(each))))
     body = [
         *_row_of_days(found.days),
         ui.labeled(rows_of(found)),
@@ -426,7 +392,7 @@ def history(  # noqa: PLR0913  everything that the card shows
     return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
-def _state_now(found: Figures, incidents: Incidents) -> tuple[str, Mark]:
+def _state_now(found: Figures, incidents: Incidents) -> tuple[str, glyphs.Mark]:
     sights = {each.sight for each in open_ones(incidents)}
     if Sight.BROKEN in sights:
         return "attention", glyphs.WRONG

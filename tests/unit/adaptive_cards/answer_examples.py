@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.cards.channels import ChannelLine, channel_row, channels
 from adaptive_cards.cards.notice import (
+    Button,
     HelpEntry,
     NoticeView,
-    Offer,
     command_help,
     help_card,
     offer,
@@ -17,7 +16,7 @@ from adaptive_cards.cards.notice import (
     tac_file,
 )
 from adaptive_cards.texts import text
-from bot.cards.presenters.lists import audit, status
+from bot.cards.presenters.lists import ChannelLine, audit, channel_row, channels, status
 from bot.cards.presenters.mail import search
 from bot.chat.explanation import explanation
 from jobs.causes.cause import Certainty, FoundCause
@@ -127,7 +126,7 @@ LONG = "customer-care-returns-and-refunds@department.contoso.com"
 
 
 def _offers() -> dict[str, cards.Card]:
-    start = (Offer(Text("button.setup"), {"do": "setup"}), _check(""))
+    start = (("button.setup", {"do": "setup"}), _check(""))
     lines = tuple(
         Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")
     )
@@ -146,17 +145,17 @@ def _offers() -> dict[str, cards.Card]:
     }
 
 
-def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
+def _offer(kicker: str, title: str, offers: tuple[Button, ...]) -> cards.Card:
     return offer(Text(kicker), Text(title), offers, AT)
 
 
-def _check(mailbox: str) -> Offer:
-    return Offer(Text("button.check"), {"do": "check", "channel": mailbox})
+def _check(mailbox: str) -> Button:
+    return ("button.check", {"do": "check", "channel": mailbox})
 
 
 def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
     offers = tuple(
-        Offer(Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
+        (Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
         for each in mailboxes
     )
     turn = Text("choice.turn" if offers else "choice.turn_type")
@@ -241,13 +240,13 @@ def _tac() -> dict[str, cards.Card]:
     lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
     off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
     searches = {
-        "search-unread": search(MAILBOX, LATER, "unread", 1, 5, sign_in_url="https://x.example/s"),
-        "search-mail": search(MAILBOX, LATER, "mail", 2, 5, lines=QUEUE, sends=True),
-        "search-mail-followed": search(MAILBOX, LATER, "mail", 2, 5, mail=lost),
-        "search-connect": search(MAILBOX, LATER, "connect", 3, 5, told=off),
-        "search-agent": search(MAILBOX, LATER, "agent", 4, 5, lines=QUEUE),
+        "search-unread": search(MAILBOX, LATER, "unread", sign_in_url="https://x.example/s"),
+        "search-mail": search(MAILBOX, LATER, "mail", lines=QUEUE, sends=True),
+        "search-mail-followed": search(MAILBOX, LATER, "mail", mail=lost),
+        "search-connect": search(MAILBOX, LATER, "connect", told=off),
+        "search-agent": search(MAILBOX, LATER, "agent", lines=QUEUE),
         "hostile-search": search(
-            HOSTILE, LATER, "agent", 4, 5, told=(verbatim(HOSTILE), verbatim(HOSTILE))
+            HOSTILE, LATER, "agent", told=(verbatim(HOSTILE), verbatim(HOSTILE))
         ),
     }
     return searches | guides | files

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adaptive_cards.cards.channels import ChannelLine, channels
 from bot.cards.presenters import questions
+from bot.cards.presenters.lists import ChannelLine, channels
 from bot.cards.presenters.verdict import draw
 from jobs.checks.check import APP, FORWARDING, SetBack
 from jobs.checks.reading import FoundChannel, Line, Lost, Proof, Reading, Stop, Suspect

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adaptive_cards.cards.channels import ChannelLine, watch_list
 from bot.cards.presenters import watch
+from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.links import Link
 from jobs.model import Channel, Person, State, Station, Text, Turn, every_of, minute_of
 from jobs.watch.history import DayFigures, DayState, Figures

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.cards import incidents
+from bot.cards import draw
 from jobs.clock import now
 from jobs.model import Channel, Person, Station, Turn
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
@@ -31,7 +31,8 @@ def watch(services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChan
 
 def incident_card(services, card: str):
     """Return the card of an incident as it is now."""
-    return incidents.drawing(services, card).cards[0]
+    _, cards, _ = draw.of_incidents(services, card)
+    return cards[0]
 
 
 def look(services, watched: WatchedChannel, outcome: LookOutcome, at) -> None:

@@ -11,7 +11,7 @@ from bot.cards.presenters.card_state import (
     LIVING,
     PostedCard,
     earlier_slot,
-    keep_card,
+    keep,
     posted_cards,
 )
 from bot.commands import actions, changes
@@ -214,7 +214,7 @@ def test_a_check_goes_into_the_run(anna, fix, do):
     """
     store, mailbox = anna.services.store, fix.channel.mailbox
     store.append(fix.id, SIGNED_IN)
-    keep_card(anna.services, fix.id, LIVING, PostedCard("card-1", "room-1", "", "", now()))
+    keep(anna.services, fix.id, LIVING, PostedCard("card-1", "room-1", "", "", now()))
     ben = other(anna, "ben")
     for _ in range(2):
         press(replace(ben, thread="t9", action_id="press-1"), do, channel=mailbox, run=fix.id)

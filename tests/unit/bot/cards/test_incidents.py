@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw, incidents
+from bot.cards import draw
 from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
 from bot.commands import actions
@@ -199,7 +199,7 @@ def test_a_reminder_is_over_once_somebody_acts(look, services, pass_time):
 
 def over_reminders(services, card: str) -> list[str]:
     """Return the reminders whose card takes its last edit."""
-    every = incidents.drawing(services, card).cards
+    _, every, _ = draw.of_incidents(services, card)
     return [each.slot for each in every if each.slot.startswith("nobody:") and each.final]
 
 
@@ -223,8 +223,8 @@ def test_the_operators_space_counts(services):
         for _ in range(2):
             for incident in watching.incidents.record(watched, POLICY, now()):
                 cards |= set(incident.cards)
-    drawn = [incidents.drawing(services, card) for card in cards]
-    texts = {each.run.origin.room: each.cards[0].card.text for each in drawn}
+    drawn = [draw.of_incidents(services, card) for card in cards]
+    texts = {run.origin.room: shown[0].card.text for run, shown, _ in drawn}
     assert set(texts) == {"room-1", "room-2", "operators"}
     assert "2 channels are broken for the same cause, spaces: 2" in texts["operators"]
     assert texts["room-2"].startswith(f"{OTHER} is broken")

@@ -85,7 +85,7 @@ def test_the_card_of_five_hundred(anna, known):
     ]
     right = [Finding(box, State.OK, seen=Text("channels.nothing_wrong")) for box in boxes[:490]]
     run = found(anna, the_round(anna), *right, *broken)
-    card = lists.cards(run, anna.services)[0].card
+    card = lists.bulk_check_cards(run, anna.services)[0].card
     assert card.text.startswith("Mail is broken in 10 of 500 channels.")
     assert len(codec.dump(card.content)) < 15_000
     assert (
@@ -104,8 +104,8 @@ def test_few_edits_however_many_channels(anna, known):
     run, marks = the_round(anna), []
     for box in boxes:
         run = found(anna, run, Finding(box, State.OK), ended=False)
-        marks.append(lists.cards(run, anna.services)[0])
-    last = lists.cards(found(anna, run), anna.services)[0]
+        marks.append(lists.bulk_check_cards(run, anna.services)[0])
+    last = lists.bulk_check_cards(found(anna, run), anna.services)[0]
     assert len({each.fingerprint for each in [*marks, last]}) == 101
     assert {(each.final, each.urgency) for each in marks} == {(False, marks[0].urgency)}
     assert last.final is True
@@ -120,7 +120,7 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna, known):
     for tenant in ("t1", "t2", "t1"):
         data = {"question": f"app_access:{tenant}", "cause": "app_access_withdrawn", "code": ""}
         anna.services.store.append(run.id, Event(Kind.PROBLEM, now(), data=data))
-    card = lists.cards(anna.services.store.load(run.id), anna.services)[0].card
+    card = lists.bulk_check_cards(anna.services.store.load(run.id), anna.services)[0].card
     assert "In 2 tenants the bot may no longer read by itself" in str(card.content)
 
 

@@ -16,7 +16,6 @@ from tests.unit.bot.commands.typed_commands import (
     cards,
     pressed,
     proven,
-    sent,
     type_,
 )
 
@@ -233,15 +232,3 @@ def test_a_button_of_an_understood_command_is_typed_text(anna, webex_script):
         run(anna, {"do": "run_command", "command": command, "argument": argument})
     assert kinds(anna) == []
     assert "x" * 3000 not in str(webex_script.asked)
-
-
-def test_a_choice_of_runs_ends_with_the_press(anna, webex_script, reply):
-    """After a press, the card that offered to cancel a run says that the run is canceled.
-
-    No button of the run is left.
-    """
-    webex_script.on("PUT", f"/messages/{anna.message}", reply(body={"id": anna.message}))
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
-    actions()["cancel"](anna, {"run": run.id})
-    (body,) = sent(webex_script, "PUT", f"/messages/{anna.message}")
-    assert (run.id in str(body), '"do"' in str(body).replace("'", '"')) == (True, False)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from jobs.runs.channel_index import Record
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
@@ -16,7 +15,7 @@ from bot.events.handler import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import Record, RunStore
 from jobs.storage import keys
 from jobs.storage.vault import Sealed
 from tests.fixtures.parsed import table

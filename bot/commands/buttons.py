@@ -130,7 +130,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     found = read_details(run.channel, values)
     errors, mailbox = dict(found.errors), found.channel.mailbox if found.channel else ""
     try:
-        if mailbox and not run.channel.mailbox and changes.is_connected(ctx, mailbox):
+        if not run.channel.mailbox and changes.is_connected(ctx, mailbox):
             errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
         elif mailbox:
             ctx.services.store.claim(mailbox, run.id)

@@ -58,7 +58,7 @@ def test_card_pressed_twice_and_old_cards(new_walk):
     walk = new_walk()
     first = walk.ask()
     walk.details()
-    assert "earlier stage" in words(walk.press(first, "intake", walk.right(), version=0))
+    assert "past this stage" in words(walk.press(first, "intake", walk.right(), version=0))
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     old = walk.card("a plan card", "approve", "least_privilege")
     walk.people.press(walk.requester, old, "least_privilege")
@@ -66,7 +66,7 @@ def test_card_pressed_twice_and_old_cards(new_walk):
         "a plan without E2",
         lambda: "E2" not in words(walk.card("a plan card", "approve")).partition("Commands")[0],
     )
-    assert "earlier stage" in words(walk.press(old, "approve", version=old["edits"]))
+    assert "past this stage" in words(walk.press(old, "approve", version=old["edits"]))
     assert walk.writes() == []
     plan = walk.card("a plan card", "approve")
     walk.people.press(walk.requester, plan, "approve")

@@ -5,8 +5,6 @@ prefix before it imports any other module. httpx would import its command line w
 and msal would look on the disk at each request for two packages that nobody has.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -3,8 +3,6 @@
 The messages that it prints are for the person who operates the bot.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

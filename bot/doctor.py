@@ -4,8 +4,6 @@ If something is missing, it says what to do. The report is plain text for the pe
 the bot. Its sentences are in doctor.toml.
 """
 
-from __future__ import annotations
-
 import asyncio
 import tomllib
 from collections import Counter

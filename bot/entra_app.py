@@ -5,8 +5,6 @@ because only it knows them (platforms/microsoft.md 1.4). Application permissions
 a card of the bot asks for their consent.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

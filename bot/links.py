@@ -4,8 +4,6 @@ A link is a long random name without meaning. It is stored as a hash and has one
 The purpose is sealed under that hash, so nobody who can write to Redis can make a link.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from contextlib import suppress

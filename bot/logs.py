@@ -1,7 +1,5 @@
 """Logs: one JSON object per line on stderr, without anything that looks like a credential."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys

@@ -1,11 +1,10 @@
 """Container of the parts that a process of the bot needs, built once before the first event."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
@@ -53,7 +52,7 @@ class Services(Runtime):
         return self.webex if self.outbox is None else self.outbox
 
     @classmethod
-    def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
+    def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Self:
         METER.redis = redis
         cards = CardQueue(redis)
         return cls(

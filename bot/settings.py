@@ -3,8 +3,6 @@
 The jobs read their own settings in :mod:`jobs.settings`.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +11,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -44,7 +42,7 @@ NO_APPROVERS: str = _TOLD["advice"]["no_approvers"]
 log = structlog.get_logger(__name__)
 
 
-def log_advice(settings: BotSettings) -> None:
+def log_advice(settings: "BotSettings") -> None:
     if not settings.approvers:
         log.warning("no approvers", why=NO_APPROVERS)
 
@@ -84,7 +82,7 @@ class BotSettings:
     watch_ping_url: str = field(default="", repr=False)
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> BotSettings:
+    def from_env(cls, env: Mapping[str, str]) -> Self:
         """Return the settings of the environment; an empty variable counts as not set.
 
         Raises:

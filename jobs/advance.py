@@ -1,7 +1,5 @@
 """RQ entry point: advance a run as far as possible, then free the worker."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace

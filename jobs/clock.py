@@ -1,7 +1,5 @@
 """Time source and time parsing: all times are timezone-aware and in UTC."""
 
-from __future__ import annotations
-
 import os
 import time
 from datetime import UTC, datetime

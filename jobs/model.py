@@ -5,12 +5,10 @@ The classes contain no behavior. All of them can be written to JSON and read bac
 shown in cards and kept in the audit trail.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -219,7 +217,7 @@ class Signals(
     changes: tuple[ConnectChange, ...] = ()
     """Changes in Webex Connect that may stop mail, newest first, or the change in Entra that did."""
 
-    def __or__(self, other: Signals) -> Signals:
+    def __or__(self, other: Self) -> Self:
         """Return these signals with those that ``other`` sets in their place."""
         return msgspec.structs.replace(self, **other._told())
 

@@ -3,8 +3,6 @@
 It is the same for the progress card, ``/status`` and a link to a run.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

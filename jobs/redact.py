@@ -4,8 +4,6 @@ Secrets are found by their shape, by the name next to them, and because the bot 
 text (Base64, percent-encoding, or both) is decoded and searched, and removed as a whole.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import tomllib

@@ -3,8 +3,6 @@
 ``bot`` installs a subclass of :class:`Runtime` that holds more, and asks for it by that class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Settings that the jobs need from the environment (docs/settings.md)."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
@@ -87,7 +86,7 @@ class Settings:
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Settings:
+    def from_env(cls, env: Mapping[str, str]) -> Self:
         """Return the settings from the environment.
 
         Raises:

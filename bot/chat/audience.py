@@ -6,8 +6,6 @@ continue. A space that was checked a moment ago is not checked again, unless a p
 since (Webex notifies the bot).
 """
 
-from __future__ import annotations
-
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
 from bot.chat import preferences

@@ -1,7 +1,5 @@
 """One message or button press, and the means to answer it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta

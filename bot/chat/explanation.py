@@ -3,8 +3,6 @@
 The explanation needs no settings, no Redis and no network.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

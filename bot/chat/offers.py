@@ -1,7 +1,5 @@
 """Cards that offer the channels known here as buttons of a command."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 

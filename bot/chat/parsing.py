@@ -5,8 +5,6 @@ message is compared with the lists of all languages, because people write in the
 run because of a message. The meaning only decides which buttons are offered.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

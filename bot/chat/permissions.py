@@ -9,8 +9,6 @@ give ``COMMANDS_PER_HOUR`` commands and presses, against loops. Both are a slidi
 person's events in Redis, which expires.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum

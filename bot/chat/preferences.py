@@ -4,8 +4,6 @@ A choice made in a 1:1 conversation belongs to the person, and one made in a spa
 1:1 message about a run follows the person's choice, or else that of the space of the run.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum

@@ -9,8 +9,6 @@ round trip instead of three. The event only suggests these requests. The fetched
 subject decides what is needed, and an answer to a different request is not used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Commands of the bot's operator that need settings, such as web, worker, doctor and rekey."""
 
-from __future__ import annotations
-
 import argparse
 import socket
 import sys

@@ -1,7 +1,5 @@
 """Commands that the operator runs beside the bot's processes, such as doctor, audit and rekey."""
 
-from __future__ import annotations
-
 import sys
 import time
 import tomllib

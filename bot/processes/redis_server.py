@@ -7,8 +7,6 @@ A data folder has one server, whose lock says whether it runs. Its clients reach
 that folder, so no other program's Redis is ever used, and only this user's processes can connect.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

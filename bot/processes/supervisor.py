@@ -4,8 +4,6 @@ A dead child is started again. SIGTERM lets all children finish. Meanwhile short
 process. It has no thread, because it forks.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

@@ -8,8 +8,6 @@ like those of ``/setup-email`` and ``/undo``: Redis and the audit trail have eve
 is made. If this process ends too early, the next one first undoes what is left.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

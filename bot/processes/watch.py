@@ -5,8 +5,6 @@ lock keeps another round of the group away. If the worker dies, its lock is rele
 own machine, and otherwise the group is handed out again when the lease is over.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from asyncio import FIRST_COMPLETED

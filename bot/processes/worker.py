@@ -7,8 +7,6 @@ for a run after each look. What may wait for Webex in the background is a thread
 job may run twice, but its effect must happen only once.
 """
 
-from __future__ import annotations
-
 import contextvars
 import faulthandler
 import gc

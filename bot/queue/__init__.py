@@ -8,8 +8,6 @@ JSON alone does not make a job safe. A client that can write to Redis could name
 only the functions of an allow-list are run.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 ``/readyz``, ``worker --check`` and ``doctor`` read it here.
 """
 
-from __future__ import annotations
-
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any

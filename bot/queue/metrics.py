@@ -4,8 +4,6 @@ Every web process shows the same numbers, because all of them are in Redis. So t
 over web processes (docs/operations.md, "Watch it"). No label names a person, an address or a channel.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

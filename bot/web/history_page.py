@@ -8,8 +8,6 @@ the bars, a sign shows the day's state by its form as well as by its color: a br
 whole height, a day without sight is an outline, and a day without a look is a low mark.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import secrets

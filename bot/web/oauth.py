@@ -9,8 +9,6 @@ A state is 256 random bits, is stored encrypted with everything the flow needs, 
 and expires after ten minutes.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Callable, Mapping

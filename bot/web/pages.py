@@ -5,8 +5,6 @@ browser that opened it. A sign-in link may be forwarded, and so may the address 
 which the link leads. Without the cookie, one person could begin a flow and have another finish it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

@@ -3,8 +3,6 @@
 Opening the link does not use it up. Pressing the button shows the secret to exactly one reader.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from http import HTTPStatus
 

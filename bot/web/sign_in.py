@@ -5,8 +5,6 @@ Nothing is changed here. An event is appended, and a worker continues. Nothing h
 before an approver has approved it in Webex.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

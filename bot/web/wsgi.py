@@ -12,8 +12,6 @@ The parser follows RFC 9112 more strictly than waitress: one length and one host
 cannot block waitress.
 """
 
-from __future__ import annotations
-
 import errno
 import hmac
 import json

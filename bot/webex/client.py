@@ -4,8 +4,6 @@ It uses webexteamssdk 1.6.1 with the SDK's own waiting disabled. Unknown keys of
 ignored. A missing value is empty, and so is a value that should be a list and is none.
 """
 
-from __future__ import annotations
-
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Errors of calls to Webex as the bot's exceptions (webex.md 4 and 5), and when to try again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from json import JSONDecodeError
@@ -101,7 +99,7 @@ def translate(error: Exception) -> WebexError:
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
 
-def _answered(error: ApiError) -> WebexAnswerError:
+def _answered(error: "ApiError") -> WebexAnswerError:
     response: requests.Response = error.response
     tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
     header = response.headers.get("Retry-After")

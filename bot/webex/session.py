@@ -9,8 +9,6 @@ the headers and the size of a chunk in one call. If these drip, only the timeout
 applies, and in a worker RQ's own timeout ends the job (:data:`bot.queue.JOB_TIMEOUT_S`).
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator
@@ -70,7 +68,7 @@ The module :mod:`bot.webex.session` limits the total time.
 PORTS = {"https": 443, "http": 80}
 
 
-def open_api(access_token: str, api_url: str) -> WebexTeamsAPI:
+def open_api(access_token: str, api_url: str) -> "WebexTeamsAPI":
     """Return the SDK for the bot's account, with its own waiting disabled.
 
     Its connections belong to one process, so it is not opened before a fork.

@@ -8,8 +8,6 @@ A webhook belongs to this installation if its name contains the bot's address, o
 recorded its id. After a change of PUBLIC_URL the name no longer matches.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

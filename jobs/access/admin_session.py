@@ -1,7 +1,5 @@
 """Sign-in of an administrator during a run: encrypted, renewed, and deleted when the run ends."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

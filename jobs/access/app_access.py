@@ -5,8 +5,6 @@ token carried (platforms/microsoft.md 6.2). The clients keep within Microsoft's 
 tenant. The app's credential ends some day, which the doctor tells.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass

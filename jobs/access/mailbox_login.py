@@ -6,8 +6,6 @@ the ID of the request. The log is not guaranteed to contain that ID: a row of a 
 not in the log is recognized by its time, to the second.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterable, Sequence

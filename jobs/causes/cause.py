@@ -6,8 +6,6 @@ The table is ``causes.toml``. It cannot be loaded with a misspelled field, or wi
 code names. A test checks the names of steps and probes in it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files

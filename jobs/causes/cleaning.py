@@ -1,7 +1,5 @@
 """Text of an error in one line, however it was wrapped, quoted, escaped or marked up."""
 
-from __future__ import annotations
-
 import base64
 import quopri
 import re

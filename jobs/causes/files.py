@@ -1,7 +1,5 @@
 """Text of a file that a person sends: plain text, a mail (.eml) or an Outlook message (.msg)."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

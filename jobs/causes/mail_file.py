@@ -4,8 +4,6 @@ A mail may come from an outsider, and a parser of mails can be made to need minu
 :mod:`jobs.causes.files` runs this file, which imports only the standard library.
 """
 
-from __future__ import annotations
-
 import resource
 import sys
 from collections.abc import Iterator

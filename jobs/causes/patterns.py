@@ -4,8 +4,6 @@ The expressions are compiled at the first use, because that takes a tenth of a s
 that meets no error needs none of them. The worker calls :func:`patterns` before it forks.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterable, Mapping

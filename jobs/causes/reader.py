@@ -5,8 +5,6 @@ open. Words come before numbers. Who speaks says only how certain a cause is: th
 text was read tells it first, and then the signs in the text.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping

@@ -4,8 +4,6 @@ The setting CONNECT_HOSTS adds to the domains that Cisco's pages name, because t
 are not documented. No other host counts, however much its name looks like it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

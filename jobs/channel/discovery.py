@@ -8,8 +8,6 @@ it. ``startsWith`` on redirect URIs is an advanced query, which needs the header
 and ``$count``. ``endsWith`` is not supported there.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

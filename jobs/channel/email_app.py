@@ -1,7 +1,5 @@
 """Lookup, creation and update of the email app, which is the mailbox's app registration."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import suppress

@@ -8,8 +8,6 @@ Sign-ins of the email app go to the Call Back URL, so nothing in it may be read 
 compares it byte by byte (platforms/connect.md 1.4), so the bot never changes it.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

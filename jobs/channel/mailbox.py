@@ -3,8 +3,6 @@
 People, not this bot, use a mail contact or a rule (platforms/microsoft.md 2.2).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 

@@ -4,8 +4,6 @@ Everything that happened to a channel is a fact with a time. The newest fact dec
 is in progress. So no two places of the bot give two answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ The bulk check is a run whose findings are the channels' verdicts. If its worker
 one continues with the remaining channels.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterable
@@ -140,7 +138,7 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
 
 async def checked(
     seen: TenantReader, channel: Channel, by: Person, origin: Origin, holds: Callable[[], bool]
-) -> tuple[CheckBuffer, StepContext]:
+) -> "tuple[CheckBuffer, StepContext]":
     """Check a channel without a run: the buffer has the findings, which are not saved."""
     store = seen.runtime.store
     draft = await asyncio.to_thread(CheckBuffer, store, channel, by, origin)

@@ -9,8 +9,6 @@ it is like any other channel of its space. Values that only a setup records, suc
 before and the bot's own sign-in, stay unknown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

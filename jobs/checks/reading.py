@@ -1,7 +1,5 @@
 """Reading of a check for people: the path of the mail, the damage, the proofs, and what is due."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime

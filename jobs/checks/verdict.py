@@ -9,8 +9,6 @@ Who can fix a cause, and the one button that leads there, depend on the cause, r
 finding that reported it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -168,7 +166,7 @@ class Case:
 
     # Weighing
 
-    def weighed(self) -> Case:
+    def weighed(self) -> "Case":
         """Return the findings that count, without those that are history.
 
         An uncertain failure becomes only possible. A possible finding is changed if another finding
@@ -235,7 +233,7 @@ class Case:
 
     # Possible causes
 
-    def promoted(self) -> Case:
+    def promoted(self) -> "Case":
         """Return the findings, with possible causes made certain if they explain a wrong finding.
 
         A possible cause becomes certain if something is wrong that it explicitly explains, for

@@ -10,8 +10,6 @@ taken over its run, would otherwise send the rest. It is also asked when an answ
 answer, such as a new client secret, must not replace that of the worker's successor.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext

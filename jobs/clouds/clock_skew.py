@@ -6,8 +6,6 @@ says nothing. Each process judges by its own measurements, and shares its median
 doctor and a metric.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Mapping

@@ -21,8 +21,6 @@ addPassword). Outside the window after such a write the same error is permanent,
 knows when it wrote.
 """
 
-from __future__ import annotations
-
 # ruff: noqa: N818  the classes are named after the reaction, and the tree shows that they are errors
 import re
 import socket

@@ -3,8 +3,6 @@
 A request is sent again by the rules of checklist.toml J6.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

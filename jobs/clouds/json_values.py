@@ -1,7 +1,5 @@
 """Values of a cloud's JSON of any shape: each function accepts anything and never raises."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 The limits are from platforms/microsoft.md 2.5, 5 and 7. They keep Microsoft from answering 429.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import time

@@ -1,7 +1,5 @@
 """Trusted certificates: the same for HTTP, msal and SMTP."""
 
-from __future__ import annotations
-
 import os
 import ssl
 from collections.abc import Iterator, Mapping

@@ -3,8 +3,6 @@
 Nothing else is left of a job: if one of its tasks is still there at its end, the loop is closed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine

@@ -6,8 +6,6 @@ proven (platforms/connect.md 3.3). A resource that the token may not read is Non
 nothing about the channel.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

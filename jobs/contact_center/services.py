@@ -5,8 +5,6 @@ learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews and statu
 incidents, platforms/connect.md 3.1 and 3.2 for tasks and entry points, and 2.3 for the audit log.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """UUIDs of Webex organizations: Control Hub shows them, and the APIs return them encoded."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

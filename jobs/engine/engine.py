@@ -4,8 +4,6 @@ All three run every step whose needs are met at the same time. A step that waits
 time stops only the steps that need it. Every event is saved before the next side effect.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence

@@ -7,8 +7,6 @@ look the cards would go on asking for things that lead nowhere. So the first att
 reads these objects. A look is a few reads and changes nothing. Nobody is asked to sign in for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Collection, Mapping

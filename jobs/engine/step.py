@@ -6,8 +6,6 @@ permissions and the docs page discover it. An :class:`ExchangeStep` runs the cmd
 change.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
@@ -198,7 +196,7 @@ GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
 """Parts of the progress card, by the first letter of the article's rows in it."""
 
 
-_KINDS: dict[tuple[str, str], type[Step]] = {}
+_KINDS: "dict[tuple[str, str], type[Step]]" = {}
 """Classes of the steps, by package and name."""
 
 

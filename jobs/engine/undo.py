@@ -7,8 +7,6 @@ If the worker of an earlier change was interrupted during a call, the call may s
 value that is as before is looked at once more, :data:`CALL_LASTS` after that change was begun.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta

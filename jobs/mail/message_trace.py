@@ -3,15 +3,13 @@
 Sources: platforms/microsoft.md 2.3 and 2.5, platforms/connect.md 1.5.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
-from typing import Any
+from typing import Any, Self
 
 from jobs.causes.cause import Cause, ErrorKind
 from jobs.causes.patterns import patterns
@@ -51,7 +49,7 @@ class TraceStatus(StrEnum):
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod
-    def _missing_(cls, value: object) -> TraceStatus:
+    def _missing_(cls, value: object) -> Self:
         plain = str(value).replace(" ", "").lower()
         return next((each for each in cls if each.value == plain), cls.UNKNOWN)
 
@@ -267,7 +265,7 @@ class MailFlow:
     begun: tuple[TraceRow, ...] = ()
 
     @classmethod
-    def of(cls, rows: Rows) -> MailFlow:
+    def of(cls, rows: Rows) -> Self:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
         done = [row for row in rows if row.status.went_on or stopped(row)]
         good = next((row for row in done if row.status.went_on), None)

@@ -4,8 +4,6 @@ Sources: platforms/microsoft.md 4 and 4.1, and for the test mail of V1, which co
 mailbox, platforms/connect.md 1.7.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

@@ -5,8 +5,6 @@ mails has a Message-ID and a subject of its own, besides the header for everybod
 itself. Nothing here grants anything, so the values in Redis have no MAC.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass

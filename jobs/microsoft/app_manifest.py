@@ -3,8 +3,6 @@
 Wanted values are merged into the registration. Source: platforms/microsoft.md 1.1 and 1.2.
 """
 
-from __future__ import annotations
-
 import calendar
 import hashlib
 import re

@@ -4,8 +4,6 @@ The latter two never leave the machine: Entra gets an assertion that expires aft
 msal signs (PS256, with the SHA-256 thumbprint: Microsoft's page "certificate credentials").
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

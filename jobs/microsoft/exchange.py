@@ -3,8 +3,6 @@
 Source: platforms/microsoft.md 3.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -4,8 +4,6 @@ No decisions are made here. JSON answers are returned as JSON, and every failure
 :class:`jobs.clouds.errors.CloudError`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace

@@ -13,8 +13,6 @@ msal no longer validates ID tokens itself. Before any claim is used, the signatu
 keys of the discovery document), audience, expiry, tenant, issuer and nonce are checked.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 import re
@@ -25,7 +23,7 @@ from contextlib import suppress
 from dataclasses import InitVar, dataclass, field, replace
 from hashlib import sha256
 from html import unescape
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
@@ -343,9 +341,7 @@ class Identity:
         self._http = MsalHttp(http, self.login_url)
 
     @classmethod
-    def of_bot(
-        cls, settings: Settings, http: httpx.Client, tenant: str = "organizations"
-    ) -> Identity:
+    def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Self:
         """Return the identity of the bot's own app.
 
         Raises:

@@ -1,7 +1,5 @@
 """Outbound spam policies: which one actually applies to a sender (platforms/microsoft.md 2.3)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Permissions that the bot requests, in every Microsoft cloud (microsoft.md 3.3, 4 and 6.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from urllib.parse import urlsplit
 

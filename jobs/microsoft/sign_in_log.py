@@ -1,7 +1,5 @@
 """Rows of Entra's sign-in log, and those about the current token (microsoft.md 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

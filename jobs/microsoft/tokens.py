@@ -4,8 +4,6 @@ Two resources need two tokens (microsoft.md 6.2). App-only tokens are inspected 
 their clients only read.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import defaultdict
@@ -146,7 +144,7 @@ class Tokens(_Kept):
         self._save = save
         self._spent: set[tuple[str, ...]] = set()
 
-    def source(self, *scopes: str) -> Source:
+    def source(self, *scopes: str) -> "Source":
         return Source(self, scopes)
 
     def spend(self, scopes: tuple[str, ...], token: str) -> None:

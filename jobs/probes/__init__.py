@@ -3,8 +3,6 @@
 They are discovered automatically.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 from jobs.engine.step import Step, collected

@@ -3,8 +3,6 @@
 What the token may not read is skipped, because it says nothing about the channel.
 """
 
-from __future__ import annotations
-
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence

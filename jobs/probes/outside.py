@@ -7,8 +7,6 @@ flows. The verdict makes it the cause if it explains something that is wrong
 (:func:`jobs.checks.verdict.Case.promoted`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Iterable

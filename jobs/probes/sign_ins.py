@@ -4,8 +4,6 @@ The bot's own login is the same as Webex Connect's, with the bot's own secret an
 bot cannot reach the SMTP server, Webex Connect, which connects from elsewhere, may reach it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

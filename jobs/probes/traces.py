@@ -5,8 +5,6 @@ station is known by the mail itself. A customer's mail says less: until it arriv
 that it was sent.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import filterfalse
+from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
@@ -299,7 +298,7 @@ class Sightings:
     app: str
 
     @classmethod
-    async def read(cls, ctx: StepContext) -> Sightings:
+    async def read(cls, ctx: StepContext) -> Self:
         """Read the trace as far as the access allows, and the tasks as far as the settings do."""
         since, address = now() - BACK, ctx.channel.forwarding_address
         arrived = copies = tasks = None

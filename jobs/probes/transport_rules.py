@@ -4,8 +4,6 @@ What a mail-flow rule does and to which mail is judged as far as its properties 
 2.3).
 """
 
-from __future__ import annotations
-
 import operator
 import re
 import tomllib

@@ -7,8 +7,6 @@ attacker with write access to Redis alone can recompute the chain or cut off its
 it. The same MAC covers the start, up to which retention has removed entries. docs/audit.md has more.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence

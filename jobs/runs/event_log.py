@@ -6,8 +6,6 @@ is a missing event that is not the last (:mod:`jobs.storage.vault`). A history t
 end is an older state of the run, which the audit trail reveals (:mod:`jobs.runs.trust`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

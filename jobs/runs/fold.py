@@ -1,7 +1,5 @@
 """State of a run, worked out from its events: one function for each kind of event."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 

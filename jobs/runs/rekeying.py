@@ -6,8 +6,6 @@ renewal may be interrupted and start again: a value that is under the first key 
 is. A value that does not verify is never signed. It is left as it is, and named.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ runs, because ``/undo`` restores the values that they recorded. So does a mailbo
 going on, or with changes that were not undone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta

@@ -4,12 +4,11 @@ A run's state is never written, so two writers cannot overwrite each other, and 
 between any two events. The audit trail is made from the same history.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from jobs.clock import now
 from jobs.model import (
@@ -166,7 +165,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
     @classmethod
-    def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the name is required by the enum module
+    def _missing_(cls, value: object) -> Self:  # noqa: ARG003  the name is required by the enum module
         """Return UNKNOWN, which has no effect, for a kind that a newer version wrote."""
         return cls.UNKNOWN
 

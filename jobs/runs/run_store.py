@@ -1,13 +1,12 @@
 """Runs in Redis: their events, each saved together with its entry in the audit trail."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import Self
 
 from redis import Redis
 from redis.client import Pipeline
@@ -53,7 +52,7 @@ class Record:
     channel: Channel
 
     @classmethod
-    def of(cls, run: Run, at: datetime) -> Record:
+    def of(cls, run: Run, at: datetime) -> Self:
         """Return the proof by a run, with the tenant and the delegate that it has found."""
         delegate = run.fact("delegate") or run.channel.delegate
         tenant = run.fact("tenant_id") or run.channel.tenant_id
@@ -401,7 +400,7 @@ class RunStore:
             self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.add(run_id, after_lease())
         )
 
-    def held_by(self, lease: RenewedLock) -> RunStore:
+    def held_by(self, lease: RenewedLock) -> Self:
         """Return this store for the worker with the lease, which each transaction compares.
 
         A worker that was stopped for longer than its lease writes nothing. The store also remembers

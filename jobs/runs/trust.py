@@ -4,8 +4,6 @@ Each event that somebody could be asked about is in the trail, in the same trans
 state of a run, which a client of Redis brought back, lacks an event that the trail has.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Steps are discovered automatically: to add a step, add a module here. They decla
 (``reads`` and ``writes``), and docs/permissions.md lists them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 

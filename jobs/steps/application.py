@@ -5,8 +5,6 @@ The mail flow uses neither the "Access tokens" box (platforms/microsoft.md 1.1) 
 page, through a card's button; only grants that really exist count.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

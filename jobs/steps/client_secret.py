@@ -6,8 +6,6 @@ bot's own secret is kept only with the mailbox user's consent, and is removed if
 skipped. Source: platforms/microsoft.md 4, rotation order.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress

@@ -10,8 +10,6 @@ in this rehearsal, before the form is filled in. After a fix the bot uses the si
 setup's rehearsal left.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta

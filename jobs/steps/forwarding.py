@@ -6,13 +6,12 @@ The plan of M4 names the other senders, the removed conditions and the parameter
 Without M5, the organization's customization, M4 cannot be saved.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
@@ -150,7 +149,7 @@ class Outbound:
     own: tuple[str, ...]
 
     @classmethod
-    async def read(cls, ctx: StepContext) -> Outbound:
+    async def read(cls, ctx: StepContext) -> Self:
         run = ctx.exchange.run
         policies, rules = await asyncio.gather(run(f"Get-{POLICY}", {}), run(f"Get-{RULE}", {}))
         mailbox, name = ctx.channel.mailbox, spam.policy_name(ctx.channel.mailbox)

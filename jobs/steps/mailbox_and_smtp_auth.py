@@ -3,8 +3,6 @@
 The organization's switch of SMTP AUTH is changed only if it seems to win over the mailbox's.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Collection, Iterator, Mapping

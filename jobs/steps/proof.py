@@ -3,11 +3,10 @@
 The message trace shows a mail with a unique subject, its forwarded copy, and the answer.
 """
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
@@ -67,7 +66,7 @@ class TestMail(Step, row="test_mail"):
         mail = OutgoingMail(*ends, subject_of(ctx), body, message_id)
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
-    async def _not_through(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
+    async def _not_through(self, ctx: StepContext, seen: "_Seen", *, again: bool) -> Finding:
         """Report a failure until a person who has dealt with it presses Look again.
 
         The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
@@ -147,7 +146,7 @@ class _Seen:
     from_itself: Rows
 
     @classmethod
-    def of(cls, arrived: Rows, copies: Rows, own: frozenset[str]) -> _Seen:
+    def of(cls, arrived: Rows, copies: Rows, own: frozenset[str]) -> Self:
         """Sort the trace rows into arrivals, copies and mail from the mailbox to itself.
 
         If the mailbox wrote to itself, a copy is identified by its message id, because the
@@ -165,9 +164,9 @@ class _Seen:
         junk = (row for row in self.arrived if row.status is not TraceStatus.FILTERED_AS_SPAM)
         return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 
-    def since(self, moment: datetime) -> _Seen:
+    def since(self, moment: datetime) -> Self:
         every = (self.arrived, self.copies, self.from_itself)
-        return _Seen(*([row for row in rows if row.received >= moment] for rows in every))
+        return type(self)(*([row for row in rows if row.received >= moment] for rows in every))
 
 
 def _stuck(finding: Finding | None) -> bool:

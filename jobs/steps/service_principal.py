@@ -5,8 +5,6 @@ are read in the tenant and never hard-coded. The grant makes the tenant's policy
 irrelevant, so the policy, which is tenant-wide, is only read.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress

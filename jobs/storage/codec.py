@@ -1,7 +1,5 @@
 """JSON encoding for Redis, for every dataclass of the product."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 import msgspec

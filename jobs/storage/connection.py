@@ -10,8 +10,6 @@ is tried again on a new connection, which goes where the name or the Sentinels l
 the same for Sentinel only (``SentinelManagedConnection.read_response``).
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

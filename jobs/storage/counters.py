@@ -8,8 +8,6 @@ prometheus-client would write a file for each of these processes, on each host.
 A process that is killed loses what it has not added yet. Nothing decides by these numbers.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import Counter as Tally

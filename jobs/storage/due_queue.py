@@ -4,8 +4,6 @@ A member has the name of the lock of its work. It stays until it is done, becaus
 die.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -5,8 +5,6 @@ append-only file loses a second, and a failover a few, so each process compares 
 of half a minute ago.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections import deque

@@ -5,8 +5,6 @@ is read when the process starts, because RQ reads its own prefix while it is imp
 (:func:`rq_prefix`). docs/operations.md lists the lifetime of each key.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

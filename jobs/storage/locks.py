@@ -9,8 +9,6 @@ it ends with a number that grows with every lock that is taken. A writer compare
 transaction of its write (:meth:`RenewedLock.is_current`).
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re
@@ -22,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import structlog
 from redis import Redis
@@ -84,7 +83,7 @@ class LockName:
         return f"{self.kind}:{self.owner}"
 
     @classmethod
-    def from_field(cls, field: str) -> LockName | None:
+    def from_field(cls, field: str) -> Self | None:
         """Return the lock with this name in the list of held locks; None for an unknown kind."""
         kind, _, owner = field.partition(":")
         return cls(LockKind(kind), owner) if kind in set(LockKind) else None

@@ -4,8 +4,6 @@ The newest of ENCRYPTION_KEYS, which are outside Redis, seals, and any of them o
 counts only in the place for which it was made.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta

@@ -5,8 +5,6 @@ as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or a
 unknown key.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

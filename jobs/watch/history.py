@@ -3,8 +3,6 @@
 Each day is one field of a hash. Nothing here grants anything, so the values have no MAC.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ Each test mail of the watch becomes a task that an agent gets. So none is sent i
 has just gone the whole way, if nothing could follow it, or if the channel is known to be broken.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
@@ -72,7 +70,7 @@ class CloudLook:
     runtime: Runtime
     holds: Callable[[], bool]
     state: Callable[[str], ChannelState]
-    mails: MailPlan
+    mails: "MailPlan"
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:

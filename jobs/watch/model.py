@@ -5,8 +5,6 @@ secret, because cards and pages show them. A bad look is only a suspicion until 
 confirms it. A look without a usable answer confirms nothing and refutes nothing.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -14,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 from jobs.causes.cause import known
 from jobs.model import Channel, ConnectChange, Person, Station, Turn
@@ -95,10 +93,10 @@ class Damage:
     def mails(self) -> int:
         return self.late + self.bounced
 
-    def most(self, other: Damage) -> Damage:
+    def most(self, other: Self) -> Self:
         since = min(filter(None, (self.since, other.since)), default=None)
         bounced = max(self.bounced, other.bounced)  # a late mail may bounce later
-        return Damage(max(self.mails, other.mails) - bounced, bounced, since)
+        return type(self)(max(self.mails, other.mails) - bounced, bounced, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,7 @@ class Incident(Seen):
     shared: str = ""
     cards: tuple[str, ...] = ()
 
-    def shown_on(self, cards: Iterable[IncidentCard]) -> Incident:
+    def shown_on(self, cards: "Iterable[IncidentCard]") -> Self:
         ids = (*self.cards, *(each.id for each in cards))
         return replace(self, cards=tuple(dict.fromkeys(ids)))
 

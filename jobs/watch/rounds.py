@@ -9,8 +9,6 @@ The ping shows people that the watch runs: a service such as healthchecks.io get
 round, and raises an alarm when none comes.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -5,15 +5,13 @@ Each look is recorded in one transaction that watches the channel's state. So tw
 two incidents of a channel, and a look that ends after a newer one changes nothing.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, takewhile
-from typing import Any
+from typing import Any, Self
 
 from redis import Redis
 from redis.client import Pipeline
@@ -283,7 +281,7 @@ class Watching:
     incidents: IncidentStore
 
     @classmethod
-    def of(cls, store: RunStore, operator_room: str = "") -> Watching:
+    def of(cls, store: RunStore, operator_room: str = "") -> Self:
         kept = store.redis, store.authenticator
         return cls(WatchStore(*kept), IncidentStore(*kept, operator_room))
 

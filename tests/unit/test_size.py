@@ -18,16 +18,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 201,
-        "code": 26_825,
-        "functions": 2_912,
-        "used once, %": 11.4,
-        "borders": 6_317,
-        "docstrings": 6_126,
+        "files": 184,
+        "code": 25_821,
+        "functions": 2_832,
+        "used once, %": 11.1,
+        "borders": 5_772,
+        "docstrings": 6_089,
     },
-    ("practice",): {"code": 14_770},
-    ("tests",): {"code": 43_447},
-    ("bench", "tools"): {"code": 3_744},
+    ("practice",): {"code": 14_757},
+    ("tests",): {"code": 41_877},
+    ("bench", "tools"): {"code": 3_743},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -411,7 +411,7 @@ class Outbox(Messenger):
 
     Attributes:
         unsent: Posts that are still to be made. A message that may already be posted is posted
-            again, up to four times, because no answer is worse than two. A file is not.
+            again, up to three times, because no answer is worse than two. A file is not.
         trouble: Error of the first post that was kept, or None if Webex accepted all.
     """
 

@@ -317,7 +317,7 @@ class Engine(Inspector):
         """Return the step's finding.
 
         An answer of another shape than documented becomes an error of this step only. In a setup
-        such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
+        such an answer is tried again, and then ends the run with a reference (:mod:`jobs.advance`).
         """
         try:
             return await step.inspect(self.ctx)

@@ -1,6 +1,6 @@
 """Steps that run concurrently, each once its needs are met, and are inspected for a setup.
 
-The recorder is the only writer of a run's events while a worker holds the run's lease.
+A worker that holds the run's lease writes its findings by the recorder; people's answers join them.
 
 Somebody may delete the app or its secret in the portal while the run waits for a person. Without a
 look the cards would go on asking for things that lead nowhere. So the first attempt after an answer

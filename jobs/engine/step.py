@@ -211,7 +211,7 @@ class Step(ABC):
 
     name: str
     article_row: str
-    """Row of the article that the step belongs to. It decides the step's place in the order."""
+    """Row of the article that the step belongs to, which cards show."""
     needs: tuple[str, ...] = ()
     """Steps that must hold before this one can be looked at."""
     after: tuple[str, ...] = ()
@@ -406,7 +406,7 @@ class Undoable(Step):
 
 
 Cmdlet = tuple[str, dict[str, object]]
-"""Cmdlet of Exchange, and its parameters, of which the first names the object."""
+"""Cmdlet of Exchange, and its parameters, of which an Identity comes first."""
 
 
 class ExchangeStep(Undoable):

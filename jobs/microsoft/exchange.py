@@ -77,8 +77,8 @@ class InvokeCommand:
         """Run a cmdlet and return its rows.
 
         An empty list is an empty result, not an error, and never the answer of a cmdlet that asks
-        for one object. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets
-        are retried after a timeout (microsoft.md 7, "Retry safety").
+        for one object. A parameter that is None clears a value. Only ``Get-``, ``Set-`` and
+        ``Test-`` cmdlets are retried after a timeout, because they have the same effect twice.
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)

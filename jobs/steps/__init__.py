@@ -1,6 +1,6 @@
 """Steps for the article's rows, and the Graph permissions that a run's sign-in asks for.
 
-Steps are discovered automatically: to add a step, add a module here. They declare the permissions
+Steps are discovered automatically: a step is a class in a module here and a row in steps.toml. They declare the permissions
 (``reads`` and ``writes``), and docs/permissions.md lists them.
 """
 

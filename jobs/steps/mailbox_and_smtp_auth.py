@@ -1,4 +1,4 @@
-"""Steps M1 and M2: the mailbox's tenant and user, who signs in for it, SMTP AUTH, and Send As.
+"""Steps M1 and M2: the mailbox's tenant and user, who signs in, Send As, and what allows SMTP AUTH.
 
 The organization's switch of SMTP AUTH is changed only if it seems to win over the mailbox's.
 """

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from jobs.clouds.errors import CloudError
-from jobs.microsoft.graph import APPLICATIONS, GRANTS, PRINCIPALS, Graph
+from jobs.microsoft.graph import APPLICATIONS, GRANTS, PRINCIPALS, Graph, Json
 
 ROOT = Path(__file__).parents[2]
 _WORD = re.compile(r"[A-Za-z@][\w.@]*")
@@ -98,12 +98,11 @@ async def requests_to_graph() -> frozenset[str]:
 
 def _value(parameter: inspect.Parameter) -> Any:
     """Return a value of the right type for a parameter of a method."""
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    values: dict[str, Any] = {
-        "str": _MARK,
-        "datetime": moment,
-        "Json": {},
-        "str | None": None,
-        "tuple[str, ...]": (),
+    values: dict[Any, Any] = {
+        str: _MARK,
+        datetime: datetime(2026, 1, 1, tzinfo=UTC),
+        Json: {},
+        str | None: None,
+        tuple[str, ...]: (),
     }
-    return values[str(parameter.annotation)]
+    return values[parameter.annotation]

@@ -28,10 +28,7 @@ _UNPRINTABLE_MOST = 0.1
 
 
 class NoTextError(ValueError):
-    """Error because a file has no text that can be read.
-
-    Its argument is ``picture``, ``kind``, ``binary``, or ``stopped`` for a mail that is too hard.
-    """
+    """Error because a file has no readable text: ``picture``, ``kind``, ``binary`` or ``stopped``."""
 
 
 class FileText(NamedTuple):

@@ -26,17 +26,13 @@ BY_THEMSELVES = frozenset({Strength.ALWAYS, Strength.OWN, Strength.USUAL})
 
 
 class Words(NamedTuple):
-    """Words with their meaning.
-
-    ``answer`` is the service whose own answers they also judge, and ``near`` the name of a pattern
-    that must be near if the text has a sign of a service. Both may be empty.
-    """
+    """Words with their meaning."""
 
     pattern: re.Pattern[str]
     meaning: Meaning
     strength: Strength
-    answer: str = ""
-    near: str = ""
+    answer: str = ""  # the service whose own answers they also judge
+    near: str = ""  # the pattern that must be near if the text has a sign of a service
 
 
 class Patterns(NamedTuple):

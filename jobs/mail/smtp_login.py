@@ -193,18 +193,14 @@ _LONGEST_COMMAND = 510
 
 @dataclass(frozen=True, slots=True)
 class SmtpProbe:
-    """Result of a login attempt: the server's last text, and every line without credentials.
-
-    ``failed_phase`` is empty or one of connect, banner, ehlo, starttls, certificate, ehlo2, auth.
-    ``instead`` is the user name that was taken in place of the first one, or empty.
-    """
+    """Result of a login attempt: the server's last text, and every line without credentials."""
 
     ok: bool
-    failed_phase: str
+    failed_phase: str  # connect, banner, ehlo, starttls, certificate, ehlo2, auth, or empty
     cause: str
     reply: str
     transcript: tuple[str, ...]
-    instead: str = ""
+    instead: str = ""  # the user name that was taken in place of the first one
 
     @property
     def seen(self) -> Text:

@@ -1,7 +1,4 @@
-"""Exchange Online cmdlets over the undocumented HTTP of Microsoft's PowerShell module.
-
-Source: platforms/microsoft.md 3.
-"""
+"""Exchange Online cmdlets over the undocumented HTTP of Microsoft's module (microsoft.md 3)."""
 
 import asyncio
 import json
@@ -175,9 +172,7 @@ _BY_STATUS = {
     401: Meaning(Cause.EXCHANGE_CONSENT_MISSING, ErrorKind.SIGN_IN_NEEDED),
     403: Meaning(Cause.EXCHANGE_ROLE_MISSING, ErrorKind.FORBIDDEN),
 }
-"""Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (microsoft.md 3.3,
-live).
-"""
+"""Meaning at Exchange: no grant is 401, a grant without a role is 403 (microsoft.md 3.3, live)."""
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\x00<{][^\x00]*")
 """Pattern of a body that is plain text: no JSON, no HTML page, and no NUL bytes."""

@@ -80,10 +80,9 @@ MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 ROLE_ASSIGNMENTS = "appRoleAssignments"
 MOST_EXPANDED = 20
-"""Number of objects that Graph expands of a directory object.
+"""Objects that Graph expands of one in the directory; it leaves out others without a link.
 
-Graph leaves out further objects without a link (learn.microsoft.com/graph/query-parameters, "expand
-parameter").
+Source: learn.microsoft.com/graph/query-parameters, "expand parameter".
 """
 LARGEST_PAGE = "999"
 MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2

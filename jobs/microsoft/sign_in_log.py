@@ -13,10 +13,7 @@ from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
-"""Time for which a renewal proves that the token works, even if a person's own attempt failed.
-
-Webex Connect renews its token about every hour.
-"""
+"""Time for which a renewal, about hourly, proves the token, even if a person's attempt failed."""
 EXCHANGE = "exchange online"
 """Part of the name of the resource of Webex Connect's tokens (platforms/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning(Cause.SIGN_IN_FAILED, ErrorKind.REJECTED)

@@ -45,15 +45,12 @@ _SENTINELS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
-    """Address of a primary Redis server that Sentinels name.
-
-    ``named`` are its service and login, and the login of the Sentinels.
-    """
+    """Address of a primary Redis server that Sentinels name."""
 
     hosts: tuple[tuple[str, int], ...]
     tls: bool
     db: int
-    named: dict[str, str] = field(repr=False)
+    named: dict[str, str] = field(repr=False)  # its service, its login, and the Sentinels' login
 
 
 def embedded_url(folder: Path) -> str:
@@ -203,11 +200,7 @@ class SentinelPool(sentinel.SentinelConnectionPool):
     _ask_at = 0.0
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a connection to the present primary; the Sentinels are asked once a second.
-
-        If another server became it, redis-py closes the idle connections, and others as they come
-        back.
-        """
+        """Return a connection to the present primary; redis-py closes those to an earlier one."""
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S
             with suppress(exceptions.ConnectionError, exceptions.TimeoutError):

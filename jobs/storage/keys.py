@@ -100,9 +100,9 @@ audit_head = _named("audit:head")
 # Events
 
 event = _named("event:{}")
+"""Webhook event, which is emptied when handled and kept for an hour."""
 answered = _named("answered:{}")
 """Mark that a part of an event is answered, and Webex has taken all of it."""
-"""Webhook event, which is emptied when handled and kept for an hour."""
 cards = _named("cards:{}")
 cards_about = _named("channel:{}:cards_about")
 draw_queued = _named("draw:{}:queued")

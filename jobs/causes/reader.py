@@ -358,9 +358,11 @@ class _Reader:
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        codes = self._codes(connected) if ours or kept else ()
+        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        codes += [(each.at, each.code) for each in connected]
+        told = dict.fromkeys(code for _, code in sorted(codes)) if ours or kept else ()
         unknown = self._unknown(bool(kept)) if ours else ()
-        return Reading(ours, kept, codes, unknown, strange=strange)
+        return Reading(ours, kept, tuple(told), unknown, strange=strange)
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -508,11 +510,6 @@ class _Reader:
         called = _named("before_code").search(_before(self._text, at, 24))
         told = called or _named("connect_words").search(around)
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
-
-    def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
-        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
-        codes += [(each.at, each.code) for each in connected]
-        return tuple(dict.fromkeys(code for _, code in sorted(codes)))
 
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
         """Return the numbers that nobody described, and the replies if no cause is known."""

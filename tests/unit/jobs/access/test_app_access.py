@@ -19,7 +19,7 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clouds import errors
 from jobs.microsoft import scopes, tokens
-from jobs.microsoft.graph import Graph
+from jobs.microsoft.graph import Graph, Json
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access
 
@@ -185,9 +185,9 @@ async def test_graph_is_never_written_to(name):
     answer = lambda request: sent.append(request) or httpx.Response(200, json={})  # noqa: E731
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         method = getattr(tokens.ReadingGraph(http, _token, "https://graph.test"), name)
-        kinds = {"datetime": datetime.now(UTC), "Json": {}}
+        kinds = {datetime: datetime.now(UTC), Json: {}}
         named = inspect.signature(method).parameters.items()
-        given = {each: kinds.get(str(kind.annotation), "x") for each, kind in named}
+        given = {each: kinds.get(kind.annotation, "x") for each, kind in named}
         with pytest.raises(tokens.WriteRefusedError):
             await method(**given)
     assert (sent, len(writing())) == ([], 7)

@@ -16,7 +16,7 @@ Profile = StrEnum("Profile", "ARTICLE LEAST")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it."""
+    """Email channel: a mailbox, its tenant, and the values that Webex Connect generated for it."""
 
     mailbox: str
     callback_url: str = ""
@@ -158,13 +158,13 @@ class Signals(
     shown_by: Literal["at", "generated_at"] = "at"
     """Signal of the disproving success that holds its time."""
     as_of: str = ""
-    """Step whose ``elsewhere_since`` replaces ``since``; without it nothing disproves the finding."""
+    """Step whose ``elsewhere_since`` replaces ``since``; without it nothing disproves this."""
     elsewhere_since: datetime | None = None
     """Time after which a success of Webex Connect shows that only the bot's location is refused."""
     by_place: bool = False
     """True if a policy depends on the sign-in's location and the bot signs in from elsewhere."""
     token_lives: bool = False
-    """True if the token in use works: a person's attempt failed, or the bot cannot reach a server."""
+    """True if the token in use works: a person's try failed, or the bot cannot reach a server."""
     station: Station | None = None
     """Station at which mail stops, if it is not the station of the step itself."""
     proven: bool = False

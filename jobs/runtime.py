@@ -33,10 +33,7 @@ class Shutdown:
 
 
 Listener = Callable[[str], None]
-"""Receiver of the ID of each changed run, which returns at once and never raises an error.
-
-The run does not wait. The run's data must be read from the store.
-"""
+"""Receiver of each changed run's ID, which reads the store, returns at once and raises nothing."""
 R = TypeVar("R", bound="Runtime")
 
 

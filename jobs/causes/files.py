@@ -29,7 +29,7 @@ _UNPRINTABLE_MOST = 0.1
 
 
 class NoTextError(ValueError):
-    """Error because a file has no readable text: ``picture``, ``kind``, ``binary`` or ``stopped``."""
+    """Error because a file has no text: a ``picture``, ``kind``, ``binary`` or ``stopped``."""
 
 
 class FileText(NamedTuple):
@@ -68,11 +68,7 @@ def _readable(text: str) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page.
-
-    Raises:
-        NoTextError: the bytes have a NUL byte, so they are in none of these encodings.
-    """
+    """Return text in UTF-16 by its mark, UTF-8 or Windows' western; NoTextError with a NUL byte."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     if b"\0" in content:
@@ -84,11 +80,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _of_mail(content: bytes) -> FileText:
-    """Return the subject, the reports and the text of every part, decoded.
-
-    Raises:
-        NoTextError: reading it took too much time or memory.
-    """
+    """Return subject, reports and parts as text; NoTextError if that takes too much or too long."""
     program = [sys.executable, "-I", "-S", mail_file.__file__]
     try:
         done = subprocess.run(  # noqa: S603  our own program

@@ -26,7 +26,7 @@ _BEGINNING = 20
 
 
 class Token(NamedTuple):
-    """AADSTS number or SMTP reply in a text, with the words up to the next or to ids for support."""
+    """AADSTS number or SMTP reply in a text, with the words to the next or to ids for support."""
 
     at: int
     code: str
@@ -153,10 +153,7 @@ class Signs(NamedTuple):
         return by_place or self.place is Place.CONNECT or "connect" in self.named
 
     def who(self, at: int) -> Who:
-        """Return who speaks at this place of the text.
-
-        The nearest sign decides. Far from every sign, a service speaks if no stranger does.
-        """
+        """Return who speaks here: the nearest sign; far from all, a service if no stranger."""
         if self.heard:
             return Who.OURS
         if not self.at:
@@ -299,8 +296,7 @@ def _pages(sentence: str) -> Iterator[Words]:
 def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
     """Return the meaning of one SMTP reply and its strength, or None if it says nothing known.
 
-    Words come before numbers. A permanent reply (5xx) never passes by itself, regardless of its
-    words.
+    Words come before numbers, but a permanent reply (5xx) never passes by itself.
     """
     said = f"{status} {code} {words}"
     by_words = _in_reply(said)
@@ -358,11 +354,9 @@ class _Reader:
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
-        codes += [(each.at, each.code) for each in connected]
-        told = dict.fromkeys(code for _, code in sorted(codes)) if ours or kept else ()
+        codes = self._codes(connected) if ours or kept else ()
         unknown = self._unknown(bool(kept)) if ours else ()
-        return Reading(ours, kept, tuple(told), unknown, strange=strange)
+        return Reading(ours, kept, codes, unknown, strange=strange)
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -510,6 +504,11 @@ class _Reader:
         called = _named("before_code").search(_before(self._text, at, 24))
         told = called or _named("connect_words").search(around)
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
+
+    def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
+        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        codes += [(each.at, each.code) for each in connected]
+        return tuple(dict.fromkeys(code for _, code in sorted(codes)))
 
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
         """Return the numbers that nobody described, and the replies if no cause is known."""

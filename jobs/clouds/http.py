@@ -53,11 +53,7 @@ class RetryPolicy:
         return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: MayRepeat) -> T:
-        """Make an asynchronous call, repeat it if the judge allows, and return its answer.
-
-        Raises:
-            TimeoutError: ``total_s`` passed during an attempt or a pause.
-        """
+        """Repeat a call as the judge allows; TimeoutError if ``total_s`` passes without answer."""
         async with asyncio.timeout(self.total_s):
             return await stamina.AsyncRetryingCaller(**self._options)(self._hook(may_repeat), send)
 

@@ -1,6 +1,6 @@
-"""Terms of this product as frozen data, which can be JSON: the channel, findings and changes.
+"""Terms of this product as frozen data: the channel, the findings, and the changes.
 
-None of them may ever hold a secret, because cards show them and the audit trail keeps them.
+All of them can be JSON. None may hold a secret: cards show them, and the audit trail keeps them.
 """
 
 from dataclasses import dataclass, field

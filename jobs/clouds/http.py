@@ -226,10 +226,6 @@ class Call:
     read_seconds: float = READ_SECONDS
 
     @property
-    def repeats(self) -> bool:
-        return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
-
-    @property
     def address(self) -> str:
         """Return the URL as it is documented: ``%20`` for a space, and ``$`` as it is."""
         query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
@@ -280,8 +276,9 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
                 raise error
             return answer
 
+    repeats = call.method in _REPEATABLE if call.repeatable is None else call.repeatable
     try:
-        return await policy.call_async(attempt, partial(may_repeat, repeatable=call.repeats))
+        return await policy.call_async(attempt, partial(may_repeat, repeatable=repeats))
     except TimeoutError as late:
         words = f"no answer in {policy.total_s:g} s"
         raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late

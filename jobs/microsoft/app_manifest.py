@@ -27,10 +27,6 @@ def unique_name(mailbox: str) -> str:
     return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
 
 
-def display_name(mailbox: str) -> str:
-    return f"Webex Connect email ({mailbox})"
-
-
 def redirect_uris(app: Json | None) -> tuple[str, ...]:
     return tuple(_registered(app, "web"))
 

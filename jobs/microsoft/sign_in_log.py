@@ -59,10 +59,6 @@ class SignInRow:
     def renewal(self) -> bool:
         return self.good and not self.interactive
 
-    def concerns(self, users: frozenset[str]) -> bool:
-        """Return whether the row is about these users' token, as a success always is."""
-        return self.good or not users or self.user_id in {"", *users}
-
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
     """Return the rows with a time, newest first and once, without tokens for other resources.
@@ -79,11 +75,12 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 
 
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
-    """Return the rows, newest first, that say whether the current token works.
+    """Return the rows, newest first, that say whether the current token of these users works.
 
-    A person's own failure is dropped while the token is known to be renewed.
+    A success is always theirs. A person's own failure is dropped while the token is known to be renewed.
     """
-    kept = [row for row in rows if row.conclusive and row.concerns(users)]
+    theirs = (row for row in rows if row.good or not users or row.user_id in {"", *users})
+    kept = [row for row in theirs if row.conclusive]
     renewed = any(row.renewal and now - row.at < RENEWED for row in kept)
     return [row for row in kept if not (row.personal and renewed)]
 

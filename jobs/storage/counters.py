@@ -81,14 +81,16 @@ class Counters:
         except RedisError:
             self._add(counts)
 
+    def reset(self) -> None:
+        self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
+
     def _add(self, counts: dict[str, int]) -> None:
         with self._lock:
             self._counts.update(counts)
 
 
 COUNTERS = Counters()
-# the parent adds its own counts, and another of its threads may hold the lock
-os.register_at_fork(after_in_child=COUNTERS.__init__)  # type: ignore[misc]
+os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own counts
 
 
 def field_of(name: str, labels: tuple[str, ...]) -> str:

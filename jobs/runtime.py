@@ -25,7 +25,6 @@ class Shutdown:
         self.run_waits: Callable[[], bool] = lambda: False
 
     def request(self, *_signal: object) -> None:
-        """Request the process to stop soon; may be used as a signal handler."""
         self._requested = True
 
     def requested(self) -> bool:

@@ -145,7 +145,6 @@ def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Return the parts of a setting between its commas, without empty parts."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 

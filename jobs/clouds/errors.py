@@ -79,7 +79,6 @@ class CloudError(Exception):
         self.message = without_secrets(_UNPRINTABLE.sub(" ", self.message)).strip()[:_LONGEST]
 
     def told_as(self, kind: type[E], cause: str) -> E:
-        """Return the same answer as an error of this kind, with this cause."""
         return kind(cause, self.service, self.status, self.code, self.message, self.ids)
 
     def __str__(self) -> str:

@@ -36,7 +36,6 @@ def lower_of(row: Row | None, *names: str) -> str:
 
 
 def part_of(row: Row | None, name: str) -> dict[str, Any]:
-    """Return the object in the field; an empty one if it is missing or null."""
     return (row or {}).get(name) or {}
 
 

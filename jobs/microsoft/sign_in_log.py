@@ -77,7 +77,7 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
     """Return the rows, newest first, that say whether the current token of these users works.
 
-    A success is always theirs. A person's own failure is dropped while the token is known to be renewed.
+    A success is always theirs. A person's own failure is dropped while the token is being renewed.
     """
     theirs = (row for row in rows if row.good or not users or row.user_id in {"", *users})
     kept = [row for row in theirs if row.conclusive]

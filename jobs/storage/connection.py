@@ -228,10 +228,7 @@ def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
 
 
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
-    """Run a transaction that watches these keys, and return the result of its last attempt.
-
-    ``attempt`` reads before ``pipe.multi()`` and writes after it.
-    """
+    """Return the last result of ``attempt``: it reads before ``pipe.multi()``, and then writes."""
     transaction: Any = redis.transaction  # redis-py's types leave the result open
     result: T = transaction(attempt, *keys, value_from_callable=True)
     return result

@@ -19,7 +19,7 @@ from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
-"""Platforms but Web, with the cause of a Call Back URL there (platforms/microsoft.md 4 and 5)."""
+"""Platforms besides Web; the cause if a Call Back URL is there (platforms/microsoft.md 4, 5)."""
 
 
 def unique_name(mailbox: str) -> str:

@@ -59,7 +59,7 @@ def credential_of(settings: Settings) -> Credential:
 
 
 def read_key_pair(path: Path) -> KeyPair:
-    """Return the two of a PEM file; CredentialError if one is missing, unreadable or another's."""
+    """Return a PEM file's pair; CredentialError if one is missing, unreadable, or another's."""
     # most bots have a secret and no certificate
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Exchange Online cmdlets over the undocumented HTTP of Microsoft's module (microsoft.md 3)."""
+"""Exchange Online cmdlets over the undocumented HTTP of the PowerShell module (microsoft.md 3)."""
 
 import asyncio
 import json

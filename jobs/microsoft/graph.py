@@ -50,7 +50,7 @@ def as_object(data: Any) -> Json:
 
 
 def promised(row: Json, name: str) -> str:
-    """Return a promised value; MalformedAnswer without it, which tells nothing of the tenant."""
+    """Return a promised value; MalformedAnswer without it: it says nothing about the tenant."""
     if row.get(name) in (None, ""):
         raise errors.unreadable("graph", f"an object without {name}", httpx.codes.OK)
     return str(row[name])

@@ -263,7 +263,7 @@ def _refused(cause: str, message: str) -> errors.Rejected:
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect: str, state: str
 ) -> str:
-    """Return an administrator's URL; ``tenant`` is an id or ``organizations``, never ``common``."""
+    """Return the URL for a grant; ``tenant`` is an id or ``organizations``, never ``common``."""
     query = {"client_id": client_id, "scope": " ".join(scopes)}
     query |= {"redirect_uri": redirect, "state": state}
     page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"

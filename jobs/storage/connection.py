@@ -158,7 +158,7 @@ class _LeavesReplica:
     leave: Callable[[], object] = staticmethod(lambda: None)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Read an answer; after DemotedError, for a server that takes no writes, it is closed."""
+        """Read an answer; DemotedError, after the end of this connection, from a replica."""
         try:
             return super().read_response(*arguments, **options)  # type: ignore[misc]  # of the connection
         except exceptions.ResponseError as error:

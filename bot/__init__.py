@@ -14,7 +14,7 @@ from jobs.storage import keys
 __version__ = "0.1.0"
 """Version of the bot. It is written down only here, and the package's metadata is made from it."""
 
-os.environ[keys.RQ_VARIABLE] = keys.rq_prefix()
+os.environ[keys.RQ_VARIABLE] = keys.RQ_PREFIX
 for each in ("httpx._main", "sniffio", "msal_extensions"):
     sys.modules.setdefault(each, None)  # type: ignore[arg-type]  # Python's way to refuse an import
 

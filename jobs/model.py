@@ -1,8 +1,6 @@
 """Terms of this product as frozen data: the channel, the findings, and the changes.
 
-The classes contain no behavior. All of them can be written to JSON and read back (see
-:mod:`jobs.storage.codec`). None of them may ever hold a secret, because findings and changes are
-shown in cards and kept in the audit trail.
+All of them can be JSON. None may hold a secret: cards show them, and the audit trail keeps them.
 """
 
 from dataclasses import dataclass, field
@@ -18,10 +16,7 @@ Profile = StrEnum("Profile", "ARTICLE LEAST")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Email channel: one mailbox, its tenant, and the values that Webex Connect generated for it.
-
-    ``delegate`` is the user who signs in for a shared mailbox, or empty if nobody was named.
-    """
+    """Email channel: a mailbox, its tenant, and the values that Webex Connect generated for it."""
 
     mailbox: str
     callback_url: str = ""
@@ -30,7 +25,7 @@ class Channel:
     lifetime_months: int = 12
     profile: Profile = Profile.ARTICLE
     tenant_id: str = ""
-    delegate: str = ""
+    delegate: str = ""  # who signs in for a shared mailbox, if somebody was named
 
     @property
     def domain(self) -> str:
@@ -39,18 +34,14 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text as its key in the catalog (``adaptive_cards.texts``), with the values to insert.
-
-    ``Text("verbatim", {"text": ...})`` carries text that somebody else, such as a cloud or a
-    person, wrote.
-    """
+    """Text as its key in the catalog (``adaptive_cards.texts``), with the values to insert."""
 
     key: str
     values: dict[str, str] = field(default_factory=dict)
 
 
 def verbatim(text: object) -> Text:
-    """Return a text written by somebody else, which is shown as it is and never as Markdown."""
+    """Return a text of a cloud or a person, which is shown as it is and never as Markdown."""
     return Text("verbatim", {"text": str(text)})
 
 
@@ -84,10 +75,7 @@ RunKind = StrEnum("RunKind", "SETUP CHECK FIX UNDO BULK_CHECK")
 
 
 State = StrEnum("State", "OK WRONG WARNING POSSIBLE WAITING SKIPPED UNKNOWN")
-"""State that an inspection can report.
-
-Skipped and unknown never count as OK. A possible finding may explain a failure, but need not.
-"""
+"""State of a finding: skipped and unknown never count as OK; possible may explain a failure."""
 
 
 Access = StrEnum("Access", "NONE APP ADMIN")
@@ -106,10 +94,7 @@ Turn = StrEnum(
 
 
 class Reason(StrEnum):
-    """Reason of a finding, as far as other code decides by it.
-
-    A value is the key of the text that people see.
-    """
+    """Reason of a finding, as far as code decides by it: the key of the text that people see."""
 
     ABSENT = "seen.none"
     NOTHING_YET = "seen.nothing_yet"
@@ -143,17 +128,13 @@ class Evidence:
 
 
 class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Entry of the log of Webex Connect or of Entra: who made which change and when, without the values.
-
-    ``event`` is the action's name in the log, and ``told`` its text. The change ``failed`` if the
-    log says so.
-    """
+    """Entry of the log of Webex Connect or of Entra: who made which change, without the values."""
 
     at: datetime
     by: str
-    event: str
-    told: str = ""
-    failed: bool = False
+    event: str  # the action's name in the log
+    told: str = ""  # the action's text
+    failed: bool = False  # the log says so
 
     def text(self) -> Text:
         values = {"at": second_of(self.at), "by": self.by, "event": self.event}
@@ -165,8 +146,7 @@ class Signals(
 ):
     """Times of a finding and its relation to other findings, for :mod:`jobs.checks.verdict`.
 
-    It is a msgspec Struct, which leaves out defaults in JSON, unlike a dataclass. Most findings set
-    none of these.
+    A Struct leaves out defaults in JSON, unlike a dataclass, and most findings set none of these.
     """
 
     since: datetime | None = None
@@ -174,34 +154,23 @@ class Signals(
     harmless_after: datetime | None = None
     """Time after which a success disproves the failure, if it is another time than ``since``."""
     disproved_by: tuple[str, ...] | None = None
-    """Steps whose success disproves the finding, even a certain one.
-
-    They replace the list of the finding's own step.
-    """
+    """Steps whose success disproves even a certain finding, in place of its own step's list."""
     shown_by: Literal["at", "generated_at"] = "at"
     """Signal of the disproving success that holds its time."""
     as_of: str = ""
-    """Step whose ``elsewhere_since`` replaces ``since``. Without that value nothing disproves the
-    finding.
-    """
+    """Step whose ``elsewhere_since`` replaces ``since``; without it nothing disproves this."""
     elsewhere_since: datetime | None = None
     """Time after which a success of Webex Connect shows that only the bot's location is refused."""
     by_place: bool = False
     """True if a policy depends on the sign-in's location and the bot signs in from elsewhere."""
     token_lives: bool = False
-    """True if the token in use still works.
-
-    In that case a person's own attempt failed, or only the bot cannot reach a server.
-    """
+    """True if the token in use works: a person's try failed, or the bot cannot reach a server."""
     station: Station | None = None
     """Station at which mail stops, if it is not the station of the step itself."""
     proven: bool = False
     """True if this possible cause takes the cause code of the finding that proves it."""
     at: datetime | None = None
-    """Time of the last success.
-
-    A finding that is right without this time was tried at that very look.
-    """
+    """Time of the last success; a finding that is right without it was tried at that very look."""
     generated_at: datetime | None = None
     """Time at which somebody last signed in in person, as Generate Token does."""
     unanswered: datetime | None = None
@@ -245,26 +214,23 @@ def _as_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Result of inspecting one step.
+    """Result of inspecting one step: ``seen`` is for people, and code decides by ``reason``.
 
-    ``facts`` are values that later steps need (object IDs, the UPN). They are public within the run
-    and never secret. ``seen`` is for people; code decides by ``reason``. ``cause`` is a cause code
-    (:mod:`jobs.causes`), which is also the key of the remedy's text. ``until`` is when to look again, for a finding that waits for time.
-    ``access`` is the access that a check read with, or None if it did not read. ``values`` are the
-    values that the step would change, as they were at this look. From them ``/undo`` sees who set a
-    value, and restores it. ``signals`` are for the verdict.
+    ``facts`` are values that later steps need (object IDs, the UPN), and never secret. ``values``
+    are the values that the step would change, as they were at this look. From them ``/undo`` sees
+    who set a value, and restores it.
     """
 
     step: str
     state: State
     seen: Text | None = None
     expected: Text | None = None
-    cause: str = ""
+    cause: str = ""  # a code (:mod:`jobs.causes`), and the key of the remedy's text
     evidence: tuple[Evidence, ...] = ()
     waiting_for: Turn | None = None
-    until: datetime | None = None
+    until: datetime | None = None  # when to look again, if it waits for time
     facts: dict[str, str] = field(default_factory=dict)
-    access: Access | None = None
+    access: Access | None = None  # with which a check read; None if it did not read
     values: dict[str, str] = field(default_factory=dict)
     signals: Signals = NO_SIGNALS
     reason: Reason | None = None

@@ -48,10 +48,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def without_secrets(text: str) -> str:
-    """Return the text without words that look like a secret or follow the name of a secret.
-
-    Nothing is decoded here: :class:`Redactor` does that.
-    """
+    """Return the text without words that look like a secret or follow its name, none decoded."""
     if _ANY_PATTERN.search(text) is None:
         return text
     for pattern in _PATTERNS:

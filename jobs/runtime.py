@@ -25,7 +25,6 @@ class Shutdown:
         self.run_waits: Callable[[], bool] = lambda: False
 
     def request(self, *_signal: object) -> None:
-        """Request the process to stop soon; may be used as a signal handler."""
         self._requested = True
 
     def requested(self) -> bool:
@@ -33,10 +32,7 @@ class Shutdown:
 
 
 Listener = Callable[[str], None]
-"""Receiver of the ID of each changed run, which returns at once and never raises an error.
-
-The run does not wait. The run's data must be read from the store.
-"""
+"""Receiver of each changed run's ID, which reads the store, returns at once and raises nothing."""
 R = TypeVar("R", bound="Runtime")
 
 

@@ -87,11 +87,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Return the settings from the environment.
-
-        Raises:
-            SettingsError: when something required is missing, or a value cannot be valid.
-        """
+        """Return the settings; SettingsError if one is missing, or a value cannot be valid."""
         given = {name: value.strip() for name, value in env.items() if value.strip()}
         values = {**DEFAULTS, **given}
         if problems := tuple(_problems(values)):
@@ -149,7 +145,6 @@ def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Return the parts of a setting between its commas, without empty parts."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 

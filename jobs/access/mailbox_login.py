@@ -40,14 +40,11 @@ BEGUN, GOOD, REFUSED = "begun", "good", "refused"
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIn:
-    """Sign-in of the bot: its requests' IDs in lower case, and whether it succeeded.
-
-    ``good`` is None for the beginning of a person's sign-in, whose result is a request of its own.
-    """
+    """Sign-in of the bot: its requests' IDs in lower case, and whether it succeeded."""
 
     at: datetime
     ids: frozenset[str]
-    good: bool | None
+    good: bool | None  # None for the beginning of a person's, whose result is another request
 
     def may_be(self, row: SignInRow) -> bool:
         return abs(row.at - self.at) <= NEAR and self.good == row.good

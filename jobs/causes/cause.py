@@ -1,7 +1,5 @@
 """Causes that a finding or a cloud's error can name, and what the table says of each.
 
-A meaning is a cause with the reaction that it calls for.
-
 The table is ``causes.toml``. It cannot be loaded with a misspelled field, or without a cause that
 code names. A test checks the names of steps and probes in it.
 """
@@ -83,10 +81,9 @@ class Meaning(NamedTuple):
 
 
 Certainty = StrEnum("Certainty", "CERTAIN POSSIBLE CONDITIONAL")
-"""Certainty of a cause.
+"""Certainty of a cause: the text itself names it, or other causes are possible as well.
 
-The text itself names it, or other causes are possible as well, or nothing says who speaks and
-it is the cause only if a service of this channel does.
+Conditional: nothing says who speaks, and it is the cause only if a service of this channel does.
 """
 
 

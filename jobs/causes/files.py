@@ -24,14 +24,12 @@ _HEADERS = re.compile(
 )
 _HEADERS_FEWEST, _HEAD = 3, 4096
 _WIDE = re.compile(rb"(?:[\x09\x0a\x0d\x20-\x7e\xa0-\xff]\x00|[\x00-\xff][\x01-\x06\x20]){6,}")
+_NARROW = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{24,}")
 _UNPRINTABLE_MOST = 0.1
 
 
 class NoTextError(ValueError):
-    """Error because a file has no text that can be read.
-
-    Its argument is ``picture``, ``kind``, ``binary``, or ``stopped`` for a mail that is too hard.
-    """
+    """Error because a file has no text: a ``picture``, ``kind``, ``binary`` or ``stopped``."""
 
 
 class FileText(NamedTuple):
@@ -52,8 +50,10 @@ def text_of(content: bytes) -> FileText:
         raise NoTextError("picture")
     if content.startswith(_OTHER_KINDS):
         raise NoTextError("kind")
-    if content.startswith(_OUTLOOK):
-        return FileText(_readable(_of_outlook(content)))
+    if content.startswith(_OUTLOOK):  # its properties are UTF-16 streams in the file
+        wide = (each[0].decode("utf-16-le", "replace") for each in _WIDE.finditer(content))
+        narrow = (each.decode("ascii") for each in _NARROW.findall(content))
+        return FileText(_readable("\n".join([*wide, *narrow])))
     headers = _HEADERS.findall(content[:_HEAD])
     if len(headers) >= _HEADERS_FEWEST and re.search(rb"\n\r?\n", content):
         return _of_mail(content)
@@ -68,11 +68,7 @@ def _readable(text: str) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page.
-
-    Raises:
-        NoTextError: the bytes have a NUL byte, so they are in none of these encodings.
-    """
+    """Return text in UTF-16 by its mark, UTF-8 or Windows' western; NoTextError with a NUL byte."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     if b"\0" in content:
@@ -84,11 +80,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _of_mail(content: bytes) -> FileText:
-    """Return the subject, the reports and the text of every part, decoded.
-
-    Raises:
-        NoTextError: reading it took too much time or memory.
-    """
+    """Return subject, reports and parts as text; NoTextError if that takes too much or too long."""
     program = [sys.executable, "-I", "-S", mail_file.__file__]
     try:
         done = subprocess.run(  # noqa: S603  our own program
@@ -99,10 +91,3 @@ def _of_mail(content: bytes) -> FileText:
     if done.returncode not in {0, mail_file.CUT}:
         raise NoTextError("stopped")
     return FileText(done.stdout.decode("utf-8", "replace"), done.returncode == mail_file.CUT)
-
-
-def _of_outlook(content: bytes) -> str:
-    """Return the texts of an Outlook message, whose properties are UTF-16 streams in the file."""
-    wide = (each[0].decode("utf-16-le", "replace") for each in _WIDE.finditer(content))
-    narrow = re.findall(rb"[\x09\x0a\x0d\x20-\x7e]{24,}", content)
-    return "\n".join([*wide, *(each.decode("ascii") for each in narrow)])

@@ -42,7 +42,7 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     """
     parts: list[Message] = []
 
-    def part(policy: "Policy[Message]") -> Message:  # no class that can be subscripted
+    def part(policy: "Policy[Message]") -> Message:  # not subscriptable at run time
         containers = sum(each.get_content_maintype() in {"multipart", "message"} for each in parts)
         if len(parts) == MOST_PARTS or containers > DEEPEST:
             raise _EnoughError

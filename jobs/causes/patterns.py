@@ -26,17 +26,13 @@ BY_THEMSELVES = frozenset({Strength.ALWAYS, Strength.OWN, Strength.USUAL})
 
 
 class Words(NamedTuple):
-    """Words with their meaning.
-
-    ``answer`` is the service whose own answers they also judge, and ``near`` the name of a pattern
-    that must be near if the text has a sign of a service. Both may be empty.
-    """
+    """Words with their meaning."""
 
     pattern: re.Pattern[str]
     meaning: Meaning
     strength: Strength
-    answer: str = ""
-    near: str = ""
+    answer: str = ""  # the service whose own answers they also judge
+    near: str = ""  # the pattern that must be near if the text has a sign of a service
 
 
 class Patterns(NamedTuple):
@@ -54,12 +50,7 @@ class Patterns(NamedTuple):
 
 @cache
 def patterns() -> Patterns:
-    """Return the patterns, compiled.
-
-    Raises:
-        ValueError: a file has an unknown kind or field, or a wrong expression.
-        KeyError: a table or a cause is missing.
-    """
+    """Return the patterns, compiled; ValueError or KeyError if a file is not as it should be."""
     texts = (file.read_text(encoding="utf-8") for file in sorted(_FILES.glob("*.toml")))
     data = {name: table for text in texts for name, table in tomllib.loads(text).items()}
     return Patterns(

@@ -26,18 +26,14 @@ _BEGINNING = 20
 
 
 class Token(NamedTuple):
-    """AADSTS number or SMTP reply in a text, with the words up to the next or to ids for support.
-
-    A reply that gives only its enhanced code has no ``status``. A number that is not ``named`` has
-    a field such as errorCode before it.
-    """
+    """AADSTS number or SMTP reply in a text, with the words to the next or to ids for support."""
 
     at: int
     code: str
     words: str
-    status: str = ""
+    status: str = ""  # of a reply, unless it gives only its enhanced code
     number: int = 0
-    named: bool = True
+    named: bool = True  # or else a field such as errorCode is before the number
 
     @property
     def shown(self) -> str:
@@ -157,10 +153,7 @@ class Signs(NamedTuple):
         return by_place or self.place is Place.CONNECT or "connect" in self.named
 
     def who(self, at: int) -> Who:
-        """Return who speaks at this place of the text.
-
-        The nearest sign decides. Far from every sign, a service speaks if no stranger does.
-        """
+        """Return who speaks here: the nearest sign; far from all, a service if no stranger."""
         if self.heard:
             return Who.OURS
         if not self.at:
@@ -205,30 +198,22 @@ def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
 
 
 class UnknownCode(NamedTuple):
-    """Code of a service of this channel that the tables do not describe.
-
-    ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
-    """
+    """Code of a service of this channel that the tables do not describe."""
 
     code: str
-    line: str
-    page: str = ""
+    line: str  # the person's own line with it
+    page: str = ""  # Microsoft's page about it
 
 
 class Reading(NamedTuple):
-    """Meaning of a text.
+    """Meaning of a text."""
 
-    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
-    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
-    whether the text was longer than the part that is read.
-    """
-
-    ours: bool
-    causes: tuple[FoundCause, ...] = ()
+    ours: bool  # a service of this channel speaks in it
+    causes: tuple[FoundCause, ...] = ()  # certain ones first
     codes: tuple[str, ...] = ()
     unknown: tuple[UnknownCode, ...] = ()
-    cut: bool = False
-    strange: bool = False
+    cut: bool = False  # it was longer than the part that is read
+    strange: bool = False  # another product speaks in it, which it names
 
     @property
     def certain(self) -> tuple[FoundCause, ...]:
@@ -311,8 +296,7 @@ def _pages(sentence: str) -> Iterator[Words]:
 def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
     """Return the meaning of one SMTP reply and its strength, or None if it says nothing known.
 
-    Words come before numbers. A permanent reply (5xx) never passes by itself, regardless of its
-    words.
+    Words come before numbers, but a permanent reply (5xx) never passes by itself.
     """
     said = f"{status} {code} {words}"
     by_words = _in_reply(said)

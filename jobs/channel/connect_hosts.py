@@ -48,11 +48,6 @@ class ConnectHosts:
     def addresses_in(self, text: str) -> list[str]:
         return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
 
-    def foreign(self, channel: Channel) -> tuple[str, ...]:
-        """Return the hosts of both addresses that are not Webex Connect's, the callback's first."""
-        hosts = (callback_host(channel), forwarding_host(channel))
-        return tuple(dict.fromkeys(host for host in hosts if host and not self.has(host)))
-
 
 def callback_host(channel: Channel) -> str:
     return (parts_of(channel.callback_url).hostname or "").lower()
@@ -63,10 +58,12 @@ def forwarding_host(channel: Channel) -> str:
 
 
 def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
-    """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name."""
+    """Return the plan's hosts that are not Webex Connect's; an approver confirms them by name."""
     if run.kind is RunKind.UNDO:
         return ()
-    return ConnectHosts(tuple(connect_hosts)).foreign(run.channel)
+    known = ConnectHosts(tuple(connect_hosts))
+    hosts = (callback_host(run.channel), forwarding_host(run.channel))
+    return tuple(dict.fromkeys(host for host in hosts if host and not known.has(host)))
 
 
 def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:

@@ -90,8 +90,7 @@ class Apps:
     def found(self) -> list[AppCandidate]:
         """Return the apps that may be the channel's, the strongest evidence first.
 
-        Apps without a Call Back URL count only if the mailbox user uses them and there are no
-        others.
+        Apps without a Call Back URL count only if the mailbox user uses them and none has one.
         """
         every = sorted(self._known, key=self._known.__getitem__, reverse=True)
         redirecting = [app for app in every if app.callback_url]

@@ -189,7 +189,7 @@ async def update(ctx: StepContext, app: Json) -> None:
 
 
 def _new(ctx: StepContext) -> Json:
-    name = manifest.display_name(ctx.channel.mailbox)
+    name = f"Webex Connect email ({ctx.channel.mailbox})"
     lock = {"isEnabled": True, "allProperties": True}
     return {**_body(ctx, {}), "displayName": name, "servicePrincipalLockConfiguration": lock}
 

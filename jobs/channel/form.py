@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -137,7 +136,7 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
         yield Text("typed.callback_user")
     elif not host:
         yield Text("typed.callback_no_url")
-    if "[" in parts.netloc or _is_number(host):
+    if "[" in parts.netloc or _NUMBER.fullmatch(host.rpartition(".")[2]):
         yield Text("typed.callback_ip")
     if mixed := mixed_label(host):
         yield Text("typed.callback_mixed", {"label": mixed, "letters": strange_letters(mixed)})
@@ -145,14 +144,6 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
     whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
     if not whole:
         yield Text("typed.callback_host", {"host": host})
-
-
-def _is_number(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
-    return True
 
 
 def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:

@@ -62,35 +62,23 @@ class RequestIds:
 
 @dataclass(eq=False, repr=False)
 class CloudError(Exception):
-    """Refusal of a cloud, or an answer that is missing or cannot be read.
-
-    Attributes:
-        cause: a code, for which the catalog of texts has a sentence and a remedy.
-        service: ``graph``, ``exchange``, ``entra``, ``smtp``, or another one.
-        status: the HTTP status or SMTP reply code, or 0 without an answer.
-        code: the service's own code.
-        message: the service's text without control characters and likely secrets, at most 600
-            characters.
-        retry_after: the seconds that the service asked us to wait, or None.
-        unsent: True if the request cannot have had an effect, so even a create may be sent again.
-    """
+    """Refusal of a cloud, or an answer that is missing or cannot be read."""
 
     kind: ClassVar[ErrorKind] = ErrorKind.REJECTED
-    cause: str
-    service: str
-    status: int = 0
-    code: str = ""
-    message: str = ""
+    cause: str  # a code, for which the catalog of texts has a sentence and a remedy
+    service: str  # graph, exchange, entra, smtp, or another one
+    status: int = 0  # the HTTP status or SMTP reply code, or 0 without an answer
+    code: str = ""  # the service's own
+    message: str = ""  # without control characters and likely secrets, at most 600 characters
     ids: RequestIds = RequestIds()
-    retry_after: float | None = None
-    unsent: bool = False
+    retry_after: float | None = None  # the seconds that the service asked us to wait
+    unsent: bool = False  # it cannot have had an effect, so even a create may be sent again
 
     def __post_init__(self) -> None:
         super().__init__(self.cause)
         self.message = without_secrets(_UNPRINTABLE.sub(" ", self.message)).strip()[:_LONGEST]
 
     def told_as(self, kind: type[E], cause: str) -> E:
-        """Return the same answer as an error of this kind, with this cause."""
         return kind(cause, self.service, self.status, self.code, self.message, self.ids)
 
     def __str__(self) -> str:

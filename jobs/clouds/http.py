@@ -53,11 +53,7 @@ class RetryPolicy:
         return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: MayRepeat) -> T:
-        """Make an asynchronous call, repeat it if the judge allows, and return its answer.
-
-        Raises:
-            TimeoutError: ``total_s`` passed during an attempt or a pause.
-        """
+        """Repeat a call as the judge allows; TimeoutError if ``total_s`` passes without answer."""
         async with asyncio.timeout(self.total_s):
             return await stamina.AsyncRetryingCaller(**self._options)(self._hook(may_repeat), send)
 
@@ -230,10 +226,6 @@ class Call:
     read_seconds: float = READ_SECONDS
 
     @property
-    def repeats(self) -> bool:
-        return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
-
-    @property
     def address(self) -> str:
         """Return the URL as it is documented: ``%20`` for a space, and ``$`` as it is."""
         query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
@@ -284,8 +276,9 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
                 raise error
             return answer
 
+    repeats = call.method in _REPEATABLE if call.repeatable is None else call.repeatable
     try:
-        return await policy.call_async(attempt, partial(may_repeat, repeatable=call.repeats))
+        return await policy.call_async(attempt, partial(may_repeat, repeatable=repeats))
     except TimeoutError as late:
         words = f"no answer in {policy.total_s:g} s"
         raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late

@@ -1,4 +1,4 @@
-"""Values of a cloud's JSON of any shape: each function accepts anything and never raises."""
+"""Values of JSON of any shape: each function takes anything; what does not fit counts as empty."""
 
 import json
 from collections.abc import Mapping
@@ -15,17 +15,14 @@ def parsed(text: str | bytes) -> Any:
 
 
 def as_dict(value: object) -> dict[str, Any]:
-    """Return the object itself; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def dicts_in(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list; nothing for anything but a list."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def with_low_keys(value: object) -> dict[str, Any]:
-    """Return an object with its keys in lower case; an empty one for anything else."""
     return {str(key).lower(): found for key, found in as_dict(value).items()}
 
 
@@ -35,17 +32,14 @@ def text_of(row: Row | None, *names: str) -> str:
 
 
 def lower_of(row: Row | None, *names: str) -> str:
-    """Return :func:`text_of` in lower case, as names and ids are compared."""
     return text_of(row, *names).lower()
 
 
 def part_of(row: Row | None, name: str) -> dict[str, Any]:
-    """Return the object in the field; an empty one if it is missing or null."""
     return (row or {}).get(name) or {}
 
 
 def lower_set(values: object) -> set[str]:
-    """Return the texts of a list in lower case; nothing if it is no list."""
     return {str(value).lower() for value in values} if isinstance(values, list) else set()
 
 

@@ -46,10 +46,7 @@ LIMITS = (
 
 @dataclass(slots=True)
 class _Window:
-    """Calls of one kind, whose times are kept in Redis for all workers.
-
-    One in progress counts as made now: nobody knows when it arrives.
-    """
+    """Calls of one kind, whose times all workers keep in Redis; those in progress count as now."""
 
     redis: Redis
     key: keys.Key
@@ -155,10 +152,7 @@ log = structlog.get_logger(__name__)
 
 
 class SingleFlight:
-    """Reads in progress at one cloud.
-
-    A read that began before a write ended is not shared with callers that ask after the write.
-    """
+    """Reads in progress at one cloud; one that began before a write is not shared after it."""
 
     keeps = False
 

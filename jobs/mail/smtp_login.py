@@ -122,11 +122,7 @@ class SmtpConnection(SMTPProtocol):
         return reply
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109
-        """Read a reply with all its lines.
-
-        Raises:
-            _FailedError: when it is not a reply, or it does not end.
-        """
+        """Read a reply with all its lines; _FailedError if it is none, or does not end."""
         try:
             reply = await super().read_response(timeout)
         except SMTPServerDisconnected as lost:
@@ -193,18 +189,14 @@ _LONGEST_COMMAND = 510
 
 @dataclass(frozen=True, slots=True)
 class SmtpProbe:
-    """Result of a login attempt: the server's last text, and every line without credentials.
-
-    ``failed_phase`` is empty or one of connect, banner, ehlo, starttls, certificate, ehlo2, auth.
-    ``instead`` is the user name that was taken in place of the first one, or empty.
-    """
+    """Result of a login attempt: the server's last text, and every line without credentials."""
 
     ok: bool
-    failed_phase: str
+    failed_phase: str  # connect, banner, ehlo, starttls, certificate, ehlo2, auth, or empty
     cause: str
     reply: str
     transcript: tuple[str, ...]
-    instead: str = ""
+    instead: str = ""  # the user name that was taken in place of the first one
 
     @property
     def seen(self) -> Text:

@@ -33,16 +33,12 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class WatchMail:
-    """Test mail of the watch, whose sending began ``at`` a time.
-
-    ``sent`` is when the server took the mail; None if it refused it, for the cause in ``refused``,
-    or if that is not known, because the worker died.
-    """
+    """Test mail of the watch, whose sending began ``at`` a time."""
 
     id: str
     at: datetime
-    sent: datetime | None = None
-    refused: str = ""
+    sent: datetime | None = None  # None if it was refused, or not known: the worker died
+    refused: str = ""  # the cause
 
     @property
     def subject(self) -> str:

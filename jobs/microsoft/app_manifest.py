@@ -19,18 +19,12 @@ from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
-"""Platforms other than Web, with the cause that a Call Back URL registered there leads to
-(platforms/microsoft.md 4 and 5).
-"""
+"""Platforms besides Web; the cause if a Call Back URL is there (platforms/microsoft.md 4, 5)."""
 
 
 def unique_name(mailbox: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", mailbox.lower()).strip("-")[:80]
     return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
-
-
-def display_name(mailbox: str) -> str:
-    return f"Webex Connect email ({mailbox})"
 
 
 def redirect_uris(app: Json | None) -> tuple[str, ...]:

@@ -1,7 +1,4 @@
-"""Exchange Online cmdlets over the undocumented HTTP of Microsoft's PowerShell module.
-
-Source: platforms/microsoft.md 3.
-"""
+"""Exchange Online cmdlets over the undocumented HTTP of the PowerShell module (microsoft.md 3)."""
 
 import asyncio
 import json
@@ -9,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin
 
 import httpx
 from requests.structures import CaseInsensitiveDict
@@ -44,6 +41,11 @@ _OF_ONE_OBJECT = frozenset(
 If it does not exist, Exchange answers with ManagementObjectNotFoundException (microsoft.md 3.5).
 """
 
+
+MOST_PAGES = 20
+"""Number of pages after the first one that are read. A page has a thousand rows."""
+_CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
+"""Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
 
 Params = Mapping[str, Any]
 
@@ -126,8 +128,10 @@ class InvokeCommand:
             MalformedAnswer: ``exchange_answer_cut``, when rows are missing and cannot be requested.
         """
         seen: set[str] = set()
+        cmdlets = urljoin(self.url, "/adminapi/").lower()  # the token goes nowhere else
         while link := text_of(as_dict(answer.data), "@odata.nextLink"):
-            if link in seen or len(seen) == MOST_PAGES or not is_page_of(self.url, link):
+            ours = link.lower().startswith(cmdlets)
+            if link in seen or len(seen) == MOST_PAGES or not ours:
                 raise cut_short(answer, link)
             seen.add(link)
             try:
@@ -135,7 +139,9 @@ class InvokeCommand:
             except errors.REFUSALS as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
-        if missing := says_cut(answer.data):
+        told = as_dict(answer.data).get("@adminapi.warnings")
+        warnings = map(str, told if isinstance(told, list) else [told or ""])
+        if missing := next(filter(_CUT.search, warnings), ""):
             raise cut_short(answer, missing)
         return rows
 
@@ -175,9 +181,7 @@ _BY_STATUS = {
     401: Meaning(Cause.EXCHANGE_CONSENT_MISSING, ErrorKind.SIGN_IN_NEEDED),
     403: Meaning(Cause.EXCHANGE_ROLE_MISSING, ErrorKind.FORBIDDEN),
 }
-"""Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (microsoft.md 3.3,
-live).
-"""
+"""Meaning at Exchange: no grant is 401, a grant without a role is 403 (microsoft.md 3.3, live)."""
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\x00<{][^\x00]*")
 """Pattern of a body that is plain text: no JSON, no HTML page, and no NUL bytes."""
@@ -241,26 +245,6 @@ def _unwrapped(text: str) -> str:
 def _split(text: str) -> tuple[str, str]:
     found = _EXCEPTION.match(text)
     return (found["type"] if found else ""), _EXCEPTION.sub("", text)
-
-
-MOST_PAGES = 20
-"""Number of pages after the first one that are read. A page has a thousand rows."""
-_CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
-"""Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
-
-
-def is_page_of(url: str, link: str) -> bool:
-    """Return whether a link stays below the cmdlets' path: the token goes to no other host."""
-    ours, theirs = urlsplit(url), urlsplit(link)
-    return (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower()) and (
-        theirs.path.lower().startswith("/adminapi/")
-    )
-
-
-def says_cut(data: Any) -> str:
-    told = as_dict(data).get("@adminapi.warnings")
-    warnings = map(str, told if isinstance(told, list) else [told or ""])
-    return next(filter(_CUT.search, warnings), "")
 
 
 def cut_short(answer: Response, words: str) -> errors.MalformedAnswer:

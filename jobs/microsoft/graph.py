@@ -50,22 +50,14 @@ def as_object(data: Any) -> Json:
 
 
 def promised(row: Json, name: str) -> str:
-    """Return a value that the documentation promises.
-
-    Raises:
-        MalformedAnswer: it is missing, which says nothing about the tenant.
-    """
+    """Return a promised value; MalformedAnswer without it: it says nothing about the tenant."""
     if row.get(name) in (None, ""):
         raise errors.unreadable("graph", f"an object without {name}", httpx.codes.OK)
     return str(row[name])
 
 
 def rows_of(page: Json) -> list[Json]:
-    """Return the objects in a page of a collection.
-
-    Raises:
-        MalformedAnswer: the page has no list, which does not mean an empty one.
-    """
+    """Return a page's objects; MalformedAnswer if it has no list, which is not an empty one."""
     rows = page.get("value")
     if not isinstance(rows, list) or dicts_in(rows) != rows:
         raise errors.unreadable("graph", "a page without a list of objects", httpx.codes.OK)
@@ -80,10 +72,9 @@ MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 ROLE_ASSIGNMENTS = "appRoleAssignments"
 MOST_EXPANDED = 20
-"""Number of objects that Graph expands of a directory object.
+"""Objects that Graph expands of one in the directory; it leaves out others without a link.
 
-Graph leaves out further objects without a link (learn.microsoft.com/graph/query-parameters, "expand
-parameter").
+Source: learn.microsoft.com/graph/query-parameters, "expand parameter".
 """
 LARGEST_PAGE = "999"
 MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2
@@ -145,11 +136,7 @@ class Graph:
             return None
 
     async def get(self, path: str, params: Params | None = None, *, has: str = "id") -> Json:
-        """Return the object at a path.
-
-        Raises:
-            MalformedAnswer: the answer has no field ``has``, so it is not that object.
-        """
+        """Return the object at a path; MalformedAnswer without a field ``has``: it is another."""
         found = as_object(await self._call(Call("graph", "GET", self._url(path), params or {})))
         promised(found, has)
         return found
@@ -175,11 +162,7 @@ class Graph:
         return rows
 
     def _following(self, page: Json, version: str) -> str:
-        """Return the next page's URL at this Graph, where the token may go, or '' after the last.
-
-        Raises:
-            MalformedAnswer: the link points elsewhere; without its rows nothing can be missing.
-        """
+        """Return the next page's URL, or ''; MalformedAnswer if it is where no token may go."""
         link = text_of(page, "@odata.nextLink")
         if not link:
             return ""
@@ -198,10 +181,7 @@ class Graph:
         await self.send("PATCH", f"/{kind}/{segment(object_id)}", body)
 
     async def delete(self, kind: str, object_id: str) -> None:
-        """Delete an object; a 404 is success, as an earlier answer may have been lost.
-
-        An application stays in the recycle bin for 30 days.
-        """
+        """Delete an object, an app for 30 days restorably; a 404 is success after a lost answer."""
         with suppress(errors.NotFound):
             await self.send("DELETE", f"/{kind}/{segment(object_id)}")
 
@@ -225,11 +205,7 @@ class Graph:
         return await self.find(f"/applications(uniqueName={key(unique_name)})")
 
     async def application(self, unique_name: str) -> Json:
-        """Return the application with that ``uniqueName``.
-
-        Raises:
-            NotFound: it does not exist, or this replica does not know it yet.
-        """
+        """Return an application; NotFound if it does not exist, or this replica lags behind."""
         return await self.get(f"/applications(uniqueName={key(unique_name)})")
 
     async def application_by_id(self, object_id: str) -> Json | None:
@@ -308,11 +284,7 @@ class Graph:
         return None if "@odata.nextLink" in page else rows_of(page)
 
     async def create_grant(self, client_sp: str, resource_sp: str, scope: str, user: str) -> None:
-        """Grant delegated permissions to one user.
-
-        Raises:
-            AlreadyExists: there is such a grant. Merge its scopes, then call :meth:`update`.
-        """
+        """Grant a scope to one user; AlreadyExists if there is a grant to merge and update."""
         body = {"clientId": client_sp, "resourceId": resource_sp, "scope": scope}
         body |= {"consentType": "Principal", "principalId": user}
         await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True)

@@ -162,25 +162,23 @@ class MsalHttp:
         return httpx.Response(status, json=told)
 
     def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
-        with calls.request_to("entra"):
-            return self._once(method, url, **options)
-
-    def _once(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
-        try:
-            with calls.measured("entra") as noted:
-                response = self._http.request(method, self.outside(url), headers=headers, **options)
-                noted.answered(response.status_code, response.headers)
-        except httpx.RequestError as error:
-            raise no_answer("entra", error, errors.RequestIds()) from error
-        status, number = response.status_code, headers["client-request-id"]
-        ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
-        log.debug("call", service="entra", id=number, status=status)
-        if method == "POST":
-            calls.record("entra", f"POST {urlsplit(url).path}", status, ids)
-        meaning = errors.by_status(status)
-        if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
-            raise _busy(meaning, response, ids)
+        with calls.request_to("entra"):
+            try:
+                with calls.measured("entra") as noted:
+                    address = self.outside(url)
+                    response = self._http.request(method, address, headers=headers, **options)
+                    noted.answered(response.status_code, response.headers)
+            except httpx.RequestError as error:
+                raise no_answer("entra", error, errors.RequestIds()) from error
+            status, number = response.status_code, headers["client-request-id"]
+            ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
+            log.debug("call", service="entra", id=number, status=status)
+            if method == "POST":
+                calls.record("entra", f"POST {urlsplit(url).path}", status, ids)
+            meaning = errors.by_status(status)
+            if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
+                raise _busy(meaning, response, ids)
         return status, _body(response)
 
 
@@ -265,10 +263,7 @@ def _refused(cause: str, message: str) -> errors.Rejected:
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect: str, state: str
 ) -> str:
-    """Return the URL where an administrator grants the scopes.
-
-    ``tenant`` is an id or ``organizations``, never ``common``.
-    """
+    """Return the URL for a grant; ``tenant`` is an id or ``organizations``, never ``common``."""
     query = {"client_id": client_id, "scope": " ".join(scopes)}
     query |= {"redirect_uri": redirect, "state": state}
     page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
@@ -311,8 +306,7 @@ class SignedIn:
 class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal has no types
     """Token cache of one sign-in, which can keep its token for the person's own tenant too.
 
-    msal keeps it for the tenant in the endpoint's address, and would ask again after
-    ``organizations``.
+    msal keeps it for the tenant in the endpoint's address, so ``organizations`` would not find it.
     """
 
     _received: Mapping[str, Any]
@@ -342,11 +336,7 @@ class Identity:
 
     @classmethod
     def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Self:
-        """Return the identity of the bot's own app.
-
-        Raises:
-            Rejected: ``bot_credential_refused``, if the bot's certificate cannot be read.
-        """
+        """Return the bot's own app; ``bot_credential_refused`` if its certificate is unreadable."""
         client_id, credential = settings.microsoft_client_id, credential_of(settings)
         return cls(settings.login_url, http, tenant, client_id, credential, is_bot=True)
 

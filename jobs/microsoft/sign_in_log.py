@@ -13,10 +13,7 @@ from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
-"""Time for which a renewal proves that the token works, even if a person's own attempt failed.
-
-Webex Connect renews its token about every hour.
-"""
+"""Time for which a renewal, about hourly, proves the token, even if a person's attempt failed."""
 EXCHANGE = "exchange online"
 """Part of the name of the resource of Webex Connect's tokens (platforms/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning(Cause.SIGN_IN_FAILED, ErrorKind.REJECTED)
@@ -62,10 +59,6 @@ class SignInRow:
     def renewal(self) -> bool:
         return self.good and not self.interactive
 
-    def concerns(self, users: frozenset[str]) -> bool:
-        """Return whether the row is about these users' token, as a success always is."""
-        return self.good or not users or self.user_id in {"", *users}
-
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
     """Return the rows with a time, newest first and once, without tokens for other resources.
@@ -82,11 +75,12 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 
 
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
-    """Return the rows, newest first, that say whether the current token works.
+    """Return the rows, newest first, that say whether the current token of these users works.
 
-    A person's own failure is dropped while the token is known to be renewed.
+    A success is always theirs. A person's own failure is dropped while the token is being renewed.
     """
-    kept = [row for row in rows if row.conclusive and row.concerns(users)]
+    theirs = (row for row in rows if row.good or not users or row.user_id in {"", *users})
+    kept = [row for row in theirs if row.conclusive]
     renewed = any(row.renewal and now - row.at < RENEWED for row in kept)
     return [row for row in kept if not (row.personal and renewed)]
 

@@ -1,9 +1,8 @@
 """The two forms in which events of a run are kept: lines with a MAC, and entries of the trail.
 
 The MAC also covers the run and the MAC before it. So an event counts only in its run and at its
-place. An event that was made, changed, moved, copied or repeated by another client is found, and so
-is a missing event that is not the last (:mod:`jobs.storage.vault`). A history that is cut off at its
-end is an older state of the run, which the audit trail reveals (:mod:`jobs.runs.trust`).
+place, and any that another client made, changed, moved or removed is found, but for the last ones
+(:mod:`jobs.storage.vault`). That these are missing shows in the trail (:mod:`jobs.runs.trust`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

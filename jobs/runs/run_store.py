@@ -61,10 +61,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Cause that an approver, whose address is ``by``, has accepted until a moment.
-
-    It is a note until then, and a cause again afterwards.
-    """
+    """Cause that an approver, whose address is ``by``, has accepted: a note ``until`` a moment."""
 
     until: datetime
     why: str
@@ -151,10 +148,7 @@ class ChannelIndex(Records):
 
 
 class RunStore:
-    """Runs in Redis. Raises redis.RedisError if Redis is unreachable.
-
-    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`).
-    """
+    """Runs in Redis. Raises redis.RedisError if Redis is unreachable."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self.redis = redis
@@ -163,7 +157,7 @@ class RunStore:
         self.audit = Trail(redis, encryption_keys)
         self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = DueQueue(redis, LockKind.RUN)
-        self.held_lease: RenewedLock | None = None
+        self.held_lease: RenewedLock | None = None  # of a worker that has a run (held_by)
         self._seen: dict[keys.Key, list[bytes]] = {}
 
     def open(
@@ -279,8 +273,7 @@ class RunStore:
         """Append the last event and release the channel, in one transaction.
 
         A run ends once; a second call has no effect and returns False. A finished setup records its
-        channel. So does a finished check, which has found a channel
-        (:mod:`jobs.checks.check`).
+        channel, and so does a finished check, which has found one (:mod:`jobs.checks.check`).
 
         Raises:
             RunGoneError: when the run does not exist.

@@ -45,15 +45,12 @@ _SENTINELS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
-    """Address of a primary Redis server that Sentinels name.
-
-    ``named`` are its service and login, and the login of the Sentinels.
-    """
+    """Address of a primary Redis server that Sentinels name."""
 
     hosts: tuple[tuple[str, int], ...]
     tls: bool
     db: int
-    named: dict[str, str] = field(repr=False)
+    named: dict[str, str] = field(repr=False)  # its service, its login, and the Sentinels' login
 
 
 def embedded_url(folder: Path) -> str:
@@ -161,11 +158,7 @@ class _LeavesReplica:
     leave: Callable[[], object] = staticmethod(lambda: None)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Read one answer of Redis.
-
-        Raises:
-            DemotedError: The server takes no writes. The connection is closed.
-        """
+        """Read an answer; DemotedError, after the end of this connection, from a replica."""
         try:
             return super().read_response(*arguments, **options)  # type: ignore[misc]  # of the connection
         except exceptions.ResponseError as error:
@@ -203,11 +196,7 @@ class SentinelPool(sentinel.SentinelConnectionPool):
     _ask_at = 0.0
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a connection to the present primary; the Sentinels are asked once a second.
-
-        If another server became it, redis-py closes the idle connections, and others as they come
-        back.
-        """
+        """Return a connection to the present primary; redis-py closes those to an earlier one."""
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S
             with suppress(exceptions.ConnectionError, exceptions.TimeoutError):
@@ -239,10 +228,7 @@ def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
 
 
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
-    """Run a transaction that watches these keys, and return the result of its last attempt.
-
-    ``attempt`` reads before ``pipe.multi()`` and writes after it.
-    """
+    """Return the last result of ``attempt``: it reads before ``pipe.multi()``, and then writes."""
     transaction: Any = redis.transaction  # redis-py's types leave the result open
     result: T = transaction(attempt, *keys, value_from_callable=True)
     return result

@@ -1,7 +1,6 @@
 """Queue in Redis of all that is due: runs, draws of cards, events and rounds of the watch, by time.
 
-A member has the name of the lock of its work. It stays until it is done, because its worker may
-die.
+A member has the name of its work's lock, and stays until it is done: its worker may die.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 ``REDIS_PREFIX`` precedes every key, so that several installations can share one Redis database. It
 is read when the process starts, because RQ reads its own prefix while it is imported
-(:func:`rq_prefix`). docs/operations.md lists the lifetime of each key.
+(``RQ_PREFIX``). docs/operations.md lists the lifetime of each key.
 """
 
 import os
@@ -24,10 +24,7 @@ def is_prefix(text: str) -> bool:
 PREFIX = os.environ.get(VARIABLE, "").strip()
 if not is_prefix(PREFIX):  # the settings refuse it
     PREFIX = ""
-
-
-def rq_prefix() -> str:
-    return f"{PREFIX}rq"
+RQ_PREFIX = f"{PREFIX}rq"
 
 
 def _named(template: str) -> Callable[..., Key]:
@@ -100,9 +97,9 @@ audit_head = _named("audit:head")
 # Events
 
 event = _named("event:{}")
+"""Webhook event, which is emptied when handled and kept for an hour."""
 answered = _named("answered:{}")
 """Mark that a part of an event is answered, and Webex has taken all of it."""
-"""Webhook event, which is emptied when handled and kept for an hour."""
 cards = _named("cards:{}")
 cards_about = _named("channel:{}:cards_about")
 draw_queued = _named("draw:{}:queued")

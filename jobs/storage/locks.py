@@ -50,10 +50,7 @@ local token = ARGV[1] .. '.' .. number
 redis.call('set', KEYS[1], token, 'px', ARGV[2])
 return {number, redis.call('hset', KEYS[3], ARGV[3], token)}
 """
-"""Redis script that takes a free lock; its number is 0 if another process has the lock.
-
-The second value is 0 if the last holder has not released the lock.
-"""
+"""Redis script: the number of the lock, 0 if it is not free, and 0 if nobody had released it."""
 RELEASE = """
 redis.call('hdel', KEYS[2], ARGV[2])
 if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end

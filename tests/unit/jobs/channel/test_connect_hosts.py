@@ -64,8 +64,8 @@ def test_the_setting_adds_hosts():
 @pytest.mark.parametrize(("callback", "forwarding", "foreign"), HOSTS_OF["foreign"])
 def test_foreign_hosts_of_a_channel(callback, forwarding, foreign):
     """Each foreign host of a channel is named once, and an empty address has no host."""
-    found = HOSTS.foreign(Channel("support@contoso.com", callback, forwarding))
-    assert list(found) == foreign
+    channel = Channel("support@contoso.com", callback, forwarding)
+    assert list(foreign_hosts(replace(RUN, channel=channel), ())) == foreign
 
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)

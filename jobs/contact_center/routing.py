@@ -87,10 +87,7 @@ class ContactCenter:
     reads: SingleFlight
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
-        """Return the routing of the queue, or of every queue of the channel type for ''.
-
-        The result is None if queues are not readable, or too many of them may be the channel's.
-        """
+        """Return the queue's routing, or for '' that of all email queues; None if not readable."""
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
@@ -170,8 +167,7 @@ class ContactCenter:
     async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, list[str]]:
         """Return the multimedia profiles that each user may have: the own one, or one by team.
 
-        A team without a profile has the site's. A user in none of these teams logs in with another
-        team, whose profile is not known.
+        A team without one has the site's. A user in none of these teams has an unknown one.
         """
         found = {text_of(user, "id"): _own_profiles(user, teams) for user in users}
         sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}

@@ -77,11 +77,7 @@ def is_cut(rows: Sequence[object], size: int) -> bool:
 
 
 def rows_in(body: object, name: str = "data", service: str = "contact-center") -> list[Json]:
-    """Return the objects of a list, which may be the answer itself or its field ``name``.
-
-    Raises:
-        MalformedAnswer: the answer has no list.
-    """
+    """Return the objects of the answer, or its field ``name``; MalformedAnswer without a list."""
     rows = body.get(name) if isinstance(body, dict) else body
     if not isinstance(rows, list):
         said = value(body, "code"), value(body, "description", "message") or "no list"
@@ -135,9 +131,9 @@ class Incident:
 
 
 def microsoft_incidents(rows: Iterable[Row], services: frozenset[str]) -> tuple[Incident, ...]:
-    """Return the open incidents of these services, newest first, without advisories.
+    """Return the services' (names or IDs in lower case) open incidents, newest first.
 
-    ``services`` are names or IDs in lower case. There are always some advisories.
+    Advisories are left out: there are always some.
     """
     return _newest_first(
         Incident(value(issue, "id"), value(issue, "title"), parse(issue.get("startDateTime")))
@@ -151,10 +147,7 @@ def microsoft_incidents(rows: Iterable[Row], services: frozenset[str]) -> tuple[
 
 
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
-    """Return the open incidents of the contact center or Webex Connect, newest first.
-
-    A maintenance that is under way counts as one, if the page shows it.
-    """
+    """Return the open incidents of these services, also maintenances under way, newest first."""
 
     async def listed(page: str, name: str) -> list[Json]:
         call = Call("webex-status", "GET", f"{settings.status_url}/{page}.json", read_seconds=3.0)

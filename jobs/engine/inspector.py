@@ -45,10 +45,8 @@ class Recorder:
     """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
 
     Each write raises LeaseLostError if another worker has the run, and RunEndedError if it has
-    ended. A request to shut down raises StoppingError.
-
-    ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
-    asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    ended. A request to shut down raises StoppingError. ``holds`` does not ask Redis; the context's
+    store does, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
     ``seen`` is the run's version without events of others, which a step may not have seen.
     """
 
@@ -173,9 +171,8 @@ def _is_ready(
 ) -> bool:
     """Return whether the step's needs are met, and it was not tried since it could go on last.
 
-    A step that waits for time is not tried twice: a change during a try may have been seen by that
-    try. A cloud that did not answer is not asked before its time, even if the run wakes for another
-    step.
+    A step that waits for time is not tried twice: its try may have seen a later change. A cloud
+    that did not answer is not asked before its time, even if the run wakes for another step.
     """
     if met(step.name) or not all(map(met, filter(steps.__contains__, step.needs))):
         return False
@@ -190,11 +187,7 @@ AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 SETTLES_FOR = timedelta(minutes=5)
 """Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""Time after a write in which an error may result from that write (checklist.toml J7).
-
-After that time the error is real. Errors that the directory itself reports as replication may last
-longer.
-"""
+"""Time after a write in which an error may result from that write (checklist.toml J7)."""
 ROLE_CAUSES = frozenset(
     {
         Cause.DIRECTORY_ROLE_MISSING,
@@ -221,9 +214,9 @@ def lacks_role(run: Run) -> bool:
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     """Return the finding for a step that could not be inspected or changed.
 
-    A temporary error is retried some times, and never earlier than the cloud asked for, up to an
-    hour. Without a connection (DNS, a certificate) it is retried until there is one: nobody in the
-    tenant can act. For all other errors the administrator must act.
+    A temporary error is retried some times, never earlier than the cloud asked for, up to an hour.
+    Without a connection (DNS, a certificate) it is retried until there is one: nobody in the tenant
+    can act. For all other errors the administrator must act.
     """
     waited = run.waits.get(step.name, 0)
     passing = isinstance(error, errors.Transient | errors.MalformedAnswer)
@@ -336,9 +329,7 @@ def _is_watched(run: Run, step: Step) -> bool:
 
 T = TypeVar("T")
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
-"""Pauses between reads after a write, in seconds, while the worker waits. If the directory needs
-longer, the run is parked.
-"""
+"""Pauses between reads after a write, in seconds, before the run is parked."""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds, after ``SETTLE_S`` (platforms/microsoft.md 7)."""
 SHOWN_AFTER_S = 1
@@ -406,9 +397,8 @@ class Inspector(Recorder):
     async def look_at_made(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        There is one look after each answer of a person, and after each check. An object that was
-        just made is left out. An object that is not found is read twice, because Microsoft's
-        directory may answer from a copy that does not have it yet.
+        There is one look after each answer, and each check. An object that was just made is left
+        out. A missing one is read twice: Microsoft may answer from a copy without it.
         """
         run, redis = self.run, self.ctx.store.redis
         times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]

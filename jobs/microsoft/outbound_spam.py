@@ -95,8 +95,8 @@ def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> Effect
 def policy_name(mailbox: str) -> str:
     """Return the policy name of a mailbox, the same in every run so that it is found again.
 
-    It has at most 64 characters, and Exchange accepts each of them. If the address cannot appear in
-    full, a short hash is added so that two mailboxes never share a policy.
+    Exchange accepts each character, and 64 at most. A short hash replaces what cannot appear, so
+    that two mailboxes never share a policy.
     """
     safe = mailbox.translate(_DASHES)
     name = f"Webex Connect forwarding - {safe}"
@@ -142,11 +142,10 @@ def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
 
 
 def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
-    """Return the settings that make the rule cover the mailbox, whose addresses are ``own``.
+    """Return the wrong settings that make the rule cover the mailbox, whose addresses are ``own``.
 
-    An empty value clears a setting; correct settings are left out. Other senders stay. Group
-    conditions cannot be evaluated, so all of them are removed. A rule that names only domains gets
-    no sender, which would exclude the rest of the domain.
+    An empty value clears a setting. Other senders stay. Group conditions cannot be evaluated, so
+    they go. A rule that names only domains gets no sender, which would exclude the others.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
@@ -184,8 +183,7 @@ def covers(rule: ExchangeRow) -> list[str]:
 def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
     """Return whether a rule matches, or None if a group would have to be looked up.
 
-    Conditions of different kinds are AND, values of one kind are OR. Group exceptions also return
-    None.
+    Conditions of different kinds are AND, values of one kind are OR. Group exceptions: None, too.
     """
     senders, domains = _bare(rule, "From"), _bare(rule, "SenderDomainIs")
     if senders and not _shares(own, rule, "From"):

@@ -74,9 +74,7 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
 ANSWERED_WITHIN = timedelta(hours=4)
 """Time that the newest mail may wait for its answer before an earlier sent answer proves little."""
 NO_CHANCE = 3
-"""Number of mails withheld in a row, from several senders, that a filter is unlikely to have judged
-correctly.
-"""
+"""Number of mails of several senders in a row that a filter is unlikely to withhold rightly."""
 MOST_READ = 5
 """Number of recipients whose details are read: Microsoft allows few traces."""
 
@@ -123,10 +121,9 @@ class Arrivals(_Traced, row="arrivals"):
         return replace(found, seen=Text("seen.traced_quarantine", values))
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return the finding for mail that a filter withheld: single spam mails are normal.
+        """Judge mail that a filter withheld: single spam mails are normal.
 
-        If mail of several senders in a row is withheld, nothing is proven any more. The finding has
-        a cause if their traces name the same one.
+        If mail of several senders in a row is withheld, nothing is proven, or all name one cause.
         """
         found, held = self._went(passage.good), passage.failures
         if len({row.sender.lower() for row in held}) < flow.ENOUGH:
@@ -163,10 +160,9 @@ class Copies(_Traced, row="copies"):
     async def _judge(
         self, ctx: StepContext, passage: MailFlow, lost: Rows, copies: Rows
     ) -> Finding:
-        """Judge the copies by failed ones first, then by missing ones, then by late ones.
+        """Judge the copies by failed ones first, which name a reason, then missing, then late ones.
 
-        A failed copy names its reason, a missing one does not. A copy that a filter withheld
-        concerns only that mail.
+        A copy that a filter withheld concerns only that mail.
         """
         if passage.failures:
             found = await self._stopped(ctx, passage)
@@ -206,8 +202,7 @@ class Answers(_Traced, row="answers"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail.
 
-        A mail may wait for its answer as long as others in this channel do; after some hours it is
-        a warning.
+        A mail may wait for its answer as long as others in this channel do, but only some hours.
         """
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
@@ -369,11 +364,7 @@ class WatchMailProbe(Probe, row="watch_mail"):
     """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the newest test mails through the trace and the tasks.
-
-        The newest one whose fate is known decides, so a mail that is still under way changes
-        nothing.
-        """
+        """Follow the newest test mails; the newest whose fate is known decides."""
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
@@ -436,8 +427,7 @@ def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
 def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     """Return whether the missing mail is the channel's fault, and not the sending server's.
 
-    The server is known to send if another channel's test mail has arrived since. If there is no
-    other channel, several mails in a row must be missing.
+    Another channel's test mail must have arrived since; without one, several in a row are missing.
     """
     redis, mailbox, at = ctx.store.redis, ctx.channel.mailbox, known[0].mail.at
     if watch_mail.has_others(redis, keys.watch_mails_arrived(), mailbox, at):

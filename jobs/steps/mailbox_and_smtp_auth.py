@@ -47,10 +47,9 @@ class Tenant(Step, row="tenant"):
 class MailboxUser(Step, row="mailbox_user"):
     """Step M1: the user has a mailbox, an Exchange license and sign-in (microsoft.md 2.1).
 
-    The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
-    the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
-    ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
-    mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
+    The fact ``shared`` is ``yes`` if another user signs in for the mailbox, ``blocked`` if its own
+    account may not sign in either, and ``unknown`` if it may be shared. ``shared_licensed`` is set
+    if a shared mailbox has a license, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
 
     limits: Mapping[str, tuple[str, ...]]

@@ -163,7 +163,7 @@ class CountingTrace(Trace):
 
 
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
-    """Return the newest setup or fix that repaired the channel and goes on, or ended since, or ''."""
+    """Return the newest setup or fix that repaired the channel and did not end before, or ''."""
     runs, kinds = runtime.store.runs_of_mailbox(mailbox), {RunKind.SETUP, RunKind.FIX}
     changed = (run for run in reversed(runs) if run.kind in kinds and repaired(run))
     return next((run.id for run in changed if not run.ended_at or run.ended_at > since), "")

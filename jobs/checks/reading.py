@@ -374,23 +374,23 @@ def damage(run: Run, verdict: Verdict, found: Found) -> Lost | None:
     if stop > MAIL_PATH.index(Station.AGENT):
         return None
     before = stop <= MAIL_PATH.index(Station.MAILBOX)
-    missed = next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+    missed = next(filter(None, (_missed(signals_of(found, name)) for name in COUNTED)), None)
     # If mail stops before the mailbox, refused mail counts first.
     lost = (_refused(found) if before else None) or missed
     if lost is None or before:
         return Lost(*lost) if lost else None
     kept = run.channel.keep_copy and _is_ok(found, "forwarding")
-    return Lost(*lost, kept, min(_signals(found, "copies").failed, lost[0]))
+    return Lost(*lost, kept, min(signals_of(found, "copies").failed, lost[0]))
 
 
-def _signals(found: Found, step: str) -> Signals:
+def signals_of(found: Found, step: str) -> Signals:
     return found[step].signals if step in found else Signals()
 
 
 def _refused(found: Found) -> tuple[int, datetime] | None:
     # It is not documented whether a full mailbox still forwards. A copy that was forwarded since
     # then shows that agents have the mails, so nothing is reported.
-    refused, copied = _signals(found, "arrivals"), _signals(found, "copies").at
+    refused, copied = signals_of(found, "arrivals"), signals_of(found, "copies").at
     if not refused.failed or refused.since is None or (copied and copied >= refused.since):
         return None
     return refused.failed, refused.since

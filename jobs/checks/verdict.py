@@ -9,12 +9,11 @@ terms. Who can fix a cause depends on the cause, regardless of the finding that 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, Cause, known
 from jobs.engine.inspector import needs_sign_in
-from jobs.engine.step import Diagnosis, Step
+from jobs.engine.step import Diagnosis, Step, reachable
 from jobs.model import Channel, Finding, Signals, State, Station, Turn
 from jobs.runs.run import Run
 
@@ -154,7 +153,7 @@ class Case:
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Return every step that explains this one; a mere precondition for reading it does not."""
-        return _ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
+        return reachable(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
 
     # Weighing
 
@@ -332,16 +331,6 @@ def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], found: Found) -
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, found, State.WRONG))
     return min(filter(None, (found[name].signals.since for name in theirs)), default=None)
-
-
-@cache
-def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> frozenset[str]:
-    edges, seen, todo = dict(graph), set[str](), [name]
-    while todo:
-        fresh = [each for each in edges.get(todo.pop(), ()) if each in edges and each not in seen]
-        seen.update(fresh)
-        todo += fresh
-    return frozenset(seen - {name})
 
 
 def page_of(channel: Channel) -> str:

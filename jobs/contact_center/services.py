@@ -301,7 +301,7 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
             # a field that is documented as always there may be missing (platforms/connect.md 3.2)
             with_low_keys(row).get("assetid"),
             value(row, "active").lower() != "false",
-            _whole_number(value(row, "maximumActiveContacts")),
+            whole_number(row, "maximumActiveContacts"),
         )
         for row in await rows_of_channel(settings, "v2/entry-point", "EMAIL")
     )
@@ -327,7 +327,8 @@ def milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))
 
 
-def _whole_number(text: str) -> int:
+def whole_number(body: object, name: str) -> int:
+    text = value(body, name)
     return int(text) if text.isdecimal() else 0
 
 
@@ -385,9 +386,8 @@ async def _entries(
     wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     for _ in range(_MOST_AUDIT_PAGES):
         answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})
-        page, total = rows_in(answer, "auditLogs", _AUDIT), value(answer, "totalRecords")
+        page, most = rows_in(answer, "auditLogs", _AUDIT), whole_number(answer, "totalRecords")
         rows += page
-        most = _whole_number(total)
         if not page or (len(rows) >= most if most else len(page) < _ENTRIES):
             return rows, True, method
     return rows, False, method

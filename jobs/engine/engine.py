@@ -15,7 +15,7 @@ import structlog
 from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, SignInNeeded, unreadable
+from jobs.clouds.errors import AlreadyExists, CloudError, unreadable
 from jobs.engine import inspector
 from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
@@ -323,9 +323,7 @@ class Engine(Inspector):
             error = unreadable("answer", type(odd).__name__)
             return inspector.finding_from_error(step, error, self.run)
         except CloudError as error:
-            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-                return inspector.not_readable(step, error)
-            return inspector.finding_from_error(step, error, self.run)
+            return inspector.finding_in_check(step, error, self.run, access)
 
 
 def _is_over() -> bool:

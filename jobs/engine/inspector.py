@@ -235,8 +235,10 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     )
 
 
-def not_readable(step: Step, error: CloudError) -> Finding:
-    """Return a skipped finding: what the bot may not read says nothing about the channel."""
+def finding_in_check(step: Step, error: CloudError, run: Run, access: Access | None) -> Finding:
+    """Return the finding; what the bot itself may not read says nothing about the channel."""
+    if access is not Access.APP or not isinstance(error, errors.Forbidden | errors.SignInNeeded):
+        return finding_from_error(step, error, run)
     if error.cause == Cause.APP_ACCESS_WITHDRAWN:
         return step.skipped(Reason.NEEDS_SIGN_IN)
     why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
@@ -334,7 +336,6 @@ PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds, after ``SETTLE_S`` (platforms/microsoft.md 7)."""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
-LET_IN = Text("seen.let_in")
 
 
 @dataclass(slots=True)
@@ -372,20 +373,19 @@ class Inspector(Recorder):
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding, which waits if replication may be the cause."""
         if may_be_replication(error, self.run, step):
+            waits = self.wait_for_replication(step)
             if error.cause not in ROLE_CAUSES:
-                return self.wait_for_replication(step)
-            waits = self.wait_for_replication(step, LET_IN, error.cause)
-            return replace(waits, evidence=error.evidence())
+                return waits
+            seen, evidence = Text("seen.let_in"), error.evidence()
+            return replace(waits, seen=seen, reason=None, cause=error.cause, evidence=evidence)
         if isinstance(error, errors.SignInNeeded):
             raise error
         return finding_from_error(step, error, self.run)
 
-    def wait_for_replication(
-        self, step: Step, seen: Text | Reason = Reason.REPLICATION, cause: str = ""
-    ) -> Finding:
+    def wait_for_replication(self, step: Step) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
         again = self.ctx.pause(step.name, PARK_S)
-        return step.waits_for(Turn.TIME, seen, cause=cause, again_s=again)
+        return step.waits_for(Turn.TIME, Reason.REPLICATION, again_s=again)
 
     async def _pause(self, step: Step, seconds: float) -> None:
         self.stop_if_requested()

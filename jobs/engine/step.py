@@ -425,6 +425,17 @@ def shown(cmdlets: list[Cmdlet]) -> str:
 
 
 @cache
+def reachable(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> frozenset[str]:
+    """Return the other names of the graph to which its edges lead from ``name``, step by step."""
+    edges, seen, todo = dict(graph), set[str](), [name]
+    while todo:
+        fresh = [each for each in edges.get(todo.pop(), ()) if each in edges and each not in seen]
+        seen.update(fresh)
+        todo += fresh
+    return frozenset(seen - {name})
+
+
+@cache
 def rows_of(package: str) -> dict[str, dict[str, Any]]:
     """Return the rows of ``steps.toml`` of ``jobs.steps``, or of ``probes.toml`` of the probes."""
     text = (files(package) / f"{package.rpartition('.')[2]}.toml").read_text()

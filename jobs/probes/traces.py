@@ -128,7 +128,7 @@ class Arrivals(_Traced, row="arrivals"):
         found, held = self._went(passage.good), passage.failures
         if len({row.sender.lower() for row in held}) < flow.ENOUGH:
             return found
-        told = await _why_each(ctx, held[: flow.ENOUGH])
+        told = await asyncio.gather(*(why(ctx, row) for row in held[: flow.ENOUGH]))
         causes = {each.cause for each in told}
         if len(causes) == 1 and "" not in causes:
             return self._failed(passage, told[0])
@@ -231,14 +231,11 @@ class Answers(_Traced, row="answers"):
         certain = ours != ""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if not certain and len(newest) >= flow.ENOUGH:
-            each_told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
+            rows = [*newest.values()][-MOST_READ:]
+            each_told = await asyncio.gather(*(why(ctx, row) for row in rows))
             others = [each for each in each_told if not flow.unknown_recipient(each.words)]
             certain = len(others) >= flow.ENOUGH
         return self._failed(passage, replace(told, cause=ours), certain=certain)
-
-
-async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
-    return await asyncio.gather(*(why(ctx, row) for row in rows))
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:

@@ -316,11 +316,13 @@ class Customization(Step, row="customization"):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
             return self._needed(Reason.DEMANDED)
-        dehydrated, there = await asyncio.gather(_dehydrated(ctx), Outbound.read(ctx))
-        if dehydrated is None:
-            return self.skipped(Text("skipped.customization_untold"))
-        if not dehydrated:
+        asked = unless_refused(ctx.exchange.run("Get-OrganizationConfig", {}))
+        rows, there = await asyncio.gather(asked, Outbound.read(ctx))
+        dehydrated = str(rows[0].get("IsDehydrated")).lower() if rows else ""
+        if dehydrated == "false":
             return self.ok(Text("seen.customized"))
+        if dehydrated != "true":
+            return self.skipped(Text("skipped.customization_untold"))
         if not there.applies.forwards:
             return self._needed(Text("seen.not_customized"))
         unneeded = self.ok(Text("seen.customization_not_needed"))  # M4 has nothing to save
@@ -332,14 +334,6 @@ class Customization(Step, row="customization"):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Run Enable-OrganizationCustomization, whose error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
-
-
-async def _dehydrated(ctx: StepContext) -> bool | None:
-    try:
-        organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
-    except Forbidden:
-        return None
-    return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())
 
 
 class RemoteDomain(Step, row="remote_domain"):

@@ -21,14 +21,13 @@ Steps = Mapping[str, Step]
 Found = Mapping[str, Finding]
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-UNSPECIFIC = frozenset(
-    {
-        Cause.MAIL_NOT_DELIVERED,
-        Cause.SIGN_IN_FAILED,
-        Cause.CONNECT_LOGIN_FAILED,
-        Cause.CONNECT_SMTP_FAILED,
-    }
-) | {""}
+UNSPECIFIC = {
+    "",
+    Cause.MAIL_NOT_DELIVERED,
+    Cause.SIGN_IN_FAILED,
+    Cause.CONNECT_LOGIN_FAILED,
+    Cause.CONNECT_SMTP_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,14 +211,15 @@ class Task:
     def is_for(self, mailbox: str, app: str = "") -> bool:
         return self.destination.lower() in {mailbox, app.lower() or mailbox}
 
-    def came_of(self, sender: str, at: datetime) -> bool:
-        """Return whether a task that names no mailbox may come of the sender's mail since ``at``.
+    def came_of(self, sender: str, at: datetime, mailbox: str, app: str) -> bool:
+        """Return whether the task may come of a mail of ``sender`` to the mailbox since ``at``.
 
-        Exchange may rewrite the sender of a forwarded copy, and then only the time is left to
-        compare (platforms/microsoft.md 2.2).
+        ``app`` is the app whose tasks can only be the mailbox's, or empty. Exchange may rewrite the
+        sender of a forwarded copy, and then only the time is left (platforms/microsoft.md 2.2).
         """
         who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
-        return self.names_nobody and self.created >= at and who
+        fits = self.is_for(mailbox, app) or (self.names_nobody and who)
+        return fits and self.created >= at
 
     @property
     def names_nobody(self) -> bool:

@@ -188,14 +188,12 @@ SETTLES_FOR = timedelta(minutes=5)
 """Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
 """Time after a write in which an error may result from that write (checklist.toml J7)."""
-ROLE_CAUSES = frozenset(
-    {
-        Cause.DIRECTORY_ROLE_MISSING,
-        Cause.EXCHANGE_CONSENT_MISSING,
-        Cause.EXCHANGE_ROLE_MISSING,
-        Cause.NOT_ALLOWED,
-    }
-)
+ROLE_CAUSES = {
+    Cause.DIRECTORY_ROLE_MISSING,
+    Cause.EXCHANGE_CONSENT_MISSING,
+    Cause.EXCHANGE_ROLE_MISSING,
+    Cause.NOT_ALLOWED,
+}
 """Causes that a new role or consent has until it is everywhere (platforms/microsoft.md 3.5, 7)."""
 GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
 """Reasons for skipping a step that no longer apply after a sign-in."""

@@ -133,13 +133,12 @@ class EmailEntryPoint(Configured, row="entry_point"):
 async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
     """Return the copies that should become tasks, and when the tasks that may be one's were made."""
     mailbox = ctx.channel.mailbox
-    copies, tasks, app = await asyncio.gather(
-        copies_since(ctx, now() - BACK), read_tasks(ctx), only_app(ctx)
-    )
+    reading = copies_since(ctx, now() - BACK)
+    copies, tasks, app = await asyncio.gather(reading, read_tasks(ctx), only_app(ctx))
 
     def made(row: TraceRow) -> list[datetime]:
-        since, sender = row.received, row.sender
-        return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
+        of_mail = (row.sender, row.received - SLACK, mailbox, app)
+        return [task.created for task in tasks.rows if task.came_of(*of_mail)]
 
     taken = (row for row in copies if row.status.went_on and row.size <= LARGEST)
     of_others = (row for row in taken if row.sender.lower() != mailbox)
@@ -171,15 +170,6 @@ async def only_app(ctx: StepContext) -> str:
 def _only_asset(points: Sequence[services.EntryPoint]) -> str:
     """Return the app of the only entry point, if it names one, else ''."""
     return (points[0].asset or "") if len(points) == 1 else ""
-
-
-def came_of(task: services.Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
-    """Return whether the task may result from a mail of ``sender``, received at ``at`` or later.
-
-    ``app`` is the app whose tasks can only be the mailbox's, or empty.
-    """
-    since = at - SLACK
-    return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
 
 
 class AssetWorkload(MailToTask, row="asset_workload"):

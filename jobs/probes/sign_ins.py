@@ -364,8 +364,7 @@ class Sessions(Probe, row="sessions"):
         user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
         if text_of(user, "id") != known:
             user = await ctx.graph.user(known)
-        user = user or {}
-        valid_from = parse(user.get("signInSessionsValidFromDateTime"))
+        valid_from = parse(text_of(user, "signInSessionsValidFromDateTime"))
         token_at = ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))

@@ -28,7 +28,7 @@ from jobs.mail.message_trace import LOST, MailFlow, Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Station, Text, second_of
-from jobs.probes.contact_center import BACK, GRACE, came_of, only_app, read_tasks
+from jobs.probes.contact_center import BACK, GRACE, SLACK, only_app, read_tasks
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 from jobs.storage import keys
 
@@ -346,7 +346,8 @@ class Sightings:
 
     def _task_of(self, sender: str, at: datetime) -> datetime | None:
         mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
-        made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
+        way = (sender, at - SLACK, mailbox, self.app)
+        made = (task.created for task in rows if task.came_of(*way))
         return next(made, None)
 
 

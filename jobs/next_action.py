@@ -245,8 +245,7 @@ def who_acts(run: Run, turn: Turn) -> str:
     """Return the address of the person who has this turn in the run, or an empty string."""
     if turn is Turn.REQUESTER:
         return run.requester.email
-    answers = (run.answer(question) for question in ASKED.get(turn, ()))
-    return next(filter(None, answers), "")
+    return next(filter(None, map(run.answer, ASKED.get(turn, ()))), "")
 
 
 def _since(run: Run) -> datetime:

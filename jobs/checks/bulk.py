@@ -137,8 +137,7 @@ async def checked(
     seen: TenantReader, channel: Channel, by: Person, origin: Origin, holds: Callable[[], bool]
 ) -> "tuple[CheckBuffer, StepContext]":
     """Check a channel without a run: the buffer has the findings, which are not saved."""
-    store = seen.runtime.store
-    draft = await asyncio.to_thread(CheckBuffer, store, channel, by, origin)
+    draft = await asyncio.to_thread(CheckBuffer, seen.runtime.store, channel, by, origin)
     context = seen.context(draft.run, draft)
     steps, shutdown = steps_of(context.run), seen.runtime.shutdown
     await Engine(context, steps, no_listener, holds, shutdown).check(seen.allowed)

@@ -95,8 +95,8 @@ def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> Effect
 def policy_name(mailbox: str) -> str:
     """Return the policy name of a mailbox, the same in every run so that it is found again.
 
-    Exchange accepts each character, and 64 at most. A short hash replaces what cannot appear, so
-    that two mailboxes never share a policy.
+    Exchange accepts its characters, at most 64. A short hash replaces what cannot appear, so that
+    two mailboxes never share a policy.
     """
     safe = mailbox.translate(_DASHES)
     name = f"Webex Connect forwarding - {safe}"
@@ -128,13 +128,12 @@ def needs_addresses(rules: Rows, known: Sequence[str]) -> bool:
     return domains or not senders <= {bare(address) for address in known}
 
 
-def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
+def moved_down(rules: Rows, name: str) -> int:
     """Return how many rules move down when the one of this name is moved to the top."""
-    others = list(rules)
-    own = named(others, name)
+    own = named(rules, name)
     if own is None:
-        return len(others)
-    return sum(_priority(rule) < _priority(own) for rule in others)
+        return len(rules)
+    return sum(_priority(rule) < _priority(own) for rule in rules)
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
@@ -142,7 +141,7 @@ def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
 
 
 def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
-    """Return the wrong settings that make the rule cover the mailbox, whose addresses are ``own``.
+    """Return the settings to change so that the rule covers the mailbox with addresses ``own``.
 
     An empty value clears a setting. Other senders stay. Group conditions cannot be evaluated, so
     they go. A rule that names only domains gets no sender, which would exclude the others.

@@ -88,7 +88,7 @@ class FlowTemplate(Configured, row="flow_template"):
     """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
 
     async def look(self, ctx: StepContext) -> Finding:
-        """Compare each mail with the tasks after it; if a later one made a task, mail flows."""
+        """Compare each mail with the tasks after it; a loss before a later task is a warning."""
         fresh_too, made = await _handed(ctx)
         handed = [row for row in fresh_too if row.received < now() - GRACE]
         lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]

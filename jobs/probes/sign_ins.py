@@ -51,8 +51,7 @@ class SignIns(Probe, row="sign_ins"):
         For many channels both are read at once, because of a limit of five requests in ten seconds.
         """
         log = partial(ctx.graph.sign_ins, ctx.fact("client_id"), now() - BACK)
-        both = graph.SIGN_INS_AND_RENEWALS
-        rows = await if_answered(log("beta", both)) if ctx.many else None
+        rows = await if_answered(log("beta", graph.SIGN_INS_AND_RENEWALS)) if ctx.many else None
         most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
         if rows is None or not told or len(rows) >= most:
@@ -168,9 +167,10 @@ class LoginDiagnosis(Diagnosis):
     """Diagnosis of the bot's own login, which may fail for a reason that is not the channel's."""
 
     def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
-        """Return whether the failure may not affect Webex Connect, as one for every location does.
+        """Return whether a failure of the bot's login may not affect Webex Connect.
 
-        A refused token does unless a sign-in log that was not read could show Webex Connect's.
+        A policy for every location and a user's account affect both. A refused token does unless a
+        sign-in log that was not read could show Webex Connect's.
         """
         policies, log = findings.get(POLICIES), findings.get("sign_ins")
         user = findings.get("mailbox_user")
@@ -240,8 +240,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         if cause == GRANT:  # any later renewal disproves it, and Entra's log has whole seconds
             since = newest.replace(microsecond=0) - timedelta(microseconds=1)
             return Signals(disproved_by=BY_LOG, harmless_after=since), True
-        proof = Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at")
-        return proof, True
+        return Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at"), True
     if cause in {*patterns().groups["of_place"], LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared

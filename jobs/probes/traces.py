@@ -150,32 +150,29 @@ class Copies(_Traced, row="copies"):
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
         taken = [each for each in copies if each.status.went_on or each.size <= flow.LARGEST]
-        passage = MailFlow.of(taken)
-        finding = await self._judge(ctx, passage, lost, copies)
+        finding = await self._judge(ctx, MailFlow.of(taken), lost, copies)
         if not lost:
             return finding
         damage = Signals(missed=len(lost), missed_since=lost[-1].received)
         return replace(finding, signals=finding.signals | damage)
 
-    async def _judge(
-        self, ctx: StepContext, passage: MailFlow, lost: Rows, copies: Rows
-    ) -> Finding:
+    async def _judge(self, ctx: StepContext, mails: MailFlow, lost: Rows, copies: Rows) -> Finding:
         """Judge the copies by failed ones first, which name a reason, then missing, then late ones.
 
         A copy that a filter withheld concerns only that mail.
         """
-        if passage.failures:
-            found = await self._stopped(ctx, passage)
-            certain = found.cause != LOST or bool(passage.refused)
+        if mails.failures:
+            found = await self._stopped(ctx, mails)
+            certain = found.cause != LOST or bool(mails.refused)
             return found if certain else replace(found, state=State.WARNING)
-        good = passage.good
+        good = mails.good
         if missing := flow.never_copied(lost, copies):
             values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
             known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
             judged = self.wrong if len(missing) >= flow.ENOUGH else self.possible
             return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
-        if len(passage.begun) >= flow.ENOUGH:
-            found = await self._stopped(ctx, replace(passage, failures=passage.begun))
+        if len(mails.begun) >= flow.ENOUGH:
+            found = await self._stopped(ctx, replace(mails, failures=mails.begun))
             if found.cause != LOST:
                 return found
         # none has failed: the first ever may be due, and late ones prove nothing
@@ -347,8 +344,7 @@ class Sightings:
     def _task_of(self, sender: str, at: datetime) -> datetime | None:
         mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
         way = (sender, at - SLACK, mailbox, self.app)
-        made = (task.created for task in rows if task.came_of(*way))
-        return next(made, None)
+        return next((task.created for task in rows if task.came_of(*way)), None)
 
 
 def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:

@@ -153,7 +153,7 @@ def _set(rule: Rule, name: str) -> bool:
 
 class RuleDiagnosis(Diagnosis):
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
-        """Return that a rule may also stop mail later on its path; an earlier stop is another's."""
+        """Return the causes of a rule from this place on: it may also stop mail later."""
         codes = list(BLOCKS.values())
         first = next((place for place, code in enumerate(codes) if code == cause), 0)
         return frozenset({*codes[first:], LOST})
@@ -213,8 +213,7 @@ class RestrictedSender(Probe, row="restricted_sender"):
             return self.ok(Text("seen.not_restricted"))
         reason = text_of(found, "Reason")
         evidence = (Evidence("exchange", reason),) if reason else ()
-        seen = Text("seen.restricted")
-        return self.wrong(seen, cause=Cause.SENDER_RESTRICTED, evidence=evidence)
+        return self.wrong(Text("seen.restricted"), cause=Cause.SENDER_RESTRICTED, evidence=evidence)
 
 
 class OutboundConnectors(Probe, row="outbound_connectors"):

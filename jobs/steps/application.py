@@ -266,8 +266,7 @@ class MailSend(Undoable, row="mail_send"):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await email_app.app_of_run(ctx):
             access = manifest.without_permission(app, *self._permission(ctx))
-            body = {"requiredResourceAccess": access}
-            await ctx.graph.update(APPLICATIONS, str(app["id"]), body)
+            await ctx.graph.update(APPLICATIONS, str(app["id"]), {"requiredResourceAccess": access})
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         return {"declared": "yes" if manifest.declares(app, *self._permission(ctx)) else ""}

@@ -94,8 +94,7 @@ class MailboxUser(Step, row="mailbox_user"):
         if mailbox is None and licensed(user):
             seen = Text("seen.no_mailbox", {"upn": upn})
             return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
-        stopped = _unusable(self, user, upn)
-        return replace(stopped or self.ok(good), facts=facts)
+        return replace(_unusable(self, user, upn) or self.ok(good), facts=facts)
 
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]

@@ -189,7 +189,7 @@ class TraceAccess(Step, row="trace_access"):
     """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Try a message trace; without the service principal both ways refuse, Graph with a 401.
+        """Try a message trace; without the service principal both ways refuse, perhaps with a 401.
 
         Reading it reports a sign-in that is no longer valid.
         """

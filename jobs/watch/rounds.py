@@ -138,7 +138,7 @@ def lateness(watching: Watching, at: datetime) -> timedelta:
 
 
 def ping(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell ``url`` once a minute that a round ended, unless a group waits too long; True if heard."""
+    """Tell ``url`` once a minute that a round ended, unless a group waits too long."""
     redis, late = watching.channels.redis, lateness(watching, at) > LATE
     if not url or late or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False

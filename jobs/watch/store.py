@@ -211,8 +211,7 @@ class IncidentStore(Records):
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
         news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
-        over = partial(news, ended=end, blind_since=None, fixed_by=run_id)
-        return self.change(known.id, over)
+        return self.change(known.id, partial(news, ended=end, blind_since=None, fixed_by=run_id))
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the open incident of a channel that is no longer watched, and forget its state."""
@@ -220,8 +219,7 @@ class IncidentStore(Records):
         self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
-        unwatched = partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
-        return self.change(known.id, unwatched)
+        return self.change(known.id, partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at))
 
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident

@@ -71,7 +71,7 @@ def advance(run_id: str) -> None:
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
     wait = 0.0
-    with suppress(RunGoneError, ForeignRunError):
+    with suppress(RunGoneError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
     if wait == GIVEN_UP:
         with suppress(AttemptOverError):
@@ -99,7 +99,13 @@ def _give_up(runtime: Runtime, run_id: str) -> None:
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     """Work on the run while the lease is current; losing it is no error of the run."""
     try:
-        finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
+        try:
+            # every call that may change something asks for the lease, and whether the run goes on
+            with calls.guarded(lambda: runtime.store.confirm(run_id)):
+                seen = warm_loop.run(_work(runtime, lease, run_id))
+        finally:
+            lease.stop_renewing()  # before the run gets its next date
+        finish_or_reschedule(runtime, run_id, seen)
     except OthersAtWorkError:
         runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
     except StoppingError:
@@ -129,20 +135,8 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
             _unexpected(runtime, run_id, error)
 
 
-def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run until it is blocked, and return the version up to which all was seen.
-
-    Every call that may change something first asks Redis for the lease and whether the run goes on.
-    The lease is renewed no more when the run gets its next date.
-    """
-    try:
-        with calls.guarded(lambda: runtime.store.confirm(run_id)):
-            return warm_loop.run(_work(runtime, lease, run_id))
-    finally:
-        lease.stop_renewing()
-
-
 async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
+    """Work on the run until it is blocked, and return the version up to which all was seen."""
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version

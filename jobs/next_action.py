@@ -167,8 +167,8 @@ def keeps_secret(run: Run) -> bool:
 def _asks_person(run: Run, finding: Finding) -> bool:
     """Return whether the finding's step asks a person for something now.
 
-    The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that
-    its sign-in needs. Nobody is asked for an act that they have just done.
+    The rehearsal asks nobody before its card can be shown, or while the bot makes its secret.
+    Nobody is asked for an act that they have just done.
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
@@ -225,11 +225,7 @@ BEGINS = (*sum(ASKED.values(), ()), "rehearse", "token_saved")
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait of a run for a person.
-
-    ``who`` is that person's address. It is empty if nobody was named, and for the approvers, whom
-    the settings name.
-    """
+    """Wait of a run for ``who``; empty for the approvers, or if nobody was named."""
 
     turn: Turn
     kind: ActionKind
@@ -249,8 +245,7 @@ def who_acts(run: Run, turn: Turn) -> str:
     """Return the address of the person who has this turn in the run, or an empty string."""
     if turn is Turn.REQUESTER:
         return run.requester.email
-    answers = (run.answer(question) for question in ASKED.get(turn, ()))
-    return next(filter(None, answers), "")
+    return next(filter(None, map(run.answer, ASKED.get(turn, ()))), "")
 
 
 def _since(run: Run) -> datetime:

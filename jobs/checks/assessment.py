@@ -19,10 +19,7 @@ FactKind = StrEnum(
     "FactKind",
     "CONNECTED FIXED PROVEN DISCONNECTED UNDONE STOPPED CHECKED BROKE RECOVERED",
 )
-"""Kind of a fact.
-
-STOPPED is a run that ended early, after changes. PROVEN is a fix that found nothing to repair.
-"""
+"""STOPPED is a run that ended early, after changes; PROVEN a fix that found nothing to repair."""
 
 
 GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.PROVEN, FactKind.RECOVERED})
@@ -31,10 +28,9 @@ GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.PROVEN, FactKind.
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened to a channel.
+    """Something that happened to a channel; ``run`` is the run or incident behind it.
 
-    ``run`` is the run or incident behind it, ``by`` who started that run, and ``room`` its space.
-    ``finding`` is what a check or the watch saw.
+    ``by`` started that run in ``room``. ``finding`` is what a check or the watch saw.
     """
 
     kind: FactKind
@@ -46,19 +42,13 @@ class Fact:
 
     @property
     def is_done(self) -> bool:
-        """Return whether a run did it, so that it concerns every space that knows the channel.
-
-        What was only seen concerns the space in which it was seen.
-        """
+        """Return whether a run did it, so that it concerns every space that knows the channel."""
         return self.kind not in {FactKind.CHECKED, FactKind.BROKE, FactKind.RECOVERED}
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What is known of a channel now.
-
-    ``fact`` is the newest fact, and ``run`` the run in progress. Both may be None.
-    """
+    """What is known of a channel now: the newest fact and the run in progress, if any."""
 
     fact: Fact | None = None
     run: Run | None = None

@@ -81,10 +81,7 @@ class BulkCheck:
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
     async def channel(self, seen: TenantReader, one: Channel, at_once: asyncio.Semaphore) -> None:
-        """Check one channel, also after the time for starting new tenants is over.
-
-        An error of the bot in it does not stop the others.
-        """
+        """Check one channel; an error of the bot in it does not stop the others."""
         async with at_once:
             if self.over(LONGEST_S):
                 return
@@ -140,8 +137,7 @@ async def checked(
     seen: TenantReader, channel: Channel, by: Person, origin: Origin, holds: Callable[[], bool]
 ) -> "tuple[CheckBuffer, StepContext]":
     """Check a channel without a run: the buffer has the findings, which are not saved."""
-    store = seen.runtime.store
-    draft = await asyncio.to_thread(CheckBuffer, store, channel, by, origin)
+    draft = await asyncio.to_thread(CheckBuffer, seen.runtime.store, channel, by, origin)
     context = seen.context(draft.run, draft)
     steps, shutdown = steps_of(context.run), seen.runtime.shutdown
     await Engine(context, steps, no_listener, holds, shutdown).check(seen.allowed)

@@ -74,10 +74,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
-    """Check with an administrator's sign-in; return False if no valid sign-in exists.
-
-    While a question about the channel is open, nothing is checked and the sign-in stays.
-    """
+    """Check with an administrator's sign-in, which an open question keeps; False without one."""
     if run.account is None:
         return False
     try:
@@ -113,10 +110,9 @@ def verdict_of(check: Run) -> Verdict:
 def brief_for(store: RunStore, mailbox: str) -> Brief:
     """Return the facts from the channel's earlier runs that a check without a sign-in needs.
 
-    They are IDs and times, and never secrets. The newest value is used for each fact, because a fix
-    may have created a new app, requested a new token, or set the forwarding. ``client_id`` is the
-    client ID with which Webex Connect obtained its token. ``changed_at`` is when the bot last
-    changed where copies are sent: mail that arrived earlier says nothing about that change.
+    They are IDs and times, and never secrets. The newest value counts, because of fixes. With
+    ``client_id`` Webex Connect obtained its token. ``changed_at`` is when the bot last changed
+    where copies are sent: earlier mail says nothing about that change.
     """
     runs = store.runs_of_mailbox(mailbox)
     given = list(filter(token_at, runs))
@@ -138,11 +134,7 @@ def _newest(runs: Sequence[Run], fact: str) -> str:
 
 
 def fix_context(store: RunStore, mailbox: str) -> Brief:
-    """Return the brief of a fix: IDs, times, and the newest check's manual causes.
-
-    The brief never holds secrets. Manual causes are those that only a person can fix. The brief
-    also has the cause that a new token ends, and whether the administrator's consent is missing.
-    """
+    """Return the brief of a fix, with what the newest check says about token and consent."""
     last, brief = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:
         return replace(brief, fix=FixBrief())
@@ -155,10 +147,7 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
 
 
 def for_people(verdict: Verdict) -> tuple[str, ...]:
-    """Return the causes that no plan of the bot fixes, without those that a new token resolves.
-
-    A fix asks for that new token itself.
-    """
+    """Return the causes that no plan fixes, without those of a token, which a fix asks for."""
     left = (name for name in verdict.causes if not verdict.fixing_step(name))
     causes = (verdict.weighed[name].cause for name in left)
     return tuple(cause for cause in causes if cause not in NEW_TOKEN | {""})
@@ -191,10 +180,7 @@ class Gaps:
 
 
 def gaps(check: Run) -> Gaps:
-    """Return the gaps of a check; none if the bot's own access reads all that it can.
-
-    Features that are not configured, and findings with nothing to read, are not gaps.
-    """
+    """Return the gaps of a check, of configured features; none if the bot reads all that it can."""
     steps, found = steps_of(check), findings_of(check)
     unread = set(in_state(steps, found, State.UNKNOWN))
     unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
@@ -205,21 +191,14 @@ def gaps(check: Run) -> Gaps:
 
 
 def may_sign_in(run: Run) -> bool:
-    """Return whether a sign-in would show more facts than the run has now.
-
-    That is the case before the first sign-in, or after a finished check if somebody with more roles
-    signs in.
-    """
+    """Return whether a sign-in shows more: the first, or after a check one with more roles."""
     if run.account is not None:
         return run.checked is not None and lacks_role(run)
     return any(map(needs_sign_in, run.findings.values()))
 
 
 def may_be_granted(redis: Redis, run: Run) -> bool:
-    """Return whether the tenant could grant the bot access to facts that are skipped now.
-
-    The tenant must be known, and must not have granted access already.
-    """
+    """Return whether the tenant, if known, could still grant access to facts that are skipped."""
     tenant, may = run.channel.tenant_id, run.account is None and may_sign_in(run)
     return may and tenant != "" and app_access.grant_for(redis, tenant) is None
 
@@ -243,10 +222,7 @@ KEPT = timedelta(days=7)
 
 
 async def name_changers(ctx: StepContext, allowed: Collection[Access]) -> None:
-    """Record who made the newest change of Entra that explains each cause, from the audit log.
-
-    The log is read only for the objects of causes. One that cannot be read says nothing.
-    """
+    """Record who made the newest change of Entra that explains each cause, if the log says it."""
     if not {Access.ADMIN, Access.APP}.intersection(allowed):
         return
     found = findings_of(ctx.run)
@@ -322,9 +298,7 @@ WITHOUT = "without"
 
 
 async def discover(recorder: Recorder) -> bool:
-    """Find the run's channel, and return whether the check can go on.
-
-    The check cannot go on while a question is open. In that case the sign-in is kept.
+    """Find the run's channel, and return whether the check can go on, without an open question.
 
     Raises:
         LeaseLostError: another worker has the run.
@@ -385,10 +359,7 @@ async def _found(ctx: StepContext) -> Event:
 
 
 async def _app(ctx: StepContext, found: Search) -> AppCandidate:
-    """Return the certain app, the chosen one, or the one with the typed client ID.
-
-    An app that the directory does not know has no more than its client ID.
-    """
+    """Return the certain app, the chosen one, or the typed client ID, which may be unknown."""
     if found.certain:
         return found.apps[0]
     wanted = _answer(ctx.run, APP).lower()

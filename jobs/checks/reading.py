@@ -37,10 +37,7 @@ EXPLAINED = {
     "updaterulestatus": Cause.CONNECT_FLOW_NOT_LIVE,
     "updatewfstatusonupdaterule": Cause.CONNECT_FLOW_NOT_LIVE,
 }
-"""Cause inside Webex Connect that an action in the audit log explains.
-
-An update of an app may explain many causes.
-"""
+"""Cause inside Webex Connect that an action explains; an update of an app may explain many."""
 
 
 class Lost(NamedTuple):
@@ -114,25 +111,22 @@ class FoundChannel:
 class Reading:
     """Everything that a check says, both while it runs and when it is done.
 
-    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
-    answer so far. ``causes`` are the root causes, starting with the one that stops mail first. If
-    it is empty and ``looking`` is 0, nothing wrong was found.
+    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give
+    no answer so far. If ``causes`` is empty and ``looking`` is 0, nothing wrong was found.
+    ``changes`` are those in Webex Connect shortly before mail stopped, newest first. ``fix`` is
+    (button text key, submit data), or (button text key, {"url": ...}) if a person must fix it
+    elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
 
-    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
-    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
+    ``lacks_role`` is set if another person must sign in, and ``may_grant`` if an administrator
+    could give the bot its own read access. The card adds the addresses of these pages. ``problem``
+    says why that failed, or that the access has ended. ``unread`` is the number of findings that
+    could not be read, and ``needs_administrator`` is true if a sign-in reads all of them.
 
-    ``may_sign_in`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
-    person must sign in. ``may_grant`` is set if an administrator could give the bot its own read
-    access. The card adds the addresses of these pages. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
-    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the
-    channel is not known here.
-
-    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
-    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
-    now, and ``secret_expires`` that of any other. ``proven`` is when the bot's own test mail last
-    went the whole way, and ``login`` is whether its login as the mailbox works now. ``accepts`` is
-    the code of the first cause if an approver may accept it for a time. ``asks`` are the questions
-    about the channel that a person must answer before anything is checked.
+    ``secret_ends`` is the end of a client secret that is to be renewed now, and ``secret_expires``
+    that of any other. ``proven`` is when the bot's own test mail last went the whole way. ``login``
+    is whether its login as the mailbox works now. ``accepts`` is the code of the first cause if an
+    approver may accept it for a time. ``asks`` are the questions about the channel that a person
+    must answer first. ``found`` is set if the channel is not known here.
     """
 
     run: str
@@ -265,10 +259,7 @@ def _turn(verdict: Verdict, found: FoundChannel | None) -> Turn:
 
 
 def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | None:
-    """Return what a check found of the channel by itself, or None for a channel that was known.
-
-    Before somebody has signed in, nothing was found, and the result is empty.
-    """
+    """Return what a check found of the channel, empty before a sign-in; None for a known one."""
     if not run.brief.discover:
         return None
     if not run.discovered:
@@ -383,23 +374,23 @@ def damage(run: Run, verdict: Verdict, found: Found) -> Lost | None:
     if stop > MAIL_PATH.index(Station.AGENT):
         return None
     before = stop <= MAIL_PATH.index(Station.MAILBOX)
-    missed = next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+    missed = next(filter(None, (_missed(signals_of(found, name)) for name in COUNTED)), None)
     # If mail stops before the mailbox, refused mail counts first.
     lost = (_refused(found) if before else None) or missed
     if lost is None or before:
         return Lost(*lost) if lost else None
     kept = run.channel.keep_copy and _is_ok(found, "forwarding")
-    return Lost(*lost, kept, min(_signals(found, "copies").failed, lost[0]))
+    return Lost(*lost, kept, min(signals_of(found, "copies").failed, lost[0]))
 
 
-def _signals(found: Found, step: str) -> Signals:
+def signals_of(found: Found, step: str) -> Signals:
     return found[step].signals if step in found else Signals()
 
 
 def _refused(found: Found) -> tuple[int, datetime] | None:
     # It is not documented whether a full mailbox still forwards. A copy that was forwarded since
     # then shows that agents have the mails, so nothing is reported.
-    refused, copied = _signals(found, "arrivals"), _signals(found, "copies").at
+    refused, copied = signals_of(found, "arrivals"), signals_of(found, "copies").at
     if not refused.failed or refused.since is None or (copied and copied >= refused.since):
         return None
     return refused.failed, refused.since

@@ -1,23 +1,19 @@
 """Root cause of a check, the wrong findings that no other one explains, and who can fix it.
 
 Before that, each finding is weighed against the others: it may be history, harmless, or more
-serious than it seems. The step's :class:`jobs.engine.step.Diagnosis` names the other steps
-that may disprove it, and the finding's :class:`jobs.model.Signals` says since when. docs/glossary.md
-has the terms.
-
-Who can fix a cause, and the one button that leads there, depend on the cause, regardless of the
-finding that reported it.
+serious than it seems. The step's :class:`jobs.engine.step.Diagnosis` names the other steps that may
+disprove it, and the finding's :class:`jobs.model.Signals` says since when. docs/glossary.md has the
+terms. Who can fix a cause depends on the cause, regardless of the finding that reported it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, Cause, known
 from jobs.engine.inspector import needs_sign_in
-from jobs.engine.step import Diagnosis, Step
+from jobs.engine.step import Diagnosis, Step, reachable
 from jobs.model import Channel, Finding, Signals, State, Station, Turn
 from jobs.runs.run import Run
 
@@ -25,23 +21,21 @@ Steps = Mapping[str, Step]
 Found = Mapping[str, Finding]
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-UNSPECIFIC = frozenset(
-    {
-        Cause.MAIL_NOT_DELIVERED,
-        Cause.SIGN_IN_FAILED,
-        Cause.CONNECT_LOGIN_FAILED,
-        Cause.CONNECT_SMTP_FAILED,
-    }
-) | {""}
+UNSPECIFIC = {
+    "",
+    Cause.MAIL_NOT_DELIVERED,
+    Cause.SIGN_IN_FAILED,
+    Cause.CONNECT_LOGIN_FAILED,
+    Cause.CONNECT_SMTP_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Result of a check, as names of findings.
+    """Result of a check, as names of findings; the cause that stops mail earliest comes first.
 
-    ``causes`` are ordered: the cause that stops mail earliest comes first. ``symptoms`` maps each
-    symptom to the cause that explains it. ``since`` is when the first cause, or one of its
-    symptoms, began. ``weighed`` are the findings after weighing.
+    ``symptoms`` maps each symptom to the cause that explains it. ``since`` is when the first cause,
+    or one of its symptoms, began.
     """
 
     causes: tuple[str, ...]
@@ -72,10 +66,9 @@ class Verdict:
     def fix_button(self, run: Run, *, whole: bool) -> tuple[str, dict[str, str]] | None:
         """Return the text key and data of the button that leads to a fix, or None for no button.
 
-        The button opens a plan if a plan would contain a change for any of the causes. Otherwise it
-        opens the page on which a person fixes the first cause. If the check is not ``whole``, the
-        page is not offered, because a sign-in comes first: a refused token may have a cause that
-        only a sign-in shows.
+        It opens a plan that would change something for any of the causes, or else the page on which
+        a person fixes the first. The page waits until the check is ``whole``: a refused token may
+        have a cause that only a sign-in shows.
         """
         if not self.causes:
             return None
@@ -158,28 +151,18 @@ class Case:
         return sorted(wrong, key=self.order)
 
     def ancestors(self, name: str) -> frozenset[str]:
-        """Return every step that explains this one, directly or indirectly.
-
-        A step that is only a precondition for reading another one explains nothing.
-        """
-        return _ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
+        """Return every step that explains this one; a mere precondition for reading it does not."""
+        return reachable(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
 
     # Weighing
 
     def weighed(self) -> "Case":
-        """Return the findings that count, without those that are history.
-
-        An uncertain failure becomes only possible. A possible finding is changed if another finding
-        disproves it.
-        """
+        """Return the findings that count, without history; what is uncertain is only possible."""
         names = (name for name in self.findings if not self._superseded(name))
         return Case(self.steps, {name: self._reconsidered(name) for name in names})
 
     def pending(self, name: str) -> set[str]:
-        """Return the steps that explain this one, or could show that it is history or harmless.
-
-        Before they are inspected, nothing is certain.
-        """
+        """Return the steps that explain this one, or could show that it is history or harmless."""
         healers = (*self.diagnosis(name).superseded_by, *self._disproof(name))
         return {*self.ancestors(name), *(each for each in healers if each in self.steps)}
 
@@ -308,8 +291,7 @@ class Case:
         """Return the causes that get another cause because of what explains them.
 
         The explanation of some has been fixed: such a failure is older than the fix, or the change
-        has not been replicated everywhere yet. Others have no specific code, and their possible
-        explanation was not read, so they cannot be treated as a separate cause.
+        is not everywhere yet. Others have no specific code, and what may explain them was not read.
         """
         told = dict[str, Finding]()
         for name in causes:
@@ -348,16 +330,6 @@ def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], found: Found) -
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, found, State.WRONG))
     return min(filter(None, (found[name].signals.since for name in theirs)), default=None)
-
-
-@cache
-def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> frozenset[str]:
-    edges, seen, todo = dict(graph), set[str](), [name]
-    while todo:
-        fresh = [each for each in edges.get(todo.pop(), ()) if each in edges and each not in seen]
-        seen.update(fresh)
-        todo += fresh
-    return frozenset(seen - {name})
 
 
 def page_of(channel: Channel) -> str:

@@ -18,7 +18,7 @@ from jobs.clouds.errors import CloudError, NotFound, unreadable
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.clouds.rate_limit import SingleFlight
 from jobs.contact_center import services
-from jobs.contact_center.services import Json, in_organization, milliseconds, rows_in
+from jobs.contact_center.services import Json, in_organization, milliseconds, rows_in, whole_number
 from jobs.settings import Settings
 
 Found = TypeVar("Found")
@@ -87,10 +87,7 @@ class ContactCenter:
     reads: SingleFlight
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
-        """Return the routing of the queue, or of every queue of the channel type for ''.
-
-        The result is None if queues are not readable, or too many of them may be the channel's.
-        """
+        """Return the queue's routing, or for '' that of all email queues; None if not readable."""
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
@@ -118,7 +115,7 @@ class ContactCenter:
         if rows is None:
             return None
         names = ("totalAcceptedTasks", "totalRejectedTasks")
-        accepted, rejected = (sum(_number(row.get(name)) for row in rows) for name in names)
+        accepted, rejected = (sum(whole_number(row, name) for row in rows) for name in names)
         return accepted, rejected
 
     async def _queues(self, queue_id: str) -> tuple[Queue, ...] | None:
@@ -170,8 +167,7 @@ class ContactCenter:
     async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, list[str]]:
         """Return the multimedia profiles that each user may have: the own one, or one by team.
 
-        A team without a profile has the site's. A user in none of these teams logs in with another
-        team, whose profile is not known.
+        A team without one has the site's. A user in none of these teams has an unknown one.
         """
         found = {text_of(user, "id"): _own_profiles(user, teams) for user in users}
         sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}
@@ -265,8 +261,8 @@ def _queue(row: Json) -> Queue:
         channel=text_of(row, "channelType").upper(),
         active=row.get("active") is not False,
         by_skill=by_skill,
-        most=_number(row.get("maxActiveContacts")),
-        threshold=timedelta(seconds=_number(row.get("serviceLevelThreshold"))),
+        most=whole_number(row, "maxActiveContacts"),
+        threshold=timedelta(seconds=whole_number(row, "serviceLevelThreshold")),
         teams=tuple(dict.fromkeys(filter(None, (text_of(each, "teamId") for each in teams))))
         if by_skill or all(isinstance(each, list) for each in lists)
         else None,
@@ -305,7 +301,3 @@ def _most(limits: Sequence[object]) -> int | None:
     known = [each for each in limits if isinstance(each, int)]
     most = max(known, default=0)
     return most if most or len(known) == len(limits) else None
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0

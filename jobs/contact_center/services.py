@@ -77,11 +77,7 @@ def is_cut(rows: Sequence[object], size: int) -> bool:
 
 
 def rows_in(body: object, name: str = "data", service: str = "contact-center") -> list[Json]:
-    """Return the objects of a list, which may be the answer itself or its field ``name``.
-
-    Raises:
-        MalformedAnswer: the answer has no list.
-    """
+    """Return the objects of the answer, or its field ``name``; MalformedAnswer without a list."""
     rows = body.get(name) if isinstance(body, dict) else body
     if not isinstance(rows, list):
         said = value(body, "code"), value(body, "description", "message") or "no list"
@@ -135,9 +131,9 @@ class Incident:
 
 
 def microsoft_incidents(rows: Iterable[Row], services: frozenset[str]) -> tuple[Incident, ...]:
-    """Return the open incidents of these services, newest first, without advisories.
+    """Return the services' (names or IDs in lower case) open incidents, newest first.
 
-    ``services`` are names or IDs in lower case. There are always some advisories.
+    Advisories are left out: there are always some.
     """
     return _newest_first(
         Incident(value(issue, "id"), value(issue, "title"), parse(issue.get("startDateTime")))
@@ -151,10 +147,7 @@ def microsoft_incidents(rows: Iterable[Row], services: frozenset[str]) -> tuple[
 
 
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
-    """Return the open incidents of the contact center or Webex Connect, newest first.
-
-    A maintenance that is under way counts as one, if the page shows it.
-    """
+    """Return the open incidents of these services, also maintenances under way, newest first."""
 
     async def listed(page: str, name: str) -> list[Json]:
         call = Call("webex-status", "GET", f"{settings.status_url}/{page}.json", read_seconds=3.0)
@@ -218,14 +211,15 @@ class Task:
     def is_for(self, mailbox: str, app: str = "") -> bool:
         return self.destination.lower() in {mailbox, app.lower() or mailbox}
 
-    def came_of(self, sender: str, at: datetime) -> bool:
-        """Return whether a task that names no mailbox may come of the sender's mail since ``at``.
+    def came_of(self, sender: str, at: datetime, mailbox: str, app: str) -> bool:
+        """Return whether the task may come of a mail of ``sender`` to the mailbox since ``at``.
 
-        Exchange may rewrite the sender of a forwarded copy, and then only the time is left to
-        compare (platforms/microsoft.md 2.2).
+        ``app`` is the app whose tasks can only be the mailbox's, or empty. Exchange may rewrite the
+        sender of a forwarded copy, and then only the time is left (platforms/microsoft.md 2.2).
         """
         who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
-        return self.names_nobody and self.created >= at and who
+        fits = self.is_for(mailbox, app) or (self.names_nobody and who)
+        return fits and self.created >= at
 
     @property
     def names_nobody(self) -> bool:
@@ -308,7 +302,7 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
             # a field that is documented as always there may be missing (platforms/connect.md 3.2)
             with_low_keys(row).get("assetid"),
             value(row, "active").lower() != "false",
-            _whole_number(value(row, "maximumActiveContacts")),
+            whole_number(row, "maximumActiveContacts"),
         )
         for row in await rows_of_channel(settings, "v2/entry-point", "EMAIL")
     )
@@ -334,7 +328,8 @@ def milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))
 
 
-def _whole_number(text: str) -> int:
+def whole_number(body: object, name: str) -> int:
+    text = value(body, name)
     return int(text) if text.isdecimal() else 0
 
 
@@ -392,9 +387,8 @@ async def _entries(
     wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     for _ in range(_MOST_AUDIT_PAGES):
         answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})
-        page, total = rows_in(answer, "auditLogs", _AUDIT), value(answer, "totalRecords")
+        page, most = rows_in(answer, "auditLogs", _AUDIT), whole_number(answer, "totalRecords")
         rows += page
-        most = _whole_number(total)
         if not page or (len(rows) >= most if most else len(page) < _ENTRIES):
             return rows, True, method
     return rows, False, method

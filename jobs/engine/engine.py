@@ -15,7 +15,7 @@ import structlog
 from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, SignInNeeded, unreadable
+from jobs.clouds.errors import AlreadyExists, CloudError, unreadable
 from jobs.engine import inspector
 from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
@@ -70,8 +70,7 @@ class Engine(Inspector):
     async def make_plan(self) -> None:
         """Inspect the automatic steps in the order of their needs, then record the plan.
 
-        A second call inspects only steps that are due again or could not be inspected, and the
-        steps that need them.
+        A second call inspects only what is due again or could not be read, and what needs that.
         """
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
         run, found = self.run, self.run.findings
@@ -151,9 +150,8 @@ class Engine(Inspector):
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make the change if it may be made now, or return a finding about its wait.
 
-        An object that was deleted stays so if nobody wants it made again. A plan may show a step's
-        own lines together with lines that another step applies later. All of them must be approved;
-        only the step's own are applied here.
+        A plan may show a step's own lines together with lines that another step applies later. All
+        of them must be approved; only the step's own are applied here.
         """
         if deleted := inspector.still_deleted(self.ctx, step):
             return deleted
@@ -314,10 +312,9 @@ class Engine(Inspector):
         return any(inspector.wrote_within(run, inspector.SETTLES_FOR) for run in runs)
 
     async def _read(self, step: Step, access: Access | None) -> Finding:
-        """Return the step's finding.
+        """Return the finding; an answer of another shape than documented is this step's error only.
 
-        An answer of another shape than documented becomes an error of this step only. In a setup
-        such an answer is tried again, and then ends the run with a reference (:mod:`jobs.advance`).
+        In a setup it is tried again, and then ends the run with a reference (:mod:`jobs.advance`).
         """
         try:
             return await step.inspect(self.ctx)
@@ -326,9 +323,7 @@ class Engine(Inspector):
             error = unreadable("answer", type(odd).__name__)
             return inspector.finding_from_error(step, error, self.run)
         except CloudError as error:
-            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-                return inspector.not_readable(step, error)
-            return inspector.finding_from_error(step, error, self.run)
+            return inspector.finding_in_check(step, error, self.run, access)
 
 
 def _is_over() -> bool:

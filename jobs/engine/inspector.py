@@ -45,10 +45,8 @@ class Recorder:
     """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
 
     Each write raises LeaseLostError if another worker has the run, and RunEndedError if it has
-    ended. A request to shut down raises StoppingError.
-
-    ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
-    asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    ended. A request to shut down raises StoppingError. ``holds`` does not ask Redis; the context's
+    store does, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
     ``seen`` is the run's version without events of others, which a step may not have seen.
     """
 
@@ -173,9 +171,8 @@ def _is_ready(
 ) -> bool:
     """Return whether the step's needs are met, and it was not tried since it could go on last.
 
-    A step that waits for time is not tried twice: a change during a try may have been seen by that
-    try. A cloud that did not answer is not asked before its time, even if the run wakes for another
-    step.
+    A step that waits for time is not tried twice: its try may have seen a later change. A cloud
+    that did not answer is not asked before its time, even if the run wakes for another step.
     """
     if met(step.name) or not all(map(met, filter(steps.__contains__, step.needs))):
         return False
@@ -190,19 +187,13 @@ AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 SETTLES_FOR = timedelta(minutes=5)
 """Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""Time after a write in which an error may result from that write (checklist.toml J7).
-
-After that time the error is real. Errors that the directory itself reports as replication may last
-longer.
-"""
-ROLE_CAUSES = frozenset(
-    {
-        Cause.DIRECTORY_ROLE_MISSING,
-        Cause.EXCHANGE_CONSENT_MISSING,
-        Cause.EXCHANGE_ROLE_MISSING,
-        Cause.NOT_ALLOWED,
-    }
-)
+"""Time after a write in which an error may result from that write (checklist.toml J7)."""
+ROLE_CAUSES = {
+    Cause.DIRECTORY_ROLE_MISSING,
+    Cause.EXCHANGE_CONSENT_MISSING,
+    Cause.EXCHANGE_ROLE_MISSING,
+    Cause.NOT_ALLOWED,
+}
 """Causes that a new role or consent has until it is everywhere (platforms/microsoft.md 3.5, 7)."""
 GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
 """Reasons for skipping a step that no longer apply after a sign-in."""
@@ -221,9 +212,9 @@ def lacks_role(run: Run) -> bool:
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     """Return the finding for a step that could not be inspected or changed.
 
-    A temporary error is retried some times, and never earlier than the cloud asked for, up to an
-    hour. Without a connection (DNS, a certificate) it is retried until there is one: nobody in the
-    tenant can act. For all other errors the administrator must act.
+    A temporary error is retried some times, never earlier than the cloud asked for, up to an hour.
+    Without a connection (DNS, a certificate) it is retried until there is one: nobody in the tenant
+    can act. For all other errors the administrator must act.
     """
     waited = run.waits.get(step.name, 0)
     passing = isinstance(error, errors.Transient | errors.MalformedAnswer)
@@ -242,8 +233,10 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     )
 
 
-def not_readable(step: Step, error: CloudError) -> Finding:
-    """Return a skipped finding: what the bot may not read says nothing about the channel."""
+def finding_in_check(step: Step, error: CloudError, run: Run, access: Access | None) -> Finding:
+    """Return the finding; what the bot itself may not read says nothing about the channel."""
+    if access is not Access.APP or not isinstance(error, errors.Forbidden | errors.SignInNeeded):
+        return finding_from_error(step, error, run)
     if error.cause == Cause.APP_ACCESS_WITHDRAWN:
         return step.skipped(Reason.NEEDS_SIGN_IN)
     why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
@@ -336,14 +329,11 @@ def _is_watched(run: Run, step: Step) -> bool:
 
 T = TypeVar("T")
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
-"""Pauses between reads after a write, in seconds, while the worker waits. If the directory needs
-longer, the run is parked.
-"""
+"""Pauses between reads after a write, in seconds, before the run is parked."""
 PARK_S = (8.0, 16, 30, 30, 30, 60)
 """Pauses of a parked run, in seconds, after ``SETTLE_S`` (platforms/microsoft.md 7)."""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
-LET_IN = Text("seen.let_in")
 
 
 @dataclass(slots=True)
@@ -381,20 +371,19 @@ class Inspector(Recorder):
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding, which waits if replication may be the cause."""
         if may_be_replication(error, self.run, step):
+            waits = self.wait_for_replication(step)
             if error.cause not in ROLE_CAUSES:
-                return self.wait_for_replication(step)
-            waits = self.wait_for_replication(step, LET_IN, error.cause)
-            return replace(waits, evidence=error.evidence())
+                return waits
+            seen, evidence = Text("seen.let_in"), error.evidence()
+            return replace(waits, seen=seen, reason=None, cause=error.cause, evidence=evidence)
         if isinstance(error, errors.SignInNeeded):
             raise error
         return finding_from_error(step, error, self.run)
 
-    def wait_for_replication(
-        self, step: Step, seen: Text | Reason = Reason.REPLICATION, cause: str = ""
-    ) -> Finding:
+    def wait_for_replication(self, step: Step) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
         again = self.ctx.pause(step.name, PARK_S)
-        return step.waits_for(Turn.TIME, seen, cause=cause, again_s=again)
+        return step.waits_for(Turn.TIME, Reason.REPLICATION, again_s=again)
 
     async def _pause(self, step: Step, seconds: float) -> None:
         self.stop_if_requested()
@@ -406,9 +395,8 @@ class Inspector(Recorder):
     async def look_at_made(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        There is one look after each answer of a person, and after each check. An object that was
-        just made is left out. An object that is not found is read twice, because Microsoft's
-        directory may answer from a copy that does not have it yet.
+        There is one look after each answer, and each check. An object that was just made is left
+        out. A missing one is read twice: Microsoft may answer from a copy without it.
         """
         run, redis = self.run, self.ctx.store.redis
         times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]

@@ -2,8 +2,7 @@
 
 A new step consists of a row and a module in :mod:`jobs.steps`, or in :mod:`jobs.probes` if only a
 check looks at it, its texts, and its test. The engine, the plan, the progress card, the list of
-permissions and the docs page discover it. An :class:`ExchangeStep` runs the cmdlets of an approved
-change.
+permissions and the docs page discover it.
 """
 
 import importlib
@@ -55,12 +54,10 @@ Words = Text | Reason
 
 @dataclass(slots=True)
 class StepContext:
-    """Everything that a step may use.
+    """Everything that a step may use; the engine replaces ``run`` after every event.
 
-    ``run`` is the current state of the run; the engine replaces it after every event. ``access`` is
-    the access that Microsoft is read with. ``reads`` caches what the steps or the channels of one
-    check share, and ``many`` is whether these are many channels, so that each must need few
-    requests.
+    Microsoft is read with ``access``. ``reads`` caches what the steps or channels of a check share.
+    ``many`` is whether these are many channels, so that each must need few requests.
     """
 
     run: Run
@@ -118,8 +115,7 @@ class Line:
     """Line of the plan, as far as it is the same for every channel.
 
     ``before`` and ``after`` are keys of texts. Without them the line shows the finding's own words
-    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``. ``undo`` is the
-    command of an undo.
+    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``.
     """
 
     scope: Scope = Scope.APP
@@ -134,11 +130,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Place of one step in the search for a root cause.
-
-    Most steps set only ``station``, ``caused_by`` and ``explains``. A step whose answers
-    depend on the finding itself uses a subclass that overrides one of the methods.
-    """
+    """Place of a step in the search for a root cause; a subclass can judge by the finding."""
 
     checked: bool = True
     """True if ``/check`` looks at the step."""
@@ -201,13 +193,7 @@ _KINDS: "dict[tuple[str, str], type[Step]]" = {}
 
 
 class Step(ABC):
-    """Fact about a channel that must be true, as a step of a run.
-
-    A subclass defines the fact; only :meth:`inspect` may report it as done. A step that can be
-    undone derives from :class:`Undoable`, and a step that only a check inspects from
-    :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
-    findings.
-    """
+    """Fact about a channel that must be true; only :meth:`inspect` may report it as done."""
 
     name: str
     article_row: str
@@ -237,8 +223,7 @@ class Step(ABC):
     returns_with: str = ""
     """Question that is answered when somebody has done what the step waits for.
 
-    The answer is a press of a button, or a browser that came back from Microsoft. Until the step is
-    looked at again, nobody is asked for the same action once more.
+    Until the step is looked at again, nobody is asked for the same action once more.
     """
     repeat_on: str = ""
     """Question whose answer requests the change once more."""
@@ -357,11 +342,7 @@ class Probe(Step):
 
 
 class Undoable(Step):
-    """Step whose change can be undone.
-
-    Its ``inspect`` writes the values that ``apply`` changes into the finding. The recorded values
-    show whether a value is still as the runs left it, and the value before the change.
-    """
+    """Step whose change can be undone: ``inspect`` finds the values that ``apply`` changes."""
 
     irreversible: bool = False
     """True if the object can be made again, but never exactly as it was."""
@@ -391,10 +372,9 @@ class Undoable(Step):
     def compare_with_recorded(
         self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
     ) -> Finding:
-        """Compare the current values with the recorded ones, for :meth:`inspect_undo`.
+        """Compare the current ``values``, whose text is ``seen``, with the recorded ones.
 
-        ``values`` are the current values, and ``seen`` is their text. ``made`` are the values that
-        :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
+        ``made`` are the values that :meth:`apply` sets, in case no run has read them back. A mix of
         values from before and after the runs is an interrupted undo, not another person's change.
         """
         left, before = past.values_after or made, past.values_before
@@ -442,6 +422,17 @@ class ExchangeStep(Undoable):
 def shown(cmdlets: list[Cmdlet]) -> str:
     """Return the cmdlets as a person may paste them, one a line."""
     return "\n".join(command_text(cmdlet, parameters) for cmdlet, parameters in cmdlets)
+
+
+@cache
+def reachable(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> frozenset[str]:
+    """Return the other names of the graph to which its edges lead from ``name``, step by step."""
+    edges, seen, todo = dict(graph), set[str](), [name]
+    while todo:
+        fresh = [each for each in edges.get(todo.pop(), ()) if each in edges and each not in seen]
+        seen.update(fresh)
+        todo += fresh
+    return frozenset(seen - {name})
 
 
 @cache

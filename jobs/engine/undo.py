@@ -14,7 +14,7 @@ from datetime import timedelta
 from jobs.clock import now, paced
 from jobs.clouds.errors import NotFound
 from jobs.clouds.http import PATIENCE
-from jobs.engine.step import Step, StepContext, Undoable
+from jobs.engine.step import Step, StepContext, Undoable, reachable
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
@@ -30,7 +30,7 @@ class Remains(Step):
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
         self.name, self.article_row = step.name, step.article_row
         self.reads, self.writes = step.reads, step.writes
-        self.past, self.after = past, after
+        self.step, self.past, self.after = step, past, after
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return self.skipped(Text(f"skipped.undo_{self.name}"))
@@ -39,9 +39,7 @@ class Remains(Step):
 class Reversal(Remains):
     """Step that restores another step's values, except those that somebody changed since."""
 
-    def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
-        super().__init__(step, past, after)
-        self.step = step
+    step: Undoable
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Inspect through the original step; without the object nothing is left to undo."""
@@ -75,23 +73,13 @@ class Reversal(Remains):
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps of an undo; each waits for those that depend on it."""
     found: dict[str, Step] = {}
-    below = {name: _below(name, steps) for name in run.past}
+    graph = tuple((name, (*step.needs, *step.after)) for name, step in steps.items())
+    below = {name: reachable(name, graph) for name in run.past}
     for name, past in run.past.items():
         step, after = steps.get(name), tuple(sorted(each for each in below if name in below[each]))
-        if isinstance(step, Undoable):
-            found[name] = Reversal(step, past, after)
-        elif step:
-            found[name] = Remains(step, past, after)
-    return found
-
-
-def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
-    found, todo = set[str](), [name]
-    while todo:
-        step = steps.get(todo.pop())
-        fresh = {*step.needs, *step.after} - found if step else set()
-        found |= fresh
-        todo += fresh
+        if step:
+            kind = Reversal if isinstance(step, Undoable) else Remains
+            found[name] = kind(step, past, after)
     return found
 
 

@@ -95,8 +95,8 @@ def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> Effect
 def policy_name(mailbox: str) -> str:
     """Return the policy name of a mailbox, the same in every run so that it is found again.
 
-    It has at most 64 characters, and Exchange accepts each of them. If the address cannot appear in
-    full, a short hash is added so that two mailboxes never share a policy.
+    Exchange accepts its characters, at most 64. A short hash replaces what cannot appear, so that
+    two mailboxes never share a policy.
     """
     safe = mailbox.translate(_DASHES)
     name = f"Webex Connect forwarding - {safe}"
@@ -128,13 +128,12 @@ def needs_addresses(rules: Rows, known: Sequence[str]) -> bool:
     return domains or not senders <= {bare(address) for address in known}
 
 
-def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
+def moved_down(rules: Rows, name: str) -> int:
     """Return how many rules move down when the one of this name is moved to the top."""
-    others = list(rules)
-    own = named(others, name)
+    own = named(rules, name)
     if own is None:
-        return len(others)
-    return sum(_priority(rule) < _priority(own) for rule in others)
+        return len(rules)
+    return sum(_priority(rule) < _priority(own) for rule in rules)
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
@@ -142,11 +141,10 @@ def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
 
 
 def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
-    """Return the settings that make the rule cover the mailbox, whose addresses are ``own``.
+    """Return the settings to change so that the rule covers the mailbox with addresses ``own``.
 
-    An empty value clears a setting; correct settings are left out. Other senders stay. Group
-    conditions cannot be evaluated, so all of them are removed. A rule that names only domains gets
-    no sender, which would exclude the rest of the domain.
+    An empty value clears a setting. Other senders stay. Group conditions cannot be evaluated, so
+    they go. A rule that names only domains gets no sender, which would exclude the others.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
@@ -184,8 +182,7 @@ def covers(rule: ExchangeRow) -> list[str]:
 def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
     """Return whether a rule matches, or None if a group would have to be looked up.
 
-    Conditions of different kinds are AND, values of one kind are OR. Group exceptions also return
-    None.
+    Conditions of different kinds are AND, values of one kind are OR. Group exceptions: None, too.
     """
     senders, domains = _bare(rule, "From"), _bare(rule, "SenderDomainIs")
     if senders and not _shares(own, rule, "From"):

@@ -1,7 +1,4 @@
-"""Read-only checks that ``/check`` runs in addition to the setup steps.
-
-They are discovered automatically.
-"""
+"""Read-only checks that ``/check`` runs in addition to the setup steps."""
 
 from functools import cache
 
@@ -16,11 +13,7 @@ def all_probes() -> dict[str, Step]:
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:
-    """Return the steps and probes that ``/check`` runs, by name.
-
-    Probes that need no sign-in come first, because they answer first. The steps and the other
-    probes follow.
-    """
+    """Return the steps and probes that ``/check`` runs; those without a sign-in answer first."""
     steps = {name: step for name, step in steps_for(profile).items() if step.diagnosis.checked}
     every = {**all_probes(), **steps}.items()
     return dict(sorted(every, key=lambda each: each[1].diagnosis.access is not Access.NONE))

@@ -27,9 +27,7 @@ OTHERS = frozenset({"CHAT", "SOCIAL_CHANNEL", "TELEPHONY"})
 SLACK = timedelta(seconds=5)
 """Largest expected difference between the two clouds' clocks."""
 GRACE = timedelta(minutes=3)
-"""Time that a mail may take from Webex Connect to a task before its absence means anything
-(platforms/connect.md 4.1).
-"""
+"""Time that a mail may take from Webex Connect to a task (platforms/connect.md 4.1)."""
 
 
 class Configured(Probe):
@@ -90,10 +88,7 @@ class FlowTemplate(Configured, row="flow_template"):
     """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
 
     async def look(self, ctx: StepContext) -> Finding:
-        """Compare each mail with the tasks of the minutes after it.
-
-        If a later mail made a task, the loss is only a warning, because mail flows.
-        """
+        """Compare each mail with the tasks after it; a loss before a later task is a warning."""
         fresh_too, made = await _handed(ctx)
         handed = [row for row in fresh_too if row.received < now() - GRACE]
         lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
@@ -138,13 +133,12 @@ class EmailEntryPoint(Configured, row="entry_point"):
 async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
     """Return the copies that should become tasks, and when the tasks that may be one's were made."""
     mailbox = ctx.channel.mailbox
-    copies, tasks, app = await asyncio.gather(
-        copies_since(ctx, now() - BACK), read_tasks(ctx), only_app(ctx)
-    )
+    reading = copies_since(ctx, now() - BACK)
+    copies, tasks, app = await asyncio.gather(reading, read_tasks(ctx), only_app(ctx))
 
     def made(row: TraceRow) -> list[datetime]:
-        since, sender = row.received, row.sender
-        return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
+        of_mail = (row.sender, row.received - SLACK, mailbox, app)
+        return [task.created for task in tasks.rows if task.came_of(*of_mail)]
 
     taken = (row for row in copies if row.status.went_on and row.size <= LARGEST)
     of_others = (row for row in taken if row.sender.lower() != mailbox)
@@ -178,21 +172,11 @@ def _only_asset(points: Sequence[services.EntryPoint]) -> str:
     return (points[0].asset or "") if len(points) == 1 else ""
 
 
-def came_of(task: services.Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
-    """Return whether the task may result from a mail of ``sender`` to the mailbox.
-
-    The mail was received at ``at`` or later. ``app`` is the app whose tasks can only be the
-    mailbox's, or empty.
-    """
-    since = at - SLACK
-    return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
-
-
 class AssetWorkload(MailToTask, row="asset_workload"):
     """Probe of the asset's workload, which no API shows, but a task proves.
 
-    Since August 2026 an email asset serves one workload. If it is assigned to Webex Connect, Webex
-    Contact Center cannot use it at the same time (platforms/connect.md 1.9).
+    Since August 2026 an email asset serves Webex Connect or Webex Contact Center, and not both
+    (platforms/connect.md 1.9).
     """
 
     async def look(self, ctx: StepContext) -> Finding:
@@ -210,8 +194,8 @@ WAITS_LONG = timedelta(minutes=15)
 class ContactQueue(Configured, row="contact_queue"):
     """Probe for a queue of the channel that is active and serves somebody.
 
-    It is the queue of the mailbox's newest task. Before there is one, every queue for the channel
-    type may be the channel's, and only a problem that all of them have counts.
+    It is that of the mailbox's newest task. Before there is one, every queue for the channel type
+    may be it, and only a problem that all of them have counts.
     """
 
     async def look(self, ctx: StepContext) -> Finding:
@@ -269,10 +253,7 @@ class QueueAgents(Configured, row="queue_agents"):
 
 
 class WaitingTasks(Configured, row="waiting_tasks"):
-    """Probe for tasks that no agent accepts.
-
-    If nobody is logged in, as at night, the tasks only wait. That is no fault of the channel.
-    """
+    """Probe for tasks that no agent accepts; with nobody logged in, as at night, they only wait."""
 
     async def look(self, ctx: StepContext) -> Finding:
         waiting = [task for task in await own_tasks(ctx) if task.waits]
@@ -314,15 +295,9 @@ ENDS = ("agent_tasks", "answers")
 WITHOUT = ("mail_to_task", "sign_ins")
 """Findings with the time since which mail does not get through or Webex Connect gets no token."""
 LATE = timedelta(minutes=90)
-"""Longest time for which mail may go on after a change of the app (platforms/microsoft.md 4).
-
-Until then Webex Connect may still have the token from before the change.
-"""
+"""Longest time for which Webex Connect may have an app's old token (platforms/microsoft.md 4)."""
 SLOW = ("app", "authorizationintegration", "credential")
-"""Endings of the names of actions that may take effect only after :data:`LATE`.
-
-All other actions take effect at once.
-"""
+"""Endings of the names of actions that may take effect only after :data:`LATE`, not at once."""
 LOG_SLACK = timedelta(minutes=1)
 """Largest expected difference between the clocks of Webex Connect and of the others."""
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -331,15 +306,11 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 class SuspectDiagnosis(Diagnosis):
     """Diagnosis of changes that suspects only those between the last good mail and a bad sign.
 
-    A change is a suspect and never a proof, because the log does not show the values. So the
-    finding is at most possible, and nothing makes it certain.
+    The log does not show the values, so the finding is at most possible.
     """
 
     def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
-        """Return the finding with only the suspect changes, or unchanged if there are none.
-
-        No change is suspect before the newest mail is known.
-        """
+        """Return the finding with the suspect changes; none before the newest mail is known."""
         if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
             return finding
         signals = _suspects(finding.signals, findings)

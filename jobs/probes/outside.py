@@ -41,8 +41,7 @@ THROUGH = timedelta(days=2)
 class MailExchanger(Probe, row="mail_exchanger"):
     """Probe that checks whether the domain's MX points to Exchange Online.
 
-    A gateway in front of Exchange Online is only a possible cause, and mail that arrives shows that
-    it is none. Mail flows without autodiscover.
+    A gateway is only a possible cause, and none if mail arrives. Mail flows without autodiscover.
     """
 
     hosts: tuple[str, ...]
@@ -140,8 +139,7 @@ async def _signed(ctx: StepContext) -> bool | None:
 async def _published(domain: str) -> tuple[bool | None, bool | None]:
     """Return whether SPF allows Microsoft's servers, and whether there is a DMARC policy.
 
-    A parent's DMARC policy counts, too (RFC 7489, 6.6.3). A resolver that does not even find
-    Microsoft's own records says nothing.
+    A parent's counts, too (RFC 7489, 6.6.3). A resolver without Microsoft's records says nothing.
     """
     labels = domain.split(".")
     above = (".".join(labels[at:]) for at in range(max(len(labels) - 1, 1)))
@@ -200,19 +198,15 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
 class _Health(Probe):
     """Probe for open incidents in Microsoft's service health.
 
-    The permission is not part of the sign-in, because the whole sign-in would fail in a tenant that
-    has not consented to it. Entra puts every consented permission into a token, so it takes effect
-    when an administrator consents (docs/operations.md).
+    The permission is not part of the sign-in, which would fail in a tenant without a consent to it.
+    Entra puts it into every token once an administrator consents (docs/operations.md).
     """
 
     services: frozenset[str]
     cause: Cause
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the health once for all services.
-
-        Without permission, or in a cloud without this report, the finding says so.
-        """
+        """Read the health once for all services; some clouds do not have this report."""
         rows = await unless_refused(ctx.graph.service_health())
         if rows is None:
             return self.skipped(Text("skipped.service_health"))

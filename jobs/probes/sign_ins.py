@@ -48,12 +48,10 @@ class SignIns(Probe, row="sign_ins"):
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
         """Return the interactive and the non-interactive sign-ins, without the bot's own.
 
-        When many channels are checked, both kinds are read at once if possible, because only five
-        requests in ten seconds are allowed.
+        For many channels both are read at once, because of a limit of five requests in ten seconds.
         """
         log = partial(ctx.graph.sign_ins, ctx.fact("client_id"), now() - BACK)
-        both = graph.SIGN_INS_AND_RENEWALS
-        rows = await if_answered(log("beta", both)) if ctx.many else None
+        rows = await if_answered(log("beta", graph.SIGN_INS_AND_RENEWALS)) if ctx.many else None
         most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
         if rows is None or not told or len(rows) >= most:
@@ -121,9 +119,8 @@ def finding_from_probe(
 ) -> Finding:
     """Return ``good`` if the connection worked, else the server's words and the failed phase.
 
-    If the connection itself fails, for example behind our own firewall, an answer that left shows
-    that only the bot is affected. A later failure is the server's own reply, so only a success from
-    now on is newer.
+    If the connection itself fails, as behind our own firewall, an answer that left shows that only
+    the bot is affected. A later failure is the server's reply: only a success from now on is newer.
     """
     if probe.ok:
         return step.ok(good, evidence=evidence)
@@ -138,9 +135,8 @@ BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 LOCKED = Cause.ACCOUNT_LOCKED
 """Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
-The address may be the bot's. Both have the code 50053 (platforms/microsoft.md 5). The findings that
-show a policy to concern only the bot's location show the same for this cause. A sign-in from before
-the account was locked shows nothing.
+The address may be the bot's. Both have the code 50053 (platforms/microsoft.md 5). What shows that a
+policy concerns only the bot's location shows the same here, but no sign-in from before the lock.
 """
 GRANT = Cause.GRANT_INVALID
 """Cause of one token, whatever the user's others (platforms/microsoft.md 4, 5: AADSTS70000)."""
@@ -157,9 +153,8 @@ SAME = timedelta(days=1)
 OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
 """Causes that concern the account from any location (platforms/microsoft.md 5).
 
-For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
-blocked (2.1), and the delegate's account counts. Only the directory shows whether
-the mailbox was made a shared one since the setup (``mailbox_user``).
+For a user's mailbox they affect Webex Connect too. For a shared one, whose own account is normally
+blocked (2.1), the delegate's counts. ``mailbox_user`` shows what became shared since the setup.
 """
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
@@ -209,10 +204,9 @@ class SmtpLogin(Probe, row="smtp_login"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect, without sending anything.
 
-        The bot's own secret and sign-in may be invalid while Webex Connect's are valid: a failure
-        of them is only a possible cause. Exchange's refusals, and Entra's errors about the app, the
-        account and the user's sign-ins, apply to both. Entra's errors about a location or one token
-        need another finding (:meth:`LoginDiagnosis.is_uncertain`).
+        A failure of the bot's own secret and sign-in is only a possible cause. Exchange's refusals,
+        and Entra's of the app, the account and the user's sign-ins, concern Webex Connect, too.
+        Those of a place or one token need a further finding (:meth:`LoginDiagnosis.is_uncertain`).
         """
         # a sign-in that another space's setup left is not this channel's
         found = ctx.run.brief.discover
@@ -246,8 +240,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         if cause == GRANT:  # any later renewal disproves it, and Entra's log has whole seconds
             since = newest.replace(microsecond=0) - timedelta(microseconds=1)
             return Signals(disproved_by=BY_LOG, harmless_after=since), True
-        proof = Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at")
-        return proof, True
+        return Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at"), True
     if cause in {*patterns().groups["of_place"], LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
@@ -359,17 +352,10 @@ class AuthenticationPolicy(Probe, row="authentication_policy"):
 
 
 class Sessions(Probe, row="sessions"):
-    """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
-
-    That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
-    platforms/microsoft.md 8 row 4.
-    """
+    """Probe for a revocation of sign-ins since the last Generate Token (microsoft.md 8 row 4)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the times of the revocation and of the last Generate Token, if both are known.
-
-        For a shared mailbox the delegate got the token.
-        """
+        """Compare both times, if known; for a shared mailbox the delegate got the token."""
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
         known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
@@ -377,8 +363,7 @@ class Sessions(Probe, row="sessions"):
         user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
         if text_of(user, "id") != known:
             user = await ctx.graph.user(known)
-        user = user or {}
-        valid_from = parse(user.get("signInSessionsValidFromDateTime"))
+        valid_from = parse(text_of(user, "signInSessionsValidFromDateTime"))
         token_at = ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))

@@ -28,7 +28,7 @@ from jobs.mail.message_trace import LOST, MailFlow, Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Station, Text, second_of
-from jobs.probes.contact_center import BACK, GRACE, came_of, only_app, read_tasks
+from jobs.probes.contact_center import BACK, GRACE, SLACK, only_app, read_tasks
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 from jobs.storage import keys
 
@@ -74,9 +74,7 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
 ANSWERED_WITHIN = timedelta(hours=4)
 """Time that the newest mail may wait for its answer before an earlier sent answer proves little."""
 NO_CHANCE = 3
-"""Number of mails withheld in a row, from several senders, that a filter is unlikely to have judged
-correctly.
-"""
+"""Number of mails of several senders in a row that a filter is unlikely to withhold rightly."""
 MOST_READ = 5
 """Number of recipients whose details are read: Microsoft allows few traces."""
 
@@ -123,15 +121,14 @@ class Arrivals(_Traced, row="arrivals"):
         return replace(found, seen=Text("seen.traced_quarantine", values))
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return the finding for mail that a filter withheld: single spam mails are normal.
+        """Judge mail that a filter withheld: single spam mails are normal.
 
-        If mail of several senders in a row is withheld, nothing is proven any more. The finding has
-        a cause if their traces name the same one.
+        If mail of several senders in a row is withheld, nothing is proven, or all name one cause.
         """
         found, held = self._went(passage.good), passage.failures
         if len({row.sender.lower() for row in held}) < flow.ENOUGH:
             return found
-        told = await _why_each(ctx, held[: flow.ENOUGH])
+        told = await asyncio.gather(*(why(ctx, row) for row in held[: flow.ENOUGH]))
         causes = {each.cause for each in told}
         if len(causes) == 1 and "" not in causes:
             return self._failed(passage, told[0])
@@ -153,33 +150,29 @@ class Copies(_Traced, row="copies"):
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
         taken = [each for each in copies if each.status.went_on or each.size <= flow.LARGEST]
-        passage = MailFlow.of(taken)
-        finding = await self._judge(ctx, passage, lost, copies)
+        finding = await self._judge(ctx, MailFlow.of(taken), lost, copies)
         if not lost:
             return finding
         damage = Signals(missed=len(lost), missed_since=lost[-1].received)
         return replace(finding, signals=finding.signals | damage)
 
-    async def _judge(
-        self, ctx: StepContext, passage: MailFlow, lost: Rows, copies: Rows
-    ) -> Finding:
-        """Judge the copies by failed ones first, then by missing ones, then by late ones.
+    async def _judge(self, ctx: StepContext, mails: MailFlow, lost: Rows, copies: Rows) -> Finding:
+        """Judge the copies by failed ones first, which name a reason, then missing, then late ones.
 
-        A failed copy names its reason, a missing one does not. A copy that a filter withheld
-        concerns only that mail.
+        A copy that a filter withheld concerns only that mail.
         """
-        if passage.failures:
-            found = await self._stopped(ctx, passage)
-            certain = found.cause != LOST or bool(passage.refused)
+        if mails.failures:
+            found = await self._stopped(ctx, mails)
+            certain = found.cause != LOST or bool(mails.refused)
             return found if certain else replace(found, state=State.WARNING)
-        good = passage.good
+        good = mails.good
         if missing := flow.never_copied(lost, copies):
             values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
             known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
             judged = self.wrong if len(missing) >= flow.ENOUGH else self.possible
             return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
-        if len(passage.begun) >= flow.ENOUGH:
-            found = await self._stopped(ctx, replace(passage, failures=passage.begun))
+        if len(mails.begun) >= flow.ENOUGH:
+            found = await self._stopped(ctx, replace(mails, failures=mails.begun))
             if found.cause != LOST:
                 return found
         # none has failed: the first ever may be due, and late ones prove nothing
@@ -206,8 +199,7 @@ class Answers(_Traced, row="answers"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail.
 
-        A mail may wait for its answer as long as others in this channel do; after some hours it is
-        a warning.
+        A mail may wait for its answer as long as others in this channel do, but only some hours.
         """
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
@@ -236,14 +228,11 @@ class Answers(_Traced, row="answers"):
         certain = ours != ""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if not certain and len(newest) >= flow.ENOUGH:
-            each_told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
+            rows = [*newest.values()][-MOST_READ:]
+            each_told = await asyncio.gather(*(why(ctx, row) for row in rows))
             others = [each for each in each_told if not flow.unknown_recipient(each.words)]
             certain = len(others) >= flow.ENOUGH
         return self._failed(passage, replace(told, cause=ours), certain=certain)
-
-
-async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
-    return await asyncio.gather(*(why(ctx, row) for row in rows))
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
@@ -354,8 +343,8 @@ class Sightings:
 
     def _task_of(self, sender: str, at: datetime) -> datetime | None:
         mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
-        made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
-        return next(made, None)
+        way = (sender, at - SLACK, mailbox, self.app)
+        return next((task.created for task in rows if task.came_of(*way)), None)
 
 
 def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
@@ -369,11 +358,7 @@ class WatchMailProbe(Probe, row="watch_mail"):
     """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the newest test mails through the trace and the tasks.
-
-        The newest one whose fate is known decides, so a mail that is still under way changes
-        nothing.
-        """
+        """Follow the newest test mails; the newest whose fate is known decides."""
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
@@ -436,8 +421,7 @@ def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
 def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     """Return whether the missing mail is the channel's fault, and not the sending server's.
 
-    The server is known to send if another channel's test mail has arrived since. If there is no
-    other channel, several mails in a row must be missing.
+    Another channel's test mail must have arrived since; without one, several in a row are missing.
     """
     redis, mailbox, at = ctx.store.redis, ctx.channel.mailbox, known[0].mail.at
     if watch_mail.has_others(redis, keys.watch_mails_arrived(), mailbox, at):

@@ -38,20 +38,13 @@ _ON_RECIPIENT = (*_COMPARED, *_PATTERNS)
 _DOCUMENTED = (*CONDITIONS, *(f"ExceptIf{name}" for name in CONDITIONS))
 _ACTIONS_WITH_LISTS = frozenset({*STOPS, *_NAMES["actions_with_lists"]})
 _TYPE_LISTS = ("Conditions", "Exceptions")
-"""Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
-
-Exchange fills them for every rule. A row with neither of them shows only a part of the rule.
-"""
+"""Properties with each condition's type, as ``...SentToPredicate``; a whole rule has them."""
 Rule = Mapping[str, object]
 Within = Callable[[str, str], bool]
 
 
 async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
-    """Return the tenant's rules that take mail away (:func:`stops`).
-
-    Raises:
-        CloudError: Exchange could not be asked.
-    """
+    """Return the tenant's rules that take mail away; CloudError if Exchange could not be asked."""
     return list(filter(stops, await ctx.exchange.run("Get-TransportRule", {})))
 
 
@@ -118,8 +111,7 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
 def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
     """Return the types in the rule's lists that belong to no property that is known.
 
-    Most types have the name of their property. Each of the others may belong to one of the
-    properties that have no type.
+    Most have the name of their property. Each other may belong to a property without a type.
     """
     lists = (rule.get(name) for name in _TYPE_LISTS)
     every = (str(e) for each in lists if isinstance(each, list | tuple) for e in each)
@@ -161,10 +153,7 @@ def _set(rule: Rule, name: str) -> bool:
 
 class RuleDiagnosis(Diagnosis):
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
-        """Return the causes in other steps that ``cause`` explains.
-
-        A rule may also stop mail later on its path. An earlier stop has another cause.
-        """
+        """Return the causes of a rule from this place on: it may also stop mail later."""
         codes = list(BLOCKS.values())
         first = next((place for place, code in enumerate(codes) if code == cause), 0)
         return frozenset({*codes[first:], LOST})
@@ -211,10 +200,7 @@ def _name(rule: ExchangeRow) -> str:
 
 
 class RestrictedSender(Probe, row="restricted_sender"):
-    """Probe for the restricted entities: 550 5.1.8 (platforms/microsoft.md 2.3).
-
-    While Exchange restricts the mailbox for sending spam, no copy and no answer leaves it.
-    """
+    """Probe for the restricted entities, whose mail stays: 550 5.1.8 (microsoft.md 2.3)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all of them, because for one in good standing Exchange says "not found"."""
@@ -227,16 +213,14 @@ class RestrictedSender(Probe, row="restricted_sender"):
             return self.ok(Text("seen.not_restricted"))
         reason = text_of(found, "Reason")
         evidence = (Evidence("exchange", reason),) if reason else ()
-        seen = Text("seen.restricted")
-        return self.wrong(seen, cause=Cause.SENDER_RESTRICTED, evidence=evidence)
+        return self.wrong(Text("seen.restricted"), cause=Cause.SENDER_RESTRICTED, evidence=evidence)
 
 
 class OutboundConnectors(Probe, row="outbound_connectors"):
     """Probe for an enabled connector that gives the copies to a server of others.
 
-    That server may keep a copy that the trace shows as sent, so the finding is a cause only if mail
-    makes no task. A connector that only a mail-flow rule uses is judged with the rules. Source:
-    platforms/microsoft.md 2.8.
+    It may keep a copy that the trace shows as sent: a cause only if mail makes no task. A connector
+    that only a mail-flow rule uses is judged with the rules (platforms/microsoft.md 2.8).
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:

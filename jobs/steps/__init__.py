@@ -43,8 +43,7 @@ def steps_for(profile: Profile) -> dict[str, Step]:
 def steps_of(run: Run) -> dict[str, Step]:
     """Return the steps of a run, by name.
 
-    A setup has all steps of its profile. A fix has those that can be repaired, the form for a new
-    secret or token, and the proof. An undo has the steps that the channel's runs have changed,
+    A setup has all steps of its profile. An undo has those that the channel's runs have changed,
     whatever its profile is now.
     """
     if run.kind is RunKind.UNDO:
@@ -79,9 +78,8 @@ def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
 def rehearses(run: Run) -> bool:
     """Return whether the mailbox user's sign-in is tested before Webex Connect uses it.
 
-    The sign-in is tested if checks are to log in by themselves, because it is kept for them. It is
-    also tested once Generate Token has failed, because the test says why. No other setup asks for
-    the test: Generate Token is the same sign-in.
+    It is tested and kept if checks are to log in by themselves. It is also tested once Generate
+    Token, which is the same sign-in, has failed: the test says why.
     """
     wanted = run.answer(CHECK_LOGIN) != "no" or bool(run.answer("rehearse"))
     token = run.findings.get("token")

@@ -7,6 +7,7 @@ page, through a card's button; only grants that really exist count.
 
 import json
 from dataclasses import replace
+from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.channel import email_app
@@ -150,8 +151,11 @@ class Application(Undoable, row="application"):
         uris, callback = manifest.redirect_uris(app), ctx.channel.callback_url
         wanted = email_app.wanted_uris(ctx)
         if ctx.by_hand and not callback:
-            return self._without_callback(uris)
-        missing = [uri for uri in wanted if uri not in uris]
+            if not uris:
+                return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
+            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+            return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
+        missing = list(filterfalse(uris.__contains__, wanted))
         platform, moved = next(iter(manifest.elsewhere(app, wanted).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
             seen = Text(SEEN[platform], {"uris": ", ".join(moved)})
@@ -164,12 +168,6 @@ class Application(Undoable, row="application"):
         found = self.wrong(seen, cause=cause)
         ours_alone = {*missing, *moved} == {ctx.settings.callback}
         return replace(found, state=State.WARNING) if ctx.checks and ours_alone else found
-
-    def _without_callback(self, uris: tuple[str, ...]) -> Finding:
-        if not uris:
-            return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
-        seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-        return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = manifest.elsewhere(app, email_app.wanted_uris(ctx))
@@ -268,8 +266,7 @@ class MailSend(Undoable, row="mail_send"):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await email_app.app_of_run(ctx):
             access = manifest.without_permission(app, *self._permission(ctx))
-            body = {"requiredResourceAccess": access}
-            await ctx.graph.update(APPLICATIONS, str(app["id"]), body)
+            await ctx.graph.update(APPLICATIONS, str(app["id"]), {"requiredResourceAccess": access})
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         return {"declared": "yes" if manifest.declares(app, *self._permission(ctx)) else ""}

@@ -123,11 +123,10 @@ class ClientSecret(Undoable, row="client_secret"):
     """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """List the app's secrets and judge the newest usable one.
+        """Judge the newest secret that is in Webex Connect, or can still be shown.
 
-        A secret that was not entered in Webex Connect and can no longer be shown does not count. If
-        another app has replaced the app in Webex Connect, none of its secrets count. If a channel
-        was made by hand, every secret counts, because it is not known which one is in use.
+        If another app has replaced this one in Webex Connect, none of its secrets count. If a
+        channel was made by hand, every one counts, because it is not known which is in use.
         """
         policy_read = unless_refused(ctx.graph.app_management_policy())
         app, policy = await asyncio.gather(email_app.find_app(ctx), policy_read)
@@ -251,10 +250,10 @@ LABEL = "Webex email bot, rehearsal and check"
 
 
 class CheckSecret(Undoable, row="check_secret"):
-    """Step C6: a second client secret, with which the bot can sign the mailbox user in.
+    """Step C6: a second client secret, with which the bot, and later ``/check``, can log in.
 
-    With this secret ``/check`` can log in by SMTP. The secret belongs to the run until the mailbox
-    user has signed in and that login has succeeded (:func:`jobs.access.mailbox_login.save`).
+    It belongs to the run until the mailbox user has signed in and that login has succeeded
+    (:func:`jobs.access.mailbox_login.save`).
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -294,11 +293,10 @@ class CheckSecret(Undoable, row="check_secret"):
 
 
 class OldSecret(Step, row="old_secret"):
-    """Step that removes the client secrets of earlier runs of this mailbox.
+    """Step that removes the client secrets of earlier runs of this mailbox, and never a person's.
 
-    The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
-    Removing the old secret before Webex Connect has the new one would stop answers, so this step
-    comes after everything that proves the new one.
+    Removing them before Webex Connect has the new one would stop answers, so this step comes after
+    everything that proves the new one.
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -311,10 +309,7 @@ class OldSecret(Step, row="old_secret"):
 
 
 class UnusedSecret(Step, row="unused_secret"):
-    """Step that removes the bot's own secret, part of a run only if that secret may have been made.
-
-    The removed secret is no longer in use, so the removal needs no approval of its own.
-    """
+    """Step that removes the bot's own secret, without an approval, as it is no longer in use."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look for the secret; one just made may be missing, so :meth:`apply` looks patiently."""
@@ -333,10 +328,7 @@ class UnusedSecret(Step, row="unused_secret"):
 
 
 class LostSecret(Step, row="lost_secret"):
-    """Step that removes a lost client secret, part of a run only if New secret was pressed.
-
-    Nobody has the removed secret, so the removal needs no approval of its own.
-    """
+    """Step that removes a lost client secret, without an approval of its own: nobody has it."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Wait until the page has shown the new secret: the old one may be found until then."""

@@ -49,8 +49,7 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
 
     A sign-in with another secret than Webex Connect's is not Webex Connect's. If the log does not
     name the secret, the sign-in counts only if the log shows which ones are the bot's own. A log
-    that cannot be read says nothing. An administrator's sign-in that has ended says nothing either:
-    only this look needs it.
+    that cannot be read, also because the administrator's sign-in has ended, says nothing.
     """
     if ctx.run.answer("rehearse") == "yes" and not ctx.run.settled("rehearsal"):
         return None
@@ -84,13 +83,10 @@ def _since(ctx: StepContext) -> datetime:
 
 
 class EmailApp(Step, row="email_app"):
-    """Step C1: Webex Connect has an email app with OAuth 2.0.
-
-    A requester who gives the app's Call Back URL has seen the app.
-    """
+    """Step C1: Webex Connect has an email app with OAuth 2.0."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that the Call Back URL was given. The app is not proven before V1."""
+        """Trust a given Call Back URL, which the app shows; V1 proves the app."""
         given = self.ok(Text("seen.said_by_requester"))
         return given if ctx.channel.callback_url else self.waits_for(Turn.REQUESTER)
 
@@ -119,16 +115,11 @@ def token_at(run: Run) -> datetime | None:
 class _Filled(Step):
     """Step for a part of Webex Connect's form, shown by the token or confirmed by the requester.
 
-    Generate Token succeeds only with the right app, secret, addresses and scope. The requester can
-    confirm the form by saying that the token was saved (platforms/connect.md 1.2).
+    Generate Token needs the right app, secret, addresses and scope (platforms/connect.md 1.2).
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check the token and the requester's confirmation.
-
-        Both count until the channel is proven. Webex Connect's asset API is not confirmed
-        (platforms/connect.md 2.1).
-        """
+        """Check both, for Webex Connect's asset API is not confirmed (platforms/connect.md 2.1)."""
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
         if ctx.run.settled("token"):
@@ -191,9 +182,8 @@ SAVED_AND_REGISTERED = 2
 class Registered(Step, row="registered"):
     """Step C7: the asset is registered with a service (platforms/connect.md 1.5).
 
-    The audit log has no action of its own for the registration, which is one more change of the app
-    (platforms/connect.md 2.3). So the log only spares the requester the press of the button. The
-    button stays, and pressing it sends the test mail once more.
+    In the audit log the registration is one more change of the app (platforms/connect.md 2.3). So
+    the log only spares the requester the button, which stays and sends the test mail once more.
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -269,10 +259,7 @@ class Rehearsal(_Login, row="rehearsal"):
 
 
 class OwnLogin(_Login, row="own_login"):
-    """Step C6: the bot's own SMTP login gets reply 235, as Webex Connect will get it.
-
-    The step is skipped if the bot has no sign-in of its own, or if that sign-in is no longer valid.
-    """
+    """Step C6: the bot's own SMTP login, if it has one, gets reply 235, as Webex Connect will."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect; a refusal within an hour of a change is checked again."""

@@ -1,8 +1,6 @@
 """Steps M3 to M5: all incoming mail is forwarded to Webex Connect, and this is allowed.
 
 A remote domain that covers Webex Connect and forbids automatic forwarding overrides every policy.
-
-The plan of M4 names the other senders, the removed conditions and the parameters of the commands.
 Without M5, the organization's customization, M4 cannot be saved.
 """
 
@@ -39,8 +37,7 @@ class Forwarding(ExchangeStep, row="forwarding"):
     async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
         """Judge a forwarding that a person may have chosen instead: a mail contact, or a rule.
 
-        None means that the mailbox is judged like any other. An external address that is not known
-        to be Webex Connect's may be right.
+        None: the mailbox is judged like any other. An unknown external address may be right.
         """
         wanted = ctx.channel.forwarding_address.lower()
         if internal:
@@ -125,10 +122,7 @@ CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 """Pauses, in seconds, for a customization of up to 24 hours (platforms/microsoft.md 2.4)."""
 DAY_TRIES = 32
 MOVED = "rules_moved"
-"""Fact with the number of other rules that move down by one when a rule is put on top.
-
-The plan notes it (platforms/microsoft.md 2.3).
-"""
+"""Fact with the number of rules that a new top rule moves down by one (microsoft.md 2.3)."""
 REPAIRED, LIMITS = "rule_repaired", "policy_limits"
 """Facts for the plan: settings of the channel's rule to change, and a new policy's limits."""
 
@@ -221,11 +215,7 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         return judge(seen, cause=Cause.FORWARDING_BLOCKED)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan an outbound policy and a rule for this one sender, above the other rules.
-
-        For an existing rule the plan shows which other senders it covers and which conditions are
-        removed.
-        """
+        """Plan a policy and a top rule for this sender; name an existing rule's other senders."""
         before = recorded_row(finding.values.get("rule"))
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         senders = spam.covers(ExchangeRow({**before, **repaired}))
@@ -316,9 +306,8 @@ class Customization(Step, row="customization"):
     """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
-    proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
-    cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
-    until the change has taken effect everywhere (platforms/microsoft.md 2.4).
+    proof: M4 may be refused anyway, and it may stay true after the cmdlet has run. M4 waits until
+    the change has taken effect everywhere (platforms/microsoft.md 2.4).
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -327,11 +316,13 @@ class Customization(Step, row="customization"):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
             return self._needed(Reason.DEMANDED)
-        dehydrated, there = await asyncio.gather(_dehydrated(ctx), Outbound.read(ctx))
-        if dehydrated is None:
-            return self.skipped(Text("skipped.customization_untold"))
-        if not dehydrated:
+        asked = unless_refused(ctx.exchange.run("Get-OrganizationConfig", {}))
+        rows, there = await asyncio.gather(asked, Outbound.read(ctx))
+        dehydrated = str(rows[0].get("IsDehydrated")).lower() if rows else ""
+        if dehydrated == "false":
             return self.ok(Text("seen.customized"))
+        if dehydrated != "true":
+            return self.skipped(Text("skipped.customization_untold"))
         if not there.applies.forwards:
             return self._needed(Text("seen.not_customized"))
         unneeded = self.ok(Text("seen.customization_not_needed"))  # M4 has nothing to save
@@ -343,14 +334,6 @@ class Customization(Step, row="customization"):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Run Enable-OrganizationCustomization, whose error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
-
-
-async def _dehydrated(ctx: StepContext) -> bool | None:
-    try:
-        organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
-    except Forbidden:
-        return None
-    return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())
 
 
 class RemoteDomain(Step, row="remote_domain"):

@@ -12,14 +12,14 @@ from datetime import timedelta
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
+from jobs.clouds.errors import CloudError, NotFound, if_answered, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
-from jobs.engine.inspector import finding_from_error, not_readable
+from jobs.engine.inspector import finding_in_check
 from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
 from jobs.mail.message_trace import LARGEST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Json, promised
-from jobs.model import Access, Change, Finding, Reason, RunKind, Signals, State, Station, Text, Turn
+from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange, Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
@@ -47,10 +47,9 @@ class Tenant(Step, row="tenant"):
 class MailboxUser(Step, row="mailbox_user"):
     """Step M1: the user has a mailbox, an Exchange license and sign-in (microsoft.md 2.1).
 
-    The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
-    the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
-    ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
-    mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
+    The fact ``shared`` is ``yes`` if another user signs in for the mailbox, ``blocked`` if its own
+    account may not sign in either, and ``unknown`` if it may be shared. ``shared_licensed`` is set
+    if a shared mailbox has a license, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
 
     limits: Mapping[str, tuple[str, ...]]
@@ -95,8 +94,7 @@ class MailboxUser(Step, row="mailbox_user"):
         if mailbox is None and licensed(user):
             seen = Text("seen.no_mailbox", {"upn": upn})
             return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
-        stopped = _unusable(self, user, upn)
-        return replace(stopped or self.ok(good), facts=facts)
+        return replace(_unusable(self, user, upn) or self.ok(good), facts=facts)
 
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
@@ -108,9 +106,7 @@ class MailboxUser(Step, row="mailbox_user"):
             seen = Text("seen.disabled", {"upn": facts["upn"]})
             return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         # the bot has no role in Exchange, which says nothing about the channel
-        if ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-            return replace(not_readable(self, error), facts=facts)
-        return replace(finding_from_error(self, error, ctx.run), facts=facts)
+        return replace(finding_in_check(self, error, ctx.run, ctx.access), facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
         try:
@@ -145,10 +141,8 @@ class MailboxUser(Step, row="mailbox_user"):
 
 
 async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow | None:
-    try:
-        return next(iter(await ctx.exchange.run(cmdlet, parameters)), None)
-    except CloudError:
-        return None
+    rows = await if_answered(ctx.exchange.run(cmdlet, parameters))
+    return rows[0] if rows else None
 
 
 def _warnings(mailbox: ExchangeRow, address: str) -> Iterator[tuple[Cause, Text]]:
@@ -382,11 +376,9 @@ class SecurityDefaults(Step, row="security_defaults"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        try:
-            on = await ctx.graph.security_defaults()
-        except Forbidden:
-            if ctx.checks:
-                raise
+        read = ctx.graph.security_defaults()
+        on = await (read if ctx.checks else unless_refused(read))
+        if on is None:
             return self.skipped(Reason.NOT_BY_ITSELF)
         if on:
             seen = Text("seen.security_defaults")

@@ -53,9 +53,8 @@ class TestMail(Step, row="test_mail"):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send the test mail from an address other than the mailbox's.
 
-        Webex Connect ignores a mail whose sender is its recipient (connect.md 1.7). A mail
-        that is sent again gets another Message-ID, because Exchange may drop a duplicate. An
-        interrupted mail keeps its own.
+        Webex Connect ignores a mail whose sender is its recipient (connect.md 1.7). Exchange may
+        drop a duplicate, so only an interrupted mail keeps its Message-ID.
         """
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
         sent = ctx.run.changed.get(self.name)
@@ -67,10 +66,9 @@ class TestMail(Step, row="test_mail"):
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: "_Seen", *, again: bool) -> Finding:
-        """Report a failure until a person who has dealt with it presses Look again.
+        """Report a failure until a person presses Look again, which sends the mail once more.
 
-        The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
-        more anyway.
+        With ``again``, a mail that has not arrived is sent once more anyway.
         """
         asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked > sent)
@@ -147,10 +145,9 @@ class _Seen:
 
     @classmethod
     def of(cls, arrived: Rows, copies: Rows, own: frozenset[str]) -> Self:
-        """Sort the trace rows into arrivals, copies and mail from the mailbox to itself.
+        """Sort the rows; the forwarding mailbox may appear as a copy's sender.
 
-        If the mailbox wrote to itself, a copy is identified by its message id, because the
-        forwarding mailbox may appear as the sender of the copy.
+        If the mailbox wrote to itself, a copy is therefore identified by its message id.
         """
         others = [row for row in arrived if row.sender.lower() not in own]
         itself = [row for row in arrived if row.sender.lower() in own]
@@ -192,10 +189,9 @@ class TraceAccess(Step, row="trace_access"):
     """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Try a message trace.
+        """Try a message trace; without the service principal both ways refuse, perhaps with a 401.
 
-        If Graph and the cmdlet refuse, the service principal may be missing, which Graph may report
-        as a 401. Reading it reports a sign-in that is no longer valid.
+        Reading it reports a sign-in that is no longer valid.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)

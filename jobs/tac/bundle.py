@@ -59,11 +59,7 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class TacCase:
-    """All data of a case for Cisco TAC.
-
-    ``check`` is the newest check, and ``setup`` the run that connected the mailbox. Each is None if
-    it does not exist.
-    """
+    """Data of a case for Cisco TAC: the newest check, and the setup that connected the mailbox."""
 
     channel: Channel
     reported: Report

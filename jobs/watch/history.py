@@ -64,8 +64,7 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
 def add(pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime) -> dict[date, Tally]:
     """Return the changed days of the history, which are read before ``pipe.multi()``.
 
-    Two looks see the same mails, so the larger number counts. The first look of a day adds up the
-    hours of an old one.
+    Two looks see the same mails, so the larger number counts. A day's first look adds up old hours.
     """
     key, moment = keys.watch_history(mailbox), at.astimezone(UTC)
     changed: dict[date, Tally] = {}
@@ -134,11 +133,10 @@ class Figures:
     """Figures of a channel over a span of time.
 
     ``watched`` is how long the measured days were watched, and ``broken`` how long of it an
-    incident went on. ``incidents`` are the breaks that touch the span, oldest first. ``blind`` is how often
-    the watch could not look. ``late`` and ``bounced`` are the mails that met a break. ``to_notice``
-    is the median time from the beginning of a break to the confirmed look, and ``to_fix`` the
-    median time from there to its end. Each is None without a break whose beginning, or end, is
-    known.
+    incident went on. ``incidents`` are the breaks that touch the span, oldest first. ``blind`` is
+    how often the watch could not look. ``late`` and ``bounced`` are the mails that met a break. The
+    median times are ``to_notice``, from the beginning of a break to the confirmed look, and
+    ``to_fix``, from there to its end; None without a break whose beginning, or end, is known.
     """
 
     days: tuple[DayFigures, ...]

@@ -24,6 +24,7 @@ from jobs.causes.cause import Cause
 from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
 from jobs.checks.check import findings_of, name_changers, verdict_of
+from jobs.checks.reading import COUNTED, signals_of
 from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
@@ -34,7 +35,7 @@ from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
-from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
+from jobs.model import Finding, Reason, RunKind, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -120,15 +121,13 @@ class CloudLook:
             await name_changers(context, seen.allowed)
         access = seen.granted is not None and seen.tokens.ended is None
         outcome = outcome_of(draft.run, state.eyes, app=access, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, mailbox, state, outcome), context
+        return await asyncio.to_thread(self._judged, draft, state, outcome), context
 
-    def _judged(
-        self, draft: CheckBuffer, mailbox: str, state: ChannelState, outcome: LookOutcome
-    ) -> LookOutcome:
+    def _judged(self, draft: CheckBuffer, state: ChannelState, outcome: LookOutcome) -> LookOutcome:
+        mailbox, broken = draft.run.channel.mailbox, outcome.sight is Sight.BROKEN
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, mailbox, arrived)
-        broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
-        run_id = running(mailbox) if broken else ""
+        run_id = self.runtime.channels.running(mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
         # the findings are kept if a break begins, changes or ends; the same are shown further on
@@ -163,7 +162,7 @@ class CountingTrace(Trace):
 
 
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
-    """Return the newest setup or fix that repaired the channel and goes on, or ended since, or ''."""
+    """Return the newest setup or fix that repaired the channel and did not end before, or ''."""
     runs, kinds = runtime.store.runs_of_mailbox(mailbox), {RunKind.SETUP, RunKind.FIX}
     changed = (run for run in reversed(runs) if run.kind in kinds and repaired(run))
     return next((run.id for run in changed if not run.ended_at or run.ended_at > since), "")
@@ -299,8 +298,9 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Findings) -> Damage:
-    late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
-    bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
+    late = [each for name in COUNTED if (each := signals_of(found, name)).missed]
+    ends = (signals_of(found, name) for name in ("arrivals", "answers"))
+    bounced = [each for each in ends if each.failed]
     times = [each.missed_since or each.since for each in late]
     times += [each.since for each in bounced]
     missed = max((each.missed for each in late), default=0)
@@ -310,10 +310,6 @@ def damage_of(found: Findings) -> Damage:
         bounced=sum(each.failed for each in bounced) + returned,
         since=min(filter(None, times), default=None),
     )
-
-
-def _signals(found: Findings, *names: str) -> list[Signals]:
-    return [found[name].signals for name in names if name in found]
 
 
 def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:

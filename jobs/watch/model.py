@@ -28,11 +28,9 @@ class WatchedChannel:
     """Channel that is watched, and the people whom the watch informs.
 
     ``channel`` is as it was when it was last looked at; its tenant decides which channels share
-    reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by`` if
-    ``direct``. ``by`` is the person who asked for the watch, at ``since``. ``interval_s`` is in
-    seconds. ``paused_until`` is None if the watch is not paused. ``notify`` are the addresses of
-    the people who get the card 1:1 if nobody acts. The language, the time zone and the quiet hours
-    are the space's (:mod:`bot.chat.preferences`).
+    reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by``, who asked
+    for the watch, if ``direct``. ``notify`` are the addresses of the people who get the card 1:1 if
+    nobody acts. The language, time zone and quiet hours are the space's.
     """
 
     channel: Channel
@@ -103,11 +101,10 @@ class Damage:
 class Seen:
     """What a look saw of a channel.
 
-    ``cause`` is a cause code (:mod:`jobs.causes.cause`): why the channel is broken, why it
-    cannot be looked at, or why the look is unsure. ``step`` is the step that saw the cause, and
-    ``station`` the station at which mail stops. ``turn`` is the person who must act, and ``fix``
-    the step whose plan would repair the cause, or empty. ``changed`` is the change that may have
-    brought it about, or None. ``check`` is the run with the findings, or empty.
+    ``cause`` is why the channel is broken, why it cannot be looked at, or why the look is unsure
+    (:mod:`jobs.causes.cause`). ``step`` saw the cause, and mail stops at ``station``. ``fix`` is
+    the step whose plan would repair it, or empty. ``changed`` is the change that may have brought
+    it about. ``check`` is the run with the findings, or empty.
     """
 
     sight: Sight
@@ -126,9 +123,8 @@ class LookOutcome(Seen):
     """Result of one look.
 
     ``since`` is when the cause began according to the clouds; None if they do not say. ``unseen``
-    are the names of the steps that this look could not read, and ``eyes`` the kinds of access that
-    it had. ``mails`` are the mails that arrived, by the hour of their arrival (ISO, UTC), as far as
-    the trace showed whole hours.
+    are the steps that this look could not read, and ``eyes`` the kinds of access that it had.
+    ``mails`` are those that arrived, by the hour (ISO, UTC), if the trace showed whole hours.
     """
 
     since: datetime | None = None
@@ -264,12 +260,11 @@ class Suspicion:
 class ChannelState:
     """State of a watched channel between two looks.
 
-    ``looked`` is the time of the last look, None before the first, and ``last`` its outcome.
-    ``next_look`` is when the next is due; None means at once. ``incident`` is the newest incident
-    that is open, or ended so lately that a further break continues it; empty if there is none.
-    ``healthy_looks`` is how many looks in a row were good. ``unsure_since`` is the time of the
-    first of the last looks in a row without a usable answer. ``eyes`` are the kinds of access that
-    the watch has had since it began; people are told if one of them is missing.
+    ``looked`` is the time of the last look, None before the first, and ``last`` its outcome. The
+    next is due at ``next_look``; None means at once. ``incident`` is the newest that is open, or
+    ended so lately that a further break continues it, or empty. ``healthy_looks`` in a row were
+    good. ``unsure_since`` is the first of the last looks in a row without a usable answer. ``eyes``
+    are the kinds of access that the watch has had; people are told if one is missing.
     """
 
     looked: datetime | None = None
@@ -443,11 +438,7 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a second bad look.
-
-    If the watch can look again and sees a break, the time without sight has ended, and the break is
-    an incident of its own.
-    """
+    """Return the effect of a second bad look; a break ends a time without sight."""
     after, incident = replace(state, suspicion=None), present.incident
     ended: tuple[Incident, ...] = ()
     if incident is not None and incident.is_open:
@@ -509,8 +500,7 @@ def with_news(
 def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
     """Return when the next round of a group begins, at most one interval after ``at``.
 
-    The groups are spread over the interval. A group's place follows from its name, so neither a
-    restart nor a late round brings the rounds of many groups together.
+    A group's name spreads them, so neither a restart nor a late round brings many together.
     """
     length = interval.total_seconds()
     place = zlib.crc32(group.encode()) / 2**32 * length

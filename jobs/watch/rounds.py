@@ -62,10 +62,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
-    """Return the place of a look: channels with a suspicion or an incident first, others as drawn.
-
-    A tenant may use up Microsoft's message traces, and not always the same channels go without.
-    """
+    """Return the place: a suspicion or an incident first, others as drawn: traces may run out."""
     calm = state.suspicion is None and not state.incident
     return calm, zlib.crc32(f"{state.looked} {mailbox}".encode())
 
@@ -141,10 +138,7 @@ def lateness(watching: Watching, at: datetime) -> timedelta:
 
 
 def ping(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell the service at ``url``, once a minute, that a round ended; return whether it heard.
-
-    While a group waits too long, the service hears nothing and raises its alarm.
-    """
+    """Tell ``url`` once a minute that a round ended, unless a group waits too long."""
     redis, late = watching.channels.redis, lateness(watching, at) > LATE
     if not url or late or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False

@@ -211,20 +211,15 @@ class IncidentStore(Records):
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
         news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
-        over = partial(news, ended=end, blind_since=None, fixed_by=run_id)
-        return self.change(known.id, over)
+        return self.change(known.id, partial(news, ended=end, blind_since=None, fixed_by=run_id))
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
-        """End the open incident of a channel that is no longer watched, and return it.
-
-        The state is forgotten. Whether the channel works is then not known.
-        """
+        """End the open incident of a channel that is no longer watched, and forget its state."""
         known = self.open_of_channel(mailbox)
         self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
-        unwatched = partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
-        return self.change(known.id, unwatched)
+        return self.change(known.id, partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at))
 
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
@@ -286,10 +281,9 @@ class Watching:
         return cls(WatchStore(*kept), IncidentStore(*kept, operator_room))
 
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
-        """Record what the end of a run says, and return the cards of incidents that it changes.
+        """Record the end of a run, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
-        more.
+        The proof of a setup or fix ends the incident; a disconnected channel is no longer watched.
         """
         mailbox, incident = run.channel.mailbox, None
         if run.kind is RunKind.UNDO and undid(run):
@@ -302,7 +296,7 @@ class Watching:
         return incident.cards if incident else ()
 
     def look_after(self, run: Run) -> None:
-        """Have the channel looked at now, because the run ends without a proof of what it changed."""
+        """Have the channel looked at now: the run ends without a proof of what it changed."""
         watched = self.channels.load(run.channel.mailbox)
         if watched is not None and run.has_begun:
             self.incidents.look_soon(watched.mailbox)
@@ -319,10 +313,7 @@ def assessment(store: RunStore, mailbox: str) -> Assessment:
 def assessments(
     store: RunStore, mailboxes: Sequence[str], read: Iterable[Run] = ()
 ) -> dict[str, Assessment]:
-    """Return what is known of each channel, in few round trips.
-
-    The runs that were ``read`` a moment ago are not read again.
-    """
+    """Return what is known of each channel; runs ``read`` a moment ago are not read again."""
     broken = Watching.of(store).incidents.open_of_channels(mailboxes)
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in store.known(store.channels.runs_of_mailboxes(*mailboxes), read):

@@ -99,7 +99,7 @@ def test_what_a_task_came_of(origin, destination, minutes, came):
     """A task is matched to a mail by sender and time, unless it names another mailbox."""
     at = now()
     task = Task("t", origin, destination, "created", at + timedelta(minutes=minutes))
-    assert task.came_of("kim@customer.example", at) is came
+    assert task.came_of("kim@customer.example", at, "info@contoso.com", "") is came
 
 
 def row(at: datetime) -> dict[str, Any]:

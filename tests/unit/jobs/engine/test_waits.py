@@ -9,7 +9,6 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
 from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
-from jobs.engine.inspector import LET_IN
 from jobs.model import Access, Account, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
@@ -59,7 +58,8 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given, error):
     step, ctx = fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
-    waits = step.waits_for(Turn.TIME, LET_IN, cause=error.cause, evidence=error.evidence())
+    seen, evidence = Text("seen.let_in"), error.evidence()
+    waits = step.waits_for(Turn.TIME, seen, cause=error.cause, evidence=evidence)
     assert found == replace(waits, until=found.until)
     told = step.log, timedelta() < found.until - now() <= timedelta(seconds=8)
     assert told == (["inspect"], True)

@@ -25,10 +25,7 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.store import Watching
 
 WAIT_S = 120.0
-"""Seconds to wait for the looks.
-
-If there is no worker, or one of another version, the looks are never made.
-"""
+"""Seconds to wait for the looks, which no worker, or one of another version, may ever make."""
 LOOK_EVERY_S = 0.2
 SENTENCES = tomllib.loads(Path(__file__).with_name("rekey.toml").read_text(encoding="utf-8"))
 
@@ -121,7 +118,8 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
     time at once, instead of a minute later.
     """
     watching = Watching.of(store)
-    chosen = _unpaused(watching, mailbox)
+    named = [each for each in watching.channels.all() if mailbox.lower() in {"", each.mailbox}]
+    chosen = [each for each in named if not each.is_paused(now())]
     unseen = _looked_at(watching, chosen)
     if again:
         suspected = (each for each in chosen if watching.incidents.state(each.mailbox).suspicion)
@@ -134,11 +132,6 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
         what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
         print(f"{what}, or the watch is paused. Type /watch ADDRESS.")
     return 1 if unseen or (mailbox and not chosen) else 0
-
-
-def _unpaused(watching: Watching, mailbox: str) -> list[WatchedChannel]:
-    named = (each for each in watching.channels.all() if mailbox.lower() in {"", each.mailbox})
-    return [each for each in named if not each.is_paused(now())]
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:

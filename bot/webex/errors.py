@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from jobs.clouds.errors import why_unconnected, words_of
 from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
-
-if TYPE_CHECKING:
-    from webexteamssdk import ApiError
 
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (webex.md 4)."""
@@ -26,7 +23,7 @@ TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 SERVER_ERROR = 500
 REDIRECTS = range(300, 400)
-"""Statuses of redirects; none is followed, and a redirected call had no effect."""
+"""None is followed, so a redirected call had no effect."""
 
 
 class WebexError(Exception):
@@ -85,7 +82,14 @@ def translate(error: Exception) -> WebexError:
     from webexteamssdk import ApiError  # noqa: PLC0415  the SDK has raised the error
 
     if isinstance(error, ApiError):
-        return _answered(error)
+        response: requests.Response = error.response
+        status, header = response.status_code, response.headers.get("Retry-After")
+        wait = retry_after_s(header) if header else None
+        if status == TOO_MANY_REQUESTS and wait is None:
+            wait = RETRY_AFTER_S
+        tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
+        why = str(error.message or response.reason or "")
+        return BY_STATUS.get(status, WebexAnswerError)(status, why, tracking_id, wait)
     if isinstance(error, requests.RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
@@ -99,17 +103,6 @@ def translate(error: Exception) -> WebexError:
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
 
-def _answered(error: "ApiError") -> WebexAnswerError:
-    response: requests.Response = error.response
-    tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
-    header = response.headers.get("Retry-After")
-    wait = retry_after_s(header) if header else None
-    if response.status_code == TOO_MANY_REQUESTS and wait is None:
-        wait = RETRY_AFTER_S
-    kind, why = BY_STATUS.get(response.status_code, WebexAnswerError), error.message
-    return kind(response.status_code, str(why or response.reason or ""), tracking_id, wait)
-
-
 def retry_after_s(header: str) -> float:
     """Return the seconds that a Retry-After asks for, or 15 if it is invalid (webex.md 4)."""
     asked = parse_retry_after(header)
@@ -117,7 +110,6 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Return whether the error may be temporary, such as a missing answer or a server error."""
     return (
         error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
     )

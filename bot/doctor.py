@@ -68,7 +68,7 @@ def told(key: str, **values: object) -> Told:
 
 
 def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
-    """Say a line for each check, with its worst sentences; return 1 if anything is wrong, else 0."""
+    """Say each check's worst sentences in a line; return 1 if anything is wrong, else 0."""
     wrong = 0
     for name, check in checks:
         try:

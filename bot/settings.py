@@ -25,7 +25,6 @@ from jobs.watch import model
 
 _TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
-HOW_TO_MAKE_ONE = 'make one with python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
 SECRET_CHARACTERS = 16
@@ -33,7 +32,7 @@ SECRET_KINDS = 6
 MOST_SECRETS = 2
 ROWS = "01234567890 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm "
 TYPED = 2 / 3
-"""Share of repeated characters and of neighbors in a row above which a person has typed a secret.
+"""Share of repeated characters and neighbors in a row above which a person has typed a secret.
 
 Of 300,000 random secrets of 16 characters none reached this share.
 """
@@ -108,13 +107,11 @@ def _bare_host(host: str) -> str:
 
 
 def _is_guessable(secret: str) -> bool:
-    """Return whether a secret has few characters, repeats a piece, or is typed along a row.
-
-    A text that repeats a piece is in its own double before the end.
-    """
+    """Return whether a secret has few characters, repeats a piece, or is typed along a row."""
     pairs = list(pairwise(secret.lower()))
     near = (one == two or one + two in ROWS + ROWS[::-1] for one, two in pairs)
     is_typed = sum(near) > len(pairs) * TYPED
+    # a text that repeats a piece is in its own double before the end
     return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
@@ -180,7 +177,7 @@ def _problems(values: dict[str, str]) -> Iterator[str]:
     """Yield the first problem of each setting (bot/settings.toml)."""
     left = dict.fromkeys(_TOLD["checks"]["set"], "") | values
     words = {
-        "make": HOW_TO_MAKE_ONE,
+        "make": 'make one with python -c "import secrets; print(secrets.token_urlsafe(32))"',
         "shortest": model.written(model.SHORTEST),
         "mail_shortest": model.written(model.MAIL_SHORTEST),
         "longest": model.written(model.LONGEST),
@@ -216,8 +213,7 @@ def from_environment(env: Mapping[str, str]) -> tuple[BotSettings, Settings]:
 def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return every problem of the settings, from at most one source for each variable.
 
-    The sources are the files of secrets, both settings classes, the bot's credential, and the files
-    of certificate authorities. ``unread`` are the problems of the files of secrets.
+    ``unread`` are the problems of the files of secrets.
     """
     said, halves = list[str](), list[tuple[str, ...]]()
     for half in (BotSettings, Settings):

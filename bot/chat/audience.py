@@ -25,10 +25,7 @@ HELD_S = 60.0
 
 
 def may_read(services: Services, run: Run) -> bool:
-    """Return whether everybody in the run's space may read about the channel.
-
-    If not, the bot says so in the space, at most once an hour.
-    """
+    """Return whether everybody in the run's space may read it; if not, tell it once an hour."""
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
@@ -44,7 +41,6 @@ def mark_members_checked(services: Services, room: str) -> None:
 
 
 def members_changed(services: Services, room: str) -> None:
-    """Discard the result of the last check, because a person has joined the space."""
     services.redis.delete(keys.space_members_checked(room))
 
 
@@ -90,9 +86,9 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
     """Return the Webex address of the person whose address was typed.
 
     A bot cannot find people outside its own organization by address (GET /people in Webex's
-    specification). A person who is not found first gets a message without any details. This message
-    shows whether the address has an owner in Webex, and in which organization. Without ``greets``
-    nobody gets such a message: Webex would invite the owner of an address that no person has named.
+    specification). A message without any details shows whether such an address has an owner, and in
+    which organization. Without ``greets`` nobody gets one: Webex would invite the owner of an
+    address that no person has named.
 
     Raises:
         InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot

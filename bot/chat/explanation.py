@@ -169,6 +169,5 @@ def as_lines(reading: Reading) -> list[str]:
         lines += ["", text("explain.unknown_codes")]
         lines += [f"- {e.code}: {without_secrets(e.line)} {e.page}" for e in reading.unknown]
     if certain:
-        codes = dict.fromkeys(without_secrets(each.code) for each in certain)
-        lines += ["", ", ".join(codes)]
+        lines += ["", ", ".join(dict.fromkeys(without_secrets(each.code) for each in certain))]
     return [*lines, text("explain.cut")] if reading.cut else lines

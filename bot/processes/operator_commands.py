@@ -161,10 +161,9 @@ def _channel_line(watching: Watching, mailbox: str) -> str:
 
 
 def _webhooks(bot: BotSettings, redis: Redis) -> int:
-    webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    subscriptions = WebhookRegistrar(webex, redis, bot)
-    done = subscriptions.register()
-    for hook in subscriptions.own():
+    registrar = WebhookRegistrar(Webex(bot.webex_access_token, bot.webex_api_url), redis, bot)
+    done = registrar.register()
+    for hook in registrar.own():
         print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")
     print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")
     return 0

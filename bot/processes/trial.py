@@ -65,8 +65,7 @@ from jobs.storage.vault import Sealed
 
 Json = dict[str, Any]
 _TABLE = tomllib.loads(Path(__file__).with_name("assumptions.toml").read_text(encoding="utf-8"))
-UNSEEN = frozenset({401, 403, 429})
-"""Statuses that say nothing about an assumption, as those from 500 on."""
+UNSEEN = frozenset({401, 403, 429})  # and those from 500 on say nothing about an assumption
 
 
 class Verdict(StrEnum):
@@ -235,7 +234,6 @@ class Trial:
         return found[0] if found else self.domain
 
     def _filled(self, request: Json) -> Json:
-        """Return the request with the tenant's values in place of their names."""
         text = json.dumps(request)
         values = {
             "domain": self.domain,
@@ -287,7 +285,6 @@ KINDS |= {"dict": "object", "list": "array", "ellipsis": "absent"}
 
 
 def values_at(document: Any, place: str) -> list[Any]:
-    """Return the values at a place, whatever the case of the keys."""
     values = [document]
     for part in place.split("."):
         name = part.removesuffix("[]").lower()
@@ -339,14 +336,10 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         shapes = {json.dumps(each): each for each in map(shape, value[:100])}
         return list(shapes.values())[:3]
-    if isinstance(value, str):
-        return value if value in WORDS else _kind_and_codes(value)
-    return value if value is None or isinstance(value, bool) else 0
-
-
-def _kind_and_codes(text: str) -> str:
-    kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, text))
-    return text and f"({next(kinds, 'text')} {told_codes(text)}".rstrip() + ")"
+    if isinstance(value, str) and value and value not in WORDS:
+        kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, value))
+        return f"({next(kinds, 'text')} {told_codes(value)}".rstrip() + ")"
+    return value if value is None or isinstance(value, bool | str) else 0
 
 
 def _line(line: str) -> list[str]:
@@ -379,10 +372,7 @@ def recording(seen: Seen) -> Json:
 
 
 def as_text(seen: Sequence[Seen], private: Sequence[str]) -> str:
-    """Return the file: a JSON list with one line for each assumption.
-
-    ``private`` are texts that are removed wherever they still are.
-    """
+    """Return the file: a JSON list with a line for each assumption, without ``private`` texts."""
     data = Redactor(private).data(list(map(recording, seen)))
     text = "[\n" + ",\n".join(json.dumps(each) for each in data) + "\n]\n"
     for each in filter(None, private):
@@ -393,14 +383,12 @@ def as_text(seen: Sequence[Seen], private: Sequence[str]) -> str:
 def main(options: Namespace, bot: BotSettings, work: Settings) -> int:
     """Print every assumption, write the file, and return 1 if one does not hold, else 0.
 
-    With ``--with-mailbox`` the setup and undo of a test mailbox show more. Without a domain the
-    first of ALLOWED_EMAIL_DOMAINS is used.
+    With ``--with-mailbox`` the setup and undo of a test mailbox show more.
     """
     box, seen = options.with_mailbox, list[Seen]()
     more = set_up_and_undo(services_of(bot, work), box, input) if box else ()
     domain = options.domain or box.rpartition("@")[2] or bot.allowed_email_domains[0]
-    webex = httpx.URL(bot.webex_api_url).host.lower()
-    with client_of(work.hosts | {webex}, 30.0) as http:
+    with client_of(work.hosts | {httpx.URL(bot.webex_api_url).host.lower()}, 30.0) as http:
         trial = Trial(bot, work, domain, http)
         for each in chain(trial.look(), more):
             seen.append(each)
@@ -415,8 +403,7 @@ def main(options: Namespace, bot: BotSettings, work: Settings) -> int:
 
 TERMINAL = Person("terminal", "terminal")
 Ask = Callable[[str], str]
-LONGEST = timedelta(minutes=30)
-"""Longest time for which a run is waited for, such as until a change shows."""
+LONGEST = timedelta(minutes=30)  # for which a run is waited for, such as until a change shows
 ASKED = {"callback_url": "Call Back URL", "forwarding_address": "Forwarding Address"}
 SIGN_IN = "Sign in as the administrator, at\n{url}\nThen paste the browser's last address: "
 APPROVE = "{object}: {before} -> {after}\n  {command}\n{mind}yes? "

@@ -30,7 +30,6 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch import rounds
 from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
-from jobs.watch.rounds import next_of, run_round
 from jobs.watch.store import LEASE_S
 
 LOOK_AGAIN_S = 1.0
@@ -87,7 +86,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             mails_s = services.bot.watch_test_mail_s
             mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
             state = services.watching.incidents.state
-            result = await run_round(
+            result = await rounds.run_round(
                 services.watching,
                 group,
                 CloudLook(services, lambda: not held.lost, state, mails),
@@ -103,7 +102,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
         due = schedule.due(group)
-        schedule.settle(group, due, next_of(services.watching, group, now()))
+        schedule.settle(group, due, rounds.next_of(services.watching, group, now()))
         return True
 
 

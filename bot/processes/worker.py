@@ -35,7 +35,6 @@ from rq.utils import now as rq_now
 from rq.worker.base import WorkerStatus
 
 from adaptive_cards import locale, texts, times
-from adaptive_cards.locale import Locale
 from bot import commands, logs, program, queue
 from bot.cards import notices
 from bot.commands import tac
@@ -52,11 +51,9 @@ from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.runs import retention
-from jobs.runtime import Shutdown
 from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
 from jobs.storage.counters import COUNTERS, FLUSH_S
-from jobs.storage.locks import LockKind
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -147,14 +144,14 @@ def _background(services: Services) -> Timers:
 def work(
     redis_url: str,
     queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
-    shutdown: Shutdown | None = None,
+    shutdown: runtime.Shutdown | None = None,
     slow: Timers | None = None,
     *,
     burst: bool = False,
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     redis = wait_for_redis(redis_url)
-    shutdown = shutdown or Shutdown()
+    shutdown = shutdown or runtime.Shutdown()
     if RUNS in queues:
         runs = queue.make_queue(redis, RUNS)
         shutdown.run_waits = lambda: runs.count > 0
@@ -184,7 +181,7 @@ class BotWorker(SimpleWorker):
     """
 
     max_connection_wait_time = 2.0
-    stopping = Shutdown()
+    stopping = runtime.Shutdown()
     jobs_left = MOST_JOBS
 
     def subscribe(self) -> None:
@@ -332,7 +329,7 @@ def recover(services: Services) -> None:
     # locks of other kinds belong to work that is retried on its own
     freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
     for lock in freed:
-        if lock.kind is LockKind.EVENT:
+        if lock.kind is locks.LockKind.EVENT:
             services.events.retry(lock.owner)
         else:
             Doorbell(redis, lock.kind).add(lock.owner, now())
@@ -375,7 +372,7 @@ def preload() -> None:
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
         texts.keys(language)
-        with locale.drawn_for(Locale(language)):
+        with locale.drawn_for(locale.Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
     gc.collect()

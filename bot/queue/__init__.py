@@ -56,6 +56,7 @@ NO_PASSWORD = ("HELLO must be called with the client already", "Authentication r
 """Beginnings of the errors of a Redis that needs a password and was given none."""
 _TABLE = Path(__file__).with_name("refusals.toml")
 REFUSALS: dict[str, str] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+HELLO = ("HELLO",)
 
 
 class NotAllowedError(PermissionError):
@@ -176,7 +177,7 @@ def kind_problem(redis: Redis) -> str:
         redis.RedisError: Redis is unreachable, or refuses the bot.
     """
     try:
-        hello: Any = redis.execute_command("HELLO")  # type: ignore[no-untyped-call]  # untyped in redis-py
+        hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
     except exceptions.ResponseError:
         return ""
     # RESP2 sends names and values as a list

@@ -397,11 +397,9 @@ class Webex(Messenger):
                 return Message.of(self._api.messages.create(**post.fields).json_data)
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             files = {"files": (post.file.name, post.file.content, post.file.content_type)}
-            return Message.of(
-                self._api._session.post(  # noqa: SLF001  see above
-                    "messages", data=post.fields, files=files, headers={"Content-Type": None}
-                )
-            )
+            more: Json = {"files": files, "headers": {"Content-Type": None}}
+            session = self._api._session  # noqa: SLF001  see above
+            return Message.of(session.post("messages", data=post.fields, **more))
 
         return self._ask(send, is_post=True)
 
@@ -417,11 +415,9 @@ class Webex(Messenger):
                 content += piece
                 if len(content) > largest:
                     raise FileTooLargeError(f"the file has more than {largest} bytes")
-            headers = EmailMessage()
-            headers["Content-Disposition"] = response.headers.get(
-                "Content-Disposition", "attachment"
-            )
-            content_type = response.headers.get("Content-Type", "application/octet-stream")
+            given, headers = response.headers, EmailMessage()
+            headers["Content-Disposition"] = given.get("Content-Disposition", "attachment")
+            content_type = given.get("Content-Type", "application/octet-stream")
         return File(headers.get_filename() or "", content_type, bytes(content))
 
     @cached_property

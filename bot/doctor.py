@@ -5,13 +5,11 @@ the bot. Its sentences are in doctor.toml.
 """
 
 import asyncio
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import filterfalse
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +17,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot import program
+from bot import program, table
 from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
@@ -47,10 +45,9 @@ from jobs.watch.store import Watching
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 MARKS = ("ok", "DOUBT", "WRONG")
 """Marks of a line. A doubt is about something that works today and will stop: it is no error."""
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _SENTENCES = {
     f"{of}.{kind}": (mark, sentence)
-    for of, marks in _TABLE.items()
+    for of, marks in table(__file__).items()
     for mark, sentences in marks.items()
     for kind, sentence in sentences.items()
 }

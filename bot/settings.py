@@ -4,7 +4,6 @@ The jobs read their own settings in :mod:`jobs.settings`.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Any, Self
 import structlog
 
 from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
+from bot import table
 from jobs.channel.form import read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
@@ -23,7 +23,7 @@ from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, p
 from jobs.storage import connection, keys
 from jobs.watch import model
 
-_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TOLD = table(__file__)
 NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
@@ -185,8 +185,8 @@ def _problems(values: dict[str, str]) -> Iterator[str]:
     }
     for kind, sentences in _TOLD["checks"].items():
         for name in (each for each in sentences if each in left):
-            whole = kind in _WHOLE or name not in _LISTS
-            parts = (left[name],) if whole else listed(left[name])
+            is_list = name in _LISTS and kind not in _WHOLE
+            parts = listed(left[name]) if is_list else (left[name],)
             for wrong in filterfalse(_CHECKS[kind], parts):
                 left.pop(name, None)  # only the first sentence is told
                 yield f"{name} {sentences[name].format(wrong=repr(wrong), **words)}"

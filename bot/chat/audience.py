@@ -48,9 +48,8 @@ def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
         with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
             card = trouble("held")
-        services.messenger.send(
-            room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
-        )
+        thread, send = run.origin.thread, services.messenger.send
+        send(room_id=room, text=card.text, card=card.content, parent_id=thread)
 
 
 ABSENT = "approvers_absent"

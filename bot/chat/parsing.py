@@ -64,9 +64,8 @@ def argument_of(text: str) -> str:
 
 def nearest(name: str, known: Collection[str]) -> str:
     starts = [command for command in known if name.startswith(command)]
-    return max(starts, key=len, default="") or next(
-        iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
-    )
+    near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    return max(starts, key=len, default="") or next(iter(near), "")
 
 
 def _one_line(text: str) -> str:
@@ -142,10 +141,8 @@ def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
     # checked or that mail does not arrive.
     words, typed, others = _sorted_words(text)
-    trouble = _has(others, _listed("no_mail")) or (
-        _has(others, _listed("mail")) and _has(others, _listed("stopped"))
-    )
-    if trouble:
+    stopped = _has(others, _listed("mail")) and _has(others, _listed("stopped"))
+    if stopped or _has(others, _listed("no_mail")):
         return Meaning(address_or_empty(typed[0]) if len(set(typed)) == 1 else "", trouble=True)
     if address := lone_address(text):
         return Meaning(address)

@@ -42,9 +42,10 @@ def may_read_audit(ctx: ChatContext) -> bool:
     return is_approver(ctx) or not ctx.services.bot.approvers
 
 
-def visible_entries(
-    ctx: ChatContext, facts: Sequence[AuditEntry], mailbox: str
-) -> Sequence[AuditEntry]:
+Entries = Sequence[AuditEntry]
+
+
+def visible_entries(ctx: ChatContext, facts: Entries, mailbox: str) -> Entries:
     """Return the entries that this person may see here, of one mailbox unless that is empty.
 
     A run's entries belong to a mailbox also if the run learned its mailbox later.
@@ -63,9 +64,7 @@ def visible_entries(
     return of_mailbox if mailbox else facts
 
 
-def _with_their_runs(
-    facts: Sequence[AuditEntry], wanted: Callable[[AuditEntry], bool]
-) -> list[AuditEntry]:
+def _with_their_runs(facts: Entries, wanted: Callable[[AuditEntry], bool]) -> Entries:
     runs = {each.get("run") for each in facts if wanted(each)} - {None, ""}
     return [each for each in facts if each.get("run") in runs or wanted(each)]
 

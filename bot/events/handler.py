@@ -190,16 +190,11 @@ def _act(services: Services, event: WebhookEvent) -> None:
         is_own = message.person_id == services.me.id
         if is_own is not bool(press):  # its own message, or a press on somebody else's card
             return
-        ctx = ChatContext(
-            services,
-            asked(webex.person, said.person_id),
-            message.room_id,
-            # no field of a message is guaranteed
-            (message.room_type or webex.room_type(message.room_id)) == "direct",
-            message.thread,
-            message.id,
-            press.id if press else "",
-        )
+        person, room = asked(webex.person, said.person_id), message.room_id
+        # no field of a message is guaranteed
+        direct, about = (message.room_type or webex.room_type(room)) == "direct", message.id
+        pressed = press.id if press else ""
+        ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
         refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
     if press:
         _press(ctx, press, refusal)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import tomllib
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot import doctor
+from bot import doctor, table
 from bot.queue import cause, connect
 from bot.settings import BotSettings
 from bot.webex.client import Webex
@@ -27,7 +26,7 @@ from jobs.watch.store import Watching
 WAIT_S = 120.0
 """Seconds to wait for the looks, which no worker, or one of another version, may ever make."""
 LOOK_EVERY_S = 0.2
-SENTENCES = tomllib.loads(Path(__file__).with_name("rekey.toml").read_text(encoding="utf-8"))
+SENTENCES = table(__file__, "rekey")
 
 
 def run(options: Namespace, bot: BotSettings, work: Settings) -> int:

@@ -15,10 +15,9 @@ import socket
 import sys
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 
-from bot import program
+from bot import program, table
 from bot.settings import DATA_FOLDER
 from jobs.storage.connection import SOCKET
 
@@ -28,7 +27,7 @@ SPACE_S = 0.2
 REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+SENTENCES: dict[str, str] = table(__file__)
 
 
 def binary() -> str:
@@ -44,9 +43,8 @@ def binary() -> str:
 
         return str(get_binary_path())
     except Exception as error:
-        raise FileNotFoundError(
-            f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL"
-        ) from error
+        why = f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL"
+        raise FileNotFoundError(why) from error
 
 
 def command(port: int, folder: Path) -> tuple[str, ...]:

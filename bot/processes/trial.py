@@ -13,7 +13,6 @@ import json
 import re
 import secrets
 import time
-import tomllib
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,6 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +28,7 @@ import httpx
 import jwt
 
 from adaptive_cards.texts import render
+from bot import table
 from bot.queue import connect
 from bot.queue.health import seen_workers
 from bot.services import Services
@@ -64,7 +63,7 @@ from jobs.storage import generation
 from jobs.storage.vault import Sealed
 
 Json = dict[str, Any]
-_TABLE = tomllib.loads(Path(__file__).with_name("assumptions.toml").read_text(encoding="utf-8"))
+_TABLE = table(__file__, "assumptions")
 UNSEEN = frozenset({401, 403, 429})  # and those from 500 on say nothing about an assumption
 
 
@@ -315,12 +314,9 @@ TEXTS = {"id": UUID.pattern, "time": r"\d{4}-\d\d-\d\dT", "address": "@", "web a
 CODE, KEY, SMTP = (re.compile("|".join(_TABLE["shown"][each])) for each in ("code", "key", "smtp"))
 
 
-_EXPECTED = (each.split(" ", maxsplit=2) for row in ASSUMPTIONS for each in row.expect)
-WORDS = frozenset(
-    word
-    for place, _, wanted in _EXPECTED
-    for word in (*re.findall(r"\w+", place), *wanted.split("|"))
-)
+_EXPECTED = [each.split(" ", maxsplit=2) for row in ASSUMPTIONS for each in row.expect]
+WORDS = frozenset(word for place, _, _ in _EXPECTED for word in re.findall(r"\w+", place))
+WORDS |= {word for _, _, wanted in _EXPECTED for word in wanted.split("|")}
 """Names and words that the table expects, the only texts that are shown."""
 
 
@@ -403,7 +399,8 @@ def main(options: Namespace, bot: BotSettings, work: Settings) -> int:
 
 TERMINAL = Person("terminal", "terminal")
 Ask = Callable[[str], str]
-LONGEST = timedelta(minutes=30)  # for which a run is waited for, such as until a change shows
+LONGEST = timedelta(minutes=30)
+"""Longest time for which a run is waited for, such as until a change shows."""
 ASKED = {"callback_url": "Call Back URL", "forwarding_address": "Forwarding Address"}
 SIGN_IN = "Sign in as the administrator, at\n{url}\nThen paste the browser's last address: "
 APPROVE = "{object}: {before} -> {after}\n  {command}\n{mind}yes? "

@@ -126,14 +126,11 @@ def _background(services: Services) -> Timers:
         turn[0] = registrar.watch
 
     timers.every(WATCH_S, webhooks)
-    for function, seconds in (
-        (notices.remind, notices.EVERY_S),
-        (notices.remind_of_own, notices.EVERY_S),
-        (notices.remind_of_turns, notices.TURNS_EVERY_S),
-        (tac.follow, tac.FOLLOW_S),
-        (notices.tell_spaces, notices.GAPS_EVERY_S),
-    ):
-        timers.every(seconds, partial(function, services))
+    timers.every(notices.EVERY_S, partial(notices.remind, services))
+    timers.every(notices.EVERY_S, partial(notices.remind_of_own, services))
+    timers.every(notices.TURNS_EVERY_S, partial(notices.remind_of_turns, services))
+    timers.every(tac.FOLLOW_S, partial(tac.follow, services))
+    timers.every(notices.GAPS_EVERY_S, partial(notices.tell_spaces, services))
     timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))
     kept = (bot.run_retention_days, bot.audit_retention_days)
     timers.every(retention.EVERY_S, retention.Retention(services.store, *kept))

@@ -9,13 +9,11 @@ only the functions of an allow-list are run.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +26,7 @@ from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job, JobStatus
 
+from bot import table
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.connection import open_redis
@@ -54,8 +53,7 @@ WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
 NO_PASSWORD = ("HELLO must be called with the client already", "Authentication required")
 """Beginnings of the errors of a Redis that needs a password and was given none."""
-_TABLE = Path(__file__).with_name("refusals.toml")
-REFUSALS: dict[str, str] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+REFUSALS: dict[str, str] = table(__file__, "refusals")
 HELLO = ("HELLO",)
 
 
@@ -75,11 +73,8 @@ class SafeJob(Job):
 
     def _no_callback(self) -> None:
         # A callback is a function that is given by its name.
-        if (
-            self._success_callback_name
-            or self._failure_callback_name
-            or self._stopped_callback_name
-        ):
+        some = self._success_callback_name or self._failure_callback_name
+        if some or self._stopped_callback_name:
             raise NotAllowedError("a job of this queue has no callbacks")
 
     success_callback = failure_callback = stopped_callback = property(_no_callback)

@@ -237,11 +237,8 @@ class AppAccessConsent:
             raise error.told_as(Forbidden, Cause.APP_ACCESS_NOT_ALLOWED) from error
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
-        access = _settled(
-            partial(app_access.prove, services.settings, tenant, by),
-            self.settles_s,
-            lambda error: error.cause in JUST_GRANTED,
-        )
+        prove = partial(app_access.prove, services.settings, tenant, by)
+        access = _settled(prove, self.settles_s, lambda error: error.cause in JUST_GRANTED)
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return Result(Event(Kind.READABLE, now(), by=by, data=data))

@@ -62,10 +62,8 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
         button = "page.again_button"
         login = login_of(run) or SOMEBODY
         expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
-        page = web.Page(
-            Text("page.refused_title", {"account": error.code}),
-            Text(f"page.refused_words_{error.cause}", expected),
-        )
+        title = Text("page.refused_title", {"account": error.code})
+        page = web.Page(title, Text(f"page.refused_words_{error.cause}", expected))
     else:
         values = {"words": f"key:cause.{error.cause}", "way_back": "key:page.way_back"}
         words = Text("page.failed_words", values)

@@ -194,13 +194,11 @@ class Answer:
 class Site:
     """WSGI application that answers machines, and puts the security headers on every answer.
 
-    ``others`` returns the application for any other path, or None.
+    ``people`` returns the application that answers people.
     """
 
-    def __init__(
-        self, settings: BotSettings, redis: Redis, others: Callable[[str], Wsgi | None]
-    ) -> None:
-        self._settings, self._redis, self._others = settings, redis, others
+    def __init__(self, settings: BotSettings, redis: Redis, people: Callable[[], Wsgi]) -> None:
+        self._settings, self._redis, self._people = settings, redis, people
         self._was_open, self._good_until = False, 0.0
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
@@ -216,12 +214,12 @@ class Site:
         self._headers = list((HEADERS | (only if is_https else {})).items())
 
     def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
-        """Answer a request. An answer of ``others`` may have its own values of the headers."""
+        # An answer to people may have its own values of the headers.
         path = environ["PATH_INFO"]
         try:
             self._require_data(path)
-            if path not in self._routes and (other := self._others(path)):
-                return other(environ, partial(self._start, start))
+            if OF_PEOPLE.intersection(path.split("/")[1:2]):
+                return self._people()(environ, partial(self._start, start))
             answer = self._answer(path, environ)
         except Exception as error:  # noqa: BLE001  the cause goes only to the log
             answer = _of_error(path, error)
@@ -407,12 +405,7 @@ def serve(app: Wsgi, redis: Redis, port: int, host: str) -> None:
 def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
-    people = cache(lambda: pages_for_people(settings, work))
-    return Site(
-        settings,
-        redis,
-        lambda path: people() if OF_PEOPLE.intersection(path.split("/")[1:2]) else None,
-    )
+    return Site(settings, redis, cache(partial(pages_for_people, settings, work)))
 
 
 def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:

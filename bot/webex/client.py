@@ -254,10 +254,8 @@ class Webex(Messenger):
     Every method raises :class:`bot.webex.errors.WebexError` when its retries end.
     """
 
-    def __init__(
-        self, access_token: str, api_url: str, policy: RetryPolicy = errors.PATIENT
-    ) -> None:
-        self._access_token, self._api_url, self._policy = access_token, api_url, policy
+    def __init__(self, token: str, api_url: str, policy: RetryPolicy = errors.PATIENT) -> None:
+        self._token, self._api_url, self._policy = token, api_url, policy
 
     def me(self) -> WebexPerson:
         return WebexPerson.of(self._object(self._api.people.me))
@@ -362,10 +360,8 @@ class Webex(Messenger):
         and a duplicate is worse than a delay.
         """
         if fresh:
-            late = partial(self._ask, call)
-            return errors.FRESH.call(
-                late, lambda error: isinstance(error, errors.WebexNotFoundError)
-            )
+            late, missing = partial(self._ask, call), errors.WebexNotFoundError
+            return errors.FRESH.call(late, lambda error: isinstance(error, missing))
 
         return self._policy.call(
             lambda: errors.translated(call),
@@ -407,9 +403,8 @@ class Webex(Messenger):
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.
         with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
-            response = self._api._session.request(  # noqa: SLF001  see above
-                "GET", url, 200, stream=True, allow_redirects=False, hooks=hooks
-            )
+            ask = self._api._session.request  # noqa: SLF001  see above
+            response = ask("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)
             content = bytearray()
             for piece in response.iter_content(CHUNK):
                 content += piece
@@ -422,7 +417,7 @@ class Webex(Messenger):
 
     @cached_property
     def _api(self) -> Any:
-        return open_api(self._access_token, self._api_url)
+        return open_api(self._token, self._api_url)
 
 
 class FileTooLargeError(Exception):

@@ -50,12 +50,9 @@ class WebexAnswerError(WebexError):
     def __init__(
         self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None
     ) -> None:
-        super().__init__(
-            f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})"
-        )
-        self.status = status
-        self.tracking_id = tracking_id
-        self.retry_after = retry_after
+        why, asked = message or "no reason given", tracking_id or "none"
+        super().__init__(f"Webex answered {status}: {why} (tracking id {asked})")
+        self.status, self.tracking_id, self.retry_after = status, tracking_id, retry_after
         self.accepted = status not in {LOCKED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE, *REDIRECTS}
 
 
@@ -93,9 +90,7 @@ def translate(error: Exception) -> WebexError:
     if isinstance(error, requests.RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-        cause = (
-            error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
-        )
+        cause = error.args[0] if error.args else None
         refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
         unsent = refused or isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
         unreachable.accepted = not (unsent or why_unconnected(error, ""))
@@ -110,9 +105,8 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    return (
-        error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
-    )
+    passing = {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS}
+    return error.status in passing or error.status >= SERVER_ERROR
 
 
 T = TypeVar("T")

@@ -40,6 +40,7 @@ from jobs.settings import Settings
 from jobs.storage import codec, counters, generation, keys
 from jobs.storage.connection import DemotedError
 from jobs.watch import rounds
+from jobs.watch.model import WatchedChannel
 from jobs.watch.store import Watching
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
@@ -214,10 +215,14 @@ def on_watch(store: RunStore) -> Iterator[Told]:
         counts = {"count": len(channels), "incidents": len(watching.incidents.open_incidents())}
         pauses = f", paused: {paused}" if paused else ""
         yield told("watch.good", ended=ended, paused=pauses, **counts)
-        newest = (watch_mail.newest(store.redis, each.mailbox)[:1] for each in channels)
-        causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
-        if refused := ", ".join(f"{cause} ({count})" for cause, count in causes.most_common()):
-            yield told("watch.refused", counts=refused)
+        yield from _refused_mails(store.redis, channels)
+
+
+def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
+    newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
+    causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
+    if counts := ", ".join(f"{cause} ({count})" for cause, count in causes.most_common()):
+        yield told("watch.refused", counts=counts)
 
 
 def _minutes(span: timedelta) -> str:

@@ -30,7 +30,11 @@ def may_read(services: Services, run: Run) -> bool:
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
     if outsiders(services, services.webex.members(room)):
-        _tell(services, run, room)
+        if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
+            with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
+                card = trouble("held")
+            thread, send = run.origin.thread, services.messenger.send
+            send(room_id=room, text=card.text, card=card.content, parent_id=thread)
         return False
     mark_members_checked(services, room)
     return True
@@ -42,14 +46,6 @@ def mark_members_checked(services: Services, room: str) -> None:
 
 def members_changed(services: Services, room: str) -> None:
     services.redis.delete(keys.space_members_checked(room))
-
-
-def _tell(services: Services, run: Run, room: str) -> None:
-    if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
-            card = trouble("held")
-        thread, send = run.origin.thread, services.messenger.send
-        send(room_id=room, text=card.text, card=card.content, parent_id=thread)
 
 
 ABSENT = "approvers_absent"

@@ -188,6 +188,9 @@ def _box(incident: Incident) -> dict[str, object]:
         ("flaps", str(incident.flaps or "")),
     ]
     state = past.DayState.BROKEN if incident.sight is Sight.BROKEN else past.DayState.BLIND
-    words = {name: render(value) if isinstance(value, Text) else value for name, value in rows}
-    shown = [(text(f"page.history_{name}"), said) for name, said in words.items() if said]
+    shown = tuple(
+        (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
+        for name, value in rows
+        if value
+    )
     return {"title": day_clock(incident.since), "state": str(state), "rows": shown}

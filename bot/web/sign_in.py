@@ -198,7 +198,12 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
         if arrival.event is None:
             return _to_microsoft(services, arrival.then, run)
     except CloudError as error:
-        _record_problem(services, run, journey.question, error)
+        problem = {"question": journey.question, "cause": error.cause, "code": error.words}
+        log.info("sign-in did not work", run=run.id, **(problem | {"code": error.code}))
+        if error.ids:
+            problem["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
+        with suppress(RunEndedError):
+            services.record(run.id, Event(Kind.PROBLEM, now(), data=problem))
         return failure_page(kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
 
@@ -243,12 +248,3 @@ def _to_microsoft(services: Services, kind: str, run: Run) -> Response:
     flow = oauth.Flow(kind, run.id, kept, web.fingerprint(web.known_browser()))
     oauth.save(services, state, flow)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
-
-
-def _record_problem(services: Services, run: Run, question: str, error: CloudError) -> None:
-    data = {"question": question, "cause": error.cause, "code": error.words}
-    log.info("sign-in did not work", run=run.id, **(data | {"code": error.code}))
-    if error.ids:
-        data["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
-    with suppress(RunEndedError):
-        services.record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -64,11 +64,8 @@ class WebexNotFoundError(WebexAnswerError):
     """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
-BY_STATUS: dict[int, type[WebexAnswerError]] = {
-    400: WebexBadRequestError,
-    404: WebexNotFoundError,
-    410: WebexNotFoundError,
-}
+BY_STATUS: dict[int, type[WebexAnswerError]] = {400: WebexBadRequestError}
+BY_STATUS |= dict.fromkeys((NOT_FOUND, GONE), WebexNotFoundError)
 
 
 UNREADABLE = (ValueError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -81,16 +78,15 @@ def translate(error: Exception) -> WebexError:
     if isinstance(error, ApiError):
         response: requests.Response = error.response
         status, header = response.status_code, response.headers.get("Retry-After")
-        wait = retry_after_s(header) if header else None
-        if status == TOO_MANY_REQUESTS and wait is None:
-            wait = RETRY_AFTER_S
+        unsaid = RETRY_AFTER_S if status == TOO_MANY_REQUESTS else None
+        wait = retry_after_s(header) if header else unsaid
         tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
         why = str(error.message or response.reason or "")
         return BY_STATUS.get(status, WebexAnswerError)(status, why, tracking_id, wait)
     if isinstance(error, requests.RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-        cause = error.args[0] if error.args else None
+        cause = next(iter(error.args), None)
         refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
         unsent = refused or isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
         unreachable.accepted = not (unsent or why_unconnected(error, ""))

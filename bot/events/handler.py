@@ -65,10 +65,15 @@ def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -
     replacement, and a missing object (404) may only be late. If the event is still ``unread``,
     nothing was done yet, so it is tried again after any other answer as well.
     """
+    # By this machine's clock, the event began as it arrived if it has no time, or while it is
+    # unknown how far this clock is from Webex's.
+    began, created, ahead = pending.arrived, parse(pending.event.created), METER.ahead_s(WEBEX)
+    if created is not None and ahead is not None:
+        began = created + timedelta(seconds=ahead)
     if isinstance(error, errors.WebexNotFoundError):
-        helps_until = _began(pending) + API_LAG
+        helps_until = began + API_LAG
     elif unread or errors.passes(error) or error.status == errors.UNAUTHORIZED:
-        helps_until = _began(pending) + client.MAX_EVENT_AGE
+        helps_until = began + client.MAX_EVENT_AGE
     else:
         return None
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
@@ -76,18 +81,6 @@ def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -
         return None
     log.info("event is tried again", tries=pending.tries + 1, seconds=wait, **facts_of(error))
     return now() + timedelta(seconds=wait)
-
-
-def _began(pending: PendingEvent) -> datetime:
-    """Return when the event happened, by this machine's clock.
-
-    The time of arrival is used if the event has no time, or while it is unknown how far this clock
-    is from Webex's.
-    """
-    created, ahead = parse(pending.event.created), METER.ahead_s(WEBEX)
-    if created is None or ahead is None:
-        return pending.arrived
-    return created + timedelta(seconds=ahead)
 
 
 Ask = Callable[[Callable[[str], Any], str], Any]

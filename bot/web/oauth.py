@@ -284,13 +284,12 @@ class RehearsalSignIn:
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():
             raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
-        sealed = (
-            (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
-            (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
-        )
+        token = (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
+        session = (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
-        return Result(Event(Kind.ANSWERED, now(), by=upn, data=data), upn, sealed=sealed)
+        event = Event(Kind.ANSWERED, now(), by=upn, data=data)
+        return Result(event, upn, sealed=(token, session))
 
     def _redeem(self, services: Services, run: Run, flow: Flow, query: Query) -> identity.SignedIn:
         # The calls are recorded, because Entra's log has them next to those of Webex Connect.

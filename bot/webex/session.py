@@ -33,8 +33,7 @@ class TimedBody:
     """Body of an answer, as requests reads it, of which no read begins after the deadline."""
 
     def __init__(self, body: HTTPResponse, end: float) -> None:
-        self._body = body
-        self._end = end
+        self._body, self._end = body, end
 
     def stream(self, _size: int | None = None, **how: Any) -> Iterator[bytes]:
         """Yield the body in pieces, of the bytes that are available.

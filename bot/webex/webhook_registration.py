@@ -46,8 +46,7 @@ class WebhookRegistrar:
     """
 
     def __init__(self, webex: Webex, redis: Redis, settings: BotSettings) -> None:
-        self._webex = webex
-        self._redis = redis
+        self._webex, self._redis = webex, redis
         self._secret = settings.webhook_secrets[0]
         self._target = settings.public_url + WEBHOOKS_PATH
         self._prefix = f"{PREFIX} {hashlib.sha256(settings.public_url.encode()).hexdigest()[:8]} "

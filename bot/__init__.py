@@ -7,7 +7,9 @@ and msal would look on the disk at each request for two packages that nobody has
 
 import os
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from jobs.storage import keys
 
@@ -17,6 +19,12 @@ __version__ = "0.1.0"
 os.environ[keys.RQ_VARIABLE] = keys.RQ_PREFIX
 for each in ("httpx._main", "sniffio", "msal_extensions"):
     sys.modules.setdefault(each, None)  # type: ignore[arg-type]  # Python's way to refuse an import
+
+
+def table(module: str, name: str = "") -> dict[str, Any]:
+    """Return the TOML file next to a module, of the same name unless another is given."""
+    path = Path(module)
+    return tomllib.loads(path.with_name(f"{name or path.stem}.toml").read_text(encoding="utf-8"))
 
 
 def program() -> str:

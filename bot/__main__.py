@@ -7,12 +7,11 @@ import argparse
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import __version__, program
+from bot import __version__, program, table
 
 BAD_INPUT = 2
 _TYPES: dict[str, Callable[[str], Any]] = {"path": Path, "number": int}
@@ -87,8 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "Connects an Office 365 mailbox to Webex Contact Center."
     parser = argparse.ArgumentParser(prog=program(), description=about)
     commands = parser.add_subparsers(dest="command", required=True)
-    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    for name, arguments in table.items():
+    for name, arguments in table(__file__).items():
         command = commands.add_parser(name, help=arguments.pop("help"))
         for flag, how in arguments.items():
             kind = {"type": _TYPES[how["type"]]} if "type" in how else {}

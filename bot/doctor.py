@@ -5,14 +5,11 @@ the bot. Its sentences are in doctor.toml.
 """
 
 import asyncio
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import filterfalse
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +17,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot import program
+from bot import program, table
 from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
@@ -47,21 +44,19 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.store import Watching
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
-"""Domains of Exchange Online's and Outlook's mail servers."""
 MARKS = ("ok", "DOUBT", "WRONG")
 """Marks of a line. A doubt is about something that works today and will stop: it is no error."""
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _SENTENCES = {
     f"{of}.{kind}": (mark, sentence)
-    for of, marks in _TABLE.items()
+    for of, marks in table(__file__).items()
     for mark, sentences in marks.items()
     for kind, sentence in sentences.items()
 }
 REFUSED = counters.field_of(counters.EVENTS_REFUSED.name, ("signature",))
 Told = tuple[str, str]
 """Mark and sentence."""
-Line = tuple[str, Callable[[], Iterable[Told]]]
-"""Line of the report: the name of its check and the check."""
+Line = tuple[str, Iterable[Told]]
+"""Line of the report: the name of its check, and the check, which begins when it is read."""
 
 
 def told(key: str, **values: object) -> Told:
@@ -71,14 +66,11 @@ def told(key: str, **values: object) -> Told:
 
 
 def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
-    """Run every check, report a line for each, and return 1 if anything is wrong, else 0.
-
-    A line has the sentences with the worst mark.
-    """
+    """Say each check's worst sentences in a line; return 1 if anything is wrong, else 0."""
     wrong = 0
-    for name, look in checks:
+    for name, check in checks:
         try:
-            found = tuple(look())
+            found = tuple(check)
         except RedisError as error:
             found = (told("redis.unread", why=type(error).__name__),)
         worst = max((mark for mark, _ in found), key=MARKS.index)
@@ -91,39 +83,34 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
     people, by = ", ".join(bot.allowed_email_domains), ", ".join(bot.approvers)
-    yield "settings", lambda: [told("settings.good", url=bot.public_url, people=people)]
-    approved = told(f"approvers.{'good' if by else 'none'}", by=by or NO_APPROVERS)
-    yield "approvers", lambda: [approved]
-    yield "Redis", partial(on_redis, redis)
-    yield "workers", partial(on_workers, redis)
-    yield "Webex", partial(_webex, webex)
+    yield "settings", [told("settings.good", url=bot.public_url, people=people)]
+    yield "approvers", [told(f"approvers.{'good' if by else 'none'}", by=by or NO_APPROVERS)]
+    yield "Redis", on_redis(redis)
+    yield "workers", on_workers(redis)
+    yield "Webex", _webex(webex)
     if bot.allowed_org_ids:
-        yield "organizations", partial(_organizations, bot.allowed_org_ids, webex)
-    yield "webhooks", partial(_webhooks, WebhookRegistrar(webex, redis, bot))
-    yield "refused webhooks", partial(on_refused_webhooks, redis)
-    yield "Microsoft", partial(_microsoft, work)
-    yield "clock", partial(on_clock, redis)
-    yield "the bot's own app", partial(_own_app, work)
-    yield "test mail", partial(_test_mail, work)
+        yield "organizations", _organizations(bot.allowed_org_ids, webex)
+    yield "webhooks", _webhooks(WebhookRegistrar(webex, redis, bot))
+    yield "refused webhooks", on_refused_webhooks(redis)
+    yield "Microsoft", _microsoft(work)
+    yield "clock", on_clock(redis)
+    yield "the bot's own app", _own_app(work)
+    yield "test mail", _test_mail(work)
     if work.connect_audit_url:
-        yield "Webex Connect's audit log", partial(_audit_log, work)
+        yield "Webex Connect's audit log", _audit_log(work)
     if work.contact_center_url:
-        yield "contact center", partial(_contact_center, work)
+        yield "contact center", _contact_center(work)
     with suppress(RedisError):  # reported by an earlier check
         if granted := app_access.all_grants(redis):
-            yield "read access", partial(_read_access, granted, work)
+            yield "read access", _read_access(granted, work)
     runs = RunStore(redis, work.encryption_keys)
-    yield "runs", partial(on_runs, runs, work.encryption_keys)
-    yield "watch", partial(on_watch, runs)
-    yield "audit trail", partial(_audit, runs)
+    yield "runs", on_runs(runs, work.encryption_keys)
+    yield "watch", on_watch(runs)
+    yield "audit trail", _audit(runs)
 
 
 def on_redis(redis: Redis) -> Iterator[Told]:
-    """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk.
-
-    A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
-    nothing wrong.
-    """
+    """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk."""
     try:
         if wrong := kind_problem(redis) or generation.layout_problem(redis):
             yield MARKS[-1], wrong
@@ -142,7 +129,6 @@ def on_redis(redis: Redis) -> Iterator[Told]:
 
 
 def _kept(config: dict[str, str], info: dict[str, str]) -> str:
-    """Return the name of the sentence about what Redis keeps on the disk."""
     if config.get("appendonly") == "yes" or info.get("aof_enabled") == "1":
         return "append_only"
     if "save" not in config:
@@ -160,10 +146,9 @@ def _unusable(error: RedisError) -> Told:
 
 
 def _figures(ask: Callable[[], Mapping[Any, Any]]) -> dict[str, str]:
-    """Return Redis's answer to a question as names and texts, or nothing if Redis refuses it."""
     try:
         return {str(name): str(value) for name, value in ask().items()}
-    except ResponseError:
+    except ResponseError:  # a managed Redis may refuse INFO and CONFIG, which is nothing wrong
         return {}
 
 
@@ -193,11 +178,10 @@ def on_refused_webhooks(redis: Redis) -> Iterator[Told]:
         yield told("refused_webhooks.none")
 
 
-def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[Told]:
+def on_runs(store: RunStore, encryption_keys: tuple[str, ...]) -> Iterator[Told]:
     """Report whether this bot made every event of a run and every record of a channel.
 
-    With more than one of ``encryption_keys``, the report also says how many values need an older
-    key.
+    With several ``encryption_keys``, the report also says how many values need an older key.
     """
     for kind, places in {**doubts(store), "set_back": [*older_runs(store)]}.items():
         if said := "; ".join(places):
@@ -210,11 +194,7 @@ def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[
 
 
 def on_watch(store: RunStore) -> Iterator[Told]:
-    """Report whether the watched channels are looked at in time.
-
-    A group that waits for a worker, or a channel without a look for more than three intervals, is
-    wrong. A sending server that did not take the newest test mail of a channel is a doubt.
-    """
+    """Report whether watched channels are looked at in time, and whether their test mail leaves."""
     watching, at = Watching.of(store), now()
     channels = watching.channels.all()
     states = {each: watching.incidents.state(each.mailbox) for each in channels}
@@ -256,11 +236,7 @@ def _own_app(settings: Settings) -> Iterator[Told]:
 
 
 def _test_mail(settings: Settings) -> Iterator[Told]:
-    """Report who sends the test mail: the bot or a person.
-
-    The bot needs both PROBE_SMTP_URL and PROBE_FROM. With only one of them the check fails, because
-    a person is then asked to send the mail.
-    """
+    """Report who sends the test mail: a person, or the bot if both settings are there."""
     pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
     server = urlsplit(settings.probe_smtp_url)
     # Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
@@ -296,7 +272,6 @@ def _contact_center(settings: Settings) -> Iterator[Told]:
 
 
 def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Iterator[Told]:
-    """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
     lost, more = list[str](), list[str]()
     for access in granted:
         try:
@@ -371,25 +346,19 @@ def _microsoft(settings: Settings) -> Iterator[Told]:
 def on_clock(redis: Redis) -> Iterator[Told]:
     """Report how far the clock is from Webex's and Microsoft's.
 
-    Half a minute is a doubt, and five minutes are wrong. This process has just asked the clouds. A
-    worse result of another process is used instead, because that process may run on another
-    machine.
+    This process has just asked the clouds. A worse result of another process, which may run on
+    another machine, is used instead.
     """
-    known = _skews(redis)
+    worst: dict[str, float] = {}
+    with suppress(RedisError):  # reported by an earlier check
+        worst = shared(redis)
+    for cloud in NAMES:
+        if (own := METER.ahead_s(cloud)) is not None:
+            worst[cloud] = max(own, worst.get(cloud, 0.0), key=abs)
+    known = {cloud: worst[cloud] for cloud in NAMES if cloud in worst}
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
     far = max(map(abs, off.values()), default=0) >= REFUSED_FROM_S
     kind = ("far_off" if far else "off") if off else "right" if known else "unknown"
     near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
     yield told(f"clock.{kind}", near=", ".join(near), said=said)
-
-
-def _skews(redis: Redis) -> dict[str, float]:
-    known: dict[str, float] = {}
-    with suppress(RedisError):  # reported by an earlier check
-        known = shared(redis)
-    for cloud in NAMES:
-        own = METER.ahead_s(cloud)
-        if own is not None:
-            known[cloud] = max(own, known.get(cloud, 0.0), key=abs)
-    return {cloud: known[cloud] for cloud in NAMES if cloud in known}

@@ -8,12 +8,10 @@ a card of the bot asks for their consent.
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
-from bot import program
+from bot import program, table
 from bot.settings import settings_problems
 from jobs.clock import now
 from jobs.microsoft import scopes
@@ -57,8 +55,7 @@ def commands(
         raise SettingsError(tuple(wrong))
     given, quote = {**DEFAULTS, **env}, _quoted if powershell else shlex.quote
     asked = permissions(given["MICROSOFT_GRAPH_URL"], automatic_checks=automatic_checks)
-    shells = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    shell = shells["powershell" if powershell else "az"]
+    shell = table(__file__)["powershell" if powershell else "az"]
     values = {
         "name": quote("Webex email bot"),
         "audience": "AzureADMultipleOrgs" if multitenant else "AzureADMyOrg",

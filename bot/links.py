@@ -31,10 +31,10 @@ OPEN_FOR = timedelta(hours=1)
 class Link:
     """Link to a page of a run, until it expires. A link to a history has an address as ``run``.
 
-    ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title
-    of the run's space. Both are kept with the link, so that its page needs no network call. Both
-    are empty if Webex did not answer. ``browser`` is the fingerprint of the browser that has opened
-    a one-time link, or empty; then ``until`` is how long that browser may read the page.
+    ``asker`` is the name of the person who asked for the run, and ``space`` the title of its space,
+    kept so that the page needs no network call. Both are empty if Webex did not answer. ``browser``
+    is the fingerprint of the browser that has opened a one-time link, and may read it ``until``
+    then, or empty.
     """
 
     url: str = ""  # which is not kept, but follows from the token
@@ -105,7 +105,6 @@ def drop(services: Services, kind: str, run_id: str) -> None:
 
 
 def _request_of(services: Services, run_id: str) -> tuple[str, str]:
-    """Return the name of the run's requester, and the title of its space; both may be empty."""
     asker = space = ""
     with suppress(RunGoneError):
         run = services.store.load(run_id)

@@ -50,14 +50,11 @@ def configure(level: str = "INFO") -> None:
     last = (formatter.remove_processors_meta, format_exc_info, redact, JSONRenderer())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(foreign_pre_chain=shared, processors=last))
-    logging.basicConfig(
-        level=logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO),
-        handlers=[handler],
-        force=True,
-    )
+    chosen = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
+    logging.basicConfig(level=chosen, handlers=[handler], force=True)
     for noisy, least in NOISY.items():
-        logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
-    logging.getLogger(WITNESS).setLevel(min(logging.INFO, logging.getLogger().level))
+        logging.getLogger(noisy).setLevel(max(least, chosen))
+    logging.getLogger(WITNESS).setLevel(min(logging.INFO, chosen))
 
 
 def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

@@ -31,10 +31,7 @@ KNOWN_S = 30 * 86_400
 
 @dataclass(frozen=True, kw_only=True)
 class Services(Runtime):
-    """Container of the parts that a process needs: those of the jobs and those of the conversation.
-
-    No part makes a network request before it is used.
-    """
+    """Parts of the jobs and of the conversation; none makes a network request before it is used."""
 
     bot: BotSettings
     redis: Redis
@@ -91,10 +88,9 @@ class Services(Runtime):
 
     @property
     def me(self) -> WebexPerson:
-        """Return the bot's own account, requested from Webex once an hour.
+        """Return the bot's own account, requested from Webex once an hour for all processes.
 
-        The result is cached in Redis for all processes, and in this one. It is cached per access
-        token, because another token may be another account.
+        It is cached per access token, because another token may be another account.
         """
         known, until = self.account.get("me", (None, 0.0))
         if known is None or time.monotonic() >= until:
@@ -108,10 +104,7 @@ class Services(Runtime):
 
     @property
     def known_account(self) -> WebexPerson | None:
-        """Return the bot's own account as it was last read, or None. Webex is not asked.
-
-        A page in a browser names the bot without waiting for Webex.
-        """
+        """Return the bot's own account as it was last read, or None, without waiting for Webex."""
         kept = self.redis.get(self._account_key)
         return codec.load(kept, WebexPerson) if isinstance(kept, bytes) else None
 

@@ -4,7 +4,6 @@ The jobs read their own settings in :mod:`jobs.settings`.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Any, Self
 import structlog
 
 from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
+from bot import table
 from jobs.channel.form import read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
@@ -23,9 +23,8 @@ from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, p
 from jobs.storage import connection, keys
 from jobs.watch import model
 
-_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TOLD = table(__file__)
 NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
-HOW_TO_MAKE_ONE = 'make one with python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
 SECRET_CHARACTERS = 16
@@ -33,7 +32,7 @@ SECRET_KINDS = 6
 MOST_SECRETS = 2
 ROWS = "01234567890 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm "
 TYPED = 2 / 3
-"""Share of repeated characters and of neighbors in a row above which a person has typed a secret.
+"""Share of repeated characters and neighbors in a row above which a person has typed a secret.
 
 Of 300,000 random secrets of 16 characters none reached this share.
 """
@@ -108,13 +107,11 @@ def _bare_host(host: str) -> str:
 
 
 def _is_guessable(secret: str) -> bool:
-    """Return whether a secret has few characters, repeats a piece, or is typed along a row.
-
-    A text that repeats a piece is in its own double before the end.
-    """
+    """Return whether a secret has few characters, repeats a piece, or is typed along a row."""
     pairs = list(pairwise(secret.lower()))
     near = (one == two or one + two in ROWS + ROWS[::-1] for one, two in pairs)
     is_typed = sum(near) > len(pairs) * TYPED
+    # a text that repeats a piece is in its own double before the end
     return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
@@ -180,7 +177,7 @@ def _problems(values: dict[str, str]) -> Iterator[str]:
     """Yield the first problem of each setting (bot/settings.toml)."""
     left = dict.fromkeys(_TOLD["checks"]["set"], "") | values
     words = {
-        "make": HOW_TO_MAKE_ONE,
+        "make": 'make one with python -c "import secrets; print(secrets.token_urlsafe(32))"',
         "shortest": model.written(model.SHORTEST),
         "mail_shortest": model.written(model.MAIL_SHORTEST),
         "longest": model.written(model.LONGEST),
@@ -188,8 +185,8 @@ def _problems(values: dict[str, str]) -> Iterator[str]:
     }
     for kind, sentences in _TOLD["checks"].items():
         for name in (each for each in sentences if each in left):
-            whole = kind in _WHOLE or name not in _LISTS
-            parts = (left[name],) if whole else listed(left[name])
+            is_list = name in _LISTS and kind not in _WHOLE
+            parts = listed(left[name]) if is_list else (left[name],)
             for wrong in filterfalse(_CHECKS[kind], parts):
                 left.pop(name, None)  # only the first sentence is told
                 yield f"{name} {sentences[name].format(wrong=repr(wrong), **words)}"
@@ -216,8 +213,7 @@ def from_environment(env: Mapping[str, str]) -> tuple[BotSettings, Settings]:
 def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return every problem of the settings, from at most one source for each variable.
 
-    The sources are the files of secrets, both settings classes, the bot's credential, and the files
-    of certificate authorities. ``unread`` are the problems of the files of secrets.
+    ``unread`` are the problems of the files of secrets.
     """
     said, halves = list[str](), list[tuple[str, ...]]()
     for half in (BotSettings, Settings):

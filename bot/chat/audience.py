@@ -25,15 +25,16 @@ HELD_S = 60.0
 
 
 def may_read(services: Services, run: Run) -> bool:
-    """Return whether everybody in the run's space may read about the channel.
-
-    If not, the bot says so in the space, at most once an hour.
-    """
+    """Return whether everybody in the run's space may read it; if not, tell it once an hour."""
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
     if outsiders(services, services.webex.members(room)):
-        _tell(services, run, room)
+        if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
+            with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
+                card = trouble("held")
+            thread, send = run.origin.thread, services.messenger.send
+            send(room_id=room, text=card.text, card=card.content, parent_id=thread)
         return False
     mark_members_checked(services, room)
     return True
@@ -44,17 +45,7 @@ def mark_members_checked(services: Services, room: str) -> None:
 
 
 def members_changed(services: Services, room: str) -> None:
-    """Discard the result of the last check, because a person has joined the space."""
     services.redis.delete(keys.space_members_checked(room))
-
-
-def _tell(services: Services, run: Run, room: str) -> None:
-    if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
-            card = trouble("held")
-        services.messenger.send(
-            room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
-        )
 
 
 ABSENT = "approvers_absent"
@@ -90,9 +81,9 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
     """Return the Webex address of the person whose address was typed.
 
     A bot cannot find people outside its own organization by address (GET /people in Webex's
-    specification). A person who is not found first gets a message without any details. This message
-    shows whether the address has an owner in Webex, and in which organization. Without ``greets``
-    nobody gets such a message: Webex would invite the owner of an address that no person has named.
+    specification). A message without any details shows whether such an address has an owner, and in
+    which organization. Without ``greets`` nobody gets one: Webex would invite the owner of an
+    address that no person has named.
 
     Raises:
         InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot

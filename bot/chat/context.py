@@ -43,8 +43,7 @@ def trouble(what: str, **more: Any) -> Card:
 class ChatContext:
     """Person, room and thread of one message or button press.
 
-    ``message`` is the message with the command, or the card whose button was pressed. In the latter
-    case ``action_id`` is the id of the press.
+    ``message`` is the one with the command, or the card on which the press ``action_id`` was made.
     """
 
     services: Services
@@ -75,10 +74,9 @@ class ChatContext:
         return self.event(Kind.ANSWERED, data={"question": question, "value": value})
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
-        """Post a card in the thread and return the message.
+        """Post a card in the thread and return the message, without id if it is not accepted yet.
 
-        If this card is the card of a run, ``shows`` names the run and its card. The message has no
-        id if Webex has not accepted it yet.
+        ``shows`` names the run and its card if this is one.
         """
         return self.services.messenger.send(
             room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
@@ -110,18 +108,16 @@ class ChatContext:
         self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
-        """Say that nothing was done, and why.
+        """Say that nothing was done, and why; a person without access gets a reference, too.
 
-        A person without access also gets a reference, which is in the log. ``then`` names
-        the text about the next step, unless the reason names it already.
+        ``then`` names the text about the next step, unless the reason names it already.
         """
         stranger = title != "refused.nothing"
         reference = new_reference()
-        log.info(
-            "refused", reference=reference, person=self.person.id, room=self.room, why=words.key
-        )
+        why = {"why": words.key, "reference": reference}
+        log.info("refused", person=self.person.id, room=self.room, **why)
         if stranger:
-            self.record("refused", why=words.key, reference=reference)
+            self.record("refused", **why)
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
         self.tell("refused.kicker", title, words, style=REFUSED, facts=facts)
@@ -130,10 +126,7 @@ class ChatContext:
 SCAN = timedelta(seconds=60)
 """Time after sending for which the bot waits for a file's malware scan by Webex (status 423)."""
 _REASONS = {403: "unread", 404: "unread", 410: "infected", 428: "unscannable"}
-"""Reasons by Webex's status.
-
-Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/webex.md 2).
-"""
+"""Reasons by Webex's status (platforms/webex.md 2)."""
 
 
 class NotAcceptedError(Exception):

@@ -75,9 +75,8 @@ def _buttons(reading: Reading, checks: Sequence[str]) -> list[el.Element]:
 def _cause(found: FoundCause) -> el.Element:
     mark, page = glyphs.WARNING if found.certain else glyphs.UNKNOWN, page_of(found.cause)
     tell = [] if found.certain else [ui.note(_tell(found))]
-    return glyphs.marked(
-        mark, el.own(f"cause.{found.cause}"), *tell, *ui.learn_more(page, spacing="None")
-    )
+    more = ui.learn_more(page, spacing="None")
+    return glyphs.marked(mark, el.own(f"cause.{found.cause}"), *tell, *more)
 
 
 def _heading(reading: Reading) -> str:
@@ -144,10 +143,8 @@ def as_json(reading: Reading) -> Json:
         | ({"page": page} if (page := page_of(each.cause)) else {})
         for each in reading.causes
     ]
-    unknown = [
-        {"code": each.code, "line": without_secrets(each.line), "page": each.page}
-        for each in reading.unknown
-    ]
+    lines = ((each, without_secrets(each.line)) for each in reading.unknown)
+    unknown = [{"code": each.code, "line": line, "page": each.page} for each, line in lines]
     told: Json = {"ours": reading.ours, "strange": reading.strange, "causes": causes}
     told |= {"codes": list(reading.codes)} | ({"cut": True} if reading.cut else {})
     return told | ({"unknown": unknown} if unknown else {})
@@ -169,6 +166,5 @@ def as_lines(reading: Reading) -> list[str]:
         lines += ["", text("explain.unknown_codes")]
         lines += [f"- {e.code}: {without_secrets(e.line)} {e.page}" for e in reading.unknown]
     if certain:
-        codes = dict.fromkeys(without_secrets(each.code) for each in certain)
-        lines += ["", ", ".join(codes)]
+        lines += ["", ", ".join(dict.fromkeys(without_secrets(each.code) for each in certain))]
     return [*lines, text("explain.cut")] if reading.cut else lines

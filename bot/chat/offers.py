@@ -32,18 +32,13 @@ def of_channel(command: str, mailbox: str) -> Button:
 
 
 def check_exactly(mailbox: str) -> Button:
-    title = Text("choice.button.check", {"value": mailbox})
-    return title, {"do": "check", "channel": mailbox}
+    return Text("choice.button.check", {"value": mailbox}), {"do": "check", "channel": mailbox}
 
 
 def choose_channel(
     ctx: ChatContext, command: str, mailboxes: Iterable[str], title: Text | None = None
 ) -> None:
-    """Ask for which of the channels the command is meant.
-
-    The card also has a field for any other address. The title is that of the command if ``title``
-    is None.
-    """
+    """Ask for which of the channels, or which other address, the command is meant."""
     offers = of_channels(ctx, command, mailboxes)
     turn = Text("choice.turn" if offers else "choice.turn_type")
     title = title or Text(f"choice.title.{command}")

@@ -27,25 +27,15 @@ from jobs.model import Text
 NEAR = 0.6
 LONGEST = 2000
 HTML_MOST = 7439
-"""Maximum number of characters of a message's HTML that are read.
-
-Webex takes as many bytes (platforms/webex.md 2).
-"""
+"""Characters of a message's HTML that are read; Webex takes as many bytes (webex.md 2)."""
 AFTER_NAME = ("", " ", ":", ",", "/")
 INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
-"""Pattern of a last name's initial after the first name.
-
-An example in the Messages API has "Mike C.".
-"""
+"""Last name's initial after the first name, as in an example of the Messages API: "Mike C."."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedCommand:
-    """Name of a command (without the slash) and its argument.
-
-    ``name`` is empty if no command was typed. ``text`` is the message in one line in that case, and
-    otherwise empty.
-    """
+    """Command without its slash, and its argument; without a command only ``text``, in a line."""
 
     name: str
     argument: str
@@ -69,15 +59,13 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
 
 
 def argument_of(text: str) -> str:
-    """Return the text of a button, cleaned in the same way as a typed argument."""
     return _one_line(text)[:LONGEST]
 
 
 def nearest(name: str, known: Collection[str]) -> str:
     starts = [command for command in known if name.startswith(command)]
-    return max(starts, key=len, default="") or next(
-        iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
-    )
+    near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    return max(starts, key=len, default="") or next(iter(near), "")
 
 
 def _one_line(text: str) -> str:
@@ -122,7 +110,6 @@ class _Reader(HTMLParser):
             self._mentions.pop()
 
     def handle_data(self, data: str) -> None:
-        """Keep the text, unless it is a mention of the bot or a mention before all other text."""
         at_start = bool(self._mentions) and not self._begun
         if not at_start and not any(self._mentions):
             self._parts.append(data)
@@ -133,10 +120,7 @@ class _Reader(HTMLParser):
 
 
 GREETING_WORDS_MOST = 4
-"""Maximum number of words in a greeting.
-
-A longer text that begins with a greeting asks for more than that.
-"""
+"""Words of a greeting at most; a longer text that begins with one asks for more than that."""
 _MARKS = ".,;:!?()\"'<>"
 
 
@@ -157,16 +141,13 @@ def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
     # checked or that mail does not arrive.
     words, typed, others = _sorted_words(text)
-    trouble = _has(others, _listed("no_mail")) or (
-        _has(others, _listed("mail")) and _has(others, _listed("stopped"))
-    )
-    if trouble:
+    stopped = _has(others, _listed("mail")) and _has(others, _listed("stopped"))
+    if stopped or _has(others, _listed("no_mail")):
         return Meaning(address_or_empty(typed[0]) if len(set(typed)) == 1 else "", trouble=True)
     if address := lone_address(text):
         return Meaning(address)
-    begins = (f"{' '.join(words)} ".startswith(f"{each} ") for each in _listed("greeting"))
-    short = not typed and len(words) <= GREETING_WORDS_MOST
-    return Meaning(greeting=short and any(begins))
+    begins = f"{' '.join(words)} ".startswith(tuple(f"{each} " for each in _listed("greeting")))
+    return Meaning(greeting=begins and not typed and len(words) <= GREETING_WORDS_MOST)
 
 
 def lone_address(text: str) -> str:
@@ -184,14 +165,10 @@ def address_or_empty(typed: str) -> str:
 
 
 def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
-    """Return the words of a text, those that may be addresses, and the others."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     words = [word for each in small.split() if (word := each.strip(_MARKS))]
-    return (
-        words,
-        [each for each in words if "@" in each],
-        [each for each in words if "@" not in each],
-    )
+    typed = [each for each in words if "@" in each]
+    return words, typed, [each for each in words if "@" not in each]
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:
@@ -236,8 +213,7 @@ def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
 def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
     """Return the typed address of a mailbox, without the words after it and known ones before it.
 
-    If the address is invalid, post a card for correcting it and return an empty string. The buttons
-    of the card run the same command.
+    If it is invalid, post a card for correcting it, and return an empty string.
     """
     try:
         return read_address(argument)

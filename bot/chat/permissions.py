@@ -42,9 +42,10 @@ def may_read_audit(ctx: ChatContext) -> bool:
     return is_approver(ctx) or not ctx.services.bot.approvers
 
 
-def visible_entries(
-    ctx: ChatContext, facts: Sequence[AuditEntry], mailbox: str
-) -> Sequence[AuditEntry]:
+Entries = Sequence[AuditEntry]
+
+
+def visible_entries(ctx: ChatContext, facts: Entries, mailbox: str) -> Entries:
     """Return the entries that this person may see here, of one mailbox unless that is empty.
 
     A run's entries belong to a mailbox also if the run learned its mailbox later.
@@ -63,9 +64,7 @@ def visible_entries(
     return of_mailbox if mailbox else facts
 
 
-def _with_their_runs(
-    facts: Sequence[AuditEntry], wanted: Callable[[AuditEntry], bool]
-) -> list[AuditEntry]:
+def _with_their_runs(facts: Entries, wanted: Callable[[AuditEntry], bool]) -> Entries:
     runs = {each.get("run") for each in facts if wanted(each)} - {None, ""}
     return [each for each in facts if each.get("run") in runs or wanted(each)]
 
@@ -78,8 +77,7 @@ class Denial(StrEnum):
     ORGANIZATION = "organization"
 
 
-PEOPLE = frozenset({"person", ""})
-"""Account types that are people; the type is empty if Webex does not report it."""
+PEOPLE = frozenset({"person", ""})  # empty if Webex does not report it
 
 
 def is_bot(person: WebexPerson) -> bool:
@@ -90,9 +88,8 @@ def is_bot(person: WebexPerson) -> bool:
 
 def served(settings: BotSettings, addresses: Iterable[str]) -> tuple[str, ...]:
     """Return the addresses of people whom the bot serves: it tells nobody else about a channel."""
-    return tuple(
-        each for each in addresses if each.rpartition("@")[2] in settings.allowed_email_domains
-    )
+    domains = settings.allowed_email_domains
+    return tuple(each for each in addresses if each.rpartition("@")[2] in domains)
 
 
 def denial(settings: BotSettings, person: WebexPerson) -> Denial | None:
@@ -108,10 +105,7 @@ def denial(settings: BotSettings, person: WebexPerson) -> Denial | None:
 
 
 def outsiders(services: Services, members: Iterable[Membership]) -> tuple[Membership, ...]:
-    """Return the members of a space that the bot would not answer, other than bots.
-
-    While one of them is in the space, the bot does not mention any channel there.
-    """
+    """Return the members, except bots, because of whom the bot mentions no channel in a space."""
     return tuple(
         each
         for each in members
@@ -139,18 +133,15 @@ def is_participant(ctx: ChatContext, run: Run) -> bool:
     # and the person who has signed in: the cards name that person as the one who has the turn.
     asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
     asked |= {run.account.upn.lower()} if run.account else set()
-    return (
-        ctx.person.id == run.requester.id
-        or may_approve(ctx, run)
-        or not asked.isdisjoint(ctx.person.emails)
-    )
+    was_asked = not asked.isdisjoint(ctx.person.emails)
+    return was_asked or ctx.person.id == run.requester.id or may_approve(ctx, run)
 
 
 def may_cancel(ctx: ChatContext, run: Run) -> bool:
-    """Return whether this person may cancel the run.
+    """Return whether this person may cancel the run: a participant may.
 
-    Participants may cancel it. If the requester has left the run's space, everybody in it may,
-    because a run without its requester would keep the mailbox from every other run.
+    If the requester has left the run's space, everybody in it may, because the run would keep the
+    mailbox from every other run.
 
     Raises:
         WebexError: the members of the space could not be read.
@@ -184,7 +175,7 @@ def is_visible(ctx: ChatContext, mailbox: str) -> bool:
 
 def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:
     """Return what is known of a channel, or None if this person may not ask about it here."""
-    return ctx.services.channels.record(mailbox) if mailbox in visible_channels(ctx) else None
+    return ctx.services.channels.record(mailbox) if is_visible(ctx, mailbox) else None
 
 
 def was_asked_here(ctx: ChatContext, run: Run) -> bool:
@@ -194,7 +185,7 @@ def was_asked_here(ctx: ChatContext, run: Run) -> bool:
 def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
     # The channel must be one of the space, or the cards of its watch must come to the space.
     watched = ctx.services.watching.channels.load(mailbox)
-    return mailbox in visible_channels(ctx) or (watched is not None and watched.room == ctx.room)
+    return is_visible(ctx, mailbox) or (watched is not None and watched.room == ctx.room)
 
 
 WINDOW = timedelta(hours=1)

@@ -43,10 +43,7 @@ def quiet_hours(services: Services, room: str) -> str:
 
 
 def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
-    """Return the end of a conversation's quiet hours in UTC, or None outside them.
-
-    ``locale`` has the time zone of the hours: that of the space, or of the person in a 1:1.
-    """
+    """Return the end of a conversation's quiet hours in UTC, or None outside them."""
     hours = read_quiet_hours(quiet_hours(services, room))
     return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone))) if hours else None
 
@@ -64,8 +61,7 @@ def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
     begin, end = hours
     clock = local.time().replace(tzinfo=None)
     # the end may be on the next day
-    is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
-    if not is_quiet:
+    if not (begin <= clock < end if begin < end else clock >= begin or clock < end):
         return None
     day = local.date() if clock < end else local.date() + timedelta(days=1)
     return datetime.combine(day, end, local.tzinfo).astimezone(UTC)
@@ -91,8 +87,7 @@ def place_of(ctx: ChatContext) -> str:
 def locale_of(services: Services, *places: str) -> Locale:
     """Return the language and the time zone that these places have chosen.
 
-    A place is a room or a person's address. The choice of an earlier place counts more. The settings
-    decide if no place has made a choice.
+    A place is a room or a person's address. An earlier one counts more, and last the settings.
     """
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):

@@ -65,10 +65,15 @@ def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -
     replacement, and a missing object (404) may only be late. If the event is still ``unread``,
     nothing was done yet, so it is tried again after any other answer as well.
     """
+    # By this machine's clock, the event began as it arrived if it has no time, or while it is
+    # unknown how far this clock is from Webex's.
+    began, created, ahead = pending.arrived, parse(pending.event.created), METER.ahead_s(WEBEX)
+    if created is not None and ahead is not None:
+        began = created + timedelta(seconds=ahead)
     if isinstance(error, errors.WebexNotFoundError):
-        helps_until = _began(pending) + API_LAG
+        helps_until = began + API_LAG
     elif unread or errors.passes(error) or error.status == errors.UNAUTHORIZED:
-        helps_until = _began(pending) + client.MAX_EVENT_AGE
+        helps_until = began + client.MAX_EVENT_AGE
     else:
         return None
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
@@ -78,28 +83,13 @@ def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -
     return now() + timedelta(seconds=wait)
 
 
-def _began(pending: PendingEvent) -> datetime:
-    """Return when the event happened, by this machine's clock.
-
-    The time of arrival is used if the event has no time, or while it is unknown how far this clock
-    is from Webex's.
-    """
-    created, ahead = parse(pending.event.created), METER.ahead_s(WEBEX)
-    if created is None or ahead is None:
-        return pending.arrived
-    return created + timedelta(seconds=ahead)
-
-
 Ask = Callable[[Callable[[str], Any], str], Any]
 """Function that returns the answer of a method of the client about its argument."""
 
 
 @contextmanager
 def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Ask]:
-    """Request the person who acted and the members of the room; what is not needed is discarded.
-
-    Whatever else is asked within the context is requested then.
-    """
+    """Request the person who acted and the members of the room; what is not needed is discarded."""
     threads = ThreadPoolExecutor(2, "ahead")
     both = ((webex.person, actor), (webex.members, room))
     pending: dict[Any, Future[Any]] = {
@@ -141,8 +131,7 @@ def receive(event_id: str) -> None:
 def handle(services: Services, pending: PendingEvent) -> datetime | None:
     """Handle one event, and return the time of its next try, or None.
 
-    An event is tried again if Webex is unavailable, or if its object does not exist yet. One about
-    a message that no longer exists, or that is older than ten minutes (a replay), is ignored.
+    One about a message that no longer exists, or older than ten minutes (a replay), is ignored.
     """
     event, gone, unread = pending.event, False, False
     try:
@@ -194,16 +183,11 @@ def _act(services: Services, event: WebhookEvent) -> None:
         is_own = message.person_id == services.me.id
         if is_own is not bool(press):  # its own message, or a press on somebody else's card
             return
-        ctx = ChatContext(
-            services,
-            asked(webex.person, said.person_id),
-            message.room_id,
-            # no field of a message is guaranteed
-            (message.room_type or webex.room_type(message.room_id)) == "direct",
-            message.thread,
-            message.id,
-            press.id if press else "",
-        )
+        person, room = asked(webex.person, said.person_id), message.room_id
+        # no field of a message is guaranteed
+        direct, about = (message.room_type or webex.room_type(room)) == "direct", message.id
+        pressed = press.id if press else ""
+        ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
         refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
     if press:
         _press(ctx, press, refusal)
@@ -242,8 +226,7 @@ def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) ->
         run = command.run
         _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
     if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
-        keep = partial(tac.keep_screenshot, message=message)
-        _answer(ctx, f"{message.id}:screenshot", keep)
+        _answer(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
     elif command is None:
         _answer(ctx, f"{message.id}:help", partial(answer_free_text, typed=typed))
 
@@ -280,7 +263,7 @@ def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
 
 
 def _tell_unread(services: Services, event: WebhookEvent) -> None:
-    """Tell the person 1:1, at most once, that the bot could not read what was typed or pressed."""
+    # The person is told 1:1, at most once.
     told = Sealed.ANSWERED.of(f"{event.key}:unread")
     if event.resource == "memberships" or not event.actor or services.vault.get(told) is not None:
         return
@@ -299,11 +282,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
 
 
 def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
-    """Return how to refuse this person in this space, or None if the person may be answered.
-
-    The refusal does not mention any channel. A person whom the bot does not serve gets few answers
-    (:func:`bot.chat.permissions.refuse`). Another bot gets no answer at all.
-    """
+    """Return how to refuse this person in this space without a channel's name, or None."""
     title = "refused.button" if ctx.action_id else "refused.message"
     if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
@@ -376,14 +355,10 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | N
     line = f"/{name} {argument}".rstrip()
     meant = Text("understood.meant", {"meant": line})
     words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
-    data = {
-        "do": "run_command",
-        "command": commands.by_typed_name()[name].name,
-        "argument": argument,
-    }
+    known = commands.by_typed_name()[name].name
+    data = {"do": "run_command", "command": known, "argument": argument}
     button = verbatim(shorten(plain(line), TITLE_MOST))
-    buttons = ((button, data), ("button.help", HELP))
-    ctx.tell("help.kicker", *words, buttons=buttons)
+    ctx.tell("help.kicker", *words, buttons=((button, data), FOR_HELP))
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
@@ -465,8 +440,7 @@ def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(errors.UNCONFIRMED.seconds):
-        told = "message given up: it may stand there"
-        log.warning(told, posts=post.doubts + 1, **facts_of(error))
+        log.warning("message given up: it may be there", posts=post.doubts + 1, **facts_of(error))
         return ()
     error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1),)
@@ -474,8 +448,6 @@ def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
 
 def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     """Carry out a part of an event only once, however often the event is retried.
-
-    ``part`` names the event and the part.
 
     Raises:
         WebexError: Webex is unavailable. The next try of the event does the rest.
@@ -512,13 +484,11 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
             # only moderators may write in the space of the question, or nobody may
             log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
-            card = trouble("unposted")
-            messenger = ctx.services.messenger
-            messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
+            card, send = trouble("unposted"), ctx.services.messenger.send
+            send(to_person_id=ctx.person.id, text=card.text, card=card.content)
         elif isinstance(error, errors.WebexError | RedisError) and not rejected:
             raise
         else:
             reference = new_reference()
             log.exception("event failed", reference=reference)
-            facts = (("refused.reference", verbatim(reference)),)
-            ctx.say(trouble("broken", facts=facts))
+            ctx.say(trouble("broken", facts=(("refused.reference", verbatim(reference)),)))

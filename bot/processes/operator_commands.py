@@ -2,7 +2,6 @@
 
 import sys
 import time
-import tomllib
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot import doctor
+from bot import doctor, table
 from bot.queue import cause, connect
 from bot.settings import BotSettings
 from bot.webex.client import Webex
@@ -25,12 +24,9 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.store import Watching
 
 WAIT_S = 120.0
-"""Seconds to wait for the looks.
-
-If there is no worker, or one of another version, the looks are never made.
-"""
+"""Seconds to wait for the looks, which no worker, or one of another version, may ever make."""
 LOOK_EVERY_S = 0.2
-SENTENCES = tomllib.loads(Path(__file__).with_name("rekey.toml").read_text(encoding="utf-8"))
+SENTENCES = table(__file__, "rekey")
 
 
 def run(options: Namespace, bot: BotSettings, work: Settings) -> int:
@@ -168,10 +164,9 @@ def _channel_line(watching: Watching, mailbox: str) -> str:
 
 
 def _webhooks(bot: BotSettings, redis: Redis) -> int:
-    webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    subscriptions = WebhookRegistrar(webex, redis, bot)
-    done = subscriptions.register()
-    for hook in subscriptions.own():
+    registrar = WebhookRegistrar(Webex(bot.webex_access_token, bot.webex_api_url), redis, bot)
+    done = registrar.register()
+    for hook in registrar.own():
         print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")
     print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")
     return 0

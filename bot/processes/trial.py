@@ -13,7 +13,6 @@ import json
 import re
 import secrets
 import time
-import tomllib
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,6 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +28,7 @@ import httpx
 import jwt
 
 from adaptive_cards.texts import render
+from bot import table
 from bot.queue import connect
 from bot.queue.health import seen_workers
 from bot.services import Services
@@ -64,9 +63,8 @@ from jobs.storage import generation
 from jobs.storage.vault import Sealed
 
 Json = dict[str, Any]
-_TABLE = tomllib.loads(Path(__file__).with_name("assumptions.toml").read_text(encoding="utf-8"))
-UNSEEN = frozenset({401, 403, 429})
-"""Statuses that say nothing about an assumption, as those from 500 on."""
+_TABLE = table(__file__, "assumptions")
+UNSEEN = frozenset({401, 403, 429})  # and those from 500 on say nothing about an assumption
 
 
 class Verdict(StrEnum):
@@ -235,7 +233,6 @@ class Trial:
         return found[0] if found else self.domain
 
     def _filled(self, request: Json) -> Json:
-        """Return the request with the tenant's values in place of their names."""
         text = json.dumps(request)
         values = {
             "domain": self.domain,
@@ -287,7 +284,6 @@ KINDS |= {"dict": "object", "list": "array", "ellipsis": "absent"}
 
 
 def values_at(document: Any, place: str) -> list[Any]:
-    """Return the values at a place, whatever the case of the keys."""
     values = [document]
     for part in place.split("."):
         name = part.removesuffix("[]").lower()
@@ -318,12 +314,9 @@ TEXTS = {"id": UUID.pattern, "time": r"\d{4}-\d\d-\d\dT", "address": "@", "web a
 CODE, KEY, SMTP = (re.compile("|".join(_TABLE["shown"][each])) for each in ("code", "key", "smtp"))
 
 
-_EXPECTED = (each.split(" ", maxsplit=2) for row in ASSUMPTIONS for each in row.expect)
-WORDS = frozenset(
-    word
-    for place, _, wanted in _EXPECTED
-    for word in (*re.findall(r"\w+", place), *wanted.split("|"))
-)
+_EXPECTED = [each.split(" ", maxsplit=2) for row in ASSUMPTIONS for each in row.expect]
+WORDS = frozenset(word for place, _, _ in _EXPECTED for word in re.findall(r"\w+", place))
+WORDS |= {word for _, _, wanted in _EXPECTED for word in wanted.split("|")}
 """Names and words that the table expects, the only texts that are shown."""
 
 
@@ -379,10 +372,7 @@ def recording(seen: Seen) -> Json:
 
 
 def as_text(seen: Sequence[Seen], private: Sequence[str]) -> str:
-    """Return the file: a JSON list with one line for each assumption.
-
-    ``private`` are texts that are removed wherever they still are.
-    """
+    """Return the file: a JSON list with a line for each assumption, without ``private`` texts."""
     data = Redactor(private).data(list(map(recording, seen)))
     text = "[\n" + ",\n".join(json.dumps(each) for each in data) + "\n]\n"
     for each in filter(None, private):
@@ -393,14 +383,12 @@ def as_text(seen: Sequence[Seen], private: Sequence[str]) -> str:
 def main(options: Namespace, bot: BotSettings, work: Settings) -> int:
     """Print every assumption, write the file, and return 1 if one does not hold, else 0.
 
-    With ``--with-mailbox`` the setup and undo of a test mailbox show more. Without a domain the
-    first of ALLOWED_EMAIL_DOMAINS is used.
+    With ``--with-mailbox`` the setup and undo of a test mailbox show more.
     """
     box, seen = options.with_mailbox, list[Seen]()
     more = set_up_and_undo(services_of(bot, work), box, input) if box else ()
     domain = options.domain or box.rpartition("@")[2] or bot.allowed_email_domains[0]
-    webex = httpx.URL(bot.webex_api_url).host.lower()
-    with client_of(work.hosts | {webex}, 30.0) as http:
+    with client_of(work.hosts | {httpx.URL(bot.webex_api_url).host.lower()}, 30.0) as http:
         trial = Trial(bot, work, domain, http)
         for each in chain(trial.look(), more):
             seen.append(each)

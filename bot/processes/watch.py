@@ -30,11 +30,9 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch import rounds
 from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
-from jobs.watch.rounds import next_of, run_round
 from jobs.watch.store import LEASE_S
 
 LOOK_AGAIN_S = 1.0
-"""Seconds after which a job looks for further groups that have become due."""
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +47,7 @@ def look(group: str) -> None:
 
 
 async def _all_rounds(services: Services, first: str) -> None:
-    """Begin rounds, several at a time, until nothing is due or this job has begun enough."""
+    # Several rounds at a time begin, until nothing is due or this job has begun enough.
     end, elsewhere = time.monotonic() + SLICE_S, set[str]()
     rounds = {first: asyncio.create_task(_whole_round(services, first))}
     while rounds:
@@ -63,7 +61,6 @@ async def _all_rounds(services: Services, first: str) -> None:
 
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
-    """Return the due groups that may begin now, without those that are already busy."""
     channels, state, at = services.watching.channels, services.watching.incidents.state, now()
     soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
     due = (
@@ -89,7 +86,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             mails_s = services.bot.watch_test_mail_s
             mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
             state = services.watching.incidents.state
-            result = await run_round(
+            result = await rounds.run_round(
                 services.watching,
                 group,
                 CloudLook(services, lambda: not held.lost, state, mails),
@@ -105,7 +102,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
         due = schedule.due(group)
-        schedule.settle(group, due, next_of(services.watching, group, now()))
+        schedule.settle(group, due, rounds.next_of(services.watching, group, now()))
         return True
 
 
@@ -118,10 +115,7 @@ def _mail(services: Services, watched: WatchedChannel) -> MailText:
 
 
 def _refresh(services: Services, group: str) -> None:
-    """Update the watched channels of a group from their last runs.
-
-    The watch of a channel that is no longer connected ends.
-    """
+    # Channels follow their last runs. The watch of one that is no longer connected ends.
     for watched in services.watching.channels.all(group):
         record = services.channels.record(watched.mailbox)
         if record is None:

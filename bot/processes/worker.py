@@ -35,7 +35,6 @@ from rq.utils import now as rq_now
 from rq.worker.base import WorkerStatus
 
 from adaptive_cards import locale, texts, times
-from adaptive_cards.locale import Locale
 from bot import commands, logs, program, queue
 from bot.cards import notices
 from bot.commands import tac
@@ -52,11 +51,9 @@ from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.runs import retention
-from jobs.runtime import Shutdown
 from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
 from jobs.storage.counters import COUNTERS, FLUSH_S
-from jobs.storage.locks import LockKind
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -65,22 +62,12 @@ MANY = ((RUNS,), (NAME, CARDS), (WATCH,))
 MORE = (NAME, RUNS, CARDS)
 """Queues of each further RQ worker (setting WORKERS)."""
 WORKER_TTL_S = 25
-"""Seconds of RQ's worker TTL.
-
-RQ waits 15 seconds less than this time for a job. After that wait it notices a connection that was
-lost silently.
-"""
+"""RQ waits 15 seconds less for a job; then it notices a connection that was lost silently."""
 PAUSE_S = 1.0
 """Longest time between two rounds of the dispatcher, in seconds; work may be due earlier."""
 REDIS_PAUSE_S = 0.25
-RECOVER_S = 5.0
-"""Seconds between two looks for the work of killed processes."""
-RECALL_S = 15.0
-"""Seconds between two looks whether the clock was set back."""
 TRAIL_S = 10.0
 """Seconds between two looks whether the audit trail was set back."""
-LAYOUT_S = 5.0
-"""Seconds after which a running worker looks again whether it can read the data."""
 BEAT_S = 10.0
 """Seconds between two signs of life of workers and timers (:data:`bot.queue.health.SEEN_S`)."""
 HUNG_S = 60
@@ -89,18 +76,15 @@ MOST_JOBS = 5_000
 """Jobs after which a worker is replaced by a new process, so that no leak grows forever."""
 MOST_MIB = 256
 """Memory in MiB at which a worker is replaced, because a process keeps what it once had."""
-RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
-"""Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
 AT_FIRST_USE = ("webexteamssdk", "dns._asyncio_backend", "_strptime", "encodings.ascii")
 """Modules that the bot and its libraries import at their first use, in every RQ worker again."""
 log = structlog.get_logger(__name__)
 
 
 def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
-    """Run until SIGTERM; then let every worker finish its job, and return 0.
+    """Run until SIGTERM; then let every worker finish its job in 30 seconds at most, and return 0.
 
-    Stopping takes at most 30 seconds. If REDIS_URL is not set, the embedded Redis is one more child.
-    Others are the roles ``more``.
+    If REDIS_URL is not set, the embedded Redis is one more child. Others are the roles ``more``.
     """
     log_advice(bot)
 
@@ -132,7 +116,7 @@ def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
 
 
 def _background(services: Services) -> Timers:
-    """Return the tasks that may wait for Webex or take long."""
+    # These tasks may wait for Webex or take long.
     timers, bot = Timers(), services.bot
     registrar = WebhookRegistrar(services.webex, services.redis, bot)
     turn = [registrar.register]
@@ -142,14 +126,11 @@ def _background(services: Services) -> Timers:
         turn[0] = registrar.watch
 
     timers.every(WATCH_S, webhooks)
-    for function, seconds in (
-        (notices.remind, notices.EVERY_S),
-        (notices.remind_of_own, notices.EVERY_S),
-        (notices.remind_of_turns, notices.TURNS_EVERY_S),
-        (tac.follow, tac.FOLLOW_S),
-        (notices.tell_spaces, notices.GAPS_EVERY_S),
-    ):
-        timers.every(seconds, partial(function, services))
+    timers.every(notices.EVERY_S, partial(notices.remind, services))
+    timers.every(notices.EVERY_S, partial(notices.remind_of_own, services))
+    timers.every(notices.TURNS_EVERY_S, partial(notices.remind_of_turns, services))
+    timers.every(tac.FOLLOW_S, partial(tac.follow, services))
+    timers.every(notices.GAPS_EVERY_S, partial(notices.tell_spaces, services))
     timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))
     kept = (bot.run_retention_days, bot.audit_retention_days)
     timers.every(retention.EVERY_S, retention.Retention(services.store, *kept))
@@ -160,14 +141,14 @@ def _background(services: Services) -> Timers:
 def work(
     redis_url: str,
     queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
-    shutdown: Shutdown | None = None,
+    shutdown: runtime.Shutdown | None = None,
     slow: Timers | None = None,
     *,
     burst: bool = False,
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     redis = wait_for_redis(redis_url)
-    shutdown = shutdown or Shutdown()
+    shutdown = shutdown or runtime.Shutdown()
     if RUNS in queues:
         runs = queue.make_queue(redis, RUNS)
         shutdown.run_waits = lambda: runs.count > 0
@@ -182,8 +163,9 @@ def work(
     )
     worker.stopping = shutdown
     redis.connection_pool.reset()  # RQ's longer time limit is only for new connections
+    rq_level = logging.getLevelName(logs.NOISY["rq"])  # RQ would set its loggers to INFO
     with slow.in_thread() if slow else nullcontext():
-        worker.work(burst=burst, logging_level=RQ_LEVEL)
+        worker.work(burst=burst, logging_level=rq_level)
     return 0
 
 
@@ -196,14 +178,12 @@ class BotWorker(SimpleWorker):
     """
 
     max_connection_wait_time = 2.0
-    stopping = Shutdown()
+    stopping = runtime.Shutdown()
     jobs_left = MOST_JOBS
 
     def subscribe(self) -> None:
-        """Begin to give signs of life, also during a long job.
-
-        RQ would listen here for commands, with which a writer to Redis could stop the worker.
-        """
+        # RQ would listen here for commands, with which a writer to Redis could stop the worker.
+        # Instead, signs of life begin, also during a long job.
         self._over = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
@@ -234,10 +214,7 @@ class BotWorker(SimpleWorker):
         self._state = state
 
     def handle_warm_shutdown_request(self) -> None:
-        """Handle SIGTERM: the job begins nothing more.
-
-        The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
-        """
+        # SIGTERM. The supervisor kills the process only if the job takes too long to end.
         self.stopping.request()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -259,8 +236,10 @@ class BotWorker(SimpleWorker):
             faulthandler.cancel_dump_traceback_later()
             self.set_state(WorkerStatus.IDLE)
         self.jobs_left -= 1
-        if self.jobs_left <= 0 or memory_mib() > MOST_MIB:
-            log.info("worker is replaced", jobs=MOST_JOBS - self.jobs_left, mib=memory_mib())
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        mib = peak >> (20 if sys.platform == "darwin" else 10)
+        if self.jobs_left <= 0 or mib > MOST_MIB:
+            log.info("worker is replaced", jobs=MOST_JOBS - self.jobs_left, mib=mib)
             self._stop_requested = True
 
     def _perform(self, job: Job, queue: Queue) -> None:
@@ -286,16 +265,10 @@ class BotWorker(SimpleWorker):
             pipe.execute()
 
 
-def memory_mib() -> int:
-    """Return the most memory that this process has had, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak >> (20 if sys.platform == "darwin" else 10)
-
-
 def wait_for_redis(url: str) -> Redis:
     """Return a connection to Redis once it takes writes and has data of this version's layout.
 
-    RQ gives up at the first failure, but at start all processes start together.
+    RQ itself would give up at once, but all processes start together.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
@@ -348,14 +321,12 @@ def dispatch_due(redis: Redis) -> float:
 
 
 def recover(services: Services) -> None:
-    """Have the work of killed processes done again, and at once.
-
-    Locks of other kinds belong to work that is retried on its own.
-    """
+    """Have the work of killed processes done again, and at once."""
     redis = services.redis
+    # locks of other kinds belong to work that is retried on its own
     freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
     for lock in freed:
-        if lock.kind is LockKind.EVENT:
+        if lock.kind is locks.LockKind.EVENT:
             services.events.retry(lock.owner)
         else:
             Doorbell(redis, lock.kind).add(lock.owner, now())
@@ -366,15 +337,15 @@ def recover(services: Services) -> None:
 def _ticking(own: Services) -> Callable[[bool], float]:
     """Return the supervisor's own work, which begins when Redis takes writes for the first time.
 
-    These timers wait for nothing but Redis, on a connection that gives up early. If a child died,
-    all of them run at once, so that its work is done again.
+    These timers, with their intervals in seconds, wait for nothing but Redis, on a connection that
+    gives up early. If a child died, all of them run at once, so that its work is done again.
     """
     timers, redis = Timers(), own.redis
     timers.every(TRAIL_S, own.store.audit.look)
     timers.every(PAUSE_S, partial(dispatch_due, redis))
-    timers.every(RECOVER_S, partial(recover, own))
-    timers.every(RECALL_S, partial(due_queue.recall, redis))
-    timers.every(LAYOUT_S, partial(_leave_newer_data, redis, generation.layout_problem))
+    timers.every(5.0, partial(recover, own))
+    timers.every(15.0, partial(due_queue.recall, redis))
+    timers.every(5.0, partial(_leave_newer_data, redis, generation.layout_problem))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))
     silent = iter(partial(_silence, redis), "")
@@ -398,7 +369,7 @@ def preload() -> None:
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
         texts.keys(language)
-        with locale.drawn_for(Locale(language)):
+        with locale.drawn_for(locale.Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
     gc.collect()

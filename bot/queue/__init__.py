@@ -9,13 +9,11 @@ only the functions of an allow-list are run.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +26,7 @@ from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job, JobStatus
 
+from bot import table
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.connection import open_redis
@@ -54,8 +53,7 @@ WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
 NO_PASSWORD = ("HELLO must be called with the client already", "Authentication required")
 """Beginnings of the errors of a Redis that needs a password and was given none."""
-_TABLE = Path(__file__).with_name("refusals.toml")
-REFUSALS: dict[str, str] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+REFUSALS: dict[str, str] = table(__file__, "refusals")
 HELLO = ("HELLO",)
 
 
@@ -74,12 +72,9 @@ class SafeJob(Job):
         return function
 
     def _no_callback(self) -> None:
-        """Raise an error if a callback is set, which is a function that is given by its name."""
-        if (
-            self._success_callback_name
-            or self._failure_callback_name
-            or self._stopped_callback_name
-        ):
+        # A callback is a function that is given by its name.
+        some = self._success_callback_name or self._failure_callback_name
+        if some or self._stopped_callback_name:
             raise NotAllowedError("a job of this queue has no callbacks")
 
     success_callback = failure_callback = stopped_callback = property(_no_callback)
@@ -114,8 +109,7 @@ class Doorbell(DueQueue):
     def ring_again(self, members: list[str]) -> None:
         """Wake a worker for each of these members, as far as the queue has no job for them.
 
-        Otherwise a backlog would grow forever, because each member that waits for a worker would
-        get another job every few seconds (docs/scale.md).
+        A member that waits would else get another job every few seconds, forever (docs/scale.md).
         """
         queued = self.queue.count
         missing = self.count() - queued if queued else len(members)
@@ -140,11 +134,8 @@ def connect(url: str) -> Redis:
 
 
 def connect_for_web(url: str) -> Redis:
-    """Return a connection that gives up early, so that the web process answers 503 in a second.
-
-    It retries once at once, which repairs a stale connection. An event may be accepted twice
-    without harm, because it has an id.
-    """
+    """Return a connection that gives up early, so that the web process answers 503 in a second."""
+    # One retry repairs a stale connection. An event that is accepted twice has an id.
     passing = (exceptions.ConnectionError, exceptions.TimeoutError)
     return open_redis(
         url,
@@ -155,10 +146,7 @@ def connect_for_web(url: str) -> Redis:
 
 
 def refusal(error: exceptions.RedisError) -> str:
-    """Return the advice about a Redis that refuses the bot until somebody changes a setting.
-
-    The result is an empty string for other errors, which may pass.
-    """
+    """Return the advice if Redis refuses the bot; empty for other errors, which may pass."""
     kind = ""
     if isinstance(error, exceptions.AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)
@@ -179,8 +167,6 @@ def cause(error: exceptions.RedisError) -> str:
 
 def kind_problem(redis: Redis) -> str:
     """Return why this kind of server cannot serve the bot; empty if it can, or if nothing is known.
-
-    The command HELLO names the kind and is allowed to every user.
 
     Raises:
         redis.RedisError: Redis is unreachable, or refuses the bot.
@@ -208,8 +194,7 @@ class CardQueue:
     def request(self, run_id: str) -> None:
         """Have the run's cards drawn; a draw that is already queued will see this change too.
 
-        A further draw is scheduled a little later, in case this one is lost with its worker or with
-        Redis. A draw that ends cancels it.
+        A further draw, which the first one cancels at its end, is scheduled in case that is lost.
         """
         self.schedule.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
         if self.schedule.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
@@ -225,17 +210,11 @@ WEBHOOKS_PATH = "/webhooks/webex"
 RESOURCES = {name.lower(): name for name in ("messages", "attachmentActions", "memberships")}
 """Webex's names of the kinds of events, by their names in lower case."""
 REMEMBER_S = 3600
-"""Seconds for which an event is remembered.
-
-This is longer than the 10 minutes after which the worker ignores an event as too old.
-"""
+"""Seconds for which an event is remembered: longer than the worker handles one, 10 minutes."""
 RUNG_S = 2.0
 """Seconds within which a worker must begin an event before another job wakes a worker for it."""
 PAUSES_S = (0, 5, 30)
-"""Pauses before each retry after a killed worker or an error, in seconds.
-
-After the last retry the event is given up.
-"""
+"""Seconds before each retry after a killed worker or an error; then the event is given up."""
 ADD = """
 if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then
   return redis.call('zadd', KEYS[2], ARGV[3], ARGV[4])
@@ -293,6 +272,7 @@ class PendingEvent:
 
 
 Handle = Callable[[PendingEvent], datetime | None]
+"""Function that handles an event and returns the time of its next try, or None."""
 
 
 def readable(raw: object) -> PendingEvent | None:
@@ -305,10 +285,9 @@ def readable(raw: object) -> PendingEvent | None:
 class EventQueue:
     """Queue of the events that Webex has sent and no worker has handled yet.
 
-    Each event is handled once, no matter which process dies. It is kept under its own key until it
-    is handled. Its id is kept for an hour after that, so that another delivery is recognized. Until
-    then it is in the queue of what is due; a retry is a new time there. Every method raises
-    redis.RedisError if Redis is unavailable.
+    Each event is handled once, no matter which process dies. It is kept until it is handled, and
+    its id for an hour after that, so that another delivery is recognized. A retry is a new time in
+    the queue of what is due. Every method raises redis.RedisError if Redis is unavailable.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -329,13 +308,12 @@ class EventQueue:
 
     def retry(self, key: str) -> None:
         if (pending := self._load(key)) is not None:
-            self._put_off(pending)
+            self._put_off_or_give_up(pending)
 
     def process(self, key: str, handle: Handle) -> None:
         """Handle an event if it is due and no other worker is handling it.
 
-        ``handle`` returns the time of the next try, or None. An error postpones the event and is
-        raised again.
+        An error of ``handle`` postpones the event and is raised again.
         """
         lock = LockName(LockKind.EVENT, key)
         with renewed_lock(self._redis, lock, LEASE_S) as held:
@@ -346,7 +324,7 @@ class EventQueue:
             elif pending.wait_s:
                 self.bell.extend(key, pending.wait_s)
             elif pending.begun > len(PAUSES_S):
-                self._give_up(pending)
+                self._put_off_or_give_up(pending)
             else:
                 self._try(replace(pending, begun=pending.begun + 1), handle)
 
@@ -356,23 +334,20 @@ class EventQueue:
             again = handle(pending)
         except Exception:
             COUNTERS.add(EVENTS_HANDLED, "failed")
-            self._put_off(pending)
+            self._put_off_or_give_up(pending)
             raise
         COUNTERS.add(EVENTS_HANDLED, "done" if again is None else "put_off")
         self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
-    def _put_off(self, pending: PendingEvent) -> None:
+    def _put_off_or_give_up(self, pending: PendingEvent) -> None:
+        again = None
         if pending.begun > len(PAUSES_S):
-            self._give_up(pending)
-            return
-        again = now() + timedelta(seconds=PAUSES_S[max(pending.begun - 1, 0)])
+            COUNTERS.add(EVENTS_HANDLED, "given_up")
+            about = {"resource": pending.event.resource, "id": pending.event.id}
+            log.error("event given up: no try has ended", tries=pending.begun, **about)
+        else:
+            again = now() + timedelta(seconds=PAUSES_S[max(pending.begun - 1, 0)])
         self._save(replace(pending, not_before=again), again)
-
-    def _give_up(self, pending: PendingEvent) -> None:
-        COUNTERS.add(EVENTS_HANDLED, "given_up")
-        about = {"resource": pending.event.resource, "id": pending.event.id}
-        log.error("event given up: no try has ended", tries=pending.begun, **about)
-        self._save(pending, None)
 
     def _load(self, key: str) -> PendingEvent | None:
         raw = self._redis.get(keys.event(key))
@@ -383,10 +358,7 @@ class EventQueue:
         return pending
 
     def _save(self, pending: PendingEvent, due: datetime | None) -> None:
-        """Store the event, or without a time only that it is handled, and then when it is due.
-
-        In between, it is due earlier.
-        """
+        """Store the event, or without a time only that it is handled, and then when it is due."""
         key = pending.event.key
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(keys.event(key), codec.dump(pending) if due else "", ex=REMEMBER_S)

@@ -29,7 +29,7 @@ TIMERS = keys.figures("timers")
 DISPATCH = "dispatch_due"
 """Timer that hands out everything that is due."""
 KEPT_S = 86_400
-"""Seconds for which a timer that does not beat any more is remembered after it was expected."""
+"""Seconds for which a timer without a beat is remembered after it was expected."""
 OK = "ok"
 
 
@@ -73,10 +73,7 @@ def seen_workers(redis: Redis) -> list[BaseWorker]:
 
 
 def waiting_events(redis: Redis) -> tuple[int, float]:
-    """Return how many events no worker has begun, and for how many seconds the oldest waits.
-
-    Only the first :data:`MOST` that are due are read.
-    """
+    """Return how many of the first events are not begun, and the oldest one's wait in seconds."""
     members = list(DueQueue(redis, LockKind.EVENT).all())[:MOST]
     values = redis.mget([keys.event(member) for member in members]) if members else []
     pending = filter(None, map(readable, values))

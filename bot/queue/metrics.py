@@ -4,12 +4,10 @@ Every web process shows the same numbers, because all of them are in Redis. So t
 over web processes (docs/operations.md, "Watch it"). No label names a person, an address or a channel.
 """
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, product
-from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -18,7 +16,7 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot import __version__
+from bot import __version__, table
 from bot.queue import health
 from jobs.clock import now
 from jobs.clouds.clock_skew import shared
@@ -30,7 +28,7 @@ from jobs.storage.locks import LockKind
 from jobs.watch.store import WatchStore
 
 PREFIX = "webex_email_bot_"
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLE = table(__file__)
 WORDS: dict[str, str] = _TABLE["words"]
 FROM_ZERO: dict[str, list[tuple[str, ...]]] = {
     **{name: [(each,) for each in labels] for name, labels in _TABLE["zero"].items()},

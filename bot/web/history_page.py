@@ -52,10 +52,7 @@ class Found(NamedTuple):
 
 @pages.get("/<token>")
 def page(token: str) -> Response:
-    """Return the history to the browser that opened the link.
-
-    The result for any other browser is a page with a button, or a page that says why there is none.
-    """
+    """Return the history to the browser that opened the link; any other gets a button or a no."""
     ticket, browser = web.ticket_of(KIND, token), web.known_browser()
     if _may_read(ticket, browser):
         return _history_page(_found(ticket.run))
@@ -154,7 +151,6 @@ def _history_page(found: Found) -> Response:
 
 
 def _bar(place: int, day: past.DayFigures, most: int) -> dict[str, object]:
-    """Return a day's place and that of its sign, its state, and ``words`` for a pointer on it."""
     state, mails = text(f"history.state_{day.state}"), watch.mails_of(day)
     words = f"{state}, {text('page.history_most', most=mails)}"
     height = round((HEIGHT - STRIP - GAP) * day.mails / most, 2) if most else 0.0
@@ -175,7 +171,6 @@ def _seen(found: past.Figures, mails: int) -> str:
 
 
 def _box(incident: Incident) -> dict[str, object]:
-    """Return an incident's title, whether it goes on, and (label, value) rows."""
     ended, damage = incident.ended, incident.damage
     hit = {"late": number(damage.late), "bounced": number(damage.bounced)}
     rows: list[tuple[str, Text | str | None]] = [

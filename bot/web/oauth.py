@@ -41,18 +41,11 @@ from jobs.storage.vault import Sealed, VaultName
 APART, EXCHANGE = "signin_apart", "signin_exchange"
 """Names of the flows that ask for Graph and Exchange one after the other."""
 ONE_AT_A_TIME = frozenset({Cause.SCOPE_WRONG, Cause.SCOPE_MISSING})
-"""Causes with which Entra may refuse a request for scopes of two resources at once.
-
-The codes are AADSTS28000 and 70011.
-"""
+"""Causes with which Entra may refuse scopes of two resources at once (AADSTS28000, 70011)."""
 PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 PRESS_READ_S, CALLBACK_READ_S = 5.0, 10.0
-"""Longest pause between two bytes, in seconds.
-
-The first is for the discovery document after a press, the second for the callback, which redeems a
-code.
-"""
+"""Longest pause between two bytes, in seconds, after a press and in a callback."""
 LIFE_S = 600
 Query = Mapping[str, str]
 Kept = dict[str, Any]
@@ -85,11 +78,10 @@ def read(services: Services, state: str, *, once: bool = False) -> Flow | None:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Result of a callback: the event and account that the page names, or the next flow.
+    """Result of a callback: the event and account that the page names, or the next flow's kind.
 
-    ``then`` is the kind of the next flow, or an empty string. ``page`` names the page to show, or is
-    empty for the flow's own. ``sealed`` are the values that the vault keeps with the event, each
-    with its name and lifetime in seconds.
+    ``page`` names the page to show, or is empty for the flow's own. ``sealed`` are the values that
+    the vault keeps with the event, each with its name and lifetime in seconds.
     """
 
     event: Event | None = None
@@ -118,10 +110,7 @@ class AdminSignIn:
     arrived: str = "signed_in"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether a person is signed in.
-
-        A check may still accept a later sign-in of a person with more roles.
-        """
+        # A check may still accept a later sign-in of a person with more roles.
         return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
     def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
@@ -181,7 +170,6 @@ class AdminSignIn:
         return Result(event, account.upn, page=arrival, sealed=(session,))
 
     def _scopes(self, services: Services, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-        """Return the scopes of the code's token, and those of the other resource's."""
         graph = scopes.graph_scopes(services.settings.graph_url, names)
         exchange = [scopes.exchange_scope(services.settings.exchange_url)]
         return (exchange, graph) if self.exchange else (graph, exchange)
@@ -203,11 +191,8 @@ class Consent:
         return run.settled("admin_consent")
 
     def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
-        """Build the authorization request for ``.default``.
-
-        ``.default`` means everything that the app declares. It is the only way to get application
-        permissions (platforms/microsoft.md 1.6).
-        """
+        # ``.default`` means everything that the app declares. It is the only way to get application
+        # permissions (platforms/microsoft.md 1.6).
         tenant, app = run.tenant or "organizations", run.fact("client_id")
         scope = scopes.exchange_scope(services.settings.exchange_url)
         return _consent_url(services.settings, tenant, app, scope, state), {}
@@ -215,7 +200,7 @@ class Consent:
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Record only that consent was reported; the step checks whether the grants exist."""
         _require_tenant(identity.read_consent_answer(query), run.tenant)
-        data = {"question": "consent", "value": "granted"}
+        data = {"question": self.question, "value": "granted"}
         return Result(Event(Kind.ANSWERED, now(), data=data))
 
 
@@ -235,10 +220,7 @@ class AppAccessConsent:
         return bool(run.answer("app_access"))
 
     def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
-        """Build the request in the channel's tenant, for everything that the bot's app declares.
-
-        The state is bound to the requester, the tenant and the channel.
-        """
+        # The state is bound to the requester, the tenant and the channel.
         settings, bound = services.settings, _bound_to(run)
         app, scope = settings.microsoft_client_id, scopes.graph_default(settings.graph_url)
         return _consent_url(settings, bound["tenant"], app, scope, state), bound
@@ -255,11 +237,8 @@ class AppAccessConsent:
             raise error.told_as(Forbidden, Cause.APP_ACCESS_NOT_ALLOWED) from error
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
-        access = _settled(
-            partial(app_access.prove, services.settings, tenant, by),
-            self.settles_s,
-            lambda error: error.cause in JUST_GRANTED,
-        )
+        prove = partial(app_access.prove, services.settings, tenant, by)
+        access = _settled(prove, self.settles_s, lambda error: error.cause in JUST_GRANTED)
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return Result(Event(Kind.READABLE, now(), by=by, data=data))
@@ -293,10 +272,7 @@ class RehearsalSignIn:
         return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
-        """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
-
-        The step that logs in uses them. Only that step keeps the sign-in.
-        """
+        """Accept only the user who signs in for the mailbox; its token is for the step's login."""
         try:
             signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:
@@ -308,14 +284,12 @@ class RehearsalSignIn:
         expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
         if signed_in.account.object_id.lower() != expected.lower():
             raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
-        sealed = (
-            (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
-            (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
-        )
+        token = (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
+        session = (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
-        return Result(event, upn, sealed=sealed)
+        return Result(event, upn, sealed=(token, session))
 
     def _redeem(self, services: Services, run: Run, flow: Flow, query: Query) -> identity.SignedIn:
         # The calls are recorded, because Entra's log has them next to those of Webex Connect.

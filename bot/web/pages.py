@@ -19,7 +19,6 @@ from flask import Blueprint, Flask, Response, abort, current_app, render_templat
 from werkzeug.exceptions import HTTPException
 
 from adaptive_cards import locale
-from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot import links
 from bot.services import Services
@@ -44,12 +43,10 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 class Page:
     """Content of a page.
 
-    ``link`` leads to another page, ``post`` submits a form, and ``fields`` are (label, value) pairs
-    to copy. ``facts`` are (label, value) pairs to read, and ``note`` is a sentence below the button.
-    A page without a form also links back to the 1:1 conversation with the bot. ``browser`` is the
-    only one that may submit the form, or empty. ``leads_to`` is the origin to which the answer to
-    the form redirects, or an empty string if it stays here. ``here`` means that a script shows the
-    answer in this page.
+    ``link`` leads to another page, and ``post`` submits a form. ``fields`` are (label, value) pairs
+    to copy, and ``facts`` pairs to read. ``note`` is a sentence below the button. ``browser`` is
+    the only one that may submit the form, or empty. ``leads_to`` is the origin to which the answer
+    to the form redirects, or empty. ``here`` means that a script shows the answer in this page.
     """
 
     title: Text
@@ -85,24 +82,18 @@ def respond(page: Page) -> Response:
     )
     if page.browser:  # which drops its cookie when it is closed
         name = cookie_name()
-        response.set_cookie(
-            name, page.browser, secure=name == HOST_COOKIE, httponly=True, samesite="Lax"
-        )
+        is_secure = name == HOST_COOKIE
+        response.set_cookie(name, page.browser, secure=is_secure, httponly=True, samesite="Lax")
     return response
 
 
 def respond_with(
     template: str, *, status: int = HTTPStatus.OK, policy: str = "", **values: object
 ) -> Response:
-    """Return a template's page.
-
-    ``policy`` is its content security policy if a form leads elsewhere.
-    """
+    # The policy is the content security policy, if a form leads elsewhere.
     html = render_template(template, language=locale.current().language, **values)
-    policy = policy or POLICY.format(targets="'self'")
-    return Response(
-        html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
-    )
+    headers = {"Content-Security-Policy": policy or POLICY.format(targets="'self'")}
+    return Response(html, status=status, mimetype="text/html", headers=headers)
 
 
 def plain(key: str, values: Mapping[str, str] | None = None, **more: Any) -> Response:
@@ -132,7 +123,6 @@ def cookie_name() -> str:
 
 
 def known_browser() -> str:
-    """Return the cookie of the browser that asks, or an empty string."""
     value = request.cookies.get(cookie_name(), "")
     return value if _VALUE.fullmatch(value) else ""
 
@@ -177,11 +167,9 @@ def asset(name: str) -> Response:
 
 
 def use_browsers_language() -> None:
-    settings = web_services().bot
-    wanted = request.accept_languages.best_match(
-        locale.languages(), default=settings.default_language
-    )
-    locale.use(Locale(wanted, settings.default_timezone))
+    language, zone = web_services().bot.default_language, web_services().bot.default_timezone
+    wanted = request.accept_languages.best_match(locale.languages(), default=language)
+    locale.use(locale.Locale(wanted, zone))
 
 
 def create_app(pages: Iterable[Blueprint]) -> Flask:

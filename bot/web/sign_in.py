@@ -21,7 +21,6 @@ from adaptive_cards.texts import has_text, text
 from bot import links
 from bot.services import Services
 from bot.web import oauth, pages as web
-from bot.web.oauth import FLOWS
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
@@ -47,7 +46,6 @@ answered late (platforms/webex.md 1), so pages that wait for Microsoft must not 
 
 @contextmanager
 def _microsoft_slot() -> Iterator[bool]:
-    """Hold one of the slots within the context, which gets False at once if all are taken."""
     got = _slots.acquire(blocking=False)
     try:
         yield got
@@ -64,10 +62,8 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
         button = "page.again_button"
         login = login_of(run) or SOMEBODY
         expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
-        page = web.Page(
-            Text("page.refused_title", {"account": error.code}),
-            Text(f"page.refused_words_{error.cause}", expected),
-        )
+        title = Text("page.refused_title", {"account": error.code})
+        page = web.Page(title, Text(f"page.refused_words_{error.cause}", expected))
     else:
         values = {"words": f"key:cause.{error.cause}", "way_back": "key:page.way_back"}
         words = Text("page.failed_words", values)
@@ -102,7 +98,7 @@ def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
 
 
 def _facts(ticket: links.Link, run: Run) -> tuple[tuple[str, str], ...]:
-    """Return who asked, where and for what, because a link can be forwarded."""
+    # A link can be forwarded, so the page says who asked, where and for what.
     email = run.requester.email
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
     place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
@@ -164,10 +160,9 @@ def head_only() -> Response:
 
 @pages.get("/microsoft/callback")
 def callback() -> Response:
-    """Handle the callback from Microsoft for every OAuth flow.
+    """Finish a flow in the browser in which it began; its state is used only once.
 
-    A state is used only once, in the browser in which its flow began. Another browser uses nothing
-    up, and neither does a request that has to wait for its turn at Microsoft.
+    Another browser uses nothing up, and neither does a request that has to wait for its turn.
     """
     services = web.web_services()
     state = request.args.get("state", "")
@@ -192,8 +187,7 @@ def callback() -> Response:
 
 
 def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
-    """Finish the flow and record its result, unless another person or the run's end was first."""
-    journey, kind = FLOWS[flow.kind], flow.kind.partition("_")[0]
+    journey, kind = oauth.FLOWS[flow.kind], flow.kind.partition("_")[0]
     if run.ended:
         raise RunEndedError(run.id)
     if journey.is_complete(run):
@@ -204,7 +198,12 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
         if arrival.event is None:
             return _to_microsoft(services, arrival.then, run)
     except CloudError as error:
-        _record_problem(services, run, journey.question, error)
+        problem = {"question": journey.question, "cause": error.cause, "code": error.words}
+        log.info("sign-in did not work", run=run.id, **(problem | {"code": error.code}))
+        if error.ids:
+            problem["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
+        with suppress(RunEndedError):
+            services.record(run.id, Event(Kind.PROBLEM, now(), data=problem))
         return failure_page(kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
 
@@ -237,7 +236,7 @@ def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
     run = web.web_services().store.load(ticket.run)
     if run.ended or ticket.is_expired:
         abort(web.plain("over", status=HTTPStatus.GONE))
-    if FLOWS[kind].is_complete(run):
+    if oauth.FLOWS[kind].is_complete(run):
         abort(web.plain("done"))
     return ticket, run
 
@@ -245,16 +244,7 @@ def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
 def _to_microsoft(services: Services, kind: str, run: Run) -> Response:
     """Begin a flow that only this browser can finish, and send the browser to Microsoft."""
     state = secrets.token_urlsafe(32)
-    url, kept = FLOWS[kind].start(services, run, state)
+    url, kept = oauth.FLOWS[kind].start(services, run, state)
     flow = oauth.Flow(kind, run.id, kept, web.fingerprint(web.known_browser()))
     oauth.save(services, state, flow)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
-
-
-def _record_problem(services: Services, run: Run, question: str, error: CloudError) -> None:
-    data = {"question": question, "cause": error.cause, "code": error.words}
-    log.info("sign-in did not work", run=run.id, **(data | {"code": error.code}))
-    if error.ids:
-        data["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
-    with suppress(RunEndedError):
-        services.record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -38,7 +38,7 @@ from bot import logs, queue
 from bot.queue import health
 from bot.settings import BotSettings, from_environment, log_advice
 from jobs.clock import now
-from jobs.clouds.json_values import parsed
+from jobs.clouds.json_values import as_dict, parsed
 from jobs.settings import Settings, SettingsError
 from jobs.storage import generation, keys
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
@@ -55,10 +55,7 @@ HEALTH_KEPT_S = 1.0
 LAYOUT_S = 5.0
 """Seconds for which the data's layout counts as good after it was read."""
 HTTPS_ONLY_S = 365 * 24 * 3600
-"""Seconds after a visit for which a browser uses only https for this host (RFC 6797).
-
-Other hosts of the domain are not ours.
-"""
+"""Seconds after a visit for which a browser uses only https, for this host alone (RFC 6797)."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -79,10 +76,7 @@ EVERY_S = 60.0
 REFUSED_KEPT_S = 24 * 3600
 """Seconds for which the time of the last wrong signature is kept for ``doctor``."""
 NOT_BOOTED = 3
-"""Exit code of a worker after which gunicorn ends as a whole.
-
-After any other code gunicorn starts the worker again forever.
-"""
+"""Exit code of a worker after which gunicorn ends, instead of starting it again forever."""
 log = structlog.get_logger(__name__)
 
 
@@ -116,8 +110,7 @@ class Webhooks:
             RefusedError: The request is refused with 401, 413, 415 or 400.
             redis.RedisError: Redis is unavailable.
         """
-        kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
-        if kind.strip().lower() != JSON:
+        if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
         if not is_signed(body, signature, self._secrets):
@@ -166,9 +159,7 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
 
 
 def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
-    """Return the event in Webex's payload, or None if it is irrelevant to the bot.
-
-    Other resources, other events and the bot's own posts are irrelevant.
+    """Return the event in Webex's payload, or None if it is irrelevant, as the bot's own posts are.
 
     Raises:
         RefusedError: The resource is relevant, but the payload has no id.
@@ -176,15 +167,14 @@ def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
     resource = queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
     if resource is None or str(envelope.get("event", "")).lower() != "created":
         return None
-    data = envelope.get("data")
-    if not isinstance(data, Mapping) or not _text(data, "id"):
+    data = as_dict(envelope.get("data"))
+    if not _text(data, "id"):
         raise RefusedError(HTTPStatus.BAD_REQUEST)
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post
-    return queue.WebhookEvent(
-        resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created")
-    )
+    found, room, created = (_text(data, name) for name in ("id", "roomId", "created"))
+    return queue.WebhookEvent(resource, found, actor, room, created)
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
@@ -195,8 +185,6 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer to a machine; an answer without a body is text, too."""
-
     body: bytes = b""
     kind: str = TEXT
     status: HTTPStatus = HTTPStatus.OK
@@ -206,13 +194,11 @@ class Answer:
 class Site:
     """WSGI application that answers machines, and puts the security headers on every answer.
 
-    ``others`` returns the application for any other path, or None.
+    ``people`` returns the application that answers people.
     """
 
-    def __init__(
-        self, settings: BotSettings, redis: Redis, others: Callable[[str], Wsgi | None]
-    ) -> None:
-        self._settings, self._redis, self._others = settings, redis, others
+    def __init__(self, settings: BotSettings, redis: Redis, people: Callable[[], Wsgi]) -> None:
+        self._settings, self._redis, self._people = settings, redis, people
         self._was_open, self._good_until = False, 0.0
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
@@ -228,12 +214,12 @@ class Site:
         self._headers = list((HEADERS | (only if is_https else {})).items())
 
     def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
-        """Answer a request. An answer of ``others`` may have its own values of the headers."""
+        # An answer to people may have its own values of the headers.
         path = environ["PATH_INFO"]
         try:
             self._require_data(path)
-            if path not in self._routes and (other := self._others(path)):
-                return other(environ, partial(self._start, start))
+            if OF_PEOPLE.intersection(path.split("/")[1:2]):
+                return self._people()(environ, partial(self._start, start))
             answer = self._answer(path, environ)
         except Exception as error:  # noqa: BLE001  the cause goes only to the log
             answer = _of_error(path, error)
@@ -307,7 +293,6 @@ def _line(status: HTTPStatus) -> str:
 
 
 def _of_error(path: str, error: Exception) -> Answer:
-    """Return the answer to a request that failed. A webhook's has no body."""
     status, headers = HTTPStatus.INTERNAL_SERVER_ERROR, {}
     if isinstance(error, RedisError):
         status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -326,15 +311,9 @@ def _of_error(path: str, error: Exception) -> Answer:
 
 THREADS = 8
 CLIENTS = 800
-"""Maximum number of connected clients.
-
-A process can open 1024 files unless that limit was raised.
-"""
+"""Connected clients at most; a process can open 1024 files unless that limit was raised."""
 IDLE_S = 20
-"""Seconds after which an idle client is disconnected.
-
-With the default of two minutes, a few clients could take every slot.
-"""
+"""Seconds after which an idle client is disconnected, so that a few cannot take every slot."""
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
@@ -349,14 +328,12 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
         """Parse the first line and the headers of a request.
 
         Raises:
-            ParsingError: The request names Transfer-Encoding and another length, or not one host.
-                waitress then answers 400 and closes the connection.
+            ParsingError: waitress then answers 400 and closes the connection.
         """
         super().parse_header(header_plus)
         # of HTTP/1.1 the parser has taken Transfer-Encoding out of the headers
-        if "TRANSFER_ENCODING" in self.headers or (
-            self.chunked and "CONTENT_LENGTH" in self.headers
-        ):
+        both = self.chunked and "CONTENT_LENGTH" in self.headers
+        if both or "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("Transfer-Encoding with another length")
         host = self.headers.get("HOST", "" if self.version == "1.0" else None)
         if host is None or ", " in host:  # the parser joins headers of one name
@@ -428,12 +405,7 @@ def serve(app: Wsgi, redis: Redis, port: int, host: str) -> None:
 def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
-    people = cache(lambda: pages_for_people(settings, work))
-    return Site(
-        settings,
-        redis,
-        lambda path: people() if OF_PEOPLE.intersection(path.split("/")[1:2]) else None,
-    )
+    return Site(settings, redis, cache(partial(pages_for_people, settings, work)))
 
 
 def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:

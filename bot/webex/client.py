@@ -49,9 +49,8 @@ Answer = TypeVar("Answer", bound=_Answer)
 
 @dataclass(frozen=True, slots=True)
 class Message(_Answer):
-    """Message in a space.
+    """Message in a space; its ``files`` are addresses that need the bot's token.
 
-    ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`).
     ``card`` is the JSON of its attachments. It is empty if the answer has none: a list of 1:1
     messages does not show them (Webex's OpenAPI).
     """
@@ -97,10 +96,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class CardAction(_Answer):
-    """Card submission.
-
-    The inputs come from outside. Every value is text, and none is to be trusted.
-    """
+    """Card submission; its inputs come from outside, and none is to be trusted."""
 
     id: str
     message_id: str
@@ -113,8 +109,7 @@ class CardAction(_Answer):
 class WebexPerson(_Answer):
     """Person in Webex; ``type`` is ``person``, ``bot`` or ``appuser`` (a guest).
 
-    An account may have several addresses. ``email`` is the first, which is displayed and written
-    to.
+    Of several addresses, ``email`` is the first, which is displayed and written to.
     """
 
     id: str
@@ -155,19 +150,15 @@ class Webhook(_Answer):
 
 
 def _texts(values: object) -> tuple[str, ...]:
-    """Return the values of a list as texts; anything that is no list counts as empty."""
     return tuple(map(as_text, values)) if isinstance(values, list) else ()
 
 
 def as_text(value: Any) -> str:
-    """Return a JSON value as text.
-
-    true becomes ``true``, null becomes empty, and a list or an object stays JSON. JSON can contain
-    half a surrogate pair, which cannot be encoded later, so it becomes a question mark.
-    """
+    """Return a JSON value as text: null becomes empty, and a list or an object stays JSON."""
     if value is None:
         return ""
     found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # half a surrogate pair, which JSON can contain, becomes a question mark
     return found.encode("utf-8", "replace").decode()
 
 
@@ -203,11 +194,8 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
 
 
 def may_be_of_run(message: Message, run_id: str) -> bool:
-    """Return whether the message may show a card that names this run.
-
-    A card of another run may have the same text and be a few seconds older. Webex does not show the
-    card of every message.
-    """
+    """Return whether the message may show this run's card; another run's may have the same text."""
+    # Webex does not show the card of every message.
     return not message.card or run_id in message.card
 
 
@@ -219,9 +207,8 @@ def plain(text: str) -> str:
 class Messenger(Protocol):
     """Interface for posting and editing messages as the bot.
 
-    :class:`Webex` does it at once. :class:`bot.events.handler.Outbox` keeps the
-    posts that Webex does not accept. Every method raises :class:`bot.webex.errors.WebexError` if
-    Webex refuses.
+    :class:`bot.events.handler.Outbox` keeps the posts that Webex does not accept. Every method
+    raises :class:`bot.webex.errors.WebexError` if Webex refuses.
     """
 
     @abstractmethod
@@ -248,10 +235,7 @@ class Messenger(Protocol):
         shows: tuple[str, str] | None = None,
         file: File | None = None,
     ) -> Message:
-        """Post a message to a space or to a person (exactly one of them).
-
-        It is retried only if it is certain that nothing was posted.
-        """
+        """Post to a space or to a person; retry only if it is certain that nothing was posted."""
         to = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email}
         cards = attachments(card) if card else None
         fields: Json = to | {"text": text, "attachments": cards, "parentId": parent_id}
@@ -267,14 +251,11 @@ class Webex(Messenger):
     """Webex API with the bot's own account.
 
     An instance may be created before a fork, but not used (:func:`bot.webex.session.open_api`).
-    Every method raises :class:`bot.webex.errors.WebexError` when its retries end
-    (:mod:`bot.webex.errors`).
+    Every method raises :class:`bot.webex.errors.WebexError` when its retries end.
     """
 
-    def __init__(
-        self, access_token: str, api_url: str, policy: RetryPolicy = errors.PATIENT
-    ) -> None:
-        self._access_token, self._api_url, self._policy = access_token, api_url, policy
+    def __init__(self, token: str, api_url: str, policy: RetryPolicy = errors.PATIENT) -> None:
+        self._token, self._api_url, self._policy = token, api_url, policy
 
     def me(self) -> WebexPerson:
         return WebexPerson.of(self._object(self._api.people.me))
@@ -304,7 +285,7 @@ class Webex(Messenger):
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
-        """Return the newest messages of the 1:1 space, including the bot's own."""
+        # The messages are those of the 1:1 space, the bot's own included.
         ask = partial(self._api.messages.list_direct, person_id, email, max=NEWEST)
         return self._list(Message, ask, NEWEST)
 
@@ -315,16 +296,12 @@ class Webex(Messenger):
         return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
-        """Return all members of a space, from all pages.
-
-        With ``fresh``, a 404 is retried for 2 seconds, because the space was created a moment ago.
-        The bot itself is a member, so an empty list is unreadable.
-        """
+        """Return all members of a space; one is ``fresh`` that was created a moment ago."""
 
         def read() -> list[Membership]:
             found = self._api.memberships.list(roomId=room_id, max=PAGE)
             members = [Membership.of(item.json_data) for item in found]
-            return members or _unreadable("a space without members")
+            return members or _unreadable("a space without the bot as a member")
 
         return tuple(self._ask(read, fresh=fresh))
 
@@ -359,17 +336,14 @@ class Webex(Messenger):
         self._ask(lambda: update(_segment(webhook_id), **fields).json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Delete a webhook; a webhook that no longer exists is no error."""
         with suppress(errors.WebexNotFoundError):
             self._ask(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, largest: int) -> File:
         """Return a file of a message.
 
-        The file must be on the Webex API, because the bot's token is sent nowhere else.
-
         Raises:
-            ValueError: The file is at another address.
+            ValueError: The file is not on the Webex API, and the bot's token is sent nowhere else.
             FileTooLargeError: The file has more than ``largest`` bytes.
         """
         address = own_url(url, self._api_url)
@@ -386,10 +360,8 @@ class Webex(Messenger):
         and a duplicate is worse than a delay.
         """
         if fresh:
-            late = partial(self._ask, call)
-            return errors.FRESH.call(
-                late, lambda error: isinstance(error, errors.WebexNotFoundError)
-            )
+            late, missing = partial(self._ask, call), errors.WebexNotFoundError
+            return errors.FRESH.call(late, lambda error: isinstance(error, missing))
 
         return self._policy.call(
             lambda: errors.translated(call),
@@ -409,8 +381,6 @@ class Webex(Messenger):
         return as_text(self._object(lambda: self._api.rooms.get(_segment(room_id))).get(key))
 
     def _object(self, get: Callable[[], Any], *, fresh: bool = False) -> Json:
-        """Return an object that is requested by its id; an answer without an id is unreadable."""
-
         def read() -> Json:
             found: Json = get().json_data
             return found if is_filled_text(found.get("id")) else _unreadable("an object without id")
@@ -423,11 +393,9 @@ class Webex(Messenger):
                 return Message.of(self._api.messages.create(**post.fields).json_data)
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             files = {"files": (post.file.name, post.file.content, post.file.content_type)}
-            return Message.of(
-                self._api._session.post(  # noqa: SLF001  see above
-                    "messages", data=post.fields, files=files, headers={"Content-Type": None}
-                )
-            )
+            more: Json = {"files": files, "headers": {"Content-Type": None}}
+            session = self._api._session  # noqa: SLF001  see above
+            return Message.of(session.post("messages", data=post.fields, **more))
 
         return self._ask(send, is_post=True)
 
@@ -435,28 +403,25 @@ class Webex(Messenger):
         # Same private session as in edit(): the SDK has no file call and leaves error responses open.
         with ExitStack() as answers:
             hooks = {"response": lambda answer, **_: answers.push(answer)}
-            response = self._api._session.request(  # noqa: SLF001  see above
-                "GET", url, 200, stream=True, allow_redirects=False, hooks=hooks
-            )
+            ask = self._api._session.request  # noqa: SLF001  see above
+            response = ask("GET", url, 200, stream=True, allow_redirects=False, hooks=hooks)
             content = bytearray()
             for piece in response.iter_content(CHUNK):
                 content += piece
                 if len(content) > largest:
                     raise FileTooLargeError(f"the file has more than {largest} bytes")
-            headers = EmailMessage()
-            headers["Content-Disposition"] = response.headers.get(
-                "Content-Disposition", "attachment"
-            )
-            content_type = response.headers.get("Content-Type", "application/octet-stream")
+            given, headers = response.headers, EmailMessage()
+            headers["Content-Disposition"] = given.get("Content-Disposition", "attachment")
+            content_type = given.get("Content-Type", "application/octet-stream")
         return File(headers.get_filename() or "", content_type, bytes(content))
 
     @cached_property
     def _api(self) -> Any:
-        return open_api(self._access_token, self._api_url)
+        return open_api(self._token, self._api_url)
 
 
 class FileTooLargeError(Exception):
-    """File larger than the caller accepts."""
+    """Error because a file is larger than the caller accepts."""
 
 
 @contextmanager

@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from jobs.clouds.errors import why_unconnected, words_of
 from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
-
-if TYPE_CHECKING:
-    from webexteamssdk import ApiError
 
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (webex.md 4)."""
@@ -26,7 +23,7 @@ TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 SERVER_ERROR = 500
 REDIRECTS = range(300, 400)
-"""Statuses of redirects; none is followed, and a redirected call had no effect."""
+"""None is followed, so a redirected call had no effect."""
 
 
 class WebexError(Exception):
@@ -53,12 +50,9 @@ class WebexAnswerError(WebexError):
     def __init__(
         self, status: int, message: str, tracking_id: str = "", retry_after: float | None = None
     ) -> None:
-        super().__init__(
-            f"Webex answered {status}: {message or 'no reason given'} (tracking id {tracking_id or 'none'})"
-        )
-        self.status = status
-        self.tracking_id = tracking_id
-        self.retry_after = retry_after
+        why, asked = message or "no reason given", tracking_id or "none"
+        super().__init__(f"Webex answered {status}: {why} (tracking id {asked})")
+        self.status, self.tracking_id, self.retry_after = status, tracking_id, retry_after
         self.accepted = status not in {LOCKED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE, *REDIRECTS}
 
 
@@ -70,11 +64,8 @@ class WebexNotFoundError(WebexAnswerError):
     """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
-BY_STATUS: dict[int, type[WebexAnswerError]] = {
-    400: WebexBadRequestError,
-    404: WebexNotFoundError,
-    410: WebexNotFoundError,
-}
+BY_STATUS: dict[int, type[WebexAnswerError]] = {400: WebexBadRequestError}
+BY_STATUS |= dict.fromkeys((NOT_FOUND, GONE), WebexNotFoundError)
 
 
 UNREADABLE = (ValueError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -85,29 +76,22 @@ def translate(error: Exception) -> WebexError:
     from webexteamssdk import ApiError  # noqa: PLC0415  the SDK has raised the error
 
     if isinstance(error, ApiError):
-        return _answered(error)
+        response: requests.Response = error.response
+        status, header = response.status_code, response.headers.get("Retry-After")
+        unsaid = RETRY_AFTER_S if status == TOO_MANY_REQUESTS else None
+        wait = retry_after_s(header) if header else unsaid
+        tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
+        why = str(error.message or response.reason or "")
+        return BY_STATUS.get(status, WebexAnswerError)(status, why, tracking_id, wait)
     if isinstance(error, requests.RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-        cause = (
-            error.args[0] if isinstance(error, requests.ConnectionError) and error.args else None
-        )
+        cause = next(iter(error.args), None)
         refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
         unsent = refused or isinstance(error, requests.ConnectTimeout | requests.TooManyRedirects)
         unreachable.accepted = not (unsent or why_unconnected(error, ""))
         return unreachable
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
-
-
-def _answered(error: "ApiError") -> WebexAnswerError:
-    response: requests.Response = error.response
-    tracking_id = str(error.tracking_id or response.headers.get("trackingId", ""))
-    header = response.headers.get("Retry-After")
-    wait = retry_after_s(header) if header else None
-    if response.status_code == TOO_MANY_REQUESTS and wait is None:
-        wait = RETRY_AFTER_S
-    kind, why = BY_STATUS.get(response.status_code, WebexAnswerError), error.message
-    return kind(response.status_code, str(why or response.reason or ""), tracking_id, wait)
 
 
 def retry_after_s(header: str) -> float:
@@ -117,10 +101,8 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Return whether the error may be temporary, such as a missing answer or a server error."""
-    return (
-        error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
-    )
+    passing = {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS}
+    return error.status in passing or error.status >= SERVER_ERROR
 
 
 T = TypeVar("T")

@@ -30,18 +30,13 @@ CHUNK = 65_536
 
 
 class TimedBody:
-    """Body of an answer, as requests reads it.
-
-    Each read returns the available bytes, and none begins after the deadline. All other attributes
-    are those of the original body.
-    """
+    """Body of an answer, as requests reads it, of which no read begins after the deadline."""
 
     def __init__(self, body: HTTPResponse, end: float) -> None:
-        self._body = body
-        self._end = end
+        self._body, self._end = body, end
 
     def stream(self, _size: int | None = None, **how: Any) -> Iterator[bytes]:
-        """Yield the body in pieces.
+        """Yield the body in pieces, of the bytes that are available.
 
         Raises:
             requests.ReadTimeout: The body was not complete in time. Do not use the part that was
@@ -61,18 +56,12 @@ if TYPE_CHECKING:
     from webexteamssdk import WebexTeamsAPI
 
 TIMEOUT_S = 12
-"""Longest pause between two bytes, in seconds.
-
-The module :mod:`bot.webex.session` limits the total time.
-"""
+"""Longest pause between two bytes, in seconds."""
 PORTS = {"https": 443, "http": 80}
 
 
 def open_api(access_token: str, api_url: str) -> "WebexTeamsAPI":
-    """Return the SDK for the bot's account, with its own waiting disabled.
-
-    Its connections belong to one process, so it is not opened before a fork.
-    """
+    """Return the SDK without its own waiting; its connections belong to one process."""
     from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
 
     api = WebexTeamsAPI(
@@ -103,11 +92,7 @@ class ApiAdapter(HTTPAdapter):
         self._api_url = api_url
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Return the answer with a corrected Link header and a numeric Retry-After.
-
-        The link to a next page of this API gets the bot's own origin for the API. The deadline for
-        reading the body starts here. Webex's time is in every answer (:mod:`jobs.clouds.clock_skew`).
-        """
+        # The deadline for reading the body starts here.
         began = time.monotonic()
         with measured("webex") as noted:
             answer = super().send(request, *args, **kwargs)
@@ -125,8 +110,8 @@ class ApiAdapter(HTTPAdapter):
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
     """Return the URL with the API's own origin if it refers to the API; otherwise an empty string.
 
-    A cloud on this machine may use another loopback name for itself, and any server may include its
-    default port. A relative URL is resolved against ``beside``, or else against the API's URL.
+    It may have another loopback name, or the default port. A relative URL is resolved against
+    ``beside``, or else against the API's URL.
     """
     try:
         ours, theirs = urlsplit(api_url), urlsplit(urljoin(beside or api_url, url))

@@ -39,25 +39,22 @@ class Outcome:
 
 
 class WebhookRegistrar:
-    """Registration and repair of webhooks.
+    """Registration and repair of webhooks, by one process at a time.
 
     Webhooks of instances at other addresses, or of other people, are not changed. Both methods
-    raise :class:`bot.webex.errors.WebexError` and redis.RedisError. Only one process works on this
-    at a time.
+    raise :class:`bot.webex.errors.WebexError` and redis.RedisError.
     """
 
     def __init__(self, webex: Webex, redis: Redis, settings: BotSettings) -> None:
-        self._webex = webex
-        self._redis = redis
+        self._webex, self._redis = webex, redis
         self._secret = settings.webhook_secrets[0]
         self._target = settings.public_url + WEBHOOKS_PATH
         self._prefix = f"{PREFIX} {hashlib.sha256(settings.public_url.encode()).hexdigest()[:8]} "
 
     def register(self) -> Outcome:
-        """Set up all webhooks at start, with the newest secret in every one.
+        """Set up all webhooks with the newest secret, because Webex does not show which they have.
 
-        Webex does not show which secret a webhook has. Webhooks that this installation created
-        under another address are taken over or deleted as surplus.
+        Those that this installation created under another address are taken over or deleted.
         """
         with renewed_lock(self._redis, LOCK, LOCK_S, wait_s=math.inf):
             remembered = self._redis.smembers(keys.webhooks_ours())
@@ -68,7 +65,7 @@ class WebhookRegistrar:
             return self._reconcile(mine, all_of_them=True)
 
     def watch(self) -> Outcome:
-        """Repair only missing, disabled, duplicate or wrong webhooks; called every 5 minutes.
+        """Repair only missing, disabled, duplicate or wrong webhooks.
 
         A webhook that was enabled less than 5 minutes ago is left alone, because until then a
         single failure disables it (platforms/webex.md 1).
@@ -95,8 +92,7 @@ class WebhookRegistrar:
         for resource, hook in kept.items():
             if hook is None:
                 of_kind = self._fields(resource) | {"resource": resource, "event": EVENT}
-                made = self._webex.create_webhook(**of_kind)
-                self._redis.sadd(keys.webhooks_ours(), made.id)
+                self._redis.sadd(keys.webhooks_ours(), self._webex.create_webhook(**of_kind).id)
                 created.append(resource)
             elif self._repair(hook, resource, always=all_of_them):
                 updated.append(resource)
@@ -110,7 +106,7 @@ class WebhookRegistrar:
         return outcome
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:
-        """Return a fitting webhook, a good one first; its fields cannot be changed."""
+        # The fields of a webhook cannot be changed. Of several fitting ones, a good one is best.
         wanted = (resource.lower(), EVENT, "")
         fields = {hook: (hook.resource.lower(), hook.event.lower(), hook.filter) for hook in mine}
         fitting = [hook for hook, its in fields.items() if its == wanted]

@@ -47,7 +47,7 @@ roles = {
     "last": Role("last", last, stops_last=True),
     "failing": Role("failing", failing),
 }
-sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())
+sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:]), lambda _: 60.0).run())
 """
 TIMED = """
 import sys, time

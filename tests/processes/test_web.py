@@ -26,7 +26,7 @@ from tests.fixtures.site import create_app
 
 pages = Blueprint("pages", __name__)
 
-@pages.get("/slow")
+@pages.get("/pages/slow")
 def slow():
     Path(sys.argv[3]).touch()
     time.sleep(1.0)
@@ -60,7 +60,7 @@ def test_sigterm_lets_a_request_finish(server, tmp_path):
     """After SIGTERM the server finishes the current response and exits with 0."""
     process, port = server
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
-    connection.request("GET", "/slow")
+    connection.request("GET", "/pages/slow")
     until((tmp_path / "began").exists, "the request")
     process.send_signal(signal.SIGTERM)
     answer = connection.getresponse()

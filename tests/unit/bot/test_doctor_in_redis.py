@@ -172,7 +172,7 @@ def test_redis_is_away(monkeypatch, redis):
 
     monkeypatch.setattr(Redis, "execute_command", away)
     said: list[str] = []
-    checks = ("watch", lambda: on_watch(RunStore(redis))), ("next", lambda: [("ok", "good")])
+    checks = ("watch", on_watch(RunStore(redis))), ("next", [("ok", "good")])
     assert examine(iter(checks), said.append) == 1
     assert said == ["WRONG  watch: cannot be read (ConnectionError)", "ok     next: good"]
 

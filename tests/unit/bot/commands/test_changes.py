@@ -445,6 +445,6 @@ def test_the_doctor_names_both(anna, run):
     """The doctor names the entry after the gap with the run and mailbox, and an unreadable run."""
     other = anna.services.store.open(Channel("sales@contoso.com"), anna.asker, anna.origin)
     anna.services.redis.set(keys.run_events(other.id), "x")
-    wrong = line_of(on_runs, anna.services.store)
+    wrong = line_of(on_runs, anna.services.store, ())
     assert f"run:{run.id}:events, entry 2 of {MAILBOX}" in wrong
     assert f"run:{other.id}:events, entry 1" in wrong

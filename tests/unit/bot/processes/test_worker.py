@@ -114,7 +114,7 @@ from bot.processes.worker import BotWorker
 processes.HUNG_S, processes.generation.layout_problem = 1, lambda _: ""
 worker = BotWorker.__new__(BotWorker)
 worker.connection = None
-worker.stopping = processes.Shutdown()
+worker.stopping = processes.runtime.Shutdown()
 worker._perform = lambda job, queue: re.match("(a+)+$", "a" * 60 + "b")
 worker.execute_job(SimpleNamespace(timeout=1), None)
 """

@@ -26,10 +26,10 @@ BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-wo
 @pytest.fixture
 def app(settings, redis):
     """Web application with three pages for the tests."""
-    pages = Blueprint("pages", __name__)
-    pages.add_url_rule("/broken", view_func=_broken)
+    pages = Blueprint("pages", __name__, url_prefix="/pages")
+    pages.add_url_rule("/bad", view_func=_broken)
     pages.add_url_rule("/own", view_func=_own)
-    pages.add_url_rule("/page", view_func=lambda: "<p>fine</p>")
+    pages.add_url_rule("/ok", view_func=lambda: "<p>fine</p>")
     return create_app(settings, redis, [pages])
 
 
@@ -42,7 +42,7 @@ def _broken() -> str:
 
 
 @pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
-@pytest.mark.parametrize("path", ["/page", "/nowhere"])
+@pytest.mark.parametrize("path", ["/pages/ok", "/nowhere"])
 def test_browsers_stay_with_https(settings, redis, path, address, said):
     """With an https address, each answer makes browsers use only https for a year.
 
@@ -53,7 +53,7 @@ def test_browsers_stay_with_https(settings, redis, path, address, said):
     assert answer.headers.get("Strict-Transport-Security") == ("max-age=31536000" if said else None)
 
 
-@pytest.mark.parametrize("path", ["/page", "/readyz", "/nowhere", "/broken", "/webhooks/webex"])
+@pytest.mark.parametrize("path", ["/pages/ok", "/readyz", "/none", "/pages/bad", "/webhooks/webex"])
 def test_security_headers_are_on_every_answer(app, path):
     """Pages, errors and answers for machines all have the security headers."""
     answer = app.test_client().get(path)
@@ -61,7 +61,7 @@ def test_security_headers_are_on_every_answer(app, path):
     assert "form-action 'self'" in HEADERS["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/webhooks//webex", "/webhooks/webex//", "/nowhere//page"])
+@pytest.mark.parametrize("path", ["/webhooks//webex", "/webhooks/webex//", "/pages//ok"])
 def test_no_answer_leads_to_the_clients_host(app, path):
     """A path with two slashes is unknown, and not redirected to the host that the client names."""
     answer = app.test_client().post(path, headers={"Host": "evil.example"})
@@ -70,14 +70,15 @@ def test_no_answer_leads_to_the_clients_host(app, path):
 
 def test_a_page_may_bring_its_own_policy(app):
     """A security header that a page has set itself stays as it is."""
-    assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
+    headers = app.test_client().get("/pages/own").headers
+    assert headers["Content-Security-Policy"] == "default-src 'self'"
 
 
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("/nowhere", 404, "404 NOT FOUND\n"),
-        ("/broken", 500, "500 INTERNAL SERVER ERROR\n"),
+        ("/pages/nowhere", 404, "404 NOT FOUND\n"),
+        ("/pages/bad", 500, "500 INTERNAL SERVER ERROR\n"),
         ("/webhooks/webex", 405, ""),
     ],
 )

@@ -1,9 +1,7 @@
 """RQ entry point that draws the cards of a run, or of incidents, in their current state.
 
-Every draw shows the newest state, so a late or lost draw does no harm.
-
-What happens to a channel makes its older cards history, which are then drawn again
-(:mod:`bot.cards.superseded`). People are reminded of an incident until somebody acts.
+Every draw shows the newest state, so a late or lost draw does no harm. What happens to a channel
+makes its older cards history, which are then drawn again (:mod:`bot.cards.superseded`).
 """
 
 from bisect import bisect_right
@@ -53,17 +51,14 @@ LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
 }
 BUSY_S = paced(1.0)
 LOCK_S = 15.0
-"""Seconds that a draw holds the lock on the run's cards without renewing it.
-
-If a draw is killed on another machine, the next draw waits this long.
-"""
+"""Seconds of an unrenewed lock on a run's cards: how long the next draw waits for a killed one."""
 
 
 def draw(run_id: str) -> None:
     """Draw every card of the run that has an update; retry a little later if Webex is unavailable.
 
-    Only one draw of a run happens at a time. A second draw does not wait for the first, because the
-    first may be waiting for Webex. The first notices the update and has it drawn.
+    A second draw does not wait for the first, which may be waiting for Webex, but then notices the
+    update and has it drawn.
     """
     services = current(Services)
     due = services.cards.begin(run_id)
@@ -87,7 +82,7 @@ def draw(run_id: str) -> None:
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
     """Draw the cards; return the seconds until something must be drawn again, or 0.
 
-    A run that no longer exists has nothing to show. The id may be that of a card of incidents.
+    The id may be that of a run that no longer exists, or of a card of incidents.
     """
     try:
         run = services.store.load(run_id)
@@ -151,10 +146,7 @@ NOTIFY_AFTER = timedelta(minutes=15)
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
-"""Seconds until the next look at a card that is not posted yet, or has news to show.
-
-Messages below the card wait for it.
-"""
+"""Seconds until the next look at a card with news, for which the messages below it wait."""
 LONGEST_WAIT_S = 3000.0
 """Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
 
@@ -162,8 +154,8 @@ LONGEST_WAIT_S = 3000.0
 def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCard], float] | None:
     """Return the cards that show incidents now, and the seconds until the next draw, 0 for none.
 
-    Such a card belongs to no run. It is delivered under its own id, in the name of the person whose
-    watch it is, so that the rules for posting, editing and outsiders are those of every card.
+    Such a card is delivered under its own id, in the name of the person whose watch it is, so that
+    the rules for posting, editing and outsiders are those of every card.
     """
     incidents = services.watching.incidents
     card = incidents.card(card_id)

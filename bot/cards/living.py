@@ -1,12 +1,10 @@
 """One living card per run and place: in the run's thread, and in the 1:1 with each person asked.
 
 The presenters say which cards the run needs now. This module chooses the one of them that a place
-shows, and gives it the place's slot, so that the same message is edited from turn to turn. In the
-thread the card also has a line for each earlier request that was answered, and for each person who
-is asked elsewhere at the same time.
+shows, and gives it the place's slot, so that the same message is edited from turn to turn.
 
-A card that offers to cancel runs by buttons is an answer to a command. It is kept among the cards of
-each run that it offers, and is one line as soon as one of these runs ends.
+A card that offers to cancel runs is kept among the cards of each of them, and is one line as soon
+as one of them ends.
 """
 
 from collections.abc import Iterable, Sequence
@@ -139,10 +137,7 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place.
-
-    A post that Webex has not confirmed counts as a card that is shown.
-    """
+    """Return the card of every place; a post that Webex has not confirmed counts as shown."""
     names = shared.fields(services, run.id)
     in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
     kept = shared.posted_cards(services, run.id).keys() | in_doubt
@@ -162,7 +157,7 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the last edit of each message that asks for nothing any more.
 
-    Such a message has a successor, reminds of a turn that is over, or offers a run that has ended.
+    It has a successor, reminds of a turn that is over, or offers a run that has ended.
     """
     wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2

@@ -71,8 +71,7 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
 def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
-    What an outsider prevents is for the caller's next round, and what Webex refuses is for a later
-    one.
+    A notice that an outsider prevents is due in the caller's next round, a refused one later.
     """
     if not services.redis.set(told, "1", nx=True, ex=keep):
         return True
@@ -228,10 +227,9 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
-    """Return when the secret was made and expires, according to the newest finished run.
+    """Return the secret's times according to the newest finished run, or None if no run knows it.
 
-    A run that was not proven is ignored, because it has not replaced a secret yet. The result is
-    None if no run knows a secret.
+    A run that was not proven is ignored, because it has not replaced a secret yet.
     """
     finished = (run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED)
     over = [run for run in finished if run.kind is not RunKind.UNDO and run.fact("expires")]
@@ -360,9 +358,9 @@ CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
 
 
 def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the message to the requester, as soon as the space has refused the cards for long.
+    """Return the message to the requester, once the space has refused the cards for long.
 
-    It is edited for the last time when the space accepts them again or the run has ended.
+    Its last edit is when the space accepts them again or the run has ended.
     """
     refusal = delivery.refused_in_space(services, run)
     told, to = shared.was_posted(services, run.id, CLOSED_SLOT), run.requester.email

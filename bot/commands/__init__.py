@@ -36,11 +36,9 @@ GROUPS = ("setup", "trouble", "runs", "more")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Slash command with its name, its group in the help, and its function.
+    """Slash command; its text is ``command.NAME`` in the catalog, ``argument`` is for the help.
 
-    The text of a command is ``command.NAME`` in the catalog. ``argument`` is the argument as help
-    shows it. ``may`` returns whether a person may run the command at all. Help omits the commands
-    that a person may not run, and the command itself refuses them.
+    The help omits a command that a person may not run, and the command refuses that person.
     """
 
     name: str
@@ -52,10 +50,7 @@ class Command:
 
 @cache
 def by_typed_name() -> dict[str, Command]:
-    """Return every command by each name under which it can be typed, in any language of the bot.
-
-    The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
-    """
+    """Return every command by its name and the words of its ``typed_as.NAME``, in any language."""
     return {
         typed: command
         for name, command in commands().items()
@@ -128,10 +123,9 @@ def on_run(
 ) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 
-    By default these are the participants of the run. ``again`` handles a press that the run has
-    recorded already, and one that only ``states`` what the proof of a run that ends meanwhile has
-    shown. Every other press on the run is kept away: otherwise two at the same time
-    would both see the old state and both count.
+    ``again`` handles a press that the run has recorded already, and one that only ``states`` what
+    the proof of a run that ends meanwhile has shown. Every other press on the run is kept away:
+    otherwise two at the same time would both see the old state and both count.
     """
 
     @wraps(answer)
@@ -169,10 +163,9 @@ def _has_just_finished(run: Run) -> bool:
 
 
 for_everybody = partial(on_run, may=is_concerned)
-"""Decorator of a button that everybody in the run's own space may press.
+"""Decorator of a button for everybody in the run's own space, even an agent or the mailbox user.
 
-In that space even an agent and the mailbox user may press it. Outside that space the person must
-be a participant, or an agent or the mailbox user who was asked 1:1.
+Elsewhere the person must be a participant, or an agent or the mailbox user who was asked 1:1.
 """
 
 

@@ -44,10 +44,9 @@ FIELDS = (
 
 
 def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command with the argument or address, as if the person who pressed had typed both.
+    """Run the command as if the person who pressed had typed it, with its argument or address.
 
-    The data of the button is trusted no more than typed text. The text is cleaned in the same way,
-    and the command itself checks whether the person may use it.
+    The data of the button is trusted no more than typed text.
     """
     command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):
@@ -149,10 +148,10 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
-    """Return the address of the administrator who is asked 1:1 to sign in.
+    """Return the address of the administrator who is asked 1:1 to sign in, or an empty string.
 
-    The result is empty if nobody was named, or only the person who pressed the button. If the
-    administrator cannot be reached, ``errors`` gets the reason.
+    Nobody may be named, or only the person who pressed. If the administrator cannot be reached,
+    ``errors`` gets the reason.
     """
     typed = values.get("administrator", "")
     if not typed or typed.lower() in ctx.person.emails:
@@ -183,10 +182,7 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def _accepted(
     ctx: ChatContext, run: Run, question: str, typed: str, read: Callable[[str], str]
 ) -> str:
-    """Return the address that was typed, or an empty string if it is not accepted.
-
-    The cards then show the reason next to the typed text.
-    """
+    """Return the typed address; if it is not accepted, return "" and have the cards show why."""
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:

@@ -19,18 +19,14 @@ from jobs.runs.run import Kind, Run
 from jobs.storage.vault import Sealed
 
 RUNS_MOST = 5
-"""Number of runs that are offered as buttons.
-
-They are the newest ones. A card takes five buttons.
-"""
+"""Number of runs, the newest ones, that are offered as buttons, of which a card takes five."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
-    Words after the address or id are ignored. If no run or more than one is meant, the open runs
-    are offered, on a card that is edited when one of them ends. If this message has canceled a run
-    already, only that run is meant: the worker died before it answered.
+    Words after that are ignored. If no run or more than one is meant, the open runs are offered. If
+    this message has canceled a run already, only that is meant: the worker died before it answered.
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
@@ -59,10 +55,7 @@ def _canceled(ctx: ChatContext, run: Run) -> Card:
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
-    """End the run if this person may cancel it, and return whether this request has ended it.
-
-    The run's card then says what stays changed, and offers to undo it.
-    """
+    """End the run if this person may cancel it, and return whether this request has ended it."""
     services = ctx.services
     if not may_cancel(ctx, run):
         ctx.refuse(Text("notice.cancel_not_part"), then="next_part")

@@ -1,7 +1,4 @@
-"""Commands /watch and /history: looks at a channel again and again, and what they have seen.
-
-The buttons begin and end a watch, list it, say and take back "I'm on it", and repair.
-"""
+"""Commands /watch and /history: looks at a channel again and again, and what they have seen."""
 
 import re
 from dataclasses import replace

@@ -18,10 +18,7 @@ from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 
 AGENT = "agent"
-"""Question about which agent gets the test mail.
-
-The answer is the address of the person asked 1:1.
-"""
+"""Question about which agent gets the test mail; the answer is that person's address."""
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
@@ -47,8 +44,7 @@ def waits_for_agent(run: Run) -> bool:
 class _Mail:
     """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.
 
-    ``agent_at`` is when an agent had it. An agent's word counts, and so does an answer to the mail,
-    even one that was stopped.
+    ``agent_at`` is when an agent had it, by an agent's word or by an answer, even a stopped one.
     """
 
     late: bool
@@ -176,11 +172,11 @@ def search(  # noqa: PLR0913  everything that the card shows
     sends: bool = False,
     sign_in_url: str = "",
 ) -> Card:
-    """Return the card of one place of a search.
+    """Return the card of one place of a search, with the ``lines`` of the newest check about it.
 
-    ``lines`` are what the newest check says of the place. ``told`` is what a pasted text or the
-    newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
-    offers to send one. ``sign_in_url`` leads to what the check could not read.
+    ``told`` is what a pasted text or the newest check means: a sentence and what to do. ``mail``
+    says where the test mail is. ``sends`` offers to send one. ``sign_in_url`` leads to what the
+    check could not read.
     """
     title = Text(f"search.title_{place}")
     values = {"number": str(PLACES.index(place) + 1), "all": str(len(PLACES) + 1)}

@@ -34,10 +34,7 @@ from jobs.steps.application import BY_HAND
 
 SLOT = "plan"
 LEFT = frozenset({State.WARNING, State.SKIPPED})
-"""States of findings that an undo leaves as they are.
-
-Either another person has changed the setting since, or it cannot be restored.
-"""
+"""States that an undo leaves: another person has changed it since, or it cannot be restored."""
 NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """States that do not block a setup but are not right either; the approver is informed of them."""
 
@@ -45,8 +42,7 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
-    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
-    than the mailbox's there is nothing to plan.
+    In a tenant other than the mailbox's there is nothing to plan.
     """
     elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
     if run.plan is None or run.account is None or run.ended or elsewhere:
@@ -83,8 +79,7 @@ def _asked(run: Run, services: Services) -> list[str]:
 def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
-    The card of the person who asked names nobody if that person may approve the plan, or if an
-    approver is in the same space.
+    If the person who asked or somebody else in the space may approve, nobody is named.
     """
     if not (approvers := _approvers(run, services)):
         return []
@@ -118,8 +113,8 @@ def plan(
 ) -> Card:
     """Return the card of the current plan, with the findings from when it was made.
 
-    Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
-    button, and neither has a copy that does not ``opens`` it for its reader.
+    Tenant-wide changes have their own approval. A blocked plan, and a copy whose reader it does not
+    ``opens`` for, has no approve button.
     """
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
@@ -391,10 +386,7 @@ _IN_USE = (
     ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
     ("application", APP_IN_USE, "plan.app_in_use"),
 )
-"""Steps that find an address or app which another channel also uses.
-
-Each has the kind of its evidence and the text for the plan.
-"""
+"""Steps that find what another channel also uses, with their evidence and the plan's text."""
 
 
 def warnings(run: Run) -> list[Text]:

@@ -209,9 +209,8 @@ def _row(run: Run, line: Step) -> Row:
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
-    """Return whether the step runs later.
+    """Return whether the step runs later: it waits for another, or its change has not begun.
 
-    A step runs later if it waits for another step, or if it is wrong and its change has not begun.
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
@@ -228,10 +227,7 @@ def _after(run: Run, step: Step) -> Text | None:
 
 
 def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the card of a run that is finished or canceled.
-
-    The progress card shows the end of a failed run.
-    """
+    """Return the card of a finished or canceled run; of a failed run the progress card shows it."""
     if run.ended is Kind.CANCELLED:
         return [_canceled(run)]
     if run.ended is not Kind.FINISHED:
@@ -247,8 +243,8 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     """Return the card: what is proven, what was not checked, and what to know later.
 
-    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not. ``blind``
-    means that the tenant does not allow automatic checks yet.
+    ``watched`` is the interval of the watch, or empty. ``blind`` means that the tenant does not
+    allow automatic checks yet.
     """
     mailbox, steps = run.channel.mailbox, steps_of(run)
     skipped = [
@@ -348,8 +344,7 @@ def _canceled(run: Run) -> shared.DesiredCard:
 def left(run: Run) -> Text:
     """Return the words on what stays changed, in the order of the steps, and on what was under way.
 
-    A change that was under way may still take effect. So may a consent, whose page at Microsoft
-    knows nothing of the run.
+    That may still take effect. So may a consent, whose page at Microsoft knows nothing of the run.
     """
     words = _left(run)
     if run.state_of("admin_consent") is not State.WAITING:

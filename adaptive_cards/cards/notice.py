@@ -129,8 +129,8 @@ class HelpEntry:
     """Command as its registry describes it; its texts are ``command.<name>`` in the catalog."""
 
     name: str
-    argument: str
     group: str
+    argument: str = ""
 
 
 def help_card(

@@ -19,10 +19,11 @@ from typing import Any
 
 from redis.exceptions import LockError
 
+from adaptive_cards.cards.notice import HelpEntry
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.permissions import is_concerned, is_participant, may_cancel
+from bot.chat.permissions import is_concerned, is_participant
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
@@ -34,17 +35,11 @@ Action = Callable[[ChatContext, dict[str, str]], None]
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Slash command; its text is ``command.NAME`` in the catalog, ``argument`` is for the help.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(HelpEntry):
+    """Slash command; the help omits it for a person who may not run it, and it refuses, too."""
 
-    The help omits a command that a person may not run, and the command refuses that person.
-    """
-
-    name: str
-    group: str
     run: Callable[[ChatContext, str], None]
-    argument: str = ""
     may: Callable[[ChatContext], bool] = lambda _: True
 
 
@@ -117,15 +112,16 @@ MEANWHILE = timedelta(minutes=1)
 def on_run(
     answer: OnRun,
     may: Callable[[ChatContext, Run], bool] = is_participant,
-    again: OnRun = lambda ctx, _, run: ctx.services.record(run.id),
     *,
     states: bool = False,
+    repeats: bool = False,
 ) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 
-    ``again`` handles a press that the run has recorded already, and one that only ``states`` what
-    the proof of a run that ends meanwhile has shown. Every other press on the run is kept away:
-    otherwise two at the same time would both see the old state and both count.
+    A press that the run has recorded already only has the run go on, unless ``answer`` repeats it.
+    So does one that only ``states`` what the proof of a run that ends meanwhile has shown. Every
+    other press on the run is kept away: otherwise two at the same time would both see the old state
+    and both count.
     """
 
     @wraps(answer)
@@ -143,7 +139,10 @@ def on_run(
                 raise LockError("another press on the run takes long")
             run = store.refresh(run)
             if ctx.action_id in run.requests or (states and _has_just_finished(run)):
-                again(ctx, inputs, run)
+                if repeats:
+                    answer(ctx, inputs, run)
+                else:
+                    ctx.services.record(run.id)
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
@@ -167,11 +166,6 @@ for_everybody = partial(on_run, may=is_concerned)
 
 Elsewhere the person must be a participant, or an agent or the mailbox user who was asked 1:1.
 """
-
-
-def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
-    return on_run(answer, may_cancel, answer)
 
 
 def require(holds: object, key: str = "refused.old") -> None:

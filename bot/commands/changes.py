@@ -327,9 +327,9 @@ def _may_undo(ctx: ChatContext, mailbox: str) -> bool:
     return mailbox in permissions.visible_channels(ctx) or any(asked)
 
 
-COMMAND = Command("setup-email", "setup", setup_email, "ADDRESS")
+COMMAND = Command("setup-email", "setup", "ADDRESS", run=setup_email)
 OTHER_COMMANDS = (
-    Command("adopt", "setup", adopt, "ADDRESS"),
-    Command("fix", "trouble", fix, "ADDRESS"),
-    Command("undo", "runs", undo, "ADDRESS"),
+    Command("adopt", "setup", "ADDRESS", run=adopt),
+    Command("fix", "trouble", "ADDRESS", run=fix),
+    Command("undo", "runs", "ADDRESS", run=undo),
 )

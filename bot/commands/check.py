@@ -119,5 +119,5 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     ctx.say(with_doubts(card, runs))
 
 
-COMMAND = Command("check", "trouble", run, "ADDRESS")
-OTHER_COMMANDS = (Command("channels", "trouble", lambda ctx, _: listed(ctx, every=True)),)
+COMMAND = Command("check", "trouble", "ADDRESS", run=run)
+OTHER_COMMANDS = (Command("channels", "trouble", run=lambda ctx, _: listed(ctx, every=True)),)

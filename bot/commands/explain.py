@@ -92,4 +92,4 @@ def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
     return FileText("\n".join(filter(None, (typed, file.text))), file.cut)
 
 
-COMMAND = Command("explain", "trouble", run, "TEXT")
+COMMAND = Command("explain", "trouble", "TEXT", run=run)

@@ -80,5 +80,5 @@ def show_status(ctx: ChatContext, _argument: str) -> None:
     ctx.say(living.with_doubts(status(known, now(), more, direct=ctx.direct), known))
 
 
-COMMAND = Command("cancel", "runs", run, "[ADDRESS]")
-OTHER_COMMANDS = (Command("status", "runs", show_status),)
+COMMAND = Command("cancel", "runs", "[ADDRESS]", run=run)
+OTHER_COMMANDS = (Command("status", "runs", run=show_status),)

@@ -374,4 +374,4 @@ def _edit(ctx: ChatContext, card: Card) -> None:
 
 
 ACTIONS = {"tac": make_file, "missing": begin, "look_on": look_on, "send_mail": send_mail}
-COMMAND = Command("tac", "trouble", run, "ADDRESS")
+COMMAND = Command("tac", "trouble", "ADDRESS", run=run)

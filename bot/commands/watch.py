@@ -320,5 +320,5 @@ ACTIONS: dict[str, Action] = {
     "watch_not_on_it": partial(_take_on, on_it=False),
     "watch_fix": _fix,
 }
-COMMAND = Command("watch", "trouble", run, "ADDRESS")
-OTHER_COMMANDS = (Command("history", "trouble", history, "ADDRESS 2026-11"),)
+COMMAND = Command("watch", "trouble", "ADDRESS", run=run)
+OTHER_COMMANDS = (Command("history", "trouble", "ADDRESS 2026-11", run=history),)

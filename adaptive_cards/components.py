@@ -83,8 +83,8 @@ class Band:
         return cls(style, mark, el.said(title, **el.TITLE), lines)
 
     @classmethod
-    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Self:
-        return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
+    def calm(cls, title: Text, told: Text, *lines: el.Element) -> Self:
+        return cls.of(*UNDER_WAY, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property
     def element(self) -> el.Element:

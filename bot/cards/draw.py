@@ -170,7 +170,8 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     run = fold(card.id, [opened])
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
-    shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
+    if quiet_until is None:
+        shown = tuple(_escalated(services, each, at) for each in shown)
     cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
     cards += notices.closed_cards(run, services)
     if living is None:
@@ -182,7 +183,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
         told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
         if not told:
             cards += watch.news_cards(card, shown, at)
-        cards += _reminders(services, card, shown, at, quiet_until)
+        cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
     wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
     return run, cards, wait_s
 
@@ -217,11 +218,9 @@ def _living(
     return cards
 
 
-def _escalated(
-    services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
-) -> Incident:
+def _escalated(services: Services, incident: Incident, at: datetime) -> Incident:
     people = _untold(services, incident)
-    if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
+    if not people or at < incident.confirmed + NOTIFY_AFTER:
         return incident
 
     def tell(known: Incident) -> Incident | None:
@@ -244,18 +243,14 @@ def _needs_somebody(incident: Incident) -> bool:
 
 
 def _reminders(
-    services: Services,
-    card: IncidentCard,
-    shown: watch.Incidents,
-    at: datetime,
-    quiet_until: datetime | None,
+    services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime, *, quiet: bool
 ) -> list[DesiredCard]:
     goes_on = watch.open_ones(shown)
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
         given = posted_cards(services, card.id)
         return [watch.reminder_over(s, shown) for s in given if s.startswith(watch.NOBODY)]
-    due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
+    due = 0 if quiet else bisect_right(REMINDERS, at - broken[0].confirmed)
     return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
 
 

@@ -189,7 +189,7 @@ def _of_person(
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     if run.ended or not asking:
         return None
-    order = [_slot_of_action(each) for each in open_requests(run)]
+    order = [SHOWS.get(each.kind, "") for each in open_requests(run)]
     return _first_of({card.slot: card for card in asking}, order) or asking[0]
 
 
@@ -199,7 +199,7 @@ def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCar
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     turn = next_action(run)
-    if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
+    if (card := cards.get(SHOWS.get(turn.kind, ""))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
         return _to_look_at(run, cards)
@@ -212,10 +212,6 @@ def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     stuck = {name for name, each in run.findings.items() if each.cause}
     first = cards.get("mail" if stuck & OF_MAIL else "plan")
     return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
-
-
-def _slot_of_action(action: NextAction) -> str:
-    return SHOWS.get(action.kind, "")
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
@@ -254,7 +250,7 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     """
     if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
-    return _slot_of_action(action) == card.slot
+    return SHOWS.get(action.kind) == card.slot
 
 
 def _idle(run: Run, to: str, people: People) -> DesiredCard:
@@ -271,9 +267,9 @@ def _idle(run: Run, to: str, people: People) -> DesiredCard:
         mark = PERSON
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
-    idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
-    drawn = with_lines(idle.card, decided)
-    return replace(idle, card=drawn, fingerprint=shared.marked(idle.fingerprint, decided))
+    idle = shared.last_look("idle", kicker, title, words, to=to, mark=mark)
+    drawn, told = with_lines(idle.card, decided), shared.marked(idle.fingerprint, decided)
+    return replace(idle, card=drawn, fingerprint=told, final=bool(run.ended))
 
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:

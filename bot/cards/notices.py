@@ -153,8 +153,11 @@ CHANNELS_MOST = 8
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
     for room, found in rounds.gaps_due(services.redis, at).items():
+        known = (services.watching.channels.load(each.mailbox) for each in found)
         try:
-            if run := _run_of(services, room, found):
+            if watched := next(filter(None, known), None):
+                channel, origin = Channel(watched.mailbox), Origin(room, direct=watched.direct)
+                run = fold("", [opening(channel, watched.by, RunKind.CHECK, origin, None)])
                 post_in_space(services, run, partial(card_of_gaps, found, at))
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
@@ -163,15 +166,6 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
                 rounds.keep_gaps(services.redis, later)
                 continue
         rounds.forget_gaps(services.redis, found)
-
-
-def _run_of(services: Services, room: str, found: tuple[rounds.Gap, ...]) -> Run | None:
-    known = (services.watching.channels.load(each.mailbox) for each in found)
-    watched = next(filter(None, known), None)
-    if watched is None:
-        return None
-    origin = Origin(room, direct=watched.direct)
-    return fold("", [opening(Channel(watched.mailbox), watched.by, RunKind.CHECK, origin, None)])
 
 
 def card_of_gaps(found: tuple[rounds.Gap, ...], at: datetime) -> NoticeView:

@@ -104,17 +104,14 @@ def refusing(action: Callable[..., None]) -> Callable[..., None]:
 
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
+May = Callable[[ChatContext, Run], bool]
 LONGEST_S = 15.0
 """Seconds that a press on a run waits for an earlier press; after that its event is retried."""
 MEANWHILE = timedelta(minutes=1)
 
 
 def on_run(
-    answer: OnRun,
-    may: Callable[[ChatContext, Run], bool] = is_participant,
-    *,
-    states: bool = False,
-    repeats: bool = False,
+    answer: OnRun, may: May = is_participant, *, states: bool = False, repeats: bool = False
 ) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 

@@ -138,18 +138,11 @@ def desired_cards(
 
 
 def last_look(  # noqa: PLR0913  what a short card is made of
-    slot: str,
-    kicker: Text,
-    title: Text,
-    words: Text,
-    *,
-    to: str = THREAD,
-    final: bool = True,
-    mark: Mark = SKIPPED,
+    slot: str, kicker: Text, title: Text, words: Text, *, to: str = THREAD, mark: Mark = SKIPPED
 ) -> DesiredCard:
     view = NoticeView(kicker, title, words, ("emphasis", mark))
     card = desired_card(slot, notice(view), to=to, prompt="")
-    return replace(card, final=final, retires=True)
+    return replace(card, final=True, retires=True)
 
 
 def marked(before: str, view: object) -> str:

@@ -170,7 +170,7 @@ def _band(run: Run, form: _Form, *, is_open: bool, only_secret: bool) -> ui.Band
         filled_in = Text("connect.filled_in_next")
         words = filled_in if form.acts is Turn.NOBODY else turns.next_action(run).words
         turn = ui.turn_line(form.acts, words)
-        return ui.Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
+        return ui.Band.of(*ui.UNDER_WAY, Text("connect.filled_in"), turn)
     title, told = "connect.title", "connect.turn"
     if only_secret:
         kind = "token" if turns.keeps_secret(run) else "secret"
@@ -283,12 +283,8 @@ def _code(failed: Finding) -> str:
     return "".join(shared.texts_of(failed.evidence, "smtp")[:1])
 
 
-def _is_lost(failed: Finding) -> bool:
-    return failed.waiting_for is Turn.ADMINISTRATOR
-
-
 def _settles(failed: Finding) -> bool:
-    return failed.until is not None and not _is_lost(failed)
+    return failed.until is not None and failed.waiting_for is not Turn.ADMINISTRATOR
 
 
 def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
@@ -335,9 +331,9 @@ def _refused(failed: Finding, head: ui.Header, *, direct: bool) -> ui.Band:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")
         return ui.Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
-    acts = Turn.ADMINISTRATOR if _is_lost(failed) else Turn.MAILBOX_USER
-    own_turn = direct and acts is Turn.MAILBOX_USER
-    turn = ui.run_turn(head, acts, Text("rehearsal.failed_turn"), direct=own_turn)
+    lost = failed.waiting_for is Turn.ADMINISTRATOR
+    acts = Turn.ADMINISTRATOR if lost else Turn.MAILBOX_USER
+    turn = ui.run_turn(head, acts, Text("rehearsal.failed_turn"), direct=direct and not lost)
     return ui.persons_turn(Text("rehearsal.failed"), turn)
 
 

@@ -115,7 +115,7 @@ def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
         title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
     if asked:
         return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
-    return ui.Band.calm("emphasis", glyphs.RUNNING, title, told)
+    return ui.Band.calm(title, told)
 
 
 def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:

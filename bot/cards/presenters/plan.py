@@ -185,8 +185,7 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
     if stops := len(_blocking(run)):
         title = Text("plan.blocked_title", {"count": str(stops)})
         if acts is Turn.TIME:
-            waits = Text("turn_words.waiting")
-            return ui.Band.calm("emphasis", glyphs.RUNNING, title, waits, *signed_in)
+            return ui.Band.calm(title, Text("turn_words.waiting"), *signed_in)
         turn = ui.run_turn(head, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
         return ui.persons_turn(title, turn, *signed_in)
     if any(_left(run)):
@@ -197,13 +196,12 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         return ui.persons_turn(_title(run), turn, *signed_in, asked=head.asked)
     if changes:
         title = Text("plan.approved", {"changes": plural("plan.changes", len(changes))})
-        next_one = Text("plan.approved_next")
-        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        return ui.Band.calm(title, Text("plan.approved_next"), *signed_in)
     if run.kind in {RunKind.FIX, RunKind.UNDO}:
         key = f"plan.{run.kind}_"
     title, next_one = Text(f"{key}nothing"), Text(f"{key}nothing_next")
     if not glyphs.is_person(acts):
-        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        return ui.Band.calm(title, next_one, *signed_in)
     turn = ui.turn_line(acts, Text("plan.fix_nothing_named"))
     return ui.persons_turn(title, turn, *signed_in)
 

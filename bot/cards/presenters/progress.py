@@ -355,10 +355,14 @@ def left(run: Run) -> Text:
 
 def _left(run: Run) -> Text:
     # Steps that the run does not know come last.
-    places = {name: place for place, name in enumerate(steps_of(run))}
-    names = sorted(run.changed, key=lambda name: places.get(name, len(places)))
-    done = [run.changed[name] for name in names if run.change_applied(name)]
-    late = [run.changed[name] for name in names if _is_under_way(run, name)]
+    changed = {name: run.changed[name] for name in steps_of(run) if name in run.changed}
+    changed |= run.changed
+    done = [each for name, each in changed.items() if run.change_applied(name)]
+    late = [  # begun, and neither answered nor found since
+        each
+        for name, each in changed.items()
+        if each.done is None and run.found_at.get(name, shared.NEVER) < each.begun
+    ]
     if late:
         # The words say what stays changed, if anything does, and what may still change.
         key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
@@ -366,13 +370,6 @@ def _left(run: Run) -> Text:
     if not done:
         return Text("living.cancelled_words")
     return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _is_under_way(run: Run, step: str) -> bool:
-    """Return whether a change was begun and has neither an answer nor a finding since."""
-    changed = run.changed[step]
-    seen = run.found_at.get(step)
-    return changed.done is None and (seen is None or seen < changed.begun)
 
 
 def _objects(changes: list[Changed]) -> str:

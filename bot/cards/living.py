@@ -169,10 +169,9 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
         elif slot.startswith(shared.REMINDER) and not slot.startswith(goes_on):
             found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
         elif slot.startswith(shared.CHOICE) and run.ended:
-            again = (
-                "living.over_words" if run.ended is Kind.FINISHED else "notice.cancel_over_words"
-            )
-            found.append(shared.last_look(slot, kicker, shared.end_title(run), Text(again)))
+            done = run.ended is Kind.FINISHED
+            again = Text("living.over_words" if done else "notice.cancel_over_words")
+            found.append(shared.last_look(slot, kicker, shared.end_title(run), again))
     return found
 
 
@@ -274,14 +273,14 @@ def _idle(run: Run, to: str, people: People) -> DesiredCard:
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
-    offers = []
-    for each in runs:
-        name = f"{each.id} {each.channel.mailbox}".rstrip()
-        title_of = Text("choice.button.cancel", {"value": name})
-        offers.append((title_of, {"do": "cancel", "run": each.id}))
+    names = {each.id: f"{each.id} {each.channel.mailbox}".rstrip() for each in runs}
+    offers = tuple(
+        (Text("choice.button.cancel", {"value": name}), {"do": "cancel", "run": run_id})
+        for run_id, name in names.items()
+    )
     kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
     lines = (Text("notice.cancel_which_words"),)
-    return offer(kicker, title, tuple(offers), now(), turn=turn, lines=lines)
+    return offer(kicker, title, offers, now(), turn=turn, lines=lines)
 
 
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:

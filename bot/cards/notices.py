@@ -23,8 +23,7 @@ from functools import partial
 
 import structlog
 
-from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import ASKED, BROKEN, WARNED
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
@@ -259,19 +258,16 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     day = f"{ends:%Y-%m-%d}"
     warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
     tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
+    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
+    kicker = Text("reminder.own_kicker")
+    view = NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
     for approver in services.bot.approvers:
         told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
-            card = notice(card_of_own(ends, at))
+            card = notice(view)
         send = partial(services.messenger.send, to_email=approver)
         tell = partial(send, text=card.text, card=card.content)
         tell_once(services, told, ends - at + KEPT, tell)
-
-
-def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
-    kicker = Text("reminder.own_kicker")
-    return NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
 
 
 def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:

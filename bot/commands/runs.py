@@ -3,8 +3,7 @@
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import Card, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import OVER
 from bot.cards import living
 from bot.cards.presenters.card_state import end_title
@@ -35,8 +34,11 @@ def run(ctx: ChatContext, argument: str) -> None:
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
-        if cancel(ctx, wanted[0]):  # the run's own card may be far away
-            ctx.say(living.with_doubts(_canceled(ctx, wanted[0]), runs))
+        if cancel(ctx, wanted[0]):  # the run's own card, which may be far away, says what stays
+            key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
+            title = end_title(ctx.services.store.refresh(wanted[0]))
+            view = NoticeView(kicker, title, Text(key), OVER, at=now())
+            ctx.say(living.with_doubts(notice(view), runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -45,13 +47,6 @@ def run(ctx: ChatContext, argument: str) -> None:
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
-
-
-def _canceled(ctx: ChatContext, run: Run) -> Card:
-    """Return the card that points to the canceled run's own, which says what stays changed."""
-    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
-    title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
-    return notice(NoticeView(kicker, title, words, OVER, at=now()))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:

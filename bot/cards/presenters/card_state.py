@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from adaptive_cards import Card, locale, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import Card, NoticeView, locale, notice
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import known_text, remedy_within, render

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import finished
+from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import clock, day_clock
 from bot import links

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import Card, finished
+from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
@@ -111,10 +110,9 @@ def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Ba
         return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
     if wrong := states.count(State.WRONG):
         look, title, told = ui.BROKEN, of_all("channels.wrong", wrong), "wrong"
-        values = {"left": str(checking), "all": every}
-        more = (
-            [el.said(Text("channels.still_checking", values), spacing="Small")] if checking else []
-        )
+        if checking:
+            left = Text("channels.still_checking", {"left": str(checking), "all": every})
+            more = [el.said(left, spacing="Small")]
     elif checking:
         values = {"done": str(len(lines) - checking), "all": every}
         look, title, told = ui.UNDER_WAY, Text("channels.checking", values), "checking"

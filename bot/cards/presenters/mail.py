@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from adaptive_cards import Card, components as ui, elements as el, glyphs
+from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
 from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
-from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, text
 from bot.cards.presenters import card_state as shared
 from bot.services import Services

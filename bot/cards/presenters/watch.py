@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import groupby
 
-from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date

@@ -38,9 +38,8 @@ class Header:
     """Data for the kicker of a run's card.
 
     The stages, which only a setup has, are 1 to 7: details, sign-in, plan, changes, consent,
-    connect, proof.
-    ``people`` are the addresses of those who are known to act for the run. Only one of ``started``,
-    which says who started it, and ``asked``, who asks the reader and where, is set.
+    connect, proof. ``people`` are the addresses of those who are known to act for the run. Only one
+    of ``started``, which says who started it, and ``asked``, who asks the reader and where, is set.
     """
 
     mailbox: str
@@ -67,10 +66,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tinted band of a card: what happened, then whose turn it is.
-
-    The text for a notification begins with ``asked``, which is who asks the reader.
-    """
+    """Tinted band: what happened, whose turn it is, and who asks, as a notification begins with."""
 
     style: str
     mark: Mark | None

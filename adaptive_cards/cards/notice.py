@@ -21,10 +21,7 @@ Button = tuple[str | Text, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """Short answer: its title is what happened, and its words what is next or whose turn it is.
-
-    ``facts`` are (label key, value).
-    """
+    """Short answer: what happened, what is next or whose turn it is, and (label key, value)."""
 
     kicker: Text
     title: Text

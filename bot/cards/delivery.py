@@ -249,7 +249,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
 
     The edit is counted before it is made, because this process may die before Webex answers, and
     Webex would then allow one edit less than this bot believes. An edit that fails again and again
-    in Webex counts once. If Webex refuses it, unless the bot has left the space, it will refuse
+    in Webex counts once. If Webex refuses one, unless the bot has left the space, it will refuse
     later edits too. From then on only urgent updates are posted, as new cards.
     """
     counted = replace(shown, edits=shown.edits + 1, tried=True)

@@ -57,7 +57,7 @@ LOCK_S = 15.0
 def draw(run_id: str) -> None:
     """Draw every card of the run that has an update; retry a little later if Webex is unavailable.
 
-    A second draw does not wait for the first, which may be waiting for Webex, but then notices the
+    A second draw does not wait for the first, which may be waiting for Webex, and which notices the
     update and has it drawn.
     """
     services = current(Services)

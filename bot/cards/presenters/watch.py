@@ -102,10 +102,7 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 def incident(
     card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, *, direct: bool
 ) -> Card:
-    """Return the card of an incident, or of all with the same cause.
-
-    ``channel`` is that of the first, or None if it is not known any more.
-    """
+    """Return the card of incidents with one cause; ``channel`` is the first's, None if unknown."""
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
     ended = one and _is_over(incidents)

@@ -44,7 +44,7 @@ from jobs.storage import codec, keys
 def find_unconfirmed(
     services: Services, run: Run, wanted: DesiredCard, post: PostedCard
 ) -> PostedCard | None:
-    """Return the card with its message, or None if Webex does not show it to the bot.
+    """Return the card with its message; None if it is not shown, or the bot cannot read the room.
 
     Without this search a request whose answer was lost would ask a person 1:1 forever.
 
@@ -202,7 +202,7 @@ def _send(
     """Send the card and return it as Webex shows it; ``doubt`` is its earlier unconfirmed post.
 
     If its room can be read later, it is noted before, because this process may die before Webex
-    answers.
+    answers. Only Webex's answer says which room a 1:1 message is in.
     """
     card, slot = _posted(wanted, "", "", edits), shared.unconfirmed(wanted.slot)
     begun = replace(card, posts=doubt.posts if doubt else 0)

@@ -146,7 +146,7 @@ NOTIFY_AFTER = timedelta(minutes=15)
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
-"""Seconds until the next look at a card with news, for which the messages below it wait."""
+"""Seconds until the next look at a card that is unposted or has news; those below it wait."""
 LONGEST_WAIT_S = 3000.0
 """Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
 

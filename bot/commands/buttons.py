@@ -46,7 +46,7 @@ FIELDS = (
 def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Run the command as if the person who pressed had typed it, with its argument or address.
 
-    The data of the button is trusted no more than typed text.
+    The data is trusted no more than typed text: the command itself checks who may use it.
     """
     command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):

@@ -113,8 +113,8 @@ def plan(
 ) -> Card:
     """Return the card of the current plan, with the findings from when it was made.
 
-    Tenant-wide changes have their own approval. A blocked plan, and a copy whose reader it does not
-    ``opens`` for, has no approve button.
+    Tenant-wide changes have their own approval. A blocked plan has no approve button, and neither
+    has a copy that does not ``opens`` it for its reader.
     """
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK

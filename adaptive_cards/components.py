@@ -66,7 +66,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tinted band: what happened, whose turn it is, and who asks, as a notification begins with."""
+    """Tinted band: what happened, then whose turn it is. A notification begins with ``asked``."""
 
     style: str
     mark: Mark | None

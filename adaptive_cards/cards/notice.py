@@ -21,7 +21,7 @@ Button = tuple[str | Text, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """Short answer: what happened, what is next or whose turn it is, and (label key, value)."""
+    """Short answer: what happened, then what is next; ``facts`` are (label key, value)."""
 
     kicker: Text
     title: Text

@@ -80,7 +80,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
-    """Return the run whose first card is to be shown, or refer to the one that goes on.
+    """Return the run whose first card is to be shown; None after a pointer to one that goes on.
 
     If Webex never accepted the first card, a person who asks again in the same space gets that
     card. From another space, the earlier run is canceled and a new one begins there.

@@ -9,18 +9,12 @@ from adaptive_cards.texts import text
 
 TITLE_MOST = 31
 ACTIONS_MOST = 5
-"""Maximum number of actions on one card (sketches, "What Webex forced").
-
-Parts that open and the buttons inside them count too.
-"""
+"""Most actions of a card, with those in parts that open (sketches, "What Webex forced")."""
 ADDRESS_MOST = 254
 
 
 def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
-    """Return a button that sends its verb and ``data``; ``main`` marks the card's one green button.
-
-    A button with ``reads`` reads the card's inputs and needs them to be filled in.
-    """
+    """Return a button; ``main`` is the card's green one, ``reads`` sends and needs its inputs."""
     read = {"associatedInputs": "auto"} if reads else {}
     return press(title, {"do": do, **data}, main=main) | read
 

@@ -22,10 +22,7 @@ _STEPS = (600, 300, 160, 100, 60, 40, 24, 12)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Finished card: the content of its attachment, and its text for clients without cards.
-
-    The text has at most 1,000 characters.
-    """
+    """Finished card, and its text of at most 1,000 characters for clients without cards."""
 
     content: dict[str, Any]
     text: str
@@ -55,11 +52,10 @@ def finished(
 
 
 def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
-    """Return the card with a line for each earlier request, and for each request open elsewhere.
+    """Return the card with the lines ``before`` at its end, about earlier requests.
 
-    ``before`` are the lines about earlier requests, at the end of the body. ``also`` are the turns
-    of other people with their tasks, below the band. If the card has too little room, the earliest
-    lines are left out.
+    ``also`` are the turns of other people with their tasks, below the band. If the card has too
+    little room, the earliest lines are left out.
     """
     kicker, band, *body = card.content["body"]
     asks = [(text("living.also", turn=render(turn)), render(words)) for turn, words in also]
@@ -76,9 +72,9 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
 
 
 def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
-    """Return the card while another card has the turn: ``words`` replace its turn and its buttons.
+    """Return the card while another has the turn: ``words`` replace its turn and its buttons.
 
-    ``keep`` are the verbs of the buttons that stay. Parts that open stay, too.
+    Only buttons with a verb in ``keep`` and parts that open stay.
     """
     kicker, band, *body = card.content["body"]
     (row,) = band["items"]

@@ -15,10 +15,7 @@ from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
 _BESIDE_MOST = 24
-"""Maximum number of characters to the right of a kicker.
-
-On a phone they leave room for the kicker's subject.
-"""
+"""Most characters to the right of a kicker, which leave room for its subject on a phone."""
 
 
 BROKEN = "attention", glyphs.WRONG
@@ -40,10 +37,9 @@ Style = tuple[str, Mark | None]
 class Header:
     """Data for the kicker of a run's card.
 
-    The stages are 1 to 7: details, sign-in, plan, changes, consent, connect, proof. ``kind`` is
-    ``setup``, ``fix`` or ``undo``. Only a setup has stages. ``people`` are the addresses of those who
-    are known to act for the run. ``started`` says who started it, and ``asked`` who asks the reader
-    and where; only one of them is set.
+    The stages, which only a setup has, are 1 to 7: details, sign-in, plan, changes, consent,
+    connect, proof. ``people`` are the addresses of those who are known to act for the run. Only one
+    of ``started``, which says who started it, and ``asked``, who asks the reader and where, is set.
     """
 
     mailbox: str
@@ -70,10 +66,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tinted band of a card: what happened, then whose turn it is.
-
-    ``asked`` is who asks the reader; the text for a notification begins with it.
-    """
+    """Tinted band: what happened, then whose turn it is. A notification begins with ``asked``."""
 
     style: str
     mark: Mark | None
@@ -86,8 +79,8 @@ class Band:
         return cls(style, mark, el.said(title, **el.TITLE), lines)
 
     @classmethod
-    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Self:
-        return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
+    def calm(cls, title: Text, told: Text, *lines: el.Element) -> Self:
+        return cls.of(*UNDER_WAY, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property
     def element(self) -> el.Element:
@@ -114,10 +107,9 @@ def kicker(header: Header) -> el.Element:
 
 
 def kicker_of(left: Text, right: str) -> el.Element:
-    """Return a kicker with the subject and, at the right, a place or time.
+    """Return a kicker with its subject; ``right`` is a place or time in the bot's words, or empty.
 
-    ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
-    break the words of the subject on a phone, so it is a line of its own.
+    A time in two zones would break the words of the subject on a phone, so it has its own line.
     """
     if len(right) > _BESIDE_MOST:
         lines = el.said(left, **el.SMALL), el.sign(right, **el.SMALL, spacing="None")
@@ -142,10 +134,9 @@ def stage(number: int) -> str:
 def turn_line(
     turn: Turn, words: Text, *, direct: bool = False, who: Sequence[str] = ()
 ) -> el.Element:
-    """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
+    """Return a line such as ``Approver's turn: ...``, ``Your turn: ...`` or ``Nobody has to act``.
 
-    ``who`` are the addresses of those who may act, if they are known. If the run waits for time or for nobody, the
-    line is ``Nobody has to act.``
+    ``who`` are the addresses of those who may act, if they are known.
     """
     told = render(words)
     if not glyphs.is_person(turn):
@@ -249,10 +240,7 @@ def learn_more(page: str, **look: el.Look) -> list[el.Element]:
 
 
 def problem_box(problem: Trouble | None) -> list[el.Element]:
-    """Return a box with an earlier problem. It is gray, because nothing is broken.
-
-    Without a problem the result is empty.
-    """
+    """Return a box with an earlier problem, if any; it is gray, because nothing is broken."""
     if problem is None:
         return []
     words = render(problem.words)
@@ -284,9 +272,8 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
 ) -> tuple[list[el.Element], list[el.Element]]:
     """Return the elements for the body and the actions of the card.
 
-    ``who`` is the person whom the field's texts name, and ``last`` the address that was named last
-    time. The field is in a part that opens. If an invalid address was typed, the field is shown
-    open and in red.
+    ``who`` is the person whom the field's texts name, and ``last`` the address of last time. The
+    field is in a part that opens, but after an invalid address it is shown open and in red.
     """
     field = text_input(
         "administrator", f"field.{who}", error=f"field.{who}_error", example=f"field.{who}_example"

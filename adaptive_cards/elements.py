@@ -35,10 +35,7 @@ def sign(glyph: str, **look: Look) -> Element:
 
 
 def literal(value: str, **look: Look) -> Element:
-    """Return a value that is too long for one line, complete and in monospace.
-
-    It is a TextBlock, because only a TextBlock breaks long words in every client.
-    """
+    """Return a long value, complete, in a TextBlock: only that breaks words in every client."""
     return _text_block(escape.markdown(escape.plain(value)), {**MONO, **look})
 
 
@@ -65,18 +62,14 @@ def said(words: Text, **look: Look) -> Element:
 def link(key: str, page: str, **look: Look) -> Element:
     """Return a line that opens a page and names its site; the line does not count as an action.
 
-    The address comes from the bot's own tables, never from outside, because a TextBlock is
-    Markdown.
+    The address is never from outside, because a TextBlock is Markdown.
     """
     title = escape.markdown(text(key, site=urlsplit(page).netloc))
     return _text_block(f"[{title}]({page})", look)
 
 
 def is_link(element: Element) -> bool:
-    """Return whether the element is a line of :func:`link`.
-
-    In the text of any other element, brackets are escaped.
-    """
+    """Return whether the element is from :func:`link`; any other has its brackets escaped."""
     return element.get("type") == "TextBlock" and element["text"].startswith("[")
 
 
@@ -85,10 +78,7 @@ def value_line(value: str) -> Element:
 
 
 def column(width: str, *items: Element, spacing: str = "") -> Element:
-    """Return a Column with a width of ``20px``, ``auto`` or ``stretch``.
-
-    Cisco's widget supports only these kinds of width.
-    """
+    """Return a Column; its width is as ``20px``, ``auto`` or ``stretch``, for Cisco's widget."""
     return {"type": "Column", "width": width, **_spacing(spacing), "items": list(items)}
 
 

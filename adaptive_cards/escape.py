@@ -1,8 +1,4 @@
-"""Escaping of text from outside.
-
-It removes control characters, Markdown and templates, and shortens text that is too long for its
-line.
-"""
+"""Escaping of text from outside: its control characters, Markdown, templates and length."""
 
 import re
 
@@ -27,10 +23,7 @@ _CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
 
 def plain(text: str, most: int = TEXT_MOST) -> str:
-    """Return one line of text with at most ``most`` characters.
-
-    Line ends become spaces. Control characters and direction marks are removed.
-    """
+    """Return the text as one line, clipped, and without control characters and direction marks."""
     return clip(_UNSHOWN.sub("", _LINE_END.sub(" ", text)), most)
 
 
@@ -50,27 +43,20 @@ def shorten(text: str, most: int) -> str:
 
 
 def tame(text: str, most: int = RUN_MOST) -> str:
-    """Return the text with every unbreakable piece shortened to at most ``most`` characters.
-
-    One long word would widen the whole card.
-    """
+    """Return the text with each unbreakable piece shortened: a long word would widen the card."""
     return _UNBREAKABLE.sub(lambda piece: shorten(piece[0], most), text)
 
 
 def markdown(text: str) -> str:
     """Return a value for a TextBlock, with a backslash before every Markdown character.
 
-    An underscore inside a word is not markup and stays as it is, because addresses and scopes
-    contain many of them.
+    An underscore inside a word, of which addresses and scopes have many, is not markup.
     """
     return _MARKDOWN.sub(lambda sign: f"{sign[0]}\\" if sign[0].isdigit() else f"\\{sign[0]}", text)
 
 
 def repair_cut(text: str) -> str:
-    """Return a shortened TextBlock text whose cut-off escapes are repaired.
-
-    The cut may have separated a Markdown character from its backslash.
-    """
+    """Return a shortened TextBlock text with the backslash that the cut may have taken away."""
     return _CUT.sub(f"{ELLIPSIS}\\\\\\1", text)
 
 
@@ -85,8 +71,5 @@ def fact(text: str) -> str:
 
 
 def no_template(text: str) -> str:
-    """Return a text whose ``${`` no client expands (sketches, "What Webex forced").
-
-    An invisible character separates the two characters.
-    """
+    """Return a text whose ``${`` is split: no client expands it (sketches, "What Webex forced")."""
     return text.replace("${", f"${WORD_JOINER}{{")

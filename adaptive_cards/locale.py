@@ -28,11 +28,10 @@ BEFORE_CLOCK: Final = {"de": ", "}
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """Language and time zone in which texts are drawn.
+    """Language, which is the name of a folder of texts, and IANA time zone.
 
-    The language is the name of a folder of texts, and the time zone an IANA name. In the zone
-    ``UTC`` every time is shown once. In another zone, UTC is shown next to a time that people
-    compare with a log.
+    In the zone ``UTC`` every time is shown once. In another zone, UTC is shown next to a time that
+    people compare with a log.
     """
 
     language: str = SOURCE
@@ -59,10 +58,7 @@ def current() -> Locale:
 
 @contextmanager
 def drawn_for(locale: Locale) -> Iterator[None]:
-    """Draw every text inside the context in this language and time zone.
-
-    The choice belongs to one thread or task, and ends with the block.
-    """
+    """Draw each text of this thread or task in this locale until the block ends."""
     token = _current.set(locale)
     try:
         yield
@@ -71,10 +67,7 @@ def drawn_for(locale: Locale) -> Iterator[None]:
 
 
 def use(locale: Locale) -> None:
-    """Draw every text from now on in this thread or task in this language and time zone.
-
-    This function is for a web request, whose thread chooses again at the next request.
-    """
+    """Draw each text of this thread in this locale until its next web request chooses again."""
     _current.set(locale)
 
 

@@ -1,7 +1,6 @@
 """Format of times in the present language and time zone (:mod:`adaptive_cards.locale`).
 
-In another zone than UTC a time is followed by the same time in UTC, because logs and portals use
-UTC.
+In another zone than UTC the time in UTC follows, because logs and portals use UTC.
 """
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -75,10 +74,7 @@ def lasted(span: timedelta) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Return an interval as ``15 minutes``, ``2 hours`` or ``1 day``.
-
-    It has the largest unit that fits.
-    """
+    """Return an interval in the largest unit that fits: ``15 minutes``, ``2 hours``, ``1 day``."""
     unit, count = in_unit(length)
     return _unit(count, unit, "long")
 

@@ -21,11 +21,7 @@ Button = tuple[str | Text, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """Short answer: what happened, whose turn it is or what is next, and facts.
-
-    ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
-    key, value).
-    """
+    """Short answer: what happened, then what is next; ``facts`` are (label key, value)."""
 
     kicker: Text
     title: Text
@@ -49,10 +45,7 @@ def _title(title: str | Text) -> str:
 
 
 OFFERS_MOST = 4
-"""Number of buttons of a card that also has a field with its own button.
-
-A card takes five buttons in all.
-"""
+"""Most buttons of a card with a field, whose own button is the fifth that a card takes."""
 
 
 def offer(  # noqa: PLR0913  what a card of buttons is made of
@@ -65,10 +58,9 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     lines: tuple[Text, ...] = (),
     field: str = "",
 ) -> Card:
-    """Return a card with the title, what the person does next (``turn``), lines, and the offers.
+    """Return a card of buttons; ``turn`` is what the person does next.
 
-    ``field`` is the command for which the card also takes a typed address. If it is empty, the card
-    has no field.
+    ``field`` is the command for which the card also takes a typed address, or empty.
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
@@ -101,10 +93,7 @@ def _send_address(command: str, *, main: bool = False) -> el.Element:
 
 
 def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> Card:
-    """Return the answer to an unreadable address after a command (without the slash).
-
-    ``meant`` is the nearest valid address, or an empty string.
-    """
+    """Return the answer to an unreadable address; ``meant`` is the nearest valid one, or empty."""
     why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
@@ -137,8 +126,8 @@ class HelpEntry:
     """Command as its registry describes it; its texts are ``command.<name>`` in the catalog."""
 
     name: str
-    argument: str
     group: str
+    argument: str = ""
 
 
 def help_card(
@@ -151,9 +140,8 @@ def help_card(
 ) -> Card:
     """Return the card with the commands that a person may use here, in the registry's order.
 
-    ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
-    name of the bot in Webex, by which people mention it. ``typed`` is a name that no command has,
-    with its slash, or empty.
+    ``left_out`` means that there are others. ``bot`` is the bot's first name in Webex, by which
+    people mention it. ``typed`` is a name that no command has, with its slash, or empty.
     """
     body: list[el.Element] = []
     for group, some in groupby(entries, key=lambda entry: entry.group):
@@ -215,10 +203,7 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
 def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
-    """Return the guide to the debug console, with three fields and one button.
-
-    In a ``direct`` message people do not mention the bot.
-    """
+    """Return the guide to the debug console; in a ``direct`` message nobody mentions the bot."""
     values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
     example = text("tac.resource_id_example")

@@ -23,18 +23,14 @@ _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "span": lambda value: span(timedelta(seconds=float(value))),
     "every": lambda value: _every(timedelta(seconds=float(value))),
 }
-"""Prefixes of a value that holds a date, moment or span (:func:`jobs.model.day_of`).
-
-Each prefix has the function that shows such a value.
-"""
+"""Functions that show a date, moment or span, by a value's prefix (:func:`jobs.model.day_of`)."""
 
 
 def render(words: Text) -> str:
     """Return the text of ``words`` in the present language, with its values filled in.
 
-    If the catalog has plural forms of the key, the value ``count`` chooses the form. A value
-    ``key:...`` that names a text is looked up, and a value that holds a moment is shown in the
-    present time zone.
+    The value ``count`` chooses among plural forms. A value ``key:...`` that names a text is looked
+    up, and one that holds a moment is shown in the present time zone.
 
     Raises:
         KeyError: The key is unknown, or a value is missing.
@@ -84,10 +80,7 @@ def own_text(key: str, language: str) -> str:
 
 
 def remedy_within(cause: str) -> str:
-    """Return the key of the remedy for a cause while a run that fixes it is in progress.
-
-    It may differ from the usual remedy, "Run /fix".
-    """
+    """Return the key of the remedy while a run fixes the cause: it may not be "Run /fix"."""
     return f"remedy_within.{cause}" if has_text(f"remedy_within.{cause}") else f"remedy.{cause}"
 
 

@@ -44,10 +44,9 @@ from jobs.storage import codec, keys
 def find_unconfirmed(
     services: Services, run: Run, wanted: DesiredCard, post: PostedCard
 ) -> PostedCard | None:
-    """Return the card with its message if Webex shows it, or else None.
+    """Return the card with its message; None if it is not shown, or the bot cannot read the room.
 
-    The result is None as well if the bot cannot read the room. Without this search a request whose
-    answer was lost would ask a person 1:1 forever, although it is over.
+    Without this search a request whose answer was lost would ask a person 1:1 forever.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
@@ -84,20 +83,16 @@ def _mark(text: str) -> str:
 
 MIN_EDIT_INTERVAL = timedelta(seconds=paced(2))
 MINOR_INTERVAL_S = paced(6.0)
-"""Shortest time before the first minor edit of a message, in seconds.
+"""Seconds before the first minor edit of a message; each next one waits four times as long.
 
-Each next minor edit waits four times as long. So a quick run spends its edits on the requests to
-people, and a long wait is seen to go on.
+So a quick run spends its edits on the requests to people, and a long wait is seen to go on.
 """
 MINOR_MOST = 4
 """Maximum number of minor edits of one message. The next major edit shows later updates."""
 CALM_S = paced(2.0)
 """Seconds that an update without a request to anybody waits. A request often follows it."""
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
-"""Status codes with which Webex may refuse an edit.
-
-The documentation names 400, and also says that cards cannot be edited at all.
-"""
+"""Status codes of a refused edit. Webex documents 400, and that no card can be edited at all."""
 log = structlog.get_logger(__name__)
 
 
@@ -174,10 +169,7 @@ def _set_aside(
 def _post(
     services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None
 ) -> float:
-    """Post the card; return the seconds until the next try, or 0.
-
-    ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
-    message is in.
+    """Post the card in place of ``shown``; return the seconds until the next try, or 0.
 
     The message of an earlier post whose answer was lost is looked for. If it is not found, the next
     post is delayed, and longer after each lost answer. A card that only withdraws a request is not
@@ -207,11 +199,10 @@ def _post(
 def _send(
     services: Services, run: Run, wanted: DesiredCard, edits: int, doubt: PostedCard | None
 ) -> PostedCard:
-    """Send the card and return it as Webex shows it.
+    """Send the card and return it as Webex shows it; ``doubt`` is its earlier unconfirmed post.
 
-    ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
-    before it is made if its room can be read later, because this process may die before Webex
-    answers.
+    If its room can be read later, it is noted before, because this process may die before Webex
+    answers. Only Webex's answer says which room a 1:1 message is in.
     """
     card, slot = _posted(wanted, "", "", edits), shared.unconfirmed(wanted.slot)
     begun = replace(card, posts=doubt.posts if doubt else 0)
@@ -258,11 +249,8 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
 
     The edit is counted before it is made, because this process may die before Webex answers, and
     Webex would then allow one edit less than this bot believes. An edit that fails again and again
-    in Webex counts once.
-
-    If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
-    posted, as new cards. A refusal because the bot is no longer in the space says nothing about
-    later edits.
+    in Webex counts once. If Webex refuses one, unless the bot has left the space, it will refuse
+    later edits too. From then on only urgent updates are posted, as new cards.
     """
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
@@ -304,9 +292,8 @@ def _post_instead(
 ) -> float:
     """Post the card again after a refused edit if its message was deleted or the update is urgent.
 
-    If the message still exists, the refusal is recorded, so that the message is not edited again.
-    If Webex refuses the new post as well, something in the card is wrong, and the message stays
-    open for edits with other content.
+    A message that still exists is not edited again, unless Webex refuses the new post as well: then
+    something in the card is wrong.
     """
     if isinstance(error, errors.WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
@@ -355,10 +342,7 @@ KEPT_S = 86_400
 OF_THE_ACCOUNT = frozenset({errors.TOO_MANY_REQUESTS, errors.SERVICE_UNAVAILABLE})
 """Status codes that may concern the whole bot account and not only one message."""
 MAY_END = frozenset({errors.UNAUTHORIZED, errors.FORBIDDEN, errors.NOT_FOUND})
-"""Status codes of refusals that may end without another card.
-
-They mean that the token is invalid, or that the bot is not in the space.
-"""
+"""Refusals that may end without another card: of an invalid token, or outside the space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,10 +366,7 @@ def refused_in_space(services: Services, run: Run) -> Refusal | None:
 
 
 def show(services: Services, run: Run, card: DesiredCard) -> float:
-    """Show one card; return the seconds until the next try, or 0.
-
-    While Webex asks for a pause nothing is shown, no matter how many updates arrive.
-    """
+    """Show one card, unless Webex asks for a pause; return the seconds until the next try, or 0."""
     with services.redis.pipeline(transaction=False) as pipe:
         for scope in ("all", place_of(run, card), _own(run, card)):
             pipe.pttl(keys.webex_wait(scope))

@@ -1,9 +1,7 @@
 """RQ entry point that draws the cards of a run, or of incidents, in their current state.
 
-Every draw shows the newest state, so a late or lost draw does no harm.
-
-What happens to a channel makes its older cards history, which are then drawn again
-(:mod:`bot.cards.superseded`). People are reminded of an incident until somebody acts.
+Every draw shows the newest state, so a late or lost draw does no harm. What happens to a channel
+makes its older cards history, which are then drawn again (:mod:`bot.cards.superseded`).
 """
 
 from bisect import bisect_right
@@ -53,17 +51,14 @@ LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
 }
 BUSY_S = paced(1.0)
 LOCK_S = 15.0
-"""Seconds that a draw holds the lock on the run's cards without renewing it.
-
-If a draw is killed on another machine, the next draw waits this long.
-"""
+"""Seconds of an unrenewed lock on a run's cards: how long the next draw waits for a killed one."""
 
 
 def draw(run_id: str) -> None:
     """Draw every card of the run that has an update; retry a little later if Webex is unavailable.
 
-    Only one draw of a run happens at a time. A second draw does not wait for the first, because the
-    first may be waiting for Webex. The first notices the update and has it drawn.
+    A second draw does not wait for the first, which may be waiting for Webex, and which notices the
+    update and has it drawn.
     """
     services = current(Services)
     due = services.cards.begin(run_id)
@@ -87,7 +82,7 @@ def draw(run_id: str) -> None:
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
     """Draw the cards; return the seconds until something must be drawn again, or 0.
 
-    A run that no longer exists has nothing to show. The id may be that of a card of incidents.
+    The id may be that of a run that no longer exists, or of a card of incidents.
     """
     try:
         run = services.store.load(run_id)
@@ -151,10 +146,7 @@ NOTIFY_AFTER = timedelta(minutes=15)
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
-"""Seconds until the next look at a card that is not posted yet, or has news to show.
-
-Messages below the card wait for it.
-"""
+"""Seconds until the next look at a card that is unposted or has news; those below it wait."""
 LONGEST_WAIT_S = 3000.0
 """Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
 
@@ -162,8 +154,8 @@ LONGEST_WAIT_S = 3000.0
 def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCard], float] | None:
     """Return the cards that show incidents now, and the seconds until the next draw, 0 for none.
 
-    Such a card belongs to no run. It is delivered under its own id, in the name of the person whose
-    watch it is, so that the rules for posting, editing and outsiders are those of every card.
+    Such a card is delivered under its own id, in the name of the person whose watch it is, so that
+    the rules for posting, editing and outsiders are those of every card.
     """
     incidents = services.watching.incidents
     card = incidents.card(card_id)
@@ -178,7 +170,8 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     run = fold(card.id, [opened])
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
-    shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
+    if quiet_until is None:
+        shown = tuple(_escalated(services, each, at) for each in shown)
     cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
     cards += notices.closed_cards(run, services)
     if living is None:
@@ -190,7 +183,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
         told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
         if not told:
             cards += watch.news_cards(card, shown, at)
-        cards += _reminders(services, card, shown, at, quiet_until)
+        cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
     wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
     return run, cards, wait_s
 
@@ -225,11 +218,9 @@ def _living(
     return cards
 
 
-def _escalated(
-    services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
-) -> Incident:
+def _escalated(services: Services, incident: Incident, at: datetime) -> Incident:
     people = _untold(services, incident)
-    if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
+    if not people or at < incident.confirmed + NOTIFY_AFTER:
         return incident
 
     def tell(known: Incident) -> Incident | None:
@@ -252,18 +243,14 @@ def _needs_somebody(incident: Incident) -> bool:
 
 
 def _reminders(
-    services: Services,
-    card: IncidentCard,
-    shown: watch.Incidents,
-    at: datetime,
-    quiet_until: datetime | None,
+    services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime, *, quiet: bool
 ) -> list[DesiredCard]:
     goes_on = watch.open_ones(shown)
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
         given = posted_cards(services, card.id)
         return [watch.reminder_over(s, shown) for s in given if s.startswith(watch.NOBODY)]
-    due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
+    due = 0 if quiet else bisect_right(REMINDERS, at - broken[0].confirmed)
     return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
 
 

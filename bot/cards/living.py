@@ -1,12 +1,10 @@
 """One living card per run and place: in the run's thread, and in the 1:1 with each person asked.
 
 The presenters say which cards the run needs now. This module chooses the one of them that a place
-shows, and gives it the place's slot, so that the same message is edited from turn to turn. In the
-thread the card also has a line for each earlier request that was answered, and for each person who
-is asked elsewhere at the same time.
+shows, and gives it the place's slot, so that the same message is edited from turn to turn.
 
-A card that offers to cancel runs by buttons is an answer to a command. It is kept among the cards of
-each run that it offers, and is one line as soon as one of these runs ends.
+A card that offers to cancel runs is kept among the cards of each of them, and is one line as soon
+as one of them ends.
 """
 
 from collections.abc import Iterable, Sequence
@@ -139,10 +137,7 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place.
-
-    A post that Webex has not confirmed counts as a card that is shown.
-    """
+    """Return the card of every place; a post that Webex has not confirmed counts as shown."""
     names = shared.fields(services, run.id)
     in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
     kept = shared.posted_cards(services, run.id).keys() | in_doubt
@@ -162,7 +157,7 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the last edit of each message that asks for nothing any more.
 
-    Such a message has a successor, reminds of a turn that is over, or offers a run that has ended.
+    It has a successor, reminds of a turn that is over, or offers a run that has ended.
     """
     wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
@@ -174,10 +169,9 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
         elif slot.startswith(shared.REMINDER) and not slot.startswith(goes_on):
             found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
         elif slot.startswith(shared.CHOICE) and run.ended:
-            again = (
-                "living.over_words" if run.ended is Kind.FINISHED else "notice.cancel_over_words"
-            )
-            found.append(shared.last_look(slot, kicker, shared.end_title(run), Text(again)))
+            done = run.ended is Kind.FINISHED
+            again = Text("living.over_words" if done else "notice.cancel_over_words")
+            found.append(shared.last_look(slot, kicker, shared.end_title(run), again))
     return found
 
 
@@ -194,7 +188,7 @@ def _of_person(
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     if run.ended or not asking:
         return None
-    order = [_slot_of_action(each) for each in open_requests(run)]
+    order = [SHOWS.get(each.kind, "") for each in open_requests(run)]
     return _first_of({card.slot: card for card in asking}, order) or asking[0]
 
 
@@ -204,7 +198,7 @@ def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCar
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     turn = next_action(run)
-    if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
+    if (card := cards.get(SHOWS.get(turn.kind, ""))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
         return _to_look_at(run, cards)
@@ -217,10 +211,6 @@ def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     stuck = {name for name, each in run.findings.items() if each.cause}
     first = cards.get("mail" if stuck & OF_MAIL else "plan")
     return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
-
-
-def _slot_of_action(action: NextAction) -> str:
-    return SHOWS.get(action.kind, "")
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
@@ -259,7 +249,7 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     """
     if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
-    return _slot_of_action(action) == card.slot
+    return SHOWS.get(action.kind) == card.slot
 
 
 def _idle(run: Run, to: str, people: People) -> DesiredCard:
@@ -276,21 +266,21 @@ def _idle(run: Run, to: str, people: People) -> DesiredCard:
         mark = PERSON
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
-    idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
-    drawn = with_lines(idle.card, decided)
-    return replace(idle, card=drawn, fingerprint=shared.marked(idle.fingerprint, decided))
+    idle = shared.last_look("idle", kicker, title, words, to=to, mark=mark)
+    drawn, told = with_lines(idle.card, decided), shared.marked(idle.fingerprint, decided)
+    return replace(idle, card=drawn, fingerprint=told, final=bool(run.ended))
 
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
-    offers = []
-    for each in runs:
-        name = f"{each.id} {each.channel.mailbox}".rstrip()
-        title_of = Text("choice.button.cancel", {"value": name})
-        offers.append((title_of, {"do": "cancel", "run": each.id}))
+    names = {each.id: f"{each.id} {each.channel.mailbox}".rstrip() for each in runs}
+    offers = tuple(
+        (Text("choice.button.cancel", {"value": name}), {"do": "cancel", "run": run_id})
+        for run_id, name in names.items()
+    )
     kicker, turn = Text("notice.cancel_kicker"), Text("understood.cancel_turn")
     lines = (Text("notice.cancel_which_words"),)
-    return offer(kicker, title, tuple(offers), now(), turn=turn, lines=lines)
+    return offer(kicker, title, offers, now(), turn=turn, lines=lines)
 
 
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:

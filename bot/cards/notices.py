@@ -23,8 +23,7 @@ from functools import partial
 
 import structlog
 
-from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import ASKED, BROKEN, WARNED
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
@@ -71,8 +70,7 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
 def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
-    What an outsider prevents is for the caller's next round, and what Webex refuses is for a later
-    one.
+    A notice that an outsider prevents is due in the caller's next round, a refused one later.
     """
     if not services.redis.set(told, "1", nx=True, ex=keep):
         return True
@@ -154,8 +152,11 @@ CHANNELS_MOST = 8
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
     for room, found in rounds.gaps_due(services.redis, at).items():
+        known = (services.watching.channels.load(each.mailbox) for each in found)
         try:
-            if run := _run_of(services, room, found):
+            if watched := next(filter(None, known), None):
+                channel, origin = Channel(watched.mailbox), Origin(room, direct=watched.direct)
+                run = fold("", [opening(channel, watched.by, RunKind.CHECK, origin, None)])
                 post_in_space(services, run, partial(card_of_gaps, found, at))
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
@@ -164,15 +165,6 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
                 rounds.keep_gaps(services.redis, later)
                 continue
         rounds.forget_gaps(services.redis, found)
-
-
-def _run_of(services: Services, room: str, found: tuple[rounds.Gap, ...]) -> Run | None:
-    known = (services.watching.channels.load(each.mailbox) for each in found)
-    watched = next(filter(None, known), None)
-    if watched is None:
-        return None
-    origin = Origin(room, direct=watched.direct)
-    return fold("", [opening(Channel(watched.mailbox), watched.by, RunKind.CHECK, origin, None)])
 
 
 def card_of_gaps(found: tuple[rounds.Gap, ...], at: datetime) -> NoticeView:
@@ -228,10 +220,9 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
-    """Return when the secret was made and expires, according to the newest finished run.
+    """Return the secret's times according to the newest finished run, or None if no run knows it.
 
-    A run that was not proven is ignored, because it has not replaced a secret yet. The result is
-    None if no run knows a secret.
+    A run that was not proven is ignored, because it has not replaced a secret yet.
     """
     finished = (run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED)
     over = [run for run in finished if run.kind is not RunKind.UNDO and run.fact("expires")]
@@ -267,19 +258,16 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     day = f"{ends:%Y-%m-%d}"
     warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
     tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
+    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
+    kicker = Text("reminder.own_kicker")
+    view = NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
     for approver in services.bot.approvers:
         told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
-            card = notice(card_of_own(ends, at))
+            card = notice(view)
         send = partial(services.messenger.send, to_email=approver)
         tell = partial(send, text=card.text, card=card.content)
         tell_once(services, told, ends - at + KEPT, tell)
-
-
-def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
-    kicker = Text("reminder.own_kicker")
-    return NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
 
 
 def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
@@ -360,9 +348,9 @@ CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
 
 
 def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the message to the requester, as soon as the space has refused the cards for long.
+    """Return the message to the requester, once the space has refused the cards for long.
 
-    It is edited for the last time when the space accepts them again or the run has ended.
+    Its last edit is when the space accepts them again or the run has ended.
     """
     refusal = delivery.refused_in_space(services, run)
     told, to = shared.was_posted(services, run.id, CLOSED_SLOT), run.requester.email

@@ -36,12 +36,11 @@ GOES_ON = ("watch_on_it", "watch_not_on_it")
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Card of a run or an incident that says something of a channel.
+    """Card of a run or an incident that says something of a channel, and of which moment.
 
-    ``at`` is the moment of what it says. A run or an incident that ``goes_on`` is no history yet.
-    ``mark`` differs as soon as the cards of the other speakers may be untrue. ``result`` is what is
-    left of it as history. A check of a channel that is not known in its space is ``apart``: it says
-    nothing of the runs of other spaces.
+    One that ``goes_on`` is no history yet. ``mark`` differs as soon as the cards of the others may
+    be untrue. ``result`` is what is left of it as history. A check of a channel that is not known
+    in its space is ``apart``: it says nothing of the runs of other spaces.
     """
 
     id: str

@@ -19,10 +19,11 @@ from typing import Any
 
 from redis.exceptions import LockError
 
+from adaptive_cards.cards.notice import HelpEntry
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.permissions import is_concerned, is_participant, may_cancel
+from bot.chat.permissions import is_concerned, is_participant
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
@@ -34,28 +35,17 @@ Action = Callable[[ChatContext, dict[str, str]], None]
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Slash command with its name, its group in the help, and its function.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(HelpEntry):
+    """Slash command; the help omits it for a person who may not run it, and it refuses, too."""
 
-    The text of a command is ``command.NAME`` in the catalog. ``argument`` is the argument as help
-    shows it. ``may`` returns whether a person may run the command at all. Help omits the commands
-    that a person may not run, and the command itself refuses them.
-    """
-
-    name: str
-    group: str
     run: Callable[[ChatContext, str], None]
-    argument: str = ""
     may: Callable[[ChatContext], bool] = lambda _: True
 
 
 @cache
 def by_typed_name() -> dict[str, Command]:
-    """Return every command by each name under which it can be typed, in any language of the bot.
-
-    The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
-    """
+    """Return every command by its name and the words of its ``typed_as.NAME``, in any language."""
     return {
         typed: command
         for name, command in commands().items()
@@ -114,24 +104,21 @@ def refusing(action: Callable[..., None]) -> Callable[..., None]:
 
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
+May = Callable[[ChatContext, Run], bool]
 LONGEST_S = 15.0
 """Seconds that a press on a run waits for an earlier press; after that its event is retried."""
 MEANWHILE = timedelta(minutes=1)
 
 
 def on_run(
-    answer: OnRun,
-    may: Callable[[ChatContext, Run], bool] = is_participant,
-    again: OnRun = lambda ctx, _, run: ctx.services.record(run.id),
-    *,
-    states: bool = False,
+    answer: OnRun, may: May = is_participant, *, states: bool = False, repeats: bool = False
 ) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 
-    By default these are the participants of the run. ``again`` handles a press that the run has
-    recorded already, and one that only ``states`` what the proof of a run that ends meanwhile has
-    shown. Every other press on the run is kept away: otherwise two at the same time
-    would both see the old state and both count.
+    A press that the run has recorded already only has the run go on, unless ``answer`` repeats it.
+    So does one that only ``states`` what the proof of a run that ends meanwhile has shown. Every
+    other press on the run is kept away: otherwise two at the same time would both see the old state
+    and both count.
     """
 
     @wraps(answer)
@@ -149,7 +136,10 @@ def on_run(
                 raise LockError("another press on the run takes long")
             run = store.refresh(run)
             if ctx.action_id in run.requests or (states and _has_just_finished(run)):
-                again(ctx, inputs, run)
+                if repeats:
+                    answer(ctx, inputs, run)
+                else:
+                    ctx.services.record(run.id)
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
@@ -169,16 +159,10 @@ def _has_just_finished(run: Run) -> bool:
 
 
 for_everybody = partial(on_run, may=is_concerned)
-"""Decorator of a button that everybody in the run's own space may press.
+"""Decorator of a button for everybody in the run's own space, even an agent or the mailbox user.
 
-In that space even an agent and the mailbox user may press it. Outside that space the person must
-be a participant, or an agent or the mailbox user who was asked 1:1.
+Elsewhere the person must be a participant, or an agent or the mailbox user who was asked 1:1.
 """
-
-
-def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
-    return on_run(answer, may_cancel, answer)
 
 
 def require(holds: object, key: str = "refused.old") -> None:

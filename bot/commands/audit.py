@@ -63,4 +63,4 @@ def _sealed(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     return sealed_file(ctx.services.store, content)
 
 
-COMMAND = Command("audit", "more", run, "[ADDRESS]", may=permissions.may_read_audit)
+COMMAND = Command("audit", "more", "[ADDRESS]", run=run, may=permissions.may_read_audit)

@@ -16,7 +16,7 @@ from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
 from bot.chat.parsing import argument_of
-from bot.chat.permissions import may_approve, visible_channels
+from bot.chat.permissions import may_approve, may_cancel, visible_channels
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
@@ -44,10 +44,9 @@ FIELDS = (
 
 
 def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command with the argument or address, as if the person who pressed had typed both.
+    """Run the command as if the person who pressed had typed it, with its argument or address.
 
-    The data of the button is trusted no more than typed text. The text is cleaned in the same way,
-    and the command itself checks whether the person may use it.
+    The data is trusted no more than typed text: the command itself checks who may use it.
     """
     command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):
@@ -149,10 +148,10 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
-    """Return the address of the administrator who is asked 1:1 to sign in.
+    """Return the address of the administrator who is asked 1:1 to sign in, or an empty string.
 
-    The result is empty if nobody was named, or only the person who pressed the button. If the
-    administrator cannot be reached, ``errors`` gets the reason.
+    Nobody may be named, or only the person who pressed. If the administrator cannot be reached,
+    ``errors`` gets the reason.
     """
     typed = values.get("administrator", "")
     if not typed or typed.lower() in ctx.person.emails:
@@ -165,7 +164,7 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     return "" if address in ctx.person.emails else address
 
 
-@commands.to_cancel
+@partial(commands.on_run, may=may_cancel, repeats=True)
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled, and so does each card that offered to cancel
     # it. A button with a command begins again.
@@ -183,10 +182,7 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def _accepted(
     ctx: ChatContext, run: Run, question: str, typed: str, read: Callable[[str], str]
 ) -> str:
-    """Return the address that was typed, or an empty string if it is not accepted.
-
-    The cards then show the reason next to the typed text.
-    """
+    """Return the typed address; if it is not accepted, return "" and have the cards show why."""
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:
@@ -238,19 +234,16 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     check.begin(ctx, run.channel.mailbox)
 
 
-def _approves(scope: Scope) -> commands.OnRun:
-    def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-        _require_approver(ctx, run)
-        _require_current(inputs, run)
-        commands.require(scope not in run.approvals, "refused.twice")
-        if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
-            raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
-        foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
-        data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
-        data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-        commands.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
-
-    return approve
+def _approve(scope: Scope, ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _require_approver(ctx, run)
+    _require_current(inputs, run)
+    commands.require(scope not in run.approvals, "refused.twice")
+    if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
+        raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
+    foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
+    data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
+    data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
+    commands.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
@@ -268,16 +261,22 @@ def _in_force(inputs: dict[str, str], run: Run) -> bool:
     return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
-def _asks(question: str, waits: Callable[[Run], bool]) -> commands.OnRun:
-    def ask(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-        commands.require(waits(run))
-        typed = inputs.get("administrator", "")
-        if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
-            # the card in the thread says to whom and when the card was sent
-            delivery.repost(ctx.services, run.id, card_state.slot_of(address))
-            commands.record(ctx, run, question, address)
+WAITS = {
+    "administrator": questions.waits_for_administrator,
+    "consent_administrator": questions.waits_for_consent,
+    connect_form.MAILBOX_USER: connect_form.waits_for_mailbox_user,
+    mail.AGENT: mail.waits_for_agent,
+}
+"""Questions about who is asked 1:1, with whether a run waits for that person."""
 
-    return ask
+
+def _ask(question: str, ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    commands.require(WAITS[question](run))
+    typed = inputs.get("administrator", "")
+    if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
+        # the card in the thread says to whom and when the card was sent
+        delivery.repost(ctx.services, run.id, card_state.slot_of(address))
+        commands.record(ctx, run, question, address)
 
 
 @commands.on_run
@@ -357,20 +356,15 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
-    events += _ask_mailbox_user(ctx, run)
-    commands.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
-
-
-def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     # The user who signs in is known from the directory and is noted only once. Webex often has
     # nobody with a mailbox's address. The card then asks for another address.
     question, login = connect_form.MAILBOX_USER, login_of(run) or run.fact("upn")
-    if not login or run.answer(question) or question in run.problems:
-        return []
-    try:
-        return [ctx.answered(question, resolve_recipient(ctx, login, greets=False))]
-    except InvalidInputError as wrong:
-        return [commands.refused_input(ctx, question, login, wrong)]
+    if login and not run.answer(question) and question not in run.problems:
+        try:
+            events.append(ctx.answered(question, resolve_recipient(ctx, login, greets=False)))
+        except InvalidInputError as wrong:
+            events.append(commands.refused_input(ctx, question, login, wrong))
+    commands.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
 
 
 @commands.for_everybody
@@ -424,18 +418,16 @@ ACTIONS: dict[str, commands.Action] = {
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: runs.show_status(ctx, ""),
     "delegate": name_delegate,
-    "approve": commands.on_run(_approves(Scope.MAILBOX)),
-    "approve_tenant": commands.on_run(_approves(Scope.TENANT)),
+    "approve": commands.on_run(partial(_approve, Scope.MAILBOX)),
+    "approve_tenant": commands.on_run(partial(_approve, Scope.TENANT)),
     "confirm_hosts": confirm_hosts,
     "least_privilege": least_privilege,
     "adopt": adopt,
     "accept": accept,
-    "ask_administrator": commands.on_run(_asks("administrator", questions.waits_for_administrator)),
-    "ask_consent": commands.on_run(_asks("consent_administrator", questions.waits_for_consent)),
-    "ask_mailbox_user": commands.for_everybody(
-        _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
-    ),
-    "ask_agent": commands.for_everybody(_asks(mail.AGENT, mail.waits_for_agent)),
+    "ask_administrator": commands.on_run(partial(_ask, "administrator")),
+    "ask_consent": commands.on_run(partial(_ask, "consent_administrator")),
+    "ask_mailbox_user": commands.for_everybody(partial(_ask, connect_form.MAILBOX_USER)),
+    "ask_agent": commands.for_everybody(partial(_ask, mail.AGENT)),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

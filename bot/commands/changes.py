@@ -28,10 +28,7 @@ from jobs.watch.store import assessment
 
 _COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "undo"}
 RECENT = timedelta(days=1)
-"""Maximum age of check results that a fix repeats.
-
-For older results, the fix only names the command.
-"""
+"""Maximum age of check results that a fix repeats; for older ones it only names the command."""
 
 
 def setup_email(ctx: ChatContext, argument: str) -> None:
@@ -55,8 +52,7 @@ def begin_known(
 ) -> None:
     """Open a run of a channel whose details are known, and let a worker continue it.
 
-    ``brief`` holds further input for the run. The same message or press opens only one run, however
-    often it is delivered.
+    The same message or press opens only one run, however often it is delivered.
     """
     try:
         opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
@@ -84,11 +80,10 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
-    """Return the run whose first card is to be shown.
+    """Return the run whose first card is to be shown; None after a pointer to one that goes on.
 
-    If a run is already in progress, refer to it and return None. If Webex never accepted the first
-    card, a person who asks again in the same space gets that card. From another space, the earlier
-    run is canceled and a new one begins there.
+    If Webex never accepted the first card, a person who asks again in the same space gets that
+    card. From another space, the earlier run is canceled and a new one begins there.
     """
     try:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
@@ -160,12 +155,11 @@ def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
-    """Refer to the run that is already in progress.
+    """Refer to the run that is already in progress, on a card that is edited when the run ends.
 
-    The card names the run, its kind and its place. In the run's own space, one press has it look
-    again and posts its card here. A person who may cancel the run can begin again with one press.
-    The card is edited when the run ends. To a person who may not know the run, it only says that
-    the mailbox cannot be set up now.
+    In the run's own space, one press has it look again and posts its card here. A person who may
+    cancel the run can begin again with one press. To a person who may not know the run, the card
+    only says that the mailbox cannot be set up now.
     """
     kicker = Text("notice.running_kicker")
     values = {"mailbox": other.channel.mailbox, "run": other.id}
@@ -223,10 +217,7 @@ def fix(ctx: ChatContext, argument: str) -> None:
 
 
 def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
-    """Say what is known of a channel that needs no fix, for the button of an old card.
-
-    Return False if it may need one, or is not known here.
-    """
+    """Say what is known of a channel, or return False if it may need a fix or is not known here."""
     services = ctx.services
     if permissions.visible_record(ctx, mailbox) is None:
         return False
@@ -245,11 +236,9 @@ def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
 
 
 def _brief(ctx: ChatContext, mailbox: str) -> Brief:
-    """Return the brief of a fix.
+    """Return the brief of a fix, with the steps whose permissions the sign-in will ask for.
 
-    If the newest check is recent, the brief includes the causes that no plan can fix and the time
-    of that check, which the plan then shows. The brief also names the steps that the fix will
-    probably change. The sign-in asks for the permissions of these steps.
+    If the newest check is recent, the plan shows its time and the causes that no plan can fix.
     """
     store = ctx.services.store
     brief, last = fix_context(store, mailbox), store.last_check(mailbox)
@@ -338,9 +327,9 @@ def _may_undo(ctx: ChatContext, mailbox: str) -> bool:
     return mailbox in permissions.visible_channels(ctx) or any(asked)
 
 
-COMMAND = Command("setup-email", "setup", setup_email, "ADDRESS")
+COMMAND = Command("setup-email", "setup", "ADDRESS", run=setup_email)
 OTHER_COMMANDS = (
-    Command("adopt", "setup", adopt, "ADDRESS"),
-    Command("fix", "trouble", fix, "ADDRESS"),
-    Command("undo", "runs", undo, "ADDRESS"),
+    Command("adopt", "setup", "ADDRESS", run=adopt),
+    Command("fix", "trouble", "ADDRESS", run=fix),
+    Command("undo", "runs", "ADDRESS", run=undo),
 )

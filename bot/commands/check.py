@@ -44,10 +44,9 @@ def _ask(ctx: ChatContext, title: Text, offered: tuple[Button, ...], turn: str) 
 
 
 def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
-    """Check a mailbox, or offer the channel that is known here under nearly the same address.
+    """Check a mailbox, or offer a channel of nearly its address unless it is ``exactly`` meant.
 
-    With ``exactly`` the address is meant as it is. A channel that is not known here is found first,
-    with the help of an administrator's sign-in.
+    A channel that is not known here is found first, with an administrator's sign-in.
     """
     if not (mailbox := read_mailbox(ctx, "check", argument)):
         return
@@ -80,10 +79,9 @@ def go_on(ctx: ChatContext, run: Run) -> None:
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
-    """Open the check of a mailbox whose channel is not known here, and show that it has begun.
+    """Open the check of a mailbox whose channel is not known here; ``keep`` records what it finds.
 
-    The check uses no data of the channel, even if the channel is known in another space. ``keep``
-    records the channel once it is found.
+    It uses no data of the channel, even if the channel is known in another space.
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
     opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
@@ -113,10 +111,7 @@ def everything(ctx: ChatContext) -> None:
 
 
 def listed(ctx: ChatContext, *, every: bool = False) -> None:
-    """List the channels of this space with their newest verdicts, worst first.
-
-    Each channel has a button to check it; with ``every`` the card offers other commands, too.
-    """
+    """List the channels of this space; with ``every`` the card offers more commands than /check."""
     runs = ctx.services.store.runs_in_space(ctx.room)
     found = assessments(ctx.services.store, visible_channels(ctx), runs)
     lines = (line_of(*each) for each in found.items())
@@ -124,5 +119,5 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     ctx.say(with_doubts(card, runs))
 
 
-COMMAND = Command("check", "trouble", run, "ADDRESS")
-OTHER_COMMANDS = (Command("channels", "trouble", lambda ctx, _: listed(ctx, every=True)),)
+COMMAND = Command("check", "trouble", "ADDRESS", run=run)
+OTHER_COMMANDS = (Command("channels", "trouble", run=lambda ctx, _: listed(ctx, every=True)),)

@@ -27,9 +27,8 @@ _CHECKS_MOST = 2
 def run(ctx: ChatContext, argument: str) -> None:
     """Explain the text behind the command, else the attached file, else the message replied to.
 
-    The message itself is read again, because the argument is shortened and in one line. A button
-    sends only the argument, and the message is then the card with the button. Without any text the
-    channels known here are offered for a check.
+    The message itself is read again, because the argument is shortened and in one line. After a
+    press, it is the card with the button. Without any text a check of known channels is offered.
     """
     try:
         told = _text_to_explain(ctx, ctx.services.webex.message(ctx.message), argument)
@@ -93,4 +92,4 @@ def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
     return FileText("\n".join(filter(None, (typed, file.text))), file.cut)
 
 
-COMMAND = Command("explain", "trouble", run, "TEXT")
+COMMAND = Command("explain", "trouble", "TEXT", run=run)

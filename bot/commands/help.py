@@ -1,6 +1,6 @@
 """Command /help: what the bot does here, or how one command is typed; built from the registry."""
 
-from adaptive_cards.cards.notice import HelpEntry, command_help, help_card, shown_name
+from adaptive_cards.cards.notice import command_help, help_card, shown_name
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
@@ -20,7 +20,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
-    entries = tuple(_entry(each) for each in every if each.may(ctx))
+    entries = [each for each in every if each.may(ctx)]
     left_out, bot = len(entries) < len(every), ctx.services.me.display_name
     typed = typed and f"/{typed}"
     ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
@@ -35,11 +35,7 @@ def explain(ctx: ChatContext, command: commands.Command) -> None:
     typed = commands.by_typed_name().items()
     others = tuple(other for other, each in typed if each is command and other != name)
     bot = ctx.services.me.display_name
-    ctx.say(command_help(_entry(command), others, direct=ctx.direct, bot=bot))
+    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
 
 
-def _entry(command: commands.Command) -> HelpEntry:
-    return HelpEntry(command.name, command.argument, command.group)
-
-
-COMMAND = commands.Command("help", "more", run, "[COMMAND]")
+COMMAND = commands.Command("help", "more", "[COMMAND]", run=run)

@@ -53,5 +53,5 @@ def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:
     ctx.tell(kicker, title, where, values, WELL)
 
 
-COMMAND = Command("language", "more", run, argument="de")
-OTHER_COMMANDS = (Command("timezone", "more", choose_zone, argument="Europe/Berlin"),)
+COMMAND = Command("language", "more", "de", run=run)
+OTHER_COMMANDS = (Command("timezone", "more", "Europe/Berlin", run=choose_zone),)

@@ -3,8 +3,7 @@
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import Card, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import OVER
 from bot.cards import living
 from bot.cards.presenters.card_state import end_title
@@ -19,18 +18,14 @@ from jobs.runs.run import Kind, Run
 from jobs.storage.vault import Sealed
 
 RUNS_MOST = 5
-"""Number of runs that are offered as buttons.
-
-They are the newest ones. A card takes five buttons.
-"""
+"""Number of runs, the newest ones, that are offered as buttons, of which a card takes five."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
-    Words after the address or id are ignored. If no run or more than one is meant, the open runs
-    are offered, on a card that is edited when one of them ends. If this message has canceled a run
-    already, only that run is meant: the worker died before it answered.
+    Words after that are ignored. If no run or more than one is meant, the open runs are offered. If
+    this message has canceled a run already, only that is meant: the worker died before it answered.
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
@@ -39,8 +34,11 @@ def run(ctx: ChatContext, argument: str) -> None:
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
-        if cancel(ctx, wanted[0]):  # the run's own card may be far away
-            ctx.say(living.with_doubts(_canceled(ctx, wanted[0]), runs))
+        if cancel(ctx, wanted[0]):  # the run's own card, which may be far away, says what stays
+            key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
+            title = end_title(ctx.services.store.refresh(wanted[0]))
+            view = NoticeView(kicker, title, Text(key), OVER, at=now())
+            ctx.say(living.with_doubts(notice(view), runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -51,18 +49,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
 
 
-def _canceled(ctx: ChatContext, run: Run) -> Card:
-    """Return the card that points to the canceled run's own, which says what stays changed."""
-    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
-    title, kicker = end_title(ctx.services.store.refresh(run)), Text("notice.cancel_kicker")
-    return notice(NoticeView(kicker, title, words, OVER, at=now()))
-
-
 def cancel(ctx: ChatContext, run: Run) -> bool:
-    """End the run if this person may cancel it, and return whether this request has ended it.
-
-    The run's card then says what stays changed, and offers to undo it.
-    """
+    """End the run if this person may cancel it, and return whether this request has ended it."""
     services = ctx.services
     if not may_cancel(ctx, run):
         ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
@@ -87,5 +75,5 @@ def show_status(ctx: ChatContext, _argument: str) -> None:
     ctx.say(living.with_doubts(status(known, now(), more, direct=ctx.direct), known))
 
 
-COMMAND = Command("cancel", "runs", run, "[ADDRESS]")
-OTHER_COMMANDS = (Command("status", "runs", show_status),)
+COMMAND = Command("cancel", "runs", "[ADDRESS]", run=run)
+OTHER_COMMANDS = (Command("status", "runs", run=show_status),)

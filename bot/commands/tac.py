@@ -1,7 +1,7 @@
 """Command /tac: the search for missing mail, and the file for Cisco TAC, which is its last place.
 
-The search is one card that moves from one place to the next. Each place has what to look at, and a
-field for what somebody sees there. The file has all of it, and a screenshot.
+The search is one card that moves from place to place, each with a field for what somebody sees
+there. The file has all of it, and a screenshot.
 """
 
 import base64
@@ -55,10 +55,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Case of a thread or a 1:1 space: the mailbox it is about and the person who opened it.
+    """Case of a thread or a 1:1 space, with the mailbox it is about and the person who opened it.
 
-    ``place`` is where the search for missing mail is now, or empty outside a search. ``notes`` are
-    the places that were looked at, with what the person or the bot saw there.
+    ``place`` is that of the search now, or empty outside one. ``notes`` are the places that were
+    looked at, with what the person or the bot saw there.
     """
 
     mailbox: str
@@ -103,9 +103,7 @@ def where(ctx: ChatContext) -> str:
 
 @refusing
 def keep_screenshot(ctx: ChatContext, message: Message) -> None:
-    """Keep the first file of the message, encrypted, for one hour.
-
-    The sender must be the person who typed ``/tac``, and the file an image of at most 5 MB.
+    """Keep the first file of the message of the person who typed ``/tac``, encrypted.
 
     Raises:
         WebexError: Webex is unavailable or still scans the file. The event is retried.
@@ -376,4 +374,4 @@ def _edit(ctx: ChatContext, card: Card) -> None:
 
 
 ACTIONS = {"tac": make_file, "missing": begin, "look_on": look_on, "send_mail": send_mail}
-COMMAND = Command("tac", "trouble", run, "ADDRESS")
+COMMAND = Command("tac", "trouble", "ADDRESS", run=run)

@@ -1,7 +1,4 @@
-"""Commands /watch and /history: looks at a channel again and again, and what they have seen.
-
-The buttons begin and end a watch, list it, say and take back "I'm on it", and repair.
-"""
+"""Commands /watch and /history: looks at a channel again and again, and what they have seen."""
 
 import re
 from dataclasses import replace
@@ -323,5 +320,5 @@ ACTIONS: dict[str, Action] = {
     "watch_not_on_it": partial(_take_on, on_it=False),
     "watch_fix": _fix,
 }
-COMMAND = Command("watch", "trouble", run, "ADDRESS")
-OTHER_COMMANDS = (Command("history", "trouble", history, "ADDRESS 2026-11"),)
+COMMAND = Command("watch", "trouble", "ADDRESS", run=run)
+OTHER_COMMANDS = (Command("history", "trouble", "ADDRESS 2026-11", run=history),)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from adaptive_cards import Card, locale, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import Card, NoticeView, locale, notice
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import known_text, remedy_within, render
@@ -28,10 +27,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 THREAD = "thread"
 """Destination of the card in the run's own thread."""
 LIVING = "living"
-"""Slot of the one card that a run has in its thread.
-
-Each person's 1:1 card has a slot of its own.
-"""
+"""Slot of a run's one card in its thread; each person's 1:1 card has a slot of its own."""
 FIRST = "intake"
 """Mark of a setup's first card, which answers the command."""
 OTHERS = "others"
@@ -61,11 +57,9 @@ class DesiredCard:
     """Card as it should look now.
 
     ``to`` is ``thread``, or a person's address for a 1:1 message. ``fingerprint`` changes if
-    anything on the card is new. ``urgency`` changes if the update must not wait. ``final`` means
-    that no further update follows.
-
-    ``retires`` means that the card only withdraws an earlier request. If Webex refuses the edit,
-    such an update is skipped, because a new card would ask for nothing.
+    anything on the card is new, and ``urgency`` if the update must not wait. No update follows a
+    ``final`` one. A card that ``retires`` only withdraws an earlier request. If Webex refuses the
+    edit, it is skipped, because a new card would ask for nothing.
 
     ``prompt`` is for rooms in which Webex has never allowed an edit. It identifies the request to a
     person and is empty if the update asks for nothing. None means that ``urgency`` decides.
@@ -89,15 +83,14 @@ class DesiredCard:
 class PostedCard:
     """Card as Webex shows it.
 
-    ``room`` is empty if Webex did not name the room; it is then requested when it is needed.
+    An empty ``room`` is requested when it is needed. ``prompt`` is the newest request to a person,
+    even if its card was not posted. A new request therefore posts a new card. ``minor`` counts the
+    edits that did not have to be made at once. ``tried`` is whether Webex may have made the last of
+    ``edits`` or not. ``calm`` is when an urgent update began to wait for a request that it can be
+    combined with.
 
-    ``prompt`` is the newest request to a person, even if its card was not posted. A new request
-    therefore posts a new card. ``minor`` counts the edits that did not have to be made at once.
-    ``tried`` is whether the last of ``edits`` is not confirmed: Webex may have made it or not.
-    ``calm`` is when an urgent update began to wait for a request that it can be combined with.
-
-    ``message`` is empty for a post that Webex has not confirmed. ``posts`` is the number of its lost
-    answers, ``text`` a mark of its text, empty for a room in which the bot cannot look, and
+    ``message`` is empty for a post that Webex has not confirmed. ``posts`` is the number of its
+    lost answers, ``text`` a mark of its text, empty for a room in which the bot cannot look, and
     ``names_run`` whether the card shows the run's id.
     """
 
@@ -125,9 +118,9 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     urgency: str = "",
     prompt: str | None = None,
 ) -> DesiredCard:
-    """Return a card with a fingerprint of the view, without the time of drawing (``at``).
+    """Return a card with a fingerprint of the view without its time of drawing (``at``).
 
-    The view may be left out if the card's contents have no time of drawing.
+    Without a view, the card's contents must have no such time.
     """
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
     return DesiredCard(slot, card, marked("", plain or card.content), to, urgency, prompt=prompt)
@@ -144,18 +137,11 @@ def desired_cards(
 
 
 def last_look(  # noqa: PLR0913  what a short card is made of
-    slot: str,
-    kicker: Text,
-    title: Text,
-    words: Text,
-    *,
-    to: str = THREAD,
-    final: bool = True,
-    mark: Mark = SKIPPED,
+    slot: str, kicker: Text, title: Text, words: Text, *, to: str = THREAD, mark: Mark = SKIPPED
 ) -> DesiredCard:
     view = NoticeView(kicker, title, words, ("emphasis", mark))
     card = desired_card(slot, notice(view), to=to, prompt="")
-    return replace(card, final=final, retires=True)
+    return replace(card, final=True, retires=True)
 
 
 def marked(before: str, view: object) -> str:
@@ -166,10 +152,9 @@ def marked(before: str, view: object) -> str:
 
 
 def kept(services: Services, run_id: str, field: str, kind: type[T]) -> T | None:
-    """Return what is kept in a field of a run's cards, or None.
+    """Return what this bot has kept in a field of a run's cards, or None.
 
-    What this bot did not write counts as nothing. It could name a message in another space, and this
-    run's links would be shown there.
+    A value from elsewhere could name a message in another space, which would show this run's links.
     """
     own = keys.cards(run_id)
     return services.store.authenticator.load(own, services.redis.hget(own, field), kind, field)
@@ -269,11 +254,11 @@ def thread_and_person(person: str) -> list[str]:
 
 
 def username(run: Run) -> str:
-    """Return the user name of the SMTP login.
+    """Return the user name of the SMTP login; it is empty while the delegate is not known.
 
     The name is that of the token's own user: the delegate of a shared mailbox, or the UPN of the
     user of any other mailbox (platforms/microsoft.md 2.6). The rehearsal may have found that the
-    server takes only another name. The result is empty while the delegate is not known.
+    server takes only another name.
     """
     return run.fact("username") or login_of(run)
 
@@ -295,8 +280,7 @@ def remedy_of(finding: Finding) -> Text | None:
 def code_of(finding: Finding) -> str:
     """Return the cloud's message with its ids, or an empty string without evidence.
 
-    A finding that is retried automatically gets new ids each time. The ids are omitted then, so
-    that they cause no card edits.
+    A finding that is retried gets new ids each time. They are left out and cause no card edits.
     """
     if not finding.evidence:
         return ""
@@ -309,10 +293,7 @@ def code_of(finding: Finding) -> str:
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:
-    """Return the last typed address and why nothing was sent to it.
-
-    It is None after a person was asked.
-    """
+    """Return the last typed address and why nothing was sent to it, or None after it was sent."""
     problem = run.problems.get(question)
     return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 
@@ -320,9 +301,8 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
 def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
     """Return since when the person who was asked 1:1 has the turn, for the card in the thread.
 
-    The first of the questions that was answered with an address counts. After an approval
-    the bot has waited only since then. The result is None if nobody was asked 1:1, and for every card
-    outside the thread.
+    The first question that was answered with an address counts. After an approval the bot has
+    waited only since then. Any other card, and one for which nobody was asked, gets None.
     """
     asked = next((run.answers[each] for each in questions if run.answer(each)), None)
     wait = wait_of(run)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import finished
+from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import clock, day_clock
 from bot import links
@@ -34,8 +33,7 @@ _C5 = ("connect.authorize_url", "connect.scope", "connect.token_url")
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the card, once everything at Microsoft is ready for the form, until it is filled in.
 
-    If only a log says that the token was generated or the app registered, the card stays with the
-    button that confirms this.
+    If only a log shows the token or the registration, it stays with the button to confirm that.
     """
     shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
     # The values are not shown if somebody has deleted the app, because they lead nowhere.
@@ -58,10 +56,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 def connect_form(
     run: Run, head: ui.Header, link: Link, settings: Settings, *, gone: bool = False
 ) -> Card:
-    """Return the form (C3 to C7), field by field, which is sent 1:1 only.
+    """Return the form (C3 to C7), which is sent 1:1 only.
 
-    ``link`` shows the client secret, unless it is ``gone``. If all fields but the secret are filled
-    in already, the others are in a part that opens.
+    ``link`` shows the client secret, unless it is ``gone``. If all other fields are filled in
+    already, they are in a part that opens.
     """
     form, registers = _Form.of(run), run.kind is not RunKind.FIX  # a fix finds it registered
     only_secret = run.kind is RunKind.FIX and "application" not in run.changed
@@ -110,19 +108,16 @@ class _Form:
 
 
 def _login(run: Run) -> str:
-    """Return the sign-in name if it differs from the mailbox address, otherwise an empty string.
+    """Return the sign-in name if it is not the mailbox address, otherwise an empty string.
 
-    For a shared mailbox the name is that of the delegate (platforms/connect.md 1.2).
+    For a shared mailbox it is the delegate's (platforms/connect.md 1.2).
     """
     login = login_of(run)
     return login if run.fact("shared") or login.lower() != run.channel.mailbox else ""
 
 
 def values(run: Run, settings: Settings, secret: str = "") -> dict[str, str]:
-    """Return all fields of the form, in its order (platforms/connect.md 1.2), by the labels' keys.
-
-    A value that is not known yet is empty.
-    """
+    """Return all fields in the form's order (platforms/connect.md 1.2); an unknown one is empty."""
     host, _, port = settings.smtp_server.rpartition(":")
     base = f"{settings.login_url}/{run.tenant}/oauth2/v2.0"
     return {
@@ -174,7 +169,7 @@ def _band(run: Run, form: _Form, *, is_open: bool, only_secret: bool) -> ui.Band
         filled_in = Text("connect.filled_in_next")
         words = filled_in if form.acts is Turn.NOBODY else turns.next_action(run).words
         turn = ui.turn_line(form.acts, words)
-        return ui.Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
+        return ui.Band.of(*ui.UNDER_WAY, Text("connect.filled_in"), turn)
     title, told = "connect.title", "connect.turn"
     if only_secret:
         kind = "token" if turns.keeps_secret(run) else "secret"
@@ -237,10 +232,7 @@ def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
 
 _LINES_MOST, _REASON_MOST = 12, 500
 MAILBOX_USER = "mailbox_user"
-"""Question about who signs in for the mailbox.
-
-The answer is the address of the person asked 1:1.
-"""
+"""Question about who signs in for the mailbox; the answer is that person's address."""
 
 
 def _may_ask(run: Run) -> bool:
@@ -290,12 +282,8 @@ def _code(failed: Finding) -> str:
     return "".join(shared.texts_of(failed.evidence, "smtp")[:1])
 
 
-def _is_lost(failed: Finding) -> bool:
-    return failed.waiting_for is Turn.ADMINISTRATOR
-
-
 def _settles(failed: Finding) -> bool:
-    return failed.until is not None and not _is_lost(failed)
+    return failed.until is not None and failed.waiting_for is not Turn.ADMINISTRATOR
 
 
 def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
@@ -342,9 +330,9 @@ def _refused(failed: Finding, head: ui.Header, *, direct: bool) -> ui.Band:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")
         return ui.Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
-    acts = Turn.ADMINISTRATOR if _is_lost(failed) else Turn.MAILBOX_USER
-    own_turn = direct and acts is Turn.MAILBOX_USER
-    turn = ui.run_turn(head, acts, Text("rehearsal.failed_turn"), direct=own_turn)
+    lost = failed.waiting_for is Turn.ADMINISTRATOR
+    acts = Turn.ADMINISTRATOR if lost else Turn.MAILBOX_USER
+    turn = ui.run_turn(head, acts, Text("rehearsal.failed_turn"), direct=direct and not lost)
     return ui.persons_turn(Text("rehearsal.failed"), turn)
 
 

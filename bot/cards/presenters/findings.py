@@ -31,8 +31,7 @@ class Room(NamedTuple):
     """Available space: rows per section, causes with all facts, and detail of the list.
 
     ``written`` is the number of pieces of evidence as the services wrote them. ``seen`` means that
-    the list says what was seen. ``compact`` means that a row without a text at the right is one line
-    of text.
+    the list says what was seen. ``compact`` makes a row one line if it has no text at the right.
     """
 
     rows: int
@@ -76,10 +75,7 @@ _REPLY = re.compile(r"\b(?:[45]\d\d[ -])?[45]\.\d{1,3}\.\d{1,3}[^;|\]}]*")
 _PLACEHOLDER = re.compile(r"\s*(?:\b(?:for|of|with) (?:the )?\w+ )?'?\{\w+\}'?")
 """Placeholder that Microsoft's sign-in log does not fill in, with the words before it."""
 _END = re.compile(r"(?<=[a-z)'\"])\.(?=\s+[A-Z])|\s+\[[^\]]*\]\s*$|\s+https?://")
-"""Pattern of the end of the first sentence.
-
-The mail server's name and a link after that sentence are not part of it.
-"""
+"""Pattern of the end of the first sentence, after which come the mail server's name or a link."""
 
 
 def _words(found: Finding, seen: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import Card, finished
+from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
@@ -26,10 +25,7 @@ from jobs.runs.run import Kind, Run
 _CHANNELS_MOST = 16
 _PICK_MOST = 80
 _ROW_BUTTONS = 4
-"""Maximum number of buttons next to channels.
-
-A card takes five buttons, and one of them checks all channels.
-"""
+"""Most buttons next to channels: a card takes five, and one of them checks all channels."""
 _COMMANDS = ("check", "fix", "undo", "tac")
 """Commands that the card with every command offers, in the order of its buttons."""
 _WORST_FIRST = (
@@ -50,8 +46,8 @@ class ChannelLine:
     """Channel in a list, with its newest verdict and its time if it was ever checked.
 
     A watched channel is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if
-    it is paused or was never looked at, and WARNING if the last look could not say or the watch sees
-    only a part. ``unseen`` says what the watch cannot see, or is None.
+    it is paused or was never looked at, and WARNING if the last look could not say or the watch
+    sees only a part, without what ``unseen`` says.
     """
 
     mailbox: str
@@ -70,14 +66,14 @@ def channels(  # noqa: PLR0913  everything that the card shows
     direct: bool = False,
     every: bool = False,
 ) -> Card:
-    """Return the card with one row per channel: its newest verdict and when that was.
+    """Return the card with one row for each of the worst channels: its newest verdict and its time.
 
-    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
-    are more, three have one, and the others are in a list with a button. With ``every`` there are
-    buttons for several commands instead, and a list with the worst channel chosen.
+    Each of four channels has a button. If there are more, three have one, and the others are in a
+    list with a button. With ``every`` there are buttons for several commands instead, and a list
+    with the worst channel chosen.
 
     ``checking`` is the number of checks still running. ``withdrawn`` is the number of tenants that
-    no longer let the bot read on its own. ``direct`` is whether the card is in a 1:1 space.
+    no longer let the bot read on its own.
     """
     known = sorted(lines, key=_badness)
     shown = known[:_CHANNELS_MOST]
@@ -114,10 +110,9 @@ def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Ba
         return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
     if wrong := states.count(State.WRONG):
         look, title, told = ui.BROKEN, of_all("channels.wrong", wrong), "wrong"
-        values = {"left": str(checking), "all": every}
-        more = (
-            [el.said(Text("channels.still_checking", values), spacing="Small")] if checking else []
-        )
+        if checking:
+            left = Text("channels.still_checking", {"left": str(checking), "all": every})
+            more = [el.said(left, spacing="Small")]
     elif checking:
         values = {"done": str(len(lines) - checking), "all": every}
         look, title, told = ui.UNDER_WAY, Text("channels.checking", values), "checking"
@@ -182,10 +177,9 @@ _NAMED_MOST = 8
 def watch_list(
     lines: Sequence[ChannelLine], unwatched: Sequence[str], at: datetime, quiet: str = ""
 ) -> Card:
-    """Return the card, with the worst channels first; at most twelve are shown.
+    """Return the card, with the worst channels first; ``unwatched`` are others of the space.
 
-    ``unwatched`` are channels of the space that nobody watches. ``quiet`` are the hours without
-    reminders, or empty.
+    ``quiet`` are the hours without reminders, or empty.
     """
     unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
     named = [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]]
@@ -314,12 +308,11 @@ def audit(  # noqa: PLR0913  everything that the card shows
     broken_at: int = 0,
     offered: Sequence[str] = (),
 ) -> Card:
-    """Return the card with one row per entry, newest first, ten at most.
+    """Return the card with the newest entries first, of a ``mailbox`` or, without it, of a space.
 
     ``entries`` are those that a person may see, oldest first; the newest ``filed`` of them are in
-    the file ``name``. ``mailbox`` is empty for a whole space. ``broken_at`` is the first entry that
-    was tampered with; 0 if the trail is intact. ``offered`` are channels that get a button each,
-    four at most, that shows only their entries.
+    the file ``name``. ``broken_at`` is the first entry that was tampered with; 0 if the trail is
+    intact. ``offered`` are channels that get a button each, which shows only their entries.
     """
     count = len(entries)
     body = ui.titled("audit.newest", [*map(_entry_row, reversed(entries[-_ROWS_MOST:]))])

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from adaptive_cards import Card, components as ui, elements as el, glyphs
+from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
 from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
-from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, text
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
@@ -18,10 +17,7 @@ from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 
 AGENT = "agent"
-"""Question about which agent gets the test mail.
-
-The answer is the address of the person asked 1:1.
-"""
+"""Question about which agent gets the test mail; the answer is that person's address."""
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
@@ -47,8 +43,7 @@ def waits_for_agent(run: Run) -> bool:
 class _Mail:
     """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.
 
-    ``agent_at`` is when an agent had it. An agent's word counts, and so does an answer to the mail,
-    even one that was stopped.
+    ``agent_at`` is when an agent had it, by an agent's word or by an answer, even a stopped one.
     """
 
     late: bool
@@ -119,7 +114,7 @@ def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
         title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
     if asked:
         return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
-    return ui.Band.calm("emphasis", glyphs.RUNNING, title, told)
+    return ui.Band.calm(title, told)
 
 
 def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:
@@ -176,11 +171,11 @@ def search(  # noqa: PLR0913  everything that the card shows
     sends: bool = False,
     sign_in_url: str = "",
 ) -> Card:
-    """Return the card of one place of a search.
+    """Return the card of one place of a search, with the ``lines`` of the newest check about it.
 
-    ``lines`` are what the newest check says of the place. ``told`` is what a pasted text or the
-    newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
-    offers to send one. ``sign_in_url`` leads to what the check could not read.
+    ``told`` is what a pasted text or the newest check means: a sentence and what to do. ``mail``
+    says where the test mail is. ``sends`` offers to send one. ``sign_in_url`` leads to what the
+    check could not read.
     """
     title = Text(f"search.title_{place}")
     values = {"number": str(PLACES.index(place) + 1), "all": str(len(PLACES) + 1)}

@@ -34,10 +34,7 @@ from jobs.steps.application import BY_HAND
 
 SLOT = "plan"
 LEFT = frozenset({State.WARNING, State.SKIPPED})
-"""States of findings that an undo leaves as they are.
-
-Either another person has changed the setting since, or it cannot be restored.
-"""
+"""States that an undo leaves: another person has changed it since, or it cannot be restored."""
 NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """States that do not block a setup but are not right either; the approver is informed of them."""
 
@@ -45,8 +42,7 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
-    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
-    than the mailbox's there is nothing to plan.
+    In a tenant other than the mailbox's there is nothing to plan.
     """
     elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
     if run.plan is None or run.account is None or run.ended or elsewhere:
@@ -83,8 +79,7 @@ def _asked(run: Run, services: Services) -> list[str]:
 def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
-    The card of the person who asked names nobody if that person may approve the plan, or if an
-    approver is in the same space.
+    If the person who asked or somebody else in the space may approve, nobody is named.
     """
     if not (approvers := _approvers(run, services)):
         return []
@@ -118,8 +113,8 @@ def plan(
 ) -> Card:
     """Return the card of the current plan, with the findings from when it was made.
 
-    Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
-    button, and neither has a copy that does not ``opens`` it for its reader.
+    Tenant-wide changes have their own approval. A blocked plan has no approve button, and neither
+    has a copy that does not ``opens`` it for its reader.
     """
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
@@ -190,8 +185,7 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
     if stops := len(_blocking(run)):
         title = Text("plan.blocked_title", {"count": str(stops)})
         if acts is Turn.TIME:
-            waits = Text("turn_words.waiting")
-            return ui.Band.calm("emphasis", glyphs.RUNNING, title, waits, *signed_in)
+            return ui.Band.calm(title, Text("turn_words.waiting"), *signed_in)
         turn = ui.run_turn(head, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
         return ui.persons_turn(title, turn, *signed_in)
     if any(_left(run)):
@@ -202,13 +196,12 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         return ui.persons_turn(_title(run), turn, *signed_in, asked=head.asked)
     if changes:
         title = Text("plan.approved", {"changes": plural("plan.changes", len(changes))})
-        next_one = Text("plan.approved_next")
-        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        return ui.Band.calm(title, Text("plan.approved_next"), *signed_in)
     if run.kind in {RunKind.FIX, RunKind.UNDO}:
         key = f"plan.{run.kind}_"
     title, next_one = Text(f"{key}nothing"), Text(f"{key}nothing_next")
     if not glyphs.is_person(acts):
-        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        return ui.Band.calm(title, next_one, *signed_in)
     turn = ui.turn_line(acts, Text("plan.fix_nothing_named"))
     return ui.persons_turn(title, turn, *signed_in)
 
@@ -391,10 +384,7 @@ _IN_USE = (
     ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
     ("application", APP_IN_USE, "plan.app_in_use"),
 )
-"""Steps that find an address or app which another channel also uses.
-
-Each has the kind of its evidence and the text for the plan.
-"""
+"""Steps that find what another channel also uses, with their evidence and the plan's text."""
 
 
 def warnings(run: Run) -> list[Text]:

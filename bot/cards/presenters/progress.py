@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import finished, size
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
@@ -209,9 +208,8 @@ def _row(run: Run, line: Step) -> Row:
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
-    """Return whether the step runs later.
+    """Return whether the step runs later: it waits for another, or its change has not begun.
 
-    A step runs later if it waits for another step, or if it is wrong and its change has not begun.
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
@@ -228,10 +226,7 @@ def _after(run: Run, step: Step) -> Text | None:
 
 
 def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the card of a run that is finished or canceled.
-
-    The progress card shows the end of a failed run.
-    """
+    """Return the card of a finished or canceled run; of a failed run the progress card shows it."""
     if run.ended is Kind.CANCELLED:
         return [_canceled(run)]
     if run.ended is not Kind.FINISHED:
@@ -247,8 +242,8 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     """Return the card: what is proven, what was not checked, and what to know later.
 
-    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not. ``blind``
-    means that the tenant does not allow automatic checks yet.
+    ``watched`` is the interval of the watch, or empty. ``blind`` means that the tenant does not
+    allow automatic checks yet.
     """
     mailbox, steps = run.channel.mailbox, steps_of(run)
     skipped = [
@@ -348,8 +343,7 @@ def _canceled(run: Run) -> shared.DesiredCard:
 def left(run: Run) -> Text:
     """Return the words on what stays changed, in the order of the steps, and on what was under way.
 
-    A change that was under way may still take effect. So may a consent, whose page at Microsoft
-    knows nothing of the run.
+    That may still take effect. So may a consent, whose page at Microsoft knows nothing of the run.
     """
     words = _left(run)
     if run.state_of("admin_consent") is not State.WAITING:
@@ -360,10 +354,14 @@ def left(run: Run) -> Text:
 
 def _left(run: Run) -> Text:
     # Steps that the run does not know come last.
-    places = {name: place for place, name in enumerate(steps_of(run))}
-    names = sorted(run.changed, key=lambda name: places.get(name, len(places)))
-    done = [run.changed[name] for name in names if run.change_applied(name)]
-    late = [run.changed[name] for name in names if _is_under_way(run, name)]
+    changed = {name: run.changed[name] for name in steps_of(run) if name in run.changed}
+    changed |= run.changed
+    done = [each for name, each in changed.items() if run.change_applied(name)]
+    late = [  # begun, and neither answered nor found since
+        each
+        for name, each in changed.items()
+        if each.done is None and run.found_at.get(name, shared.NEVER) < each.begun
+    ]
     if late:
         # The words say what stays changed, if anything does, and what may still change.
         key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
@@ -371,13 +369,6 @@ def _left(run: Run) -> Text:
     if not done:
         return Text("living.cancelled_words")
     return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _is_under_way(run: Run, step: str) -> bool:
-    """Return whether a change was begun and has neither an answer nor a finding since."""
-    changed = run.changed[step]
-    seen = run.found_at.get(step)
-    return changed.done is None and (seen is None or seen < changed.begun)
 
 
 def _objects(changes: list[Changed]) -> str:

@@ -48,10 +48,7 @@ _LIFETIMES = ("6", "12", "24")
 _YES_NO = ("yes", "no")
 _PROFILES = ("article", "least")
 _SWITCHED = {"true": "yes", "false": "no"}
-"""Values of a client's toggle, translated to the choice's own values.
-
-This keeps the choice when another field must be corrected.
-"""
+"""A toggle's values as the choice's own, to keep it when another field must be corrected."""
 
 
 def intake(run: Run, typed: TypedInputs) -> Card:
@@ -181,10 +178,10 @@ def another_may(run: Run) -> bool:
 def sign_in(
     run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD, *, last: str = ""
 ) -> Card:
-    """Return the request to sign in at Microsoft.
+    """Return the request to sign in; ``last`` is the administrator asked in an earlier run.
 
     If a person was asked 1:1, the sign-in button is not the card's green one, and another button
-    sends that person's card again. ``last`` is the administrator who was asked in an earlier run.
+    sends that person's card again.
     """
     direct = to != shared.THREAD or run.origin.direct
     waits = shared.waits_for_person(run, to, "administrator")

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import groupby
 
-from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
@@ -28,10 +27,7 @@ Row = tuple[str, Text]
 Incidents = Sequence[Incident]
 SLOT, NOBODY = "incident", "nobody:"
 NEWS_FOR = timedelta(hours=1)
-"""Age up to which a change of an incident is posted below its card.
-
-An older change is only on the card.
-"""
+"""Age up to which a change of an incident is posted below its card, and not only on the card."""
 _GENERATE = "fix.generate_token"
 _POSTED = {
     NewsKind.WORSE: ui.BROKEN,
@@ -40,10 +36,7 @@ _POSTED = {
     NewsKind.BLIND: ui.UNCLEAR,
     NewsKind.RECOVERED: ui.WELL,
 }
-"""Changes of an incident that are posted below its card, with their style.
-
-All other changes are only on the card.
-"""
+"""Changes of an incident that are posted below its card, and not only on it, with their style."""
 
 
 def living_card(
@@ -109,10 +102,7 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 def incident(
     card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, *, direct: bool
 ) -> Card:
-    """Return the card of an incident, or of all that have the same cause.
-
-    ``channel`` is that of the first incident, or None if it is not known any more.
-    """
+    """Return the card of incidents with one cause; ``channel`` is the first's, None if unknown."""
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
     ended = one and _is_over(incidents)
@@ -336,10 +326,7 @@ def line_of(
 
 
 def interval_of(run: Run, services: Services) -> str:
-    """Return how often the run's channel is watched, as a value of a text, or an empty string.
-
-    The string is empty for a channel whose cards go to another space.
-    """
+    """Return how often the channel is watched in the run's space, or an empty string."""
     watched = services.watching.channels.load(run.channel.mailbox)
     if watched is None or watched.room != run.origin.room:
         return ""
@@ -362,10 +349,10 @@ _MARKS = {
 def history(  # noqa: PLR0913  everything that the card shows
     mailbox: str, found: Figures, incidents: Incidents, at: datetime, page: Link, *, watched: bool
 ) -> Card:
-    """Return the card of a channel's last days; at most five incidents are on it.
+    """Return the card of a channel's last days, with five incidents at most; the page has all.
 
     ``incidents`` are those that touch these days, oldest first. They include the times in which the
-    watch could not look at the channel. The page has all of them.
+    watch could not look at the channel.
     """
     unseen = unseen_of(mailbox, found)
     shown = []

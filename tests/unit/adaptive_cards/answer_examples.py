@@ -51,7 +51,7 @@ CANCELED = {"run": "7Q4K", "at": minute_of(AT), "who": "anna@contoso.com"}
 
 def _helps():
     entries = tuple(
-        HelpEntry(name, argument, group)
+        HelpEntry(name, group, argument)
         for name, argument, group in (
             ("setup-email", "ADDRESS", "setup"),
             ("check", "ADDRESS", "trouble"),

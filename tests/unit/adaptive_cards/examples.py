@@ -224,8 +224,8 @@ def _hostile_answers() -> dict[str, cards.Card]:
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
         "hostile-typed": typed_wrong("check", bad, words, bad, AT),
-        "hostile-help": help_card((HelpEntry("check", bad, "more"),), typed=bad),
-        "hostile-command-help": command_help(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad),
+        "hostile-help": help_card((HelpEntry("check", "more", bad),), typed=bad),
+        "hostile-command-help": command_help(HelpEntry("check", "more", bad), (bad,) * 20, bot=bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)

@@ -235,11 +235,7 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
 
 
 def header(
-    run: Run,
-    services: Services | None = None,
-    *,
-    to: str = THREAD,
-    link: Link | None = None,
+    run: Run, services: Services | None = None, *, to: str = THREAD, link: Link | None = None
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.channel.mailbox, stage_of(run), run.kind)

@@ -126,9 +126,8 @@ def kicker_at(key: str, at: datetime, **values: str) -> el.Element:
 
 
 def stage(number: int) -> str:
-    """Return the stage as ``3 of 7 · Plan``; a number out of range becomes the nearest stage."""
-    known = min(max(number, 1), STAGES)
-    return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
+    """Return the stage as ``3 of 7 · Plan``."""
+    return text("stage.of", number=str(number), all=str(STAGES), stage=text(f"stage.{number}"))
 
 
 def turn_line(

@@ -429,8 +429,12 @@ class Inspector(Recorder):
         found, waiting = self.run.findings, {step.name}
         self.queue(step, replace(lost(finding, found[step.name]), cause=step.deleted_cause))
         for name, other in self.steps.items():
-            if waiting.intersection(other.needs) and other.automatic and name in found:
+            if name not in found or waiting.isdisjoint(other.needs):
+                continue
+            if other.automatic:
                 waiting.add(name)
                 waits = waits_for_step(other, step.name)
                 self.queue(other, replace(waits, facts=found[name].facts))
+            elif other.group == "entra":  # a consent goes with its app, the form stays filled in
+                self.queue(other, other.wrong(Reason.NOTHING_YET))
         self.flush()

@@ -41,7 +41,6 @@ from jobs.model import (
     Station,
     Text,
     Turn,
-    verbatim,
 )
 from jobs.runs.run import RecordedChange, Run
 from jobs.runs.run_store import RunStore
@@ -382,7 +381,7 @@ class Undoable(Step):
             return self.ok(Text("seen.undo_back", {"seen": seen}))
         if any(value not in {left.get(name), before.get(name)} for name, value in values.items()):
             return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
-        return self.wrong(past.change.after if past.values_after else verbatim(seen))
+        return self.wrong(Text("seen.undo_now", {"seen": seen}))
 
 
 Cmdlet = tuple[str, dict[str, object]]

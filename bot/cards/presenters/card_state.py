@@ -15,7 +15,7 @@ from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, Text, Turn, minute_of
-from jobs.next_action import ASKED, ENDED, wait_of, who_acts
+from jobs.next_action import ASKED, ENDED, stage_of, wait_of, who_acts
 from jobs.runs.run import Kind, Problem, Run
 from jobs.storage import codec, keys
 
@@ -220,15 +220,10 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
 
 
 def header(
-    run: Run,
-    stage: int,
-    services: Services | None = None,
-    *,
-    to: str = THREAD,
-    link: Link | None = None,
+    run: Run, services: Services | None = None, *, to: str = THREAD, link: Link | None = None
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
-    who, about = run.requester.email, (run.channel.mailbox, stage, run.kind)
+    who, about = run.requester.email, (run.channel.mailbox, stage_of(run), run.kind)
     people = people_of(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})

@@ -46,7 +46,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     gone = not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
     turn = f"{form.saved}{form.registered}{gone}{form.making}"
-    head, link = shared.header(run, 6, services), links.link(services, "handover", run.id)
+    head, link = shared.header(run, services), links.link(services, "handover", run.id)
     card = connect_form(run, head, link, services.settings, gone=gone)
     asks, urgency = "making" if form.making else turn, f"{turn}{form.acts}"
     to = run.requester.email
@@ -255,7 +255,7 @@ def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     settles = failed is not None and _settles(failed)
     turn = f"{ready}{failed and (failed.cause, _code(failed))}{settles}{asked}"
     drawn = {
-        to: rehearsal(run, shared.header(run, 6, services, to=to, link=link), link, to)
+        to: rehearsal(run, shared.header(run, services, to=to, link=link), link, to)
         for to in shared.thread_and_person(run.answer(MAILBOX_USER))
     }
     return shared.desired_cards("rehearsal", drawn, turn, "" if settles else turn)

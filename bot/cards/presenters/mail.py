@@ -31,7 +31,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     with_agent = mail.for_agent or mail.answers
     asks = turn if stuck or mail.to_send or with_agent else ""
     places = shared.thread_and_person(run.answer(AGENT) if with_agent else "")
-    copies = {to: drawn(run, shared.header(run, 7, to=to), to) for to in places}
+    copies = {to: drawn(run, shared.header(run, to=to), to) for to in places}
     return shared.desired_cards("mail", copies, turn, asks)
 
 

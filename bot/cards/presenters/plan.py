@@ -58,7 +58,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, Card]:
     drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
-        head, people = shared.header(run, 3, services, to=to), _people(run, services, to)
+        head, people = shared.header(run, services, to=to), _people(run, services, to)
         opens, known_hosts = to != shared.THREAD or not approvers, services.settings.connect_hosts
         drawn[to] = plan(run, head, known_hosts, people, opens=opens)
     return drawn

@@ -53,7 +53,7 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     who, action = run.requester.email, turns.next_action(run)
     unsent = not run.ended and shared.was_refused(services, run.id, shared.slot_of(who))
     told = ui.Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
-    head = shared.header(run, turns.stage_of(run), services)
+    head = shared.header(run, services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
     asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
@@ -276,7 +276,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
     band = ui.Band.of("good", glyphs.OK, Text(_title(run), {"mailbox": mailbox}), told)
-    return finished(ui.kicker(shared.header(run, 7)), band, body)
+    return finished(ui.kicker(shared.header(run)), band, body)
 
 
 def _title(run: Run) -> str:

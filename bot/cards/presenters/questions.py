@@ -78,7 +78,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
         el.own("intake.check_login_why", **el.SMALL, spacing="None"),
         ui.small_print(Text("intake.nothing_yet")),
     ]
-    head = shared.header(run, 1)
+    head = shared.header(run)
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
     go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
     return finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
@@ -135,7 +135,7 @@ def delegate(run: Run) -> Card:
         ui.correction(field, wrong) if wrong else field,
         act.buttons(send, spacing="Small"),
     ]
-    head, title = shared.header(run, 3), Text("delegate.title", {"mailbox": run.channel.mailbox})
+    head, title = shared.header(run), Text("delegate.title", {"mailbox": run.channel.mailbox})
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, Text("delegate.turn")))
     return finished(ui.kicker(head), band, body, [act.cancel(run.id)])
 
@@ -154,7 +154,7 @@ def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         asked = () if run.answer("administrator") else (e.answer("administrator") for e in here)
         last = next(filter(None, asked), "")
         drawn = {
-            to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)
+            to: sign_in(run, shared.header(run, services, to=to, link=link), link, to, last=last)
             for to in shared.thread_and_person(run.answer("administrator"))
         }
         return shared.desired_cards(SLOT, drawn, shared.urgency(run, "sign_in", "administrator"))
@@ -230,7 +230,7 @@ def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asked = run.answer("consent_administrator") or run.answer("administrator")
     link = links.link(services, "consent", run.id)
     drawn = {
-        to: consent(run, shared.header(run, 5, services, to=to, link=link), link, to)
+        to: consent(run, shared.header(run, services, to=to, link=link), link, to)
         for to in shared.thread_and_person(asked)
     }
     pressed = ("look_again",) if _not_granted(run) else ()

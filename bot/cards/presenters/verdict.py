@@ -377,6 +377,10 @@ def _not_proven(view: Reading) -> tuple[Text, str]:
     return proven, text("verdict.newer_unproven")
 
 
+# Steps that show a change only if they were read, by the change's name in the texts.
+_MISSED = {"settings": {"forwarding", "outbound_policy"}, "secret": {"client_secret"}}
+
+
 def _partly_read(view: Reading, proven: Text | None) -> tuple[Text, str]:
     blind, values = view.needs_administrator, {"count": str(view.unread), "all": str(_total(view))}
     unread = Text(f"verdict.{'not_checked' if blind else 'not_read'}", values)
@@ -385,7 +389,9 @@ def _partly_read(view: Reading, proven: Text | None) -> tuple[Text, str]:
         own = _proven_at("login_works" if view.login else "last_proven", view.proven, "test_mail")
     if own is None:
         return unread, f"{render(proven)}." if proven else ""
-    told = filter(None, (unread, Text("verdict.blind") if blind else None, proven))
+    unseen = {line.found.step for line in view.skipped} if blind else set()
+    missed = "_".join(name for name, steps in _MISSED.items() if not unseen.isdisjoint(steps))
+    told = filter(None, (unread, Text(f"verdict.blind_{missed}") if missed else None, proven))
     return own, " ".join(f"{render(each)}." for each in told)
 
 

@@ -19,9 +19,9 @@ from jobs.model import (
     Turn,
     verbatim,
 )
-from jobs.next_action import stage_of
 from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply
 from jobs.steps import steps_of
+from jobs.steps.connect_form import MailboxFields
 from tests.unit.adaptive_cards.examples import (
     AT,
     BASE,
@@ -52,7 +52,7 @@ CARL = "carl@contoso.com"
 def asked(of, run, to: str = THREAD):
     """Return a request to an administrator, in the thread or 1:1."""
     link = replace(LINK, asker="Rita Requester", space="Contact center")
-    return of(run, run_header(run, stage_of(run), to=to, link=link), link, to)
+    return of(run, run_header(run, to=to, link=link), link, to)
 
 
 def _asked():
@@ -104,14 +104,20 @@ def _delegates():
         yield name, questions.delegate(replace(nobody, answers=answers))
 
 
+READY = tuple(Finding(name, State.OK) for name in MailboxFields.needs)
+"""Findings of a run in which the form of Webex Connect can be filled in."""
+NOTHING_LEFT = Plan("p3", (), AT)
+
+
 def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more):
     """Return the card of a rehearsal that has this finding."""
     facts = {"upn": MAILBOX} | more.pop("facts", {})
-    run = replace(ran(Finding("mailbox_user", State.OK, facts=facts), found), **more)
+    known = *READY, Finding("mailbox_user", State.OK, facts=facts)
+    run = replace(ran(*known, found, plan=NOTHING_LEFT), **more)
     pressed = {"rehearse": Reply("yes", REQUESTER.email, AT)} if ready else {}
     shown = replace(run, answers=run.answers | pressed)
     link = LINK if ready and not found.cause else None
-    return connect_form.rehearsal(shown, run_header(shown, 6, to=to, link=link), link, to)
+    return connect_form.rehearsal(shown, run_header(shown, to=to, link=link), link, to)
 
 
 def _rehearsals():
@@ -161,7 +167,7 @@ def progressed(*found: Finding, **more):
     plan = Plan("p3", CHANGES, AT)
     run = ran(*so_far, *found, plan=plan, approvals=approved, running=frozenset({"smtp_auth"}))
     shown = replace(run, **more)
-    return progress.progress(shown, run_header(shown, stage_of(shown)), AT)
+    return progress.progress(shown, run_header(shown), AT)
 
 
 def _progresses():
@@ -196,9 +202,10 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more):
     facts = {"subject": "Webex email test 7Q4K", **seen}
     way = Finding("test_mail", State.WAITING, waiting_for=Turn.TIME)
     first, *others = found or (way,)
-    run = ran(replace(first, facts=facts | first.facts), *others, **({"changed": sent} | more))
+    known = Finding("registered", State.OK), replace(first, facts=facts | first.facts)
+    run = ran(*known, *others, plan=NOTHING_LEFT, **({"changed": sent} | more))
     to = "agent@contoso.com" if direct else THREAD
-    return mail_card.drawn(run, run_header(run, 7), to)
+    return mail_card.drawn(run, run_header(run), to)
 
 
 def _mails():
@@ -250,6 +257,7 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more):
     run = ran(
         *(Finding(name, State.OK) for name in names),
         *found,
+        plan=NOTHING_LEFT,
         **({"ended": Kind.FINISHED, "ended_at": later(minutes=58)} | more),
     )
     return progress.done(run, watched, blind=blind)
@@ -340,7 +348,7 @@ def _connects():
     both = ("token_saved", "rehearse")
     yield (
         "connect-registered-read-early",
-        connected(registered, form, asked, pressed=both, gone=True, plan=Plan("p3", (), AT)),
+        connected(registered, form, asked, pressed=both, gone=True, plan=NOTHING_LEFT),
     )
     fix = {"kind": RunKind.FIX, "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback")}
     yield "connect-new-secret", connected(**fix, changed=made("client_secret"))

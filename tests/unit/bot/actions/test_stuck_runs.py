@@ -75,7 +75,7 @@ OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "clien
 
 def offers(run) -> bool:
     """Return whether the plan offers to adopt the app that a person made."""
-    return "'app': 'client-9'" in str(plan.plan(run, header(run, 3)).content)
+    return "'app': 'client-9'" in str(plan.plan(run, header(run)).content)
 
 
 def test_what_is_offered_is_taken(anna, begin):

@@ -63,7 +63,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna, cause, c
     """
     run, at = fixed(anna, cause)
     sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
-    drawn = plan_face.plan(run, header(run, 3))
+    drawn = plan_face.plan(run, header(run))
     told = (
         "There is nothing that the bot may change. Administrator's turn: fix what "
         "/check has found, as marked below."
@@ -88,7 +88,7 @@ def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
     The bot has just read those settings itself. The run asks for a new token if one is needed.
     """
     run, _ = fixed(anna, *causes, age=age)
-    drawn = plan_face.plan(run, header(run, 3))
+    drawn = plan_face.plan(run, header(run))
     assert "If mail still does not flow, run /check." in drawn.text
     assert text("plan.named") not in str(drawn.content)
 
@@ -96,7 +96,7 @@ def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
 def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     """If mail still stops after the fix, the plan names the other cause before anybody approves."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(POLICY_LINE,))
-    drawn = plan_face.plan(run, header(run, 3))
+    drawn = plan_face.plan(run, header(run))
     assert "1 change to approve" in drawn.text
     assert "A remote domain forbids" in str(drawn.content)
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))

@@ -7,7 +7,7 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded, Transient
 from jobs.engine import inspector
-from jobs.model import State, Turn
+from jobs.model import Reason, State, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
@@ -24,7 +24,7 @@ def at_once(monkeypatch) -> None:
 class Waiting(Fact):
     """A step that waits for a person."""
 
-    automatic = False
+    article_row, automatic = "C3", False
 
     async def inspect(self, ctx):
         """Return that the step still waits for the requester."""
@@ -34,7 +34,7 @@ class Waiting(Fact):
 
 @pytest.fixture
 def made(given, pass_time):
-    """Return a function that makes an app with a grant, and gets an answer a minute later.
+    """Return a function that makes an app with its grants, and gets an answer a minute later.
 
     The states in ``later`` are the results of the looks after that.
     """
@@ -43,15 +43,16 @@ def made(given, pass_time):
         ctx = given()
         app = Fact("application", State.WRONG, State.OK, *later, deleted_cause=CAUSE)
         grant = Fact("grant", State.WRONG, State.OK, needs=("application",))
-        form = Waiting("form", needs=("grant",))
+        consent = Fact("consent", needs=("application",), automatic=False)
+        steps = app, grant, consent, Waiting("form", needs=("grant", "consent"))
         approve(ctx, app, grant)
-        await engine(ctx, app, grant, form).apply_plan()
-        assert [ctx.run.state_of(name) for name in ("application", "grant")] == [State.OK] * 2
+        await engine(ctx, *steps).apply_plan()
+        assert [ctx.run.state_of(step.name) for step in steps[:3]] == [State.OK] * 3
         pass_time(61)
         press(ctx, "form")
-        for step in (app, grant, form):
+        for step in steps:
             step.log.clear()
-        return ctx, (app, grant, form)
+        return ctx, steps
 
     return make
 
@@ -61,23 +62,24 @@ async def test_what_is_there_costs_one_read_and_no_event(made):
     ctx, steps = await made(State.OK)
     before = ctx.run.version
     await engine(ctx, *steps).look_at_made()
-    assert [step.log for step in steps] == [["inspect"], [], []]
+    assert [step.log for step in steps] == [["inspect"], [], [], []]
     assert ctx.run.version == before
 
 
 async def test_what_is_gone_is_named_with_all_that_needs_it(made):
     """If the app was deleted, an administrator must act.
 
-    The grant waits for the app, and keeps the facts that are known of it.
+    The grant waits for the app. A person's consent is gone with it.
     """
     ctx, steps = await made(State.WRONG)
     await engine(ctx, *steps).look_at_made()
-    app, grant = ctx.run.findings["application"], ctx.run.findings["grant"]
+    app, grant, consent = (ctx.run.findings[step.name] for step in steps[:3])
     assert (app.state, app.waiting_for, app.cause) == (State.WAITING, Turn.ADMINISTRATOR, CAUSE)
     assert (grant.state, grant.waiting_for) == (State.WAITING, Turn.NOBODY)
+    assert (consent.state, consent.reason) == (State.WRONG, Reason.NOTHING_YET)
     assert ctx.run.findings["form"].waiting_for is Turn.REQUESTER
     assert inspector.is_deleted(ctx.run)
-    assert [step.log for step in steps] == [["inspect"] * 2, [], []]
+    assert [step.log for step in steps] == [["inspect"] * 2, [], [], []]
 
 
 async def test_one_read_that_finds_nothing_is_no_proof(made):
@@ -179,7 +181,7 @@ async def test_a_restored_one_lets_the_run_go_on(made):
     """A restored app is found at the next look, and the steps that need it are inspected again."""
     ctx, steps = await gone(made, State.OK)
     await engine(ctx, *steps).apply_plan()
-    assert [ctx.run.state_of(name) for name in ("application", "grant")] == [State.OK] * 2
+    assert [ctx.run.state_of(step.name) for step in steps[:3]] == [State.OK] * 3
     assert "apply" not in steps[0].log
 
 

@@ -124,7 +124,7 @@ def test_a_row_is_not_unapproved_after_the_approval(services, begin):
     before = begin(SIGNED_IN, PLANNED, *right, UNAPPROVED)
     services.store.append(before.id, APPROVED)
     after = services.store.load(before.id)
-    shown = [progress.progress(run, header(run, 4), now()).content for run in (before, after)]
+    shown = [progress.progress(run, header(run), now()).content for run in (before, after)]
     told = [text("seen.not_approved") in "\n".join(cardtext.lines(each)) for each in shown]
     assert told == [True, False]
 

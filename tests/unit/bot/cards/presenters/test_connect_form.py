@@ -186,7 +186,7 @@ def test_the_plan_says_that_mail_stops(begin, only, title, button):
     """The headline and the button of an undo say what stops, and the button is not green."""
     data = {UNDOES: only} if only else {}
     run = begin(replace(RECALLED, data=data), SIGNED_IN, *FOUND, PLAN, kind="undo")
-    card = plan.plan(run, header(run, 3))
+    card = plan.plan(run, header(run))
     (main,) = (each for each in actions({"card": card.content}) if _verb(each) == "approve")
     assert (main["title"], main["style"]) == (button, "destructive")
     assert title in card.text

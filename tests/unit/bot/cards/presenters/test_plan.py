@@ -68,7 +68,7 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(services, begin, state):
 
 def right_steps(run) -> list[str]:
     """Return the settings that the plan calls right."""
-    card = str(plan.plan(run, header(run, 3)).content)
+    card = str(plan.plan(run, header(run)).content)
     told = card.partition("Already right: ")[2].partition("'")[0]
     return [name for name in steps_of(run) if text(f"step.{name}") in told]
 
@@ -86,12 +86,12 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services, begin):
     )
     skipped = found("user_consent", State.SKIPPED)
     run = begin(SIGNED_IN, found("tenant"), skipped, wrong, replace(PLANNED, at=now()))
-    card = str(plan.plan(run, header(run, 3)))
+    card = str(plan.plan(run, header(run)))
     assert (text("plan.blocked") in card, "'approve'" in card, ADMIN in card) == (True, False, True)
     assert (plan.listed_changes(run), right_steps(run)) == ([NOTED], ["tenant"])
     services.store.append(run.id, APPROVED, found("ids"))
     approved = services.store.load(run.id)
-    assert text("plan.blocked") not in str(plan.plan(approved, header(run, 3)))
+    assert text("plan.blocked") not in str(plan.plan(approved, header(run)))
     # What the run brings about was not right already.
     assert right_steps(approved) == ["tenant"]
 
@@ -109,7 +109,7 @@ def test_a_blocked_plan_leaves_out_what_could_not_be_read(begin):
     ]
     run = begin(SIGNED_IN, *away, replace(PLANNED, at=now(), changes=(LINE, unread)))
     assert plan.listed_changes(run) == [NOTED]
-    card = str(plan.plan(run, header(run, 3)).content)
+    card = str(plan.plan(run, header(run)).content)
     assert (card.count("Graph: 503. "), card.count("This usually passes")) == (2, 1)
 
 
@@ -119,7 +119,7 @@ def test_the_commands_are_left_out_before_a_text_is_cut(begin, length, there):
     note, command = "note " * length, "command " * length
     lines = [replace(LINE, note=verbatim(note), command=command)] * 8
     run = begin(SIGNED_IN, replace(PLANNED, at=now(), changes=tuple(lines)))
-    card = str(plan.plan(run, header(run, 3)).content)
+    card = str(plan.plan(run, header(run)).content)
     assert (command.strip() in card, note.strip() in card) == (there, True)
 
 
@@ -142,7 +142,7 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin
     events = (SIGNED_IN, replace(PLANNED, changes=(LINE, other)), APPROVED, *made, differs)
     run = begin(*events)
     assert plan.listed_changes(run) == [shut]
-    assert "'plan': 'plan-2'" in str(plan.plan(run, header(run, 3)))
+    assert "'plan': 'plan-2'" in str(plan.plan(run, header(run)))
     services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
     assert plan.listed_changes(services.store.load(run.id)) == [NOTED, shut]
 
@@ -320,7 +320,7 @@ def details(callback: str = CALLBACK, forwarding: str = FORWARDING, **more: obje
 
 def told(run, *connect_hosts: str) -> str:
     """Return the contents of the plan card."""
-    return str(presenter.plan(run, header(run, 3), connect_hosts).content)
+    return str(presenter.plan(run, header(run), connect_hosts).content)
 
 
 def test_an_undo_shows_none(begin):

@@ -1,16 +1,19 @@
 """Cards that a run shows at each of its stages and after its end, and their recipients."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
+from adaptive_cards.components import stage
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
 from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import THREAD, slot_of
 from jobs.clock import now
 from jobs.model import Finding, Profile, Scope, State, Text, Turn
+from jobs.next_action import stage_of
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
@@ -36,6 +39,7 @@ from tests.unit.bot.cards.presenters.stage_events import (
 )
 
 TO_HER = "anna@example.test"
+STAGE = re.compile(r"\d of 7 · [\w-]+")
 RUNS = [SIGNED_IN, PLANNED, APPROVED]
 STAGES: dict[str, tuple[list[Event], str]] = {
     "details are in": ([], "signin!"),
@@ -52,6 +56,7 @@ STAGES: dict[str, tuple[list[Event], str]] = {
     "granted": ([*RUNS, found("admin_consent")], "plan progress"),
     "form": ([*RUNS, FORM], f"plan progress! connect!{TO_HER} rehearsal!"),
     "proof": ([*RUNS, FORM, ON_THE_WAY], f"plan progress! connect!{TO_HER} rehearsal! mail"),
+    "registered": ([*RUNS, FORM, found("registered")], f"plan progress! connect!{TO_HER} rehearsal!"),
     "filled in": ([*RUNS, found("mailbox_fields"), answered("token_saved"), answered("registered"),
                    answered("rehearse", "skip:away"), ON_THE_WAY], "plan progress mail"),
     "cancelled before a plan": ([Event(Kind.CANCELLED, now())], "ended!"),
@@ -110,7 +115,7 @@ def test_the_cards_of_a_stage(services, begin, events, expected):
     """Each stage has its cards, by slot and place, in the order of drawing.
 
     Only cards for a turn, a problem or the end are posted again if Webex allows no edits. A second
-    look at the same run draws the same.
+    look at the same run draws the same. All cards say the stage that ``/status`` says.
     """
     run = begin(*events)
     first, second = cards(services, run), cards(services, run)
@@ -119,6 +124,8 @@ def test_the_cards_of_a_stage(services, begin, events, expected):
     assert [(card.slot, card.fingerprint, card.urgency) for card in first] == [
         (card.slot, card.fingerprint, card.urgency) for card in second
     ]
+    said = STAGE.findall("\n".join(line for card in first for line in lines(card.card.content)))
+    assert set(said) <= {stage(stage_of(run))}
 
 
 def test_a_finished_run(services, begin):

@@ -17,10 +17,10 @@ from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.exchange import judge_exchange
 from jobs.microsoft.graph import judge_graph
 from jobs.microsoft.identity import entra_error
-from jobs.model import Evidence, Finding, State, Text, Turn
+from jobs.model import Evidence, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps.mailbox_and_smtp_auth import SmtpAuth
-from tests.fixtures.run_events import answered
+from tests.fixtures.run_events import answered, found
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 IDS = RequestIds("req-7f1c", "cli-09ab")
@@ -53,18 +53,10 @@ def graph():
 
 def exchange():
     """Return an unknown error in the form of Exchange's InvokeCommand."""
-    details = [
-        {"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}
-    ]
-    return judge_exchange(
-        httpx.Response(
-            400,
-            json={
-                "error": {"code": "BadRequest", "message": "Invalid Operation", "details": details}
-            },
-        ),
-        IDS,
-    )
+    told = f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"
+    error = {"code": "BadRequest", "message": "Invalid Operation"}
+    error["details"] = [{"code": "Client", "message": told}]
+    return judge_exchange(httpx.Response(400, json={"error": error}), IDS)
 
 
 UNKNOWN = {
@@ -97,7 +89,7 @@ def test_on_the_cards_of_a_setup(services, begin, service):
     """An unknown code is on the plan that it stops, and on the progress card."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, PLANNED), error())
-    head = header(run, 4)
+    head = header(run)
     cards = [plan.plan(run, head), progress.progress(run, head, now())]
     assert [missing(card, told) for card in cards] == [[], []]
 
@@ -123,24 +115,13 @@ async def test_on_the_card_of_a_rehearsal(begin):
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         probe = await hello_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", 5)
-    seen = Text(
-        "seen.smtp_failed", {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply}
-    )
-    evidence = (Evidence("smtp", probe.reply),)
-    finding = Finding(
-        "rehearsal",
-        State.WAITING,
-        seen=seen,
-        cause=probe.cause,
-        evidence=evidence,
-        waiting_for=Turn.MAILBOX_USER,
-    )
-    asked = answered("rehearse")
-    run = begin(
-        SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding)
-    )
+    told = {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply}
+    more = {"cause": probe.cause, "evidence": (Evidence("smtp", probe.reply),)}
+    more |= {"seen": Text("seen.smtp_failed", told), "waiting_for": Turn.MAILBOX_USER}
+    failed = found("rehearsal", State.WAITING, **more)
+    run = begin(SIGNED_IN, PLANNED, answered("rehearse"), failed)
     assert probe.cause == "smtp_refused"
-    assert missing(connect_form.rehearsal(run, header(run, 6)), (REPLY,)) == []
+    assert missing(connect_form.rehearsal(run, header(run)), (REPLY,)) == []
 
 
 def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services, begin):
@@ -152,6 +133,6 @@ def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services, begin):
         httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS
     )
     run = refused(services, begin(SIGNED_IN), error)
-    card = progress.progress(run, header(run, 4), now())
+    card = progress.progress(run, header(run), now())
     assert missing(card, ("503 ServiceUnavailable Later",)) == []
     assert missing(card, ("req-7f1c",)) == ["req-7f1c"]

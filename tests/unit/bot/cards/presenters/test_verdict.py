@@ -239,11 +239,12 @@ def test_the_page_stays_where_a_role_is_lacking(services):
 
     The sign-in has already shown what ended the token.
     """
-    run = replace(
-        check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE),
-        account=Account("t", "o", "anna@contoso.com"),
-    )
+    check = check_of(wrong("sign_ins", "grant_invalid"), NO_ROLE)
+    run = replace(check, account=Account("t", "o", "anna@contoso.com"))
     assert view(run, services).fix == ("fix.generate_token", CONNECT)
+
+
+UNREAD = {"state": State.SKIPPED, "reason": Reason.NEEDS_SIGN_IN}
 
 
 def checked(services, setup, *events: Event):
@@ -255,10 +256,7 @@ def checked(services, setup, *events: Event):
 
 def test_a_check_that_could_not_see_is_not_calm(services, begin):
     """If settings could not be read, the first line counts those that need an administrator."""
-    unread = [
-        found(name, State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-        for name in ("smtp_auth", "forwarding")
-    ]
+    unread = [found(name, **UNREAD) for name in ("smtp_auth", "forwarding")]
     told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
     assert told.startswith("Nothing wrong seen yet: 2 of 3 checks need an administrator.")
 
@@ -269,21 +267,33 @@ def test_a_proven_channel_is_told_first(services, begin, login, told):
     at = now()
     setup = begin(found("test_mail", facts={"forwarded_at": at.isoformat()}))
     services.store.end(setup, Event(Kind.FINISHED, at))
-    unread = found("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    unread = found("smtp_auth", **UNREAD)
     seen = view(checked(services, setup, unread, found("smtp_login", login)), services)
     assert (seen.proven, seen.login) == (at, login is State.OK)
     assert draw(seen).text.startswith(f"{told}Last proven by a test mail on ")
 
 
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ("forwarding client_secret", "A changed forwarding or policy, or an expired secret, would"),
+        ("outbound_policy", "A changed forwarding or policy would"),
+        ("client_secret", "An expired secret would"),
+    ],
+)
+def test_only_what_was_not_read_goes_unnoticed(services, begin, left, told):
+    """A secret or a setting that was read in this check is not said to change unnoticed."""
+    names = ("smtp_login", "forwarding", "outbound_policy", "client_secret")
+    every = [found(name, **(UNREAD if name in left.split() else {})) for name in names]
+    told = f"checks need an administrator. {told} not be noticed."
+    assert told in str(draw(view(checked(services, begin(), *every), services)).content)
+
+
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services, begin):
     """A secret that ends soon makes the card amber with a button, although mail flows both ways."""
     ends = now() + timedelta(days=10, hours=1)
-    soon = found(
-        "client_secret",
-        State.WARNING,
-        cause="client_secret_expires_soon",
-        facts={"expires": ends.isoformat()},
-    )
+    more = {"cause": "client_secret_expires_soon", "facts": {"expires": ends.isoformat()}}
+    soon = found("client_secret", State.WARNING, **more)
     flows = [found(name) for name in ("arrivals", "copies", "answers")]
     run = checked(services, begin(), *flows, soon)
     card = draw(view(run, services))

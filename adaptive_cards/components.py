@@ -107,9 +107,10 @@ def kicker(header: Header) -> el.Element:
 
 
 def kicker_of(left: Text, right: str) -> el.Element:
-    """Return a kicker with its subject; ``right`` is a place or time in the bot's words, or empty.
+    """Return a kicker with the subject and, at the right, a place or time.
 
-    A time in two zones would break the words of the subject on a phone, so it has its own line.
+    ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
+    break the words of the subject on a phone, so it is a line of its own.
     """
     if len(right) > _BESIDE_MOST:
         lines = el.said(left, **el.SMALL), el.sign(right, **el.SMALL, spacing="None")
@@ -239,7 +240,10 @@ def learn_more(page: str, **look: el.Look) -> list[el.Element]:
 
 
 def problem_box(problem: Trouble | None) -> list[el.Element]:
-    """Return a box with an earlier problem, if any; it is gray, because nothing is broken."""
+    """Return a box with an earlier problem. It is gray, because nothing is broken.
+
+    Without a problem the result is empty.
+    """
     if problem is None:
         return []
     words = render(problem.words)

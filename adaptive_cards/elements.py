@@ -69,7 +69,10 @@ def link(key: str, page: str, **look: Look) -> Element:
 
 
 def is_link(element: Element) -> bool:
-    """Return whether the element is from :func:`link`; any other has its brackets escaped."""
+    """Return whether the element is a line of :func:`link`.
+
+    In the text of any other element, brackets are escaped.
+    """
     return element.get("type") == "TextBlock" and element["text"].startswith("[")
 
 
@@ -78,7 +81,10 @@ def value_line(value: str) -> Element:
 
 
 def column(width: str, *items: Element, spacing: str = "") -> Element:
-    """Return a Column; its width is as ``20px``, ``auto`` or ``stretch``, for Cisco's widget."""
+    """Return a Column with a width of ``20px``, ``auto`` or ``stretch``.
+
+    Cisco's widget supports only these kinds of width.
+    """
     return {"type": "Column", "width": width, **_spacing(spacing), "items": list(items)}
 
 

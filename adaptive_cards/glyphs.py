@@ -56,7 +56,10 @@ def marked(
     spacing: str = "Small",
     right: Element | None = None,
 ) -> Element:
-    """Return a row; its left columns have fixed widths, so that rows of other ColumnSets align."""
+    """Return a row with a glyph, its contents, and if it has one an id and a text at the right.
+
+    The columns on the left have fixed widths, so that rows of separate ColumnSets align.
+    """
     names = [] if name is None else [column(width, sign(name, **SUBTLE), spacing="None")]
     ends = [column("auto", right, spacing="Default")] if right else []
     told = column("stretch", *items, spacing="Small")

@@ -66,7 +66,10 @@ def told(key: str, **values: object) -> Told:
 
 
 def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
-    """Say each check's worst sentences in a line; return 1 if anything is wrong, else 0."""
+    """Run every check, report a line for each, and return 1 if anything is wrong, else 0.
+
+    A line has the sentences with the worst mark.
+    """
     wrong = 0
     for name, check in checks:
         try:

@@ -87,7 +87,11 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Return the settings; SettingsError if one is missing, or a value cannot be valid."""
+        """Return the settings from the environment.
+
+        Raises:
+            SettingsError: when something required is missing, or a value cannot be valid.
+        """
         given = {name: value.strip() for name, value in env.items() if value.strip()}
         values = {**DEFAULTS, **given}
         if problems := tuple(_problems(values)):

@@ -58,9 +58,10 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     lines: tuple[Text, ...] = (),
     field: str = "",
 ) -> Card:
-    """Return a card of buttons; ``turn`` is what the person does next.
+    """Return a card with the title, what the person does next (``turn``), lines, and the offers.
 
-    ``field`` is the command for which the card also takes a typed address, or empty.
+    ``field`` is the command for which the card also takes a typed address. If it is empty, the card
+    has no field.
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
@@ -93,7 +94,10 @@ def _send_address(command: str, *, main: bool = False) -> el.Element:
 
 
 def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> Card:
-    """Return the answer to an unreadable address; ``meant`` is the nearest valid one, or empty."""
+    """Return the answer to an unreadable address after a command (without the slash).
+
+    ``meant`` is the nearest valid address, or an empty string.
+    """
     why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
@@ -203,7 +207,10 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
 def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
-    """Return the guide to the debug console; in a ``direct`` message nobody mentions the bot."""
+    """Return the guide to the debug console, with three fields and one button.
+
+    In a ``direct`` message people do not mention the bot.
+    """
     values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
     example = text("tac.resource_id_example")

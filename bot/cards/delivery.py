@@ -44,9 +44,10 @@ from jobs.storage import codec, keys
 def find_unconfirmed(
     services: Services, run: Run, wanted: DesiredCard, post: PostedCard
 ) -> PostedCard | None:
-    """Return the card with its message; None if it is not shown, or the bot cannot read the room.
+    """Return the card with its message if Webex shows it, or else None.
 
-    Without this search a request whose answer was lost would ask a person 1:1 forever.
+    The result is None as well if the bot cannot read the room. Without this search a request whose
+    answer was lost would ask a person 1:1 forever, although it is over.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
@@ -199,10 +200,11 @@ def _post(
 def _send(
     services: Services, run: Run, wanted: DesiredCard, edits: int, doubt: PostedCard | None
 ) -> PostedCard:
-    """Send the card and return it as Webex shows it; ``doubt`` is its earlier unconfirmed post.
+    """Send the card and return it as Webex shows it.
 
-    If its room can be read later, it is noted before, because this process may die before Webex
-    answers. Only Webex's answer says which room a 1:1 message is in.
+    ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
+    before it is made if its room can be read later, because this process may die before Webex
+    answers.
     """
     card, slot = _posted(wanted, "", "", edits), shared.unconfirmed(wanted.slot)
     begun = replace(card, posts=doubt.posts if doubt else 0)

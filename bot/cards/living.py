@@ -137,7 +137,10 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place; a post that Webex has not confirmed counts as shown."""
+    """Return the card of every place.
+
+    A post that Webex has not confirmed counts as a card that is shown.
+    """
     names = shared.fields(services, run.id)
     in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
     kept = shared.posted_cards(services, run.id).keys() | in_doubt

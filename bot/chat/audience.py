@@ -25,7 +25,10 @@ HELD_S = 60.0
 
 
 def may_read(services: Services, run: Run) -> bool:
-    """Return whether everybody in the run's space may read it; if not, tell it once an hour."""
+    """Return whether everybody in the run's space may read about the channel.
+
+    If not, the bot says so in the space, at most once an hour.
+    """
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True

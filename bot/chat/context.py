@@ -108,9 +108,10 @@ class ChatContext:
         self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
-        """Say that nothing was done, and why; a person without access gets a reference, too.
+        """Say that nothing was done, and why.
 
-        ``then`` names the text about the next step, unless the reason names it already.
+        A person without access also gets a reference, which is in the log. ``then`` names
+        the text about the next step, unless the reason names it already.
         """
         stranger = title != "refused.nothing"
         reference = new_reference()

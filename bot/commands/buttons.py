@@ -182,7 +182,10 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def _accepted(
     ctx: ChatContext, run: Run, question: str, typed: str, read: Callable[[str], str]
 ) -> str:
-    """Return the typed address; if it is not accepted, return "" and have the cards show why."""
+    """Return the address that was typed, or an empty string if it is not accepted.
+
+    The cards then show the reason next to the typed text.
+    """
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:

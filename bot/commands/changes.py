@@ -80,10 +80,11 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
-    """Return the run whose first card is to be shown; None after a pointer to one that goes on.
+    """Return the run whose first card is to be shown.
 
-    If Webex never accepted the first card, a person who asks again in the same space gets that
-    card. From another space, the earlier run is canceled and a new one begins there.
+    If a run is already in progress, refer to it and return None. If Webex never accepted the first
+    card, a person who asks again in the same space gets that card. From another space, the earlier
+    run is canceled and a new one begins there.
     """
     try:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)

@@ -79,9 +79,10 @@ def go_on(ctx: ChatContext, run: Run) -> None:
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
-    """Open the check of a mailbox whose channel is not known here; ``keep`` records what it finds.
+    """Open the check of a mailbox whose channel is not known here, and show that it has begun.
 
-    It uses no data of the channel, even if the channel is known in another space.
+    The check uses no data of the channel, even if the channel is known in another space. ``keep``
+    records the channel once it is found.
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
     opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)

@@ -73,9 +73,10 @@ def _check(redis_url: str) -> int:
 
 
 def _data_problem(url: str) -> str:
-    """Return why this process cannot use the data; empty if it can, or if Redis is unavailable.
+    """Return why this process cannot use the data, or an empty string.
 
-    Then the log says why, and the data is checked when Redis answers.
+    The reason is that this version cannot read the data, or that Redis refuses the bot. If Redis is
+    unavailable, the string is empty, and the log says why. The data is checked when Redis answers.
     """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:

@@ -146,7 +146,10 @@ def connect_for_web(url: str) -> Redis:
 
 
 def refusal(error: exceptions.RedisError) -> str:
-    """Return the advice if Redis refuses the bot; empty for other errors, which may pass."""
+    """Return the advice about a Redis that refuses the bot until somebody changes a setting.
+
+    The result is an empty string for other errors, which may pass.
+    """
     kind = ""
     if isinstance(error, exceptions.AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)

@@ -52,7 +52,10 @@ class Found(NamedTuple):
 
 @pages.get("/<token>")
 def page(token: str) -> Response:
-    """Return the history to the browser that opened the link; any other gets a button or a no."""
+    """Return the history to the browser that opened the link.
+
+    The result for any other browser is a page with a button, or a page that says why there is none.
+    """
     ticket, browser = web.ticket_of(KIND, token), web.known_browser()
     if _may_read(ticket, browser):
         return _history_page(_found(ticket.run))

@@ -272,7 +272,10 @@ class RehearsalSignIn:
         return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
-        """Accept only the user who signs in for the mailbox; its token is for the step's login."""
+        """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
+
+        The step that logs in uses them. Only that step keeps the sign-in.
+        """
         try:
             signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:

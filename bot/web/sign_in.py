@@ -160,9 +160,10 @@ def head_only() -> Response:
 
 @pages.get("/microsoft/callback")
 def callback() -> Response:
-    """Finish a flow in the browser in which it began; its state is used only once.
+    """Handle the callback from Microsoft for every OAuth flow.
 
-    Another browser uses nothing up, and neither does a request that has to wait for its turn.
+    A state is used only once, in the browser in which its flow began. Another browser uses nothing
+    up, and neither does a request that has to wait for its turn at Microsoft.
     """
     services = web.web_services()
     state = request.args.get("state", "")

@@ -194,7 +194,11 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
 
 
 def may_be_of_run(message: Message, run_id: str) -> bool:
-    """Return whether the message may show this run's card; another run's may have the same text."""
+    """Return whether the message may show a card that names this run.
+
+    A card of another run may have the same text and be a few seconds older. Webex does not show the
+    card of every message.
+    """
     # Webex does not show the card of every message.
     return not message.card or run_id in message.card
 
@@ -235,7 +239,10 @@ class Messenger(Protocol):
         shows: tuple[str, str] | None = None,
         file: File | None = None,
     ) -> Message:
-        """Post to a space or to a person; retry only if it is certain that nothing was posted."""
+        """Post a message to a space or to a person (exactly one of them).
+
+        It is retried only if it is certain that nothing was posted.
+        """
         to = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email}
         cards = attachments(card) if card else None
         fields: Json = to | {"text": text, "attachments": cards, "parentId": parent_id}
@@ -296,7 +303,11 @@ class Webex(Messenger):
         return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
-        """Return all members of a space; one is ``fresh`` that was created a moment ago."""
+        """Return all members of a space, from all pages.
+
+        With ``fresh``, a 404 is retried for 2 seconds, because the space was created a moment ago.
+        The bot itself is a member, so an empty list is unreadable.
+        """
 
         def read() -> list[Membership]:
             found = self._api.memberships.list(roomId=room_id, max=PAGE)

@@ -61,7 +61,10 @@ PORTS = {"https": 443, "http": 80}
 
 
 def open_api(access_token: str, api_url: str) -> "WebexTeamsAPI":
-    """Return the SDK without its own waiting; its connections belong to one process."""
+    """Return the SDK for the bot's account, with its own waiting disabled.
+
+    Its connections belong to one process, so it is not opened before a fork.
+    """
     from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  imported at the first call
 
     api = WebexTeamsAPI(

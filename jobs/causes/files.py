@@ -68,7 +68,11 @@ def _readable(text: str) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    """Return text in UTF-16 by its mark, UTF-8 or Windows' western; NoTextError with a NUL byte."""
+    """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page.
+
+    Raises:
+        NoTextError: the bytes have a NUL byte, so they are in none of these encodings.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     if b"\0" in content:
@@ -80,7 +84,11 @@ def _decoded(content: bytes) -> str:
 
 
 def _of_mail(content: bytes) -> FileText:
-    """Return subject, reports and parts as text; NoTextError if that takes too much or too long."""
+    """Return the subject, the reports and the text of every part, decoded.
+
+    Raises:
+        NoTextError: reading it took too much time or memory.
+    """
     program = [sys.executable, "-I", "-S", mail_file.__file__]
     try:
         done = subprocess.run(  # noqa: S603  our own program

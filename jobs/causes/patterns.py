@@ -50,7 +50,12 @@ class Patterns(NamedTuple):
 
 @cache
 def patterns() -> Patterns:
-    """Return the patterns, compiled; ValueError or KeyError if a file is not as it should be."""
+    """Return the patterns, compiled.
+
+    Raises:
+        ValueError: a file has an unknown kind or field, or a wrong expression.
+        KeyError: a table or a cause is missing.
+    """
     texts = (file.read_text(encoding="utf-8") for file in sorted(_FILES.glob("*.toml")))
     data = {name: table for text in texts for name, table in tomllib.loads(text).items()}
     return Patterns(

@@ -153,7 +153,10 @@ class Signs(NamedTuple):
         return by_place or self.place is Place.CONNECT or "connect" in self.named
 
     def who(self, at: int) -> Who:
-        """Return who speaks here: the nearest sign; far from all, a service if no stranger."""
+        """Return who speaks at this place of the text.
+
+        The nearest sign decides. Far from every sign, a service speaks if no stranger does.
+        """
         if self.heard:
             return Who.OURS
         if not self.at:

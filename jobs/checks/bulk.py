@@ -81,7 +81,10 @@ class BulkCheck:
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
     async def channel(self, seen: TenantReader, one: Channel, at_once: asyncio.Semaphore) -> None:
-        """Check one channel; an error of the bot in it does not stop the others."""
+        """Check one channel, also after the time for starting new tenants is over.
+
+        An error of the bot in it does not stop the others.
+        """
         async with at_once:
             if self.over(LONGEST_S):
                 return

@@ -259,7 +259,10 @@ def _turn(verdict: Verdict, found: FoundChannel | None) -> Turn:
 
 
 def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | None:
-    """Return what a check found of the channel, empty before a sign-in; None for a known one."""
+    """Return what a check found of the channel by itself, or None for a channel that was known.
+
+    Before somebody has signed in, nothing was found, and the result is empty.
+    """
     if not run.brief.discover:
         return None
     if not run.discovered:

@@ -151,13 +151,20 @@ class Case:
         return sorted(wrong, key=self.order)
 
     def ancestors(self, name: str) -> frozenset[str]:
-        """Return every step that explains this one; a mere precondition for reading it does not."""
+        """Return every step that explains this one, directly or indirectly.
+
+        A step that is only a precondition for reading another one explains nothing.
+        """
         return reachable(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
 
     # Weighing
 
     def weighed(self) -> "Case":
-        """Return the findings that count, without history; what is uncertain is only possible."""
+        """Return the findings that count, without those that are history.
+
+        An uncertain failure becomes only possible. A possible finding is changed if another finding
+        disproves it.
+        """
         names = (name for name in self.findings if not self._superseded(name))
         return Case(self.steps, {name: self._reconsidered(name) for name in names})
 

@@ -53,7 +53,11 @@ class RetryPolicy:
         return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: MayRepeat) -> T:
-        """Repeat a call as the judge allows; TimeoutError if ``total_s`` passes without answer."""
+        """Make an asynchronous call, repeat it if the judge allows, and return its answer.
+
+        Raises:
+            TimeoutError: ``total_s`` passed during an attempt or a pause.
+        """
         async with asyncio.timeout(self.total_s):
             return await stamina.AsyncRetryingCaller(**self._options)(self._hook(may_repeat), send)
 

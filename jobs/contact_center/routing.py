@@ -87,7 +87,10 @@ class ContactCenter:
     reads: SingleFlight
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
-        """Return the queue's routing, or for '' that of all email queues; None if not readable."""
+        """Return the routing of the queue, or of every queue of the channel type for ''.
+
+        The result is None if queues are not readable, or too many of them may be the channel's.
+        """
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 

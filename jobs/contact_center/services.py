@@ -77,7 +77,11 @@ def is_cut(rows: Sequence[object], size: int) -> bool:
 
 
 def rows_in(body: object, name: str = "data", service: str = "contact-center") -> list[Json]:
-    """Return the objects of the answer, or its field ``name``; MalformedAnswer without a list."""
+    """Return the objects of a list, which may be the answer itself or its field ``name``.
+
+    Raises:
+        MalformedAnswer: the answer has no list.
+    """
     rows = body.get(name) if isinstance(body, dict) else body
     if not isinstance(rows, list):
         said = value(body, "code"), value(body, "description", "message") or "no list"

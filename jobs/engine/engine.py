@@ -312,9 +312,10 @@ class Engine(Inspector):
         return any(inspector.wrote_within(run, inspector.SETTLES_FOR) for run in runs)
 
     async def _read(self, step: Step, access: Access | None) -> Finding:
-        """Return the finding; an answer of another shape than documented is this step's error only.
+        """Return the step's finding.
 
-        In a setup it is tried again, and then ends the run with a reference (:mod:`jobs.advance`).
+        An answer of another shape than documented becomes an error of this step only. In a setup
+        such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
         """
         try:
             return await step.inspect(self.ctx)

@@ -84,7 +84,10 @@ class Trace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return rows of 10 days, newest first, whose subject has ``subject``; '' filters none."""
+        """Return the rows of at most 10 days, newest first.
+
+        ``subject`` is part of the subject. Empty parameters do not filter.
+        """
         until = now() + timedelta(seconds=1)  # with the second that has begun
         since, refused = max(since, until - _LONGEST_INTERVAL), None
         if self._graph is not None:

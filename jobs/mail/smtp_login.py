@@ -122,7 +122,11 @@ class SmtpConnection(SMTPProtocol):
         return reply
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109
-        """Read a reply with all its lines; _FailedError if it is none, or does not end."""
+        """Read a reply with all its lines.
+
+        Raises:
+            _FailedError: when it is not a reply, or it does not end.
+        """
         try:
             reply = await super().read_response(timeout)
         except SMTPServerDisconnected as lost:

@@ -59,7 +59,12 @@ def credential_of(settings: Settings) -> Credential:
 
 
 def read_key_pair(path: Path) -> KeyPair:
-    """Return a PEM file's pair; CredentialError if one is missing, unreadable, or another's."""
+    """Return the key and the certificate of a PEM file.
+
+    Raises:
+        CredentialError: the file cannot be read, or lacks one of the two, or they do not belong
+            together.
+    """
     # most bots have a secret and no certificate
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
@@ -91,7 +96,11 @@ def read_key_pair(path: Path) -> KeyPair:
 
 
 def read_token(path: Path) -> str:
-    """Return the federated token, which the platform replaces; CredentialError without one."""
+    """Return the federated token, which the platform replaces now and then.
+
+    Raises:
+        CredentialError: the file cannot be read or is empty.
+    """
     token = _read(TOKEN_FILE, path).strip()
     if not token:
         raise CredentialError(TOKEN_FILE, path, "which is empty: look at what writes it")

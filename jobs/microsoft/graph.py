@@ -50,14 +50,22 @@ def as_object(data: Any) -> Json:
 
 
 def promised(row: Json, name: str) -> str:
-    """Return a promised value; MalformedAnswer without it: it says nothing about the tenant."""
+    """Return a value that the documentation promises.
+
+    Raises:
+        MalformedAnswer: it is missing, which says nothing about the tenant.
+    """
     if row.get(name) in (None, ""):
         raise errors.unreadable("graph", f"an object without {name}", httpx.codes.OK)
     return str(row[name])
 
 
 def rows_of(page: Json) -> list[Json]:
-    """Return a page's objects; MalformedAnswer if it has no list, which is not an empty one."""
+    """Return the objects in a page of a collection.
+
+    Raises:
+        MalformedAnswer: the page has no list, which does not mean an empty one.
+    """
     rows = page.get("value")
     if not isinstance(rows, list) or dicts_in(rows) != rows:
         raise errors.unreadable("graph", "a page without a list of objects", httpx.codes.OK)
@@ -136,7 +144,11 @@ class Graph:
             return None
 
     async def get(self, path: str, params: Params | None = None, *, has: str = "id") -> Json:
-        """Return the object at a path; MalformedAnswer without a field ``has``: it is another."""
+        """Return the object at a path.
+
+        Raises:
+            MalformedAnswer: the answer has no field ``has``, so it is not that object.
+        """
         found = as_object(await self._call(Call("graph", "GET", self._url(path), params or {})))
         promised(found, has)
         return found
@@ -162,7 +174,11 @@ class Graph:
         return rows
 
     def _following(self, page: Json, version: str) -> str:
-        """Return the next page's URL, or ''; MalformedAnswer if it is where no token may go."""
+        """Return the next page's URL at this Graph, where the token may go, or '' after the last.
+
+        Raises:
+            MalformedAnswer: the link points elsewhere; without its rows nothing can be missing.
+        """
         link = text_of(page, "@odata.nextLink")
         if not link:
             return ""
@@ -205,7 +221,11 @@ class Graph:
         return await self.find(f"/applications(uniqueName={key(unique_name)})")
 
     async def application(self, unique_name: str) -> Json:
-        """Return an application; NotFound if it does not exist, or this replica lags behind."""
+        """Return the application with that ``uniqueName``.
+
+        Raises:
+            NotFound: it does not exist, or this replica does not know it yet.
+        """
         return await self.get(f"/applications(uniqueName={key(unique_name)})")
 
     async def application_by_id(self, object_id: str) -> Json | None:
@@ -284,7 +304,11 @@ class Graph:
         return None if "@odata.nextLink" in page else rows_of(page)
 
     async def create_grant(self, client_sp: str, resource_sp: str, scope: str, user: str) -> None:
-        """Grant a scope to one user; AlreadyExists if there is a grant to merge and update."""
+        """Grant delegated permissions to one user.
+
+        Raises:
+            AlreadyExists: there is such a grant. Merge its scopes, then call :meth:`update`.
+        """
         body = {"clientId": client_sp, "resourceId": resource_sp, "scope": scope}
         body |= {"consentType": "Principal", "principalId": user}
         await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True)

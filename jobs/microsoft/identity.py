@@ -263,7 +263,10 @@ def _refused(cause: str, message: str) -> errors.Rejected:
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect: str, state: str
 ) -> str:
-    """Return the URL for a grant; ``tenant`` is an id or ``organizations``, never ``common``."""
+    """Return the URL where an administrator grants the scopes.
+
+    ``tenant`` is an id or ``organizations``, never ``common``.
+    """
     query = {"client_id": client_id, "scope": " ".join(scopes)}
     query |= {"redirect_uri": redirect, "state": state}
     page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
@@ -336,7 +339,11 @@ class Identity:
 
     @classmethod
     def of_bot(cls, settings: Settings, http: httpx.Client, tenant: str = "organizations") -> Self:
-        """Return the bot's own app; ``bot_credential_refused`` if its certificate is unreadable."""
+        """Return the identity of the bot's own app.
+
+        Raises:
+            Rejected: ``bot_credential_refused``, if the bot's certificate cannot be read.
+        """
         client_id, credential = settings.microsoft_client_id, credential_of(settings)
         return cls(settings.login_url, http, tenant, client_id, credential, is_bot=True)
 

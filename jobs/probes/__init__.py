@@ -13,7 +13,11 @@ def all_probes() -> dict[str, Step]:
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:
-    """Return the steps and probes that ``/check`` runs; those without a sign-in answer first."""
+    """Return the steps and probes that ``/check`` runs, by name.
+
+    Probes that need no sign-in come first, because they answer first. The steps and the other
+    probes follow.
+    """
     steps = {name: step for name, step in steps_for(profile).items() if step.diagnosis.checked}
     every = {**all_probes(), **steps}.items()
     return dict(sorted(every, key=lambda each: each[1].diagnosis.access is not Access.NONE))

@@ -88,7 +88,10 @@ class FlowTemplate(Configured, row="flow_template"):
     """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
 
     async def look(self, ctx: StepContext) -> Finding:
-        """Compare each mail with the tasks after it; a loss before a later task is a warning."""
+        """Compare each mail with the tasks of the minutes after it.
+
+        If a later mail made a task, the loss is only a warning, because mail flows.
+        """
         fresh_too, made = await _handed(ctx)
         handed = [row for row in fresh_too if row.received < now() - GRACE]
         lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
@@ -310,7 +313,10 @@ class SuspectDiagnosis(Diagnosis):
     """
 
     def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
-        """Return the finding with the suspect changes; none before the newest mail is known."""
+        """Return the finding with only the suspect changes, or unchanged if there are none.
+
+        No change is suspect before the newest mail is known.
+        """
         if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
             return finding
         signals = _suspects(finding.signals, findings)

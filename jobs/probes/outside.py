@@ -206,7 +206,10 @@ class _Health(Probe):
     cause: Cause
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the health once for all services; some clouds do not have this report."""
+        """Read the health once for all services.
+
+        Without permission, or in a cloud without this report, the finding says so.
+        """
         rows = await unless_refused(ctx.graph.service_health())
         if rows is None:
             return self.skipped(Text("skipped.service_health"))

@@ -355,7 +355,10 @@ class Sessions(Probe, row="sessions"):
     """Probe for a revocation of sign-ins since the last Generate Token (microsoft.md 8 row 4)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare both times, if known; for a shared mailbox the delegate got the token."""
+        """Compare the times of the revocation and of the last Generate Token, if both are known.
+
+        For a shared mailbox the delegate got the token.
+        """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
         known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox

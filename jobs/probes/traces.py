@@ -358,7 +358,11 @@ class WatchMailProbe(Probe, row="watch_mail"):
     """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the newest test mails; the newest whose fate is known decides."""
+        """Follow the newest test mails through the trace and the tasks.
+
+        The newest one whose fate is known decides, so a mail that is still under way changes
+        nothing.
+        """
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
@@ -421,7 +425,8 @@ def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
 def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     """Return whether the missing mail is the channel's fault, and not the sending server's.
 
-    Another channel's test mail must have arrived since; without one, several in a row are missing.
+    The server is known to send if another channel's test mail has arrived since. If there is no
+    other channel, several mails in a row must be missing.
     """
     redis, mailbox, at = ctx.store.redis, ctx.channel.mailbox, known[0].mail.at
     if watch_mail.has_others(redis, keys.watch_mails_arrived(), mailbox, at):

@@ -44,7 +44,11 @@ Within = Callable[[str, str], bool]
 
 
 async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
-    """Return the tenant's rules that take mail away; CloudError if Exchange could not be asked."""
+    """Return the tenant's rules that take mail away (:func:`stops`).
+
+    Raises:
+        CloudError: Exchange could not be asked.
+    """
     return list(filter(stops, await ctx.exchange.run("Get-TransportRule", {})))
 
 

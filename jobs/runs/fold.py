@@ -23,7 +23,11 @@ from jobs.runs.run import (
 
 
 def fold(run_id: str, events: Iterable[Event]) -> Run:
-    """Return the run that results from its events; RunGoneError without any."""
+    """Return the run that results from its events.
+
+    Raises:
+        RunGoneError: when there are no events.
+    """
     events = iter(events)
     first = next(events, None)
     if first is None or first.channel is None or first.person is None:

@@ -40,7 +40,11 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
 
 
 def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:
-    """Return the run's entries, newest first; UntrustedError if the run has lost an event."""
+    """Return the run's entries in the audit trail, newest first.
+
+    Raises:
+        UntrustedError: the run has lost an event, so that this is an older state of it.
+    """
     told = store.audit.of_run(run_id)
     if lost := _lost(store, run_id, told):
         raise UntrustedError(SET_BACK, str(lost))
@@ -48,7 +52,11 @@ def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:
 
 
 def require_audited(store: RunStore, run: Run) -> None:
-    """Raise UntrustedError if the trail lacks an approval of the run, or the run an event of it."""
+    """Require that the audit trail holds each approval of the run, and no event that it lacks.
+
+    Raises:
+        UntrustedError: one of the two does not hold.
+    """
     told = [each for each in require_newest(store, run.id) if each["what"] == Kind.APPROVED]
     for scope, approval in run.approvals.items():
         known, at = {"plan": approval.value, "scope": str(scope)}, approval.at.isoformat()

@@ -215,7 +215,11 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         return judge(seen, cause=Cause.FORWARDING_BLOCKED)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan a policy and a top rule for this sender; name an existing rule's other senders."""
+        """Plan an outbound policy and a rule for this one sender, above the other rules.
+
+        For an existing rule the plan shows which other senders it covers and which conditions are
+        removed.
+        """
         before = recorded_row(finding.values.get("rule"))
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         senders = spam.covers(ExchangeRow({**before, **repaired}))

@@ -145,9 +145,10 @@ class _Seen:
 
     @classmethod
     def of(cls, arrived: Rows, copies: Rows, own: frozenset[str]) -> Self:
-        """Sort the rows; the forwarding mailbox may appear as a copy's sender.
+        """Sort the trace rows into arrivals, copies and mail from the mailbox to itself.
 
-        If the mailbox wrote to itself, a copy is therefore identified by its message id.
+        If the mailbox wrote to itself, a copy is identified by its message id, because the
+        forwarding mailbox may appear as the sender of the copy.
         """
         others = [row for row in arrived if row.sender.lower() not in own]
         itself = [row for row in arrived if row.sender.lower() in own]
@@ -189,9 +190,10 @@ class TraceAccess(Step, row="trace_access"):
     """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Try a message trace; without the service principal both ways refuse, perhaps with a 401.
+        """Try a message trace.
 
-        Reading it reports a sign-in that is no longer valid.
+        If Graph and the cmdlet refuse, the service principal may be missing, which Graph may report
+        as a 401. Reading it reports a sign-in that is no longer valid.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)

@@ -12,7 +12,11 @@ def dump(value: object) -> bytes:
 
 
 def load(data: bytes | str, kind: type[T]) -> T:
-    """Return a value, or msgspec.ValidationError; an older worker ignores keys of a newer run."""
+    """Return the decoded value; unknown keys are ignored, so an older worker reads a newer run.
+
+    Raises:
+        msgspec.ValidationError: when the data does not match the type.
+    """
     return msgspec.json.decode(data, type=kind)
 
 

@@ -158,7 +158,11 @@ class _LeavesReplica:
     leave: Callable[[], object] = staticmethod(lambda: None)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Read an answer; DemotedError, after the end of this connection, from a replica."""
+        """Read one answer of Redis.
+
+        Raises:
+            DemotedError: The server takes no writes. The connection is closed.
+        """
         try:
             return super().read_response(*arguments, **options)  # type: ignore[misc]  # of the connection
         except exceptions.ResponseError as error:

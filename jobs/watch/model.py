@@ -438,7 +438,11 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a second bad look; a break ends a time without sight."""
+    """Return the effect of a second bad look.
+
+    If the watch can look again and sees a break, the time without sight has ended, and the break is
+    an incident of its own.
+    """
     after, incident = replace(state, suspicion=None), present.incident
     ended: tuple[Incident, ...] = ()
     if incident is not None and incident.is_open:

@@ -281,9 +281,10 @@ class Watching:
         return cls(WatchStore(*kept), IncidentStore(*kept, operator_room))
 
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
-        """Record the end of a run, and return the cards of incidents that it changes.
+        """Record what the end of a run says, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix ends the incident; a disconnected channel is no longer watched.
+        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
+        more.
         """
         mailbox, incident = run.channel.mailbox, None
         if run.kind is RunKind.UNDO and undid(run):
@@ -313,7 +314,10 @@ def assessment(store: RunStore, mailbox: str) -> Assessment:
 def assessments(
     store: RunStore, mailboxes: Sequence[str], read: Iterable[Run] = ()
 ) -> dict[str, Assessment]:
-    """Return what is known of each channel; runs ``read`` a moment ago are not read again."""
+    """Return what is known of each channel, in few round trips.
+
+    The runs that were ``read`` a moment ago are not read again.
+    """
     broken = Watching.of(store).incidents.open_of_channels(mailboxes)
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in store.known(store.channels.runs_of_mailboxes(*mailboxes), read):

@@ -19,14 +19,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 184,
-        "code": 25_821,
-        "functions": 2_832,
-        "used once, %": 11.1,
-        "borders": 5_772,
-        "docstrings": 6_089,
+        "code": 25_575,
+        "functions": 2_797,
+        "used once, %": 10.9,
+        "borders": 5_676,
+        "docstrings": 5_298,
     },
     ("practice",): {"code": 14_757},
-    ("tests",): {"code": 41_877},
+    ("tests",): {"code": 41_876},
     ("bench", "tools"): {"code": 3_743},
 }
 """Greatest value of each figure, by the folders that it counts."""

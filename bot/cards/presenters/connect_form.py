@@ -117,7 +117,10 @@ def _login(run: Run) -> str:
 
 
 def values(run: Run, settings: Settings, secret: str = "") -> dict[str, str]:
-    """Return all fields in the form's order (platforms/connect.md 1.2); an unknown one is empty."""
+    """Return all fields of the form, in its order (platforms/connect.md 1.2), by the labels' keys.
+
+    A value that is not known yet is empty.
+    """
     host, _, port = settings.smtp_server.rpartition(":")
     base = f"{settings.login_url}/{run.tenant}/oauth2/v2.0"
     return {

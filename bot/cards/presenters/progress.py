@@ -226,7 +226,10 @@ def _after(run: Run, step: Step) -> Text | None:
 
 
 def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the card of a finished or canceled run; of a failed run the progress card shows it."""
+    """Return the card of a run that is finished or canceled.
+
+    The progress card shows the end of a failed run.
+    """
     if run.ended is Kind.CANCELLED:
         return [_canceled(run)]
     if run.ended is not Kind.FINISHED:

@@ -383,16 +383,21 @@ _MISSED = {"settings": {"forwarding", "outbound_policy"}, "secret": {"client_sec
 
 def _partly_read(view: Reading, proven: Text | None) -> tuple[Text, str]:
     blind, values = view.needs_administrator, {"count": str(view.unread), "all": str(_total(view))}
-    unread = Text(f"verdict.{'not_checked' if blind else 'not_read'}", values)
+    unread = Text("verdict.not_checked" if blind else "verdict.not_read", values)
     own = Text("verdict.login_only") if view.login else None
     if view.proven is not None:
         own = _proven_at("login_works" if view.login else "last_proven", view.proven, "test_mail")
     if own is None:
         return unread, f"{render(proven)}." if proven else ""
-    unseen = {line.found.step for line in view.skipped} if blind else set()
-    missed = "_".join(name for name, steps in _MISSED.items() if not unseen.isdisjoint(steps))
-    told = filter(None, (unread, Text(f"verdict.blind_{missed}") if missed else None, proven))
+    told = filter(None, (unread, _missed(view) if blind else None, proven))
     return own, " ".join(f"{render(each)}." for each in told)
+
+
+def _missed(view: Reading) -> Text | None:
+    """Return which changes the next check would not see, if any."""
+    unseen = {line.found.step for line in view.skipped}
+    missed = "_".join(name for name, steps in _MISSED.items() if not unseen.isdisjoint(steps))
+    return Text(f"verdict.blind_{missed}") if missed else None
 
 
 def _proven_at(key: str, at: datetime, end: str) -> Text:

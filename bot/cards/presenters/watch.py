@@ -102,7 +102,10 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 def incident(
     card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, *, direct: bool
 ) -> Card:
-    """Return the card of incidents with one cause; ``channel`` is the first's, None if unknown."""
+    """Return the card of an incident, or of all that have the same cause.
+
+    ``channel`` is that of the first incident, or None if it is not known any more.
+    """
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
     ended = one and _is_over(incidents)

@@ -32,7 +32,7 @@ help:
 	@echo "make fuzz            odd answers of the clouds, files and inputs, from a seed (SEED=n repeats, ROUNDS=n lengthens)"
 	@echo "make watch           a quarter of the watch in virtual time, the faults it notices, and its load (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
-	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
+	@echo "make scale           measure throughput and cost with up to 50,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
 	@echo "make practice-serve  run only the practice cloud, for a bot of your own"
 	@echo "make docs            write docs/architecture.md, docs/faults.md, docs/glossary.md, docs/permissions.md and docs/troubleshooting.md"
 	@echo "make site            build the documentation site in .site/html (the first time needs the network)"
@@ -62,9 +62,9 @@ REAL := security chaos browser processes journeys foreign
 FAST := $(PYTEST) -p no:rerunfailures
 
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to
-# collect all tests and to report each of them. Two parts at a time leave no core idle at the end.
+# collect all tests and to report each of them. They fill the time in which the real processes wait.
 test: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 3 real lint fast-others fast-jobs fast-bot
+	@$(MAKE) --no-print-directory --jobs 5 real lint fast-others fast-jobs fast-bot
 
 real: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -m "not slow" -p no:syrupy -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
@@ -76,10 +76,10 @@ quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target fast-jobs fast-bot fast-others lint QUICK='-m "not slow"'
 
 fast-jobs fast-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
+	@$(CLEAN) nice $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
 
 fast-others: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
+	@$(CLEAN) nice $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
 		$(if $(QUICK),,tests/contract tests/faults)
 
 # Tests that depend on the order of tests, or of a hash of Python or Redis, fail in some of these passes.
@@ -89,9 +89,9 @@ quick-random: $(STAMP)
 	done
 
 lint: $(STAMP)
-	@echo "ruff check"; $(RUN) -m ruff check --quiet .
+	@echo "ruff check"; nice $(RUN) -m ruff check --quiet .
 	@echo "ruff format"; $(RUN) -m ruff format --quiet --check .
-	@echo "mypy --strict"; $(RUN) -m mypy --strict
+	@echo "mypy --strict"; nice $(RUN) -m mypy --strict
 
 golden: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(FAST) tests/golden --snapshot-update

@@ -34,7 +34,7 @@ http {{
 
 
 @pytest.fixture
-def web(redis_url, tmp_path, free_port):
+def web(redis, redis_url, tmp_path, free_port):
     """Port of a web process."""
     env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
     with running("web", env, cwd=tmp_path):

@@ -39,7 +39,7 @@ serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1"
 
 
 @pytest.fixture
-def server(spawn, redis_url, free_port, tmp_path):
+def server(spawn, redis, redis_url, free_port, tmp_path):
     """Real web process that listens, and its port."""
     process = spawn("-c", SERVER, redis_url, free_port, tmp_path / "began", env=ENV)
     until(lambda: listens(free_port), "the web process")
@@ -160,7 +160,7 @@ for pid in children:
 
 
 @pytest.fixture
-def forks(spawn, redis_url, tmp_path, free_port):
+def forks(spawn, redis, redis_url, tmp_path, free_port):
     """Ports of two forks of a process that has loaded the application and asked Redis."""
     both = free_port, ports.free_port()
     spawn("-c", PREFORK, *both, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)

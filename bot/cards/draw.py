@@ -148,7 +148,7 @@ REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 POSTED_SOON_S = 1.0
 """Seconds until the next look at a card that is unposted or has news; those below it wait."""
 LONGEST_WAIT_S = 3000.0
-"""Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
+"""Most seconds to the next look at the cards; the queue of what is due holds none for longer."""
 
 
 def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCard], float] | None:
@@ -260,7 +260,7 @@ def _wait_s(
     """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
     held, times = quiet_until or at, []
     for each in filter(_needs_somebody, shown):
-        notices = (NOTIFY_AFTER,) if _untold(services, each) else ()
-        times += [each.confirmed + after for after in (*notices, *REMINDERS)]
+        first = (NOTIFY_AFTER,) if _untold(services, each) else ()
+        times += [each.confirmed + after for after in (*first, *REMINDERS)]
     waits = ((max(each, held) - at).total_seconds() for each in times)
     return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)

@@ -345,6 +345,18 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]  # same
 
     parser_class = StrictParser
 
+    def writable(self) -> bool:
+        """Return whether the loop has something to send here, which no thread is sending.
+
+        A thread sends its answer itself, and wakes the loop for what is left. A loop that waits for
+        its socket meanwhile finds it writable, is refused the lock, and asks again at once: so it
+        takes the GIL from the thread that it waits for.
+        """
+        if not super().writable() or not self.outbuf_lock.acquire(blocking=False):
+            return False
+        self.outbuf_lock.release()
+        return True
+
 
 class AddressError(Exception):
     """Error because nobody can listen at HOST and PORT; the text says what to do."""

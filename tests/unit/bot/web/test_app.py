@@ -1,18 +1,29 @@
 """Web application: its headers, errors, health, metrics, and addresses."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
 from flask import Blueprint, Response
 from structlog.testing import capture_logs
+from waitress.adjustments import Adjustments
 from werkzeug.test import Client
 
 from bot.queue import connect_for_web
-from bot.web.wsgi import HEADERS, AddressError, RefusedError, Webhooks, listener, whole_site
+from bot.web.wsgi import (
+    HEADERS,
+    AddressError,
+    RefusedError,
+    StrictChannel,
+    Webhooks,
+    listener,
+    whole_site,
+)
 from jobs.settings import Settings
 from jobs.storage import generation
 from jobs.storage.counters import CARDS, COUNTERS, read
@@ -293,3 +304,17 @@ def test_a_request_hands_over_the_counts(app, redis):
     COUNTERS.add(CARDS, "edited")
     app.test_client().get("/nowhere")
     assert read(redis).get("cards|edited") == 1
+
+
+def test_the_loop_leaves_a_thread_alone_that_sends():
+    """The loop does not wait for a socket whose answer a thread is sending, as it would spin."""
+    server, ours = SimpleNamespace(active_channels={}), socket.socketpair()
+    with closing(ours[0]), closing(ours[1]), ThreadPoolExecutor(1) as other:
+        channel = StrictChannel(server, ours[0], "", Adjustments(), {})
+        assert not channel.writable()
+        channel.total_outbufs_len = 1
+        assert channel.writable()
+        other.submit(channel.outbuf_lock.acquire).result()
+        assert not channel.writable()
+        other.submit(channel.outbuf_lock.release).result()
+        assert channel.writable()

@@ -34,7 +34,7 @@ from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest, parse_command
 from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many, visible_channels
 from bot.commands import check, explain, help, tac  # noqa: A004  its command's name
-from bot.queue import PendingEvent, WebhookEvent
+from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
 from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
@@ -122,7 +122,7 @@ class _FailedError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """Handle the event that is kept under this id (:mod:`bot.queue`), as a job of RQ."""
+    """Handle the event that is kept under this id (:mod:`bot.queue.event_queue`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(handle, services))

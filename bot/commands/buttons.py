@@ -12,11 +12,16 @@ from bot.cards.presenters import card_state, connect_form, mail, questions
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat import offers
-from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
 from bot.chat.parsing import argument_of
-from bot.chat.permissions import may_approve, may_cancel, visible_channels
+from bot.chat.permissions import (
+    may_approve,
+    may_cancel,
+    note_absent,
+    resolve_recipient,
+    visible_channels,
+)
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause

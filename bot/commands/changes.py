@@ -12,9 +12,9 @@ from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
-from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.parsing import read_known, read_mailbox
+from bot.chat.permissions import note_absent
 from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of

@@ -24,10 +24,11 @@ from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import commands
 from bot.cards import delivery
-from bot.chat import audience, preferences
+from bot.chat import permissions, preferences
 from bot.chat.context import ChatContext, trouble
+from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
-from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many
+from bot.chat.permissions import denial, is_bot, outsiders
 from bot.commands import explain, help, tac  # noqa: A004  its command's name
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.event_queue import PendingEvent, WebhookEvent
@@ -231,7 +232,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     the bot, which says what is needed. Not every membership names the type of its room
     (platforms/webex.md 1). If it is missing, Webex is asked.
     """
-    audience.members_changed(services, room)
+    permissions.members_changed(services, room)
     mine = services.webex.membership(room, services.me.id)
     if mine is None:
         error = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
@@ -283,5 +284,5 @@ def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
         return None
     if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
-    audience.mark_members_checked(ctx.services, ctx.room)
+    permissions.mark_members_checked(ctx.services, ctx.room)
     return None

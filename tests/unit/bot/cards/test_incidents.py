@@ -9,7 +9,7 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.chat import preferences
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from bot.commands import actions
 from jobs.clock import now
 from jobs.model import Channel, ConnectChange, Finding, Person, State, Station

@@ -9,7 +9,7 @@ from adaptive_cards import times
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S, Ending, LossWatch
 from bot.cards.presenters.card_state import LIVING
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Origin

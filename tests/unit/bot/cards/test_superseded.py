@@ -8,7 +8,7 @@ from adaptive_cards.texts import render, text
 from bot.cards import draw, superseded
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import EDITS, posted_card, protected
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, Origin

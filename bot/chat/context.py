@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from adaptive_cards import Card, notice
-from adaptive_cards.cards.notice import Button, NoticeView
+from adaptive_cards.answers import Button, NoticeView
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex import errors

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 
-from adaptive_cards.cards.notice import typed_wrong
+from adaptive_cards.answers import typed_wrong
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat import offers

@@ -19,7 +19,7 @@ from typing import Any
 
 from redis.exceptions import LockError
 
-from adaptive_cards.cards.notice import HelpEntry
+from adaptive_cards.answers import HelpEntry
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext, RefusedError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.notice import offer
+from adaptive_cards.answers import offer
 from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from adaptive_cards.cards.notice import Button, offer
+from adaptive_cards.answers import Button, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING

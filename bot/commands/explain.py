@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 
-from adaptive_cards.cards.notice import offer
+from adaptive_cards.answers import offer
 from bot.cards.presenters.lists import channel_row, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file

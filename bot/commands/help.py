@@ -4,7 +4,7 @@ A message that is no command is answered here, too, with buttons for what was pr
 """
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import command_help, help_card, offer, shown_name
+from adaptive_cards.answers import command_help, help_card, offer, shown_name
 from adaptive_cards.escape import plain, shorten
 from bot import commands
 from bot.chat import offers

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
+from adaptive_cards.answers import tac, tac_file
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import tac, tac_file
 from adaptive_cards.components import WELL
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
@@ -41,7 +41,7 @@ from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
-from jobs.tac.bundle import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
 from jobs.watch.look import MailText, deliver
 
 LARGEST = 5 * 1024 * 1024

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adaptive_cards import components as ui
-from adaptive_cards.cards.notice import OFFERS_MOST, offer
+from adaptive_cards.answers import OFFERS_MOST, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch

@@ -48,7 +48,7 @@ ORDER = {
     ),
     "adaptive_cards": (
         "__init__",
-        "cards",
+        "answers",
         "card",
         "components",
         "actions glyphs",

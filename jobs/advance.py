@@ -1,6 +1,5 @@
 """RQ entry point: advance a run as far as possible, then free the worker."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -147,15 +146,16 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
-    checks = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}
-    work = checks.get(run.kind, _plan_or_apply)
     if run.running:  # steps that a killed worker left running
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    return await work(runtime, run, lambda: not lease.lost)
 
+    def holds() -> bool:
+        return not lease.lost
 
-async def _plan_or_apply(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    checks = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}
+    if look := checks.get(run.kind):
+        return await look(runtime, run, holds)
     if run.account is None:
         return run.version
     try:

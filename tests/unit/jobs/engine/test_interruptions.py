@@ -270,7 +270,7 @@ def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeyp
     async def stopped(*_: object) -> int:
         raise StoppingError
 
-    monkeypatch.setattr(advance, "_plan_or_apply", stopped)
+    monkeypatch.setattr(advance, "_work", stopped)
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:

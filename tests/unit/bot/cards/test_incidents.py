@@ -51,7 +51,7 @@ def look(services):
         watching.channels.save(watched)
         cards: set[str] = set()
         for outcome in outcomes:
-            for incident in watching.incidents.record(watched, outcome, now()):
+            for incident in watching.incidents.add_look(watched, outcome, now()):
                 cards |= set(incident.cards)
         for card in cards:
             show(services, card)
@@ -221,7 +221,7 @@ def test_the_operators_space_counts(services):
     for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
         watched = watch(services, mailbox, room)
         for _ in range(2):
-            for incident in watching.incidents.record(watched, POLICY, now()):
+            for incident in watching.incidents.add_look(watched, POLICY, now()):
                 cards |= set(incident.cards)
     drawn = [draw.of_incidents(services, card) for card in cards]
     texts = {run.origin.room: shown[0].card.text for run, shown, _ in drawn}

@@ -42,7 +42,7 @@ def break_it(services) -> str:
     """Record two looks that find the channel broken, and return the id of the incident."""
     (one,) = services.watching.channels.all()
     for _ in range(2):
-        services.watching.incidents.record(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
+        services.watching.incidents.add_look(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
     (incident,) = services.watching.incidents.open_incidents()
     return incident.id
 

@@ -18,7 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from bot import program, table
-from bot.queue import RESOURCES, connect_for_web, health, kind_problem, refusal
+from bot.queue import connect_for_web, health
+from bot.queue.event_queue import RESOURCES
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError
@@ -115,7 +116,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
 def on_redis(redis: Redis) -> Iterator[Told]:
     """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk."""
     try:
-        if wrong := kind_problem(redis) or generation.layout_problem(redis):
+        if wrong := health.kind_problem(redis) or generation.layout_problem(redis):
             yield MARKS[-1], wrong
             return
         health.test_write(redis)
@@ -142,7 +143,7 @@ def _kept(config: dict[str, str], info: dict[str, str]) -> str:
 def _unusable(error: RedisError) -> Told:
     if isinstance(error, DemotedError):
         return told("redis.replica")
-    if known := refusal(error):
+    if known := health.refusal(error):
         return MARKS[-1], known
     kind = "full" if isinstance(error, ResponseError) else "away"
     return told(f"redis.{kind}", error=error, why=type(error).__name__)

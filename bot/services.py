@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
-from bot.queue import CardQueue, Doorbell, EventQueue
+from bot.queue import CardQueue, Doorbell
+from bot.queue.event_queue import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Messenger, Webex, WebexPerson
 from jobs.clouds.clock_skew import METER
@@ -51,7 +52,7 @@ class Services(Runtime):
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Self:
         METER.redis = redis
-        cards = CardQueue(redis)
+        cards = CardQueue(redis, LockKind.DRAW)
         return cls(
             settings=settings,
             store=RunStore(redis, settings.encryption_keys),
@@ -113,7 +114,7 @@ class Services(Runtime):
         token = hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()
         return keys.bot_account(token[:16])
 
-    def record(self, run_id: str, *events: Event) -> None:
+    def carry_on(self, run_id: str, *events: Event) -> None:
         """Add to the run's history, and have a worker carry the run on and draw its cards.
 
         Raises:

@@ -1,6 +1,5 @@
 """RQ entry point: advance a run as far as possible, then free the worker."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -21,16 +20,8 @@ from jobs.engine.inspector import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust
-from jobs.runs.event_log import HISTORY, foreign_event
-from jobs.runs.run import (
-    AttemptOverError,
-    Event,
-    ForeignRunError,
-    Kind,
-    Run,
-    RunGoneError,
-    new_reference,
-)
+from jobs.runs.event_log import HISTORY, ForeignRunError, foreign_event
+from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError, new_reference
 from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
 from jobs.storage import keys
@@ -147,15 +138,16 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
-    checks = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}
-    work = checks.get(run.kind, _plan_or_apply)
     if run.running:  # steps that a killed worker left running
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
-    return await work(runtime, run, lambda: not lease.lost)
 
+    def holds() -> bool:
+        return not lease.lost
 
-async def _plan_or_apply(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+    checks = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}
+    if look := checks.get(run.kind):
+        return await look(runtime, run, holds)
     if run.account is None:
         return run.version
     try:

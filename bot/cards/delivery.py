@@ -32,7 +32,7 @@ from redis import Redis
 from adaptive_cards import Card
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
-from bot.chat import audience
+from bot.chat import permissions
 from bot.services import Services
 from bot.webex import errors
 from bot.webex.client import Message, is_own, may_be_of_run, plain
@@ -100,7 +100,7 @@ log = structlog.get_logger(__name__)
 def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
     """Make Webex show the card; return the seconds until the next try, or 0.
 
-    A card for the thread is held back while an outsider is in the space (:mod:`bot.chat.audience`).
+    A card for the thread waits while an outsider is in the space (:mod:`bot.chat.permissions`).
 
     Raises:
         WebexError: Webex does not answer. The next draw shows the newest state.
@@ -108,8 +108,8 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
     shown = shared.posted_card(services, run.id, wanted.slot)
     if is_up_to_date(wanted, shown):
         return 0
-    if wanted.to == shared.THREAD and not audience.may_read(services, run):
-        return audience.HELD_S
+    if wanted.to == shared.THREAD and not permissions.may_read(services, run):
+        return permissions.HELD_S
     return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
 
 

@@ -29,7 +29,7 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
 from bot.cards import delivery
 from bot.cards.presenters import card_state as shared
-from bot.chat import audience, permissions
+from bot.chat import permissions
 from bot.chat.preferences import THREAD, locale_of, locale_of_card
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
@@ -59,7 +59,7 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
     Raises:
         WebexError: Webex does not answer, or refuses the message.
     """
-    if not audience.may_read(services, run):
+    if not permissions.may_read(services, run):
         return False
     with drawn_for(locale_of_card(services, run, THREAD)):
         card = notice(view())
@@ -213,7 +213,7 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
         if ending is None or not (days := ending.due(at)):
             continue
         told = keys.reminder_given(mailbox, f"{ending.end:%Y-%m-%d}", days)
-        # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
+        # Nothing is posted while an outsider is in that space (:mod:`bot.chat.permissions`).
         view = partial(card_of, mailbox, ending, at)
         tell = partial(post_in_space, services, services.store.load(record.run), view)
         tell_once(services, told, ending.end - at + KEPT, tell)
@@ -328,7 +328,7 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     key = "turn_words" if named else "turn_words_nobody"
     # A form is always 1:1, and so is the card of everybody but the requester and an approver who
     # is in the space.
-    approves = wait.turn is Turn.APPROVER and not run.answer(audience.ABSENT)
+    approves = wait.turn is Turn.APPROVER and not run.answer(permissions.ABSENT)
     here = run.origin.direct or wait.kind in FORMS or not (own or approves)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),

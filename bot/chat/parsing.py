@@ -8,21 +8,15 @@ run because of a message. The meaning only decides which buttons are offered.
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 
-from adaptive_cards.cards.notice import typed_wrong
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
-from bot.chat import offers
-from bot.chat.context import ChatContext
-from bot.chat.permissions import visible_channels
 from bot.webex.client import Message, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.clock import now
-from jobs.model import Text
 
 NEAR = 0.6
 LONGEST = 2000
@@ -51,15 +45,11 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
         reader.feed(message.html[:HTML_MOST])
         reader.close()
         said = reader.text()
-    text = _without_name(_one_line(said), me)[:LONGEST]
+    text = _without_name(one_line(said), me)
     if not text.startswith("/"):
         return ParsedCommand("", "", text)
     name, _, argument = text[1:].partition(" ")
     return ParsedCommand(name.lower(), argument.strip())
-
-
-def argument_of(text: str) -> str:
-    return _one_line(text)[:LONGEST]
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -68,11 +58,12 @@ def nearest(name: str, known: Collection[str]) -> str:
     return max(starts, key=len, default="") or next(iter(near), "")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     # Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
     # letter and its accent become one character, because some keyboards send two.
     whole = unicodedata.normalize("NFC", text)
-    return " ".join("".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split())
+    words = "".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split()
+    return " ".join(words)[:LONGEST]
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
@@ -81,7 +72,7 @@ def _without_name(text: str, me: WebexPerson) -> str:
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
     before_at = (email.partition("@")[0] for email in me.emails)
-    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at))):
+    for name in filter(None, map(one_line, (*me.emails, me.display_name, first, *before_at))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
@@ -113,10 +104,10 @@ class _Reader(HTMLParser):
         at_start = bool(self._mentions) and not self._begun
         if not at_start and not any(self._mentions):
             self._parts.append(data)
-            self._begun = self._begun or bool(_one_line(data).lstrip(" :,"))
+            self._begun = self._begun or bool(one_line(data).lstrip(" :,"))
 
     def text(self) -> str:
-        return _one_line("".join(self._parts)).lstrip(" :,")
+        return one_line("".join(self._parts)).lstrip(" :,")
 
 
 GREETING_WORDS_MOST = 4
@@ -181,46 +172,3 @@ def _listed(kind: str) -> frozenset[str]:
     """Return the phrases of a list in the texts of all languages, where commas separate them."""
     every = (own_text(f"heard.{kind}", language).split(",") for language in languages())
     return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())
-
-
-_WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
-"""Words after an address that are not part of it, such as "please"."""
-
-
-def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
-    ctx: ChatContext,
-    command: str,
-    argument: str,
-    kicker: Text,
-    may: Callable[[ChatContext, str], object],
-    known: Callable[[ChatContext], tuple[str, ...]] = visible_channels,
-) -> str:
-    """Return the typed address of a channel of which the person ``may`` know, or answer otherwise.
-
-    If no address was typed, the ``known`` channels are offered instead. The result is then empty,
-    and so it is for a channel that is not known here: the answer reveals nothing about it.
-    """
-    if not argument and (channels := known(ctx)):
-        offers.choose_channel(ctx, command, channels)
-        return ""
-    mailbox = read_mailbox(ctx, command, argument)
-    if mailbox and not may(ctx, mailbox):
-        offers.unknown_channel(ctx, command, kicker, mailbox)
-        return ""
-    return mailbox
-
-
-def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
-    """Return the typed address of a mailbox, without the words after it and known ones before it.
-
-    If it is invalid, post a card for correcting it, and return an empty string.
-    """
-    try:
-        return read_address(argument)
-    except InvalidInputError as wrong:
-        first, _, words = argument.strip().partition(" ")
-        before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
-        found = before or lone_address(argument)
-        if not found:
-            ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
-        return found

@@ -3,32 +3,28 @@
 A person sees the audit entries of this space's channels, or in a 1:1 space their own. An approver
 sees all entries in a 1:1 space.
 
-A person whom the bot does not serve is answered and recorded once an hour, or as often as
-``REFUSALS_PER_HOUR`` says. Further refusals are only in the log. A person whom the bot serves may
-give ``COMMANDS_PER_HOUR`` commands and presses, against loops. Both are a sliding window of the
-person's events in Redis, which expires.
+A card is drawn later than it was requested, and a person from another organization may have joined
+in the meantime. The run's cards in the space then stay as they are, and those in 1:1 messages
+continue. A space that was checked a moment ago is not checked again, unless a person has joined
+since (Webex notifies the bot).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from math import ceil
-from typing import Any
 
-import structlog
-from redis import Redis
-
-from adaptive_cards.components import REFUSED
-from adaptive_cards.times import clock
-from bot.chat.context import ChatContext
+from adaptive_cards.locale import drawn_for
+from adaptive_cards.texts import text
+from bot.chat import preferences
+from bot.chat.context import ChatContext, trouble
 from bot.services import Services
 from bot.settings import BotSettings
+from bot.webex import errors
 from bot.webex.client import Membership, WebexPerson
-from jobs.clock import now
+from jobs.channel.form import InvalidInputError, read_address
 from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Text
 from jobs.runs.audit import AuditEntry
-from jobs.runs.run import Run
+from jobs.runs.run import Event, Run
 from jobs.runs.run_store import Record
 from jobs.storage import keys
 
@@ -122,6 +118,113 @@ def _ours(settings: BotSettings, email: str, org_id: str) -> bool:
     return known_domain and (not orgs or normalize(org_id) in orgs)
 
 
+CHECKED_FOR_S = 30
+TOLD_S = 3600
+HELD_S = 60.0
+"""Seconds until the bot tries again to post a card that it held back."""
+
+
+def may_read(services: Services, run: Run) -> bool:
+    """Return whether everybody in the run's space may read about the channel.
+
+    If not, the bot says so in the space, at most once an hour.
+    """
+    room = run.origin.room
+    if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
+        return True
+    if outsiders(services, services.webex.members(room)):
+        if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
+            with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
+                card = trouble("held")
+            thread, send = run.origin.thread, services.messenger.send
+            send(room_id=room, text=card.text, card=card.content, parent_id=thread)
+        return False
+    mark_members_checked(services, room)
+    return True
+
+
+def mark_members_checked(services: Services, room: str) -> None:
+    services.redis.set(keys.space_members_checked(room), "1", ex=CHECKED_FOR_S)
+
+
+def members_changed(services: Services, room: str) -> None:
+    services.redis.delete(keys.space_members_checked(room))
+
+
+ABSENT = "approvers_absent"
+"""Question of whether no approver is in the run's space. The answer is ``yes`` or missing."""
+
+
+def note_absent(ctx: ChatContext) -> list[Event]:
+    """Return the event that no approver is in this space, or no event.
+
+    The members are read once, when the run gets its details. A space whose members cannot be read
+    counts as one in which an approver can press the button.
+
+    Raises:
+        WebexError: Webex does not answer; the press or message is retried.
+    """
+    approvers = set(ctx.services.bot.approvers)
+    if ctx.direct or not approvers or not approvers.isdisjoint(ctx.person.emails):
+        return []
+    try:
+        members = ctx.services.webex.members(ctx.room)
+    except errors.WebexAnswerError:
+        return []
+    if not approvers.isdisjoint(member.person_email.lower() for member in members):
+        return []
+    return [ctx.answered(ABSENT, "yes")]
+
+
+CANNOT_TELL = frozenset({400, 403, 404, 405})
+WHY = {Denial.ORGANIZATION: "typed.outside", Denial.NOT_A_PERSON: "typed.not_a_person"}
+
+
+def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:
+    """Return the Webex address of the person whose address was typed.
+
+    A bot cannot find people outside its own organization by address (GET /people in Webex's
+    specification). A message without any details shows whether such an address has an owner, and in
+    which organization. Without ``greets`` nobody gets one: Webex would invite the owner of an
+    address that no person has named.
+
+    Raises:
+        InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot
+            does not serve.
+        WebexError: Webex does not answer.
+    """
+    address = read_address(typed)
+    if not served(ctx.services.bot, [address]):
+        raise InvalidInputError(Text("typed.outside"))
+    try:
+        person = next(iter(ctx.services.webex.people(address)), None)
+    except errors.WebexAnswerError as error:
+        if error.status not in CANNOT_TELL:
+            raise
+        person = None
+    if person is None:
+        if not greets:
+            raise InvalidInputError(Text("typed.nobody_in_webex"))
+        _greet(ctx, address)
+        return address
+    if (why := denial(ctx.services.bot, person)) is not None:
+        raise InvalidInputError(Text(WHY[why]))
+    return person.email
+
+
+def _greet(ctx: ChatContext, address: str) -> None:
+    with drawn_for(preferences.locale_of(ctx.services, address, preferences.place_of(ctx))):
+        hello = text("notice.asked_hello")
+    try:
+        room = ctx.services.messenger.send(to_email=address, text=hello).room_id
+    except (errors.WebexBadRequestError, errors.WebexNotFoundError):
+        raise InvalidInputError(Text("typed.nobody_in_webex")) from None
+    if not room:  # the message is not posted yet: nothing is started, and the press is retried
+        raise errors.WebexUnreachableError("no answer from Webex about a 1:1 message")
+    if outsiders(ctx.services, ctx.services.webex.members(room, fresh=True)):
+        raise InvalidInputError(Text("typed.outside"))
+
+
 def may_approve(ctx: ChatContext, run: Run) -> bool:
     # Without approvers in the settings, the requester may.
     own = not ctx.services.bot.approvers and ctx.person.id == run.requester.id
@@ -186,62 +289,3 @@ def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
     # The channel must be one of the space, or the cards of its watch must come to the space.
     watched = ctx.services.watching.channels.load(mailbox)
     return is_visible(ctx, mailbox) or (watched is not None and watched.room == ctx.room)
-
-
-WINDOW = timedelta(hours=1)
-log = structlog.get_logger(__name__)
-
-
-def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
-    """Refuse a person whom the bot does not serve, or only log it after enough refusals an hour."""
-    services, person = ctx.services, ctx.person
-    key, most = keys.refusals(person.id), services.bot.refusals_per_hour
-    if _full_until(services.redis, key, ctx.request, most) is None:
-        then = "next_outsider_direct" if ctx.direct else "next_outsider"
-        ctx.refuse(Text(f"refused.{why}"), title=title, then=then)
-    else:
-        log.info("refused again", person=person.id, room=ctx.room, why=why)
-
-
-def _full_until(redis: Redis, key: keys.Key, event: str, most: int) -> datetime | None:
-    """Return when the person may do more, or None if the event is among the ``most`` of an hour.
-
-    An event that is tried again keeps its place among the person's events.
-    """
-    at = now().timestamp()
-    with redis.pipeline(transaction=False) as pipe:
-        pipe.zremrangebyscore(key, "-inf", at - WINDOW.total_seconds())
-        pipe.zadd(key, {event: at}, nx=True)
-        pipe.expire(key, WINDOW)
-        pipe.zrank(key, event)
-        *_, place = pipe.execute()
-    if place < most:
-        return None
-    oldest: Any = redis.zrange(key, 0, 0, withscores=True)
-    redis.zrem(key, event)
-    return datetime.fromtimestamp(oldest[0][1], UTC) + WINDOW
-
-
-def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | None:
-    """Return what to do instead of a command or a press, or None below the person's limit.
-
-    The first event beyond the limit is answered, with the time at which the bot goes on. If that
-    event is tried again, it gets its answer again.
-    """
-    redis, most = ctx.services.redis, ctx.services.bot.commands_per_hour
-    again = _full_until(redis, keys.commands(ctx.person.id), event, most)
-    if again is None:
-        return None
-    told, left = keys.commands_limit_told(ctx.person.id), again - now()
-    first = redis.set(told, event, nx=True, ex=max(1, ceil(left.total_seconds())))
-    first = first or redis.get(told) == event.encode()
-    log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=bool(first))
-    # a person who has been told that the limit is reached gets no answer
-    return (lambda speaking: _tell(speaking, most, again)) if first else lambda _: None
-
-
-def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
-    ctx.record("limited", data={"most": str(most), "again": again.isoformat()})
-    # a minute later, because the card shows no seconds
-    values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
-    ctx.tell("refused.kicker", "limits.title", "limits.words", values, REFUSED)

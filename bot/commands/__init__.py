@@ -19,7 +19,7 @@ from typing import Any
 
 from redis.exceptions import LockError
 
-from adaptive_cards.cards.notice import HelpEntry
+from adaptive_cards.answers import HelpEntry
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat.context import ChatContext, RefusedError
@@ -27,8 +27,8 @@ from bot.chat.permissions import is_concerned, is_participant
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.event_log import distrust
-from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.runs.event_log import ForeignRunError, distrust
+from jobs.runs.run import Event, Kind, Run, RunEndedError
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 Action = Callable[[ChatContext, dict[str, str]], None]
@@ -139,7 +139,7 @@ def on_run(
                 if repeats:
                     answer(ctx, inputs, run)
                 else:
-                    ctx.services.record(run.id)
+                    ctx.services.carry_on(run.id)
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
@@ -170,7 +170,7 @@ def require(holds: object, key: str = "refused.old") -> None:
         raise RefusedError(Text(key))
 
 
-def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
+def save_answer(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     finish(ctx, run, ctx.answered(question, value))
 
 
@@ -183,4 +183,4 @@ def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInp
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
     """Save all events of a press together, the last one with its id, and continue the run."""
     *earlier, last = events
-    ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))
+    ctx.services.carry_on(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -11,12 +11,10 @@ from bot.cards import delivery
 from bot.cards.presenters import card_state, connect_form, mail, questions
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
-from bot.chat import offers
-from bot.chat.audience import note_absent, resolve_recipient
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
-from bot.chat.parsing import argument_of
-from bot.chat.permissions import may_approve, may_cancel, visible_channels
+from bot.chat.parsing import one_line
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
@@ -51,7 +49,7 @@ def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):
         raise RefusedError(Text("refused.old"))  # none of the bot's own cards sends this
-    command.run(ctx, argument_of(inputs.get("argument", _typed_address(inputs))))
+    command.run(ctx, one_line(inputs.get("argument", _typed_address(inputs))))
 
 
 def _typed_address(inputs: dict[str, str]) -> str:
@@ -67,7 +65,9 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     channel, kicker = inputs.get("channel", ""), Text("notice.check_kicker")
     if channel in {"", "all"}:
         check.run(ctx, channel)
-    elif channel in visible_channels(ctx) or not offers.tell_if_disconnected(ctx, kicker, channel):
+    elif channel in permissions.visible_channels(ctx) or not offers.tell_if_disconnected(
+        ctx, kicker, channel
+    ):
         check.one(ctx, channel, exactly=True)
 
 
@@ -144,7 +144,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     given = ctx.event(Kind.DETAILS, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
-    commands.finish(ctx, run, given, *answers, *note_absent(ctx))
+    commands.finish(ctx, run, given, *answers, *permissions.note_absent(ctx))
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
@@ -157,14 +157,14 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     if not typed or typed.lower() in ctx.person.emails:
         return ""
     try:
-        address = resolve_recipient(ctx, typed)
+        address = permissions.resolve_recipient(ctx, typed)
     except InvalidInputError as wrong:
         errors["administrator"] = wrong.reason
         return ""
     return "" if address in ctx.person.emails else address
 
 
-@partial(commands.on_run, may=may_cancel, repeats=True)
+@partial(commands.on_run, may=permissions.may_cancel, repeats=True)
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled, and so does each card that offered to cancel
     # it. A button with a command begins again.
@@ -202,7 +202,7 @@ def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _require_current(inputs, run)
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
     commands.require(hosts, "refused.twice")
-    commands.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
+    commands.save_answer(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
 @commands.on_run
@@ -250,7 +250,7 @@ def _approve(scope: Scope, ctx: ChatContext, inputs: dict[str, str], run: Run) -
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
-    if not may_approve(ctx, run):
+    if not permissions.may_approve(ctx, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
         key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
         raise RefusedError(Text(key, {"who": who}), "refused.button")
@@ -276,10 +276,10 @@ WAITS = {
 def _ask(question: str, ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(WAITS[question](run))
     typed = inputs.get("administrator", "")
-    if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
+    if address := _accepted(ctx, run, question, typed, partial(permissions.resolve_recipient, ctx)):
         # the card in the thread says to whom and when the card was sent
         delivery.repost(ctx.services, run.id, card_state.slot_of(address))
-        commands.record(ctx, run, question, address)
+        commands.save_answer(ctx, run, question, address)
 
 
 @commands.on_run
@@ -288,7 +288,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     asked = run.answer("consent_administrator") if run.account else ""
     for place in card_state.thread_and_person(asked or run.answer("administrator")):
         delivery.repost(ctx.services, run.id, card_state.slot_of(place))
-    ctx.services.record(run.id)
+    ctx.services.carry_on(run.id)
 
 
 @commands.on_run
@@ -322,7 +322,7 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _says(question: str) -> commands.OnRun:
-    return lambda ctx, _, run: commands.record(ctx, run, question, "yes")
+    return lambda ctx, _, run: commands.save_answer(ctx, run, question, "yes")
 
 
 @commands.on_run
@@ -364,7 +364,9 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     question, login = connect_form.MAILBOX_USER, login_of(run) or run.fact("upn")
     if login and not run.answer(question) and question not in run.problems:
         try:
-            events.append(ctx.answered(question, resolve_recipient(ctx, login, greets=False)))
+            events.append(
+                ctx.answered(question, permissions.resolve_recipient(ctx, login, greets=False))
+            )
         except InvalidInputError as wrong:
             events.append(commands.refused_input(ctx, question, login, wrong))
     commands.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
@@ -378,7 +380,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
         mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    commands.record(ctx, run, "rehearse", f"skip:{reason}")
+    commands.save_answer(ctx, run, "rehearse", f"skip:{reason}")
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -395,7 +397,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
         causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
-        commands.record(ctx, run, TOKEN_FAILED, causes[0].cause)
+        commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)
     ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
 
 

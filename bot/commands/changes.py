@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.notice import offer
+from adaptive_cards.answers import offer
 from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded
@@ -12,9 +12,8 @@ from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
-from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
-from bot.chat.parsing import read_known, read_mailbox
+from bot.chat.offers import read_known, read_mailbox
 from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of
@@ -62,10 +61,10 @@ def begin_known(
             point_to(ctx, opened)
             return
         if opened.detailed:
-            ctx.services.record(opened.id)
+            ctx.services.carry_on(opened.id)
             return
     details = ctx.event(Kind.DETAILS, channel=channel)
-    ctx.services.record(opened.id, details, *events, *note_absent(ctx))
+    ctx.services.carry_on(opened.id, details, *events, *permissions.note_absent(ctx))
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

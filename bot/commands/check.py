@@ -2,14 +2,14 @@
 
 from contextlib import suppress
 
-from adaptive_cards.cards.notice import Button, offer
+from adaptive_cards.answers import Button, offer
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
 from bot.cards.presenters.lists import channels, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
-from bot.chat.parsing import lone_address, read_mailbox
+from bot.chat.parsing import lone_address
 from bot.chat.permissions import visible_channels
 from bot.commands import Command, typed_words
 from jobs.checks import check
@@ -48,7 +48,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
 
     A channel that is not known here is found first, with an administrator's sign-in.
     """
-    if not (mailbox := read_mailbox(ctx, "check", argument)):
+    if not (mailbox := offers.read_mailbox(ctx, "check", argument)):
         return
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
@@ -75,7 +75,7 @@ def go_on(ctx: ChatContext, run: Run) -> None:
         looks = ctx.event(Kind.LOOK_AGAIN, origin=ctx.origin, request=ctx.request)
         ctx.services.store.append(run.id, looks)
     delivery.repost(ctx.services, run.id, LIVING)
-    ctx.services.record(run.id)
+    ctx.services.carry_on(run.id)
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
@@ -86,7 +86,7 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
     opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
@@ -94,7 +94,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     channel = record.channel if record else Channel(mailbox)
     brief = check.brief_for(ctx.services.store, mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def everything(ctx: ChatContext) -> None:
@@ -108,7 +108,7 @@ def everything(ctx: ChatContext) -> None:
     brief = Brief(mailboxes=visible_channels(ctx))
     opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
     ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def listed(ctx: ChatContext, *, every: bool = False) -> None:

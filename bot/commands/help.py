@@ -1,9 +1,18 @@
-"""Command /help: what the bot does here, or how one command is typed; built from the registry."""
+"""Command /help: what the bot does here, or how one command is typed; built from the registry.
 
-from adaptive_cards.cards.notice import command_help, help_card, shown_name
+A message that is no command is answered here, too, with buttons for what was probably meant.
+"""
+
+from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.answers import command_help, help_card, offer, shown_name
+from adaptive_cards.escape import plain, shorten
 from bot import commands
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
-from bot.chat.parsing import nearest
+from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
+from bot.commands import check
+from jobs.clock import now
+from jobs.model import Text, verbatim
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -36,6 +45,86 @@ def explain(ctx: ChatContext, command: commands.Command) -> None:
     others = tuple(other for other, each in typed if each is command and other != name)
     bot = ctx.services.me.display_name
     ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
+
+
+FOR_HELP = ("button.help", {"do": "help"})
+BEGIN = tuple((f"button.{each}", {"do": each}) for each in ("setup", "check"))
+
+
+def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
+    # A message without a probable meaning is answered with two buttons, as a greeting is.
+    if typed.name:
+        if near := nearest(typed.name, commands.by_typed_name()):
+            unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
+            _offer_command(ctx, near, typed.argument, unknown)
+        else:
+            show(ctx, typed=typed.name)
+        return
+    meaning = meaning_of(typed.text)
+    if meaning.address:
+        _address(ctx, meaning.address)
+    elif meaning.trouble:
+        title = Text("understood.trouble")
+        offers.choose_channel(ctx, "check", permissions.visible_channels(ctx), title)
+    elif not meaning.greeting and _without_slash(ctx, typed.text):
+        return
+    else:
+        known = meaning.greeting or not typed.text
+        title = Text("understood.hello" if known else "understood.unknown")
+        ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))
+
+
+def _without_slash(ctx: ChatContext, text: str) -> bool:
+    """Answer a text that counts as a command, or return False.
+
+    Such a text is only a command's name, or a fitting argument follows the name. Any other text,
+    such as "check this", is a sentence.
+    """
+    name, _, argument = text.partition(" ")
+    name = name.rstrip(".,:;!?").lower()
+    command = commands.by_typed_name().get(name)
+    if command is COMMAND:
+        run(ctx, argument)
+    elif command is None or not _fits(command, argument):
+        return False
+    else:
+        _offer_command(ctx, name, argument)
+    return True
+
+
+def _fits(command: commands.Command, argument: str) -> bool:
+    if not argument or command.name == "explain":
+        return True
+    if command.name in {"language", "timezone"}:
+        return " " not in argument
+    checks_all = command is check.COMMAND and argument.lower() in commands.typed_words("all")
+    return checks_all or bool(lone_address(argument))
+
+
+def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | None = None) -> None:
+    line = f"/{name} {argument}".rstrip()
+    meant = Text("understood.meant", {"meant": line})
+    words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
+    known = commands.by_typed_name()[name].name
+    data = {"do": "run_command", "command": known, "argument": argument}
+    button = verbatim(shorten(plain(line), TITLE_MOST))
+    ctx.tell("help.kicker", *words, buttons=((button, data), FOR_HELP))
+
+
+def _address(ctx: ChatContext, mailbox: str) -> None:
+    near = offers.nearest_channel(ctx, mailbox)
+    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
+    first = (offers.of_channel("check", near),) if near else ()
+    offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
+    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
+    ctx.say(offer(kicker, title, offered, now(), turn=turn))
+
+
+def greet_space(ctx: ChatContext) -> None:
+    bot = {"bot": ctx.services.me.display_name}
+    lines = tuple(Text(f"understood.first_{each}", bot) for each in ("setup", "check"))
+    title = Text("understood.space_title")
+    ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))
 
 
 COMMAND = commands.Command("help", "more", "[COMMAND]", run=run)

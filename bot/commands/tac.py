@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
+from adaptive_cards.answers import tac, tac_file
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import tac, tac_file
 from adaptive_cards.components import WELL
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
@@ -22,7 +22,6 @@ from bot.cards.presenters.mail import PLACES, search
 from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
-from bot.chat.parsing import read_known
 from bot.chat.permissions import is_visible
 from bot.commands import Command, refusing, require
 from bot.services import Services
@@ -41,7 +40,7 @@ from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
-from jobs.tac.bundle import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
 from jobs.watch.look import MailText, deliver
 
 LARGEST = 5 * 1024 * 1024
@@ -74,7 +73,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def opened(ctx: ChatContext, argument: str) -> Case | None:
     """Open a case, or answer that the channel is not known here and return None."""
-    mailbox = read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
+    mailbox = offers.read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
     if not mailbox:
         return None
     ctx.services.vault.drop(screenshot_name(ctx))

@@ -6,16 +6,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adaptive_cards import components as ui
-from adaptive_cards.cards.notice import OFFERS_MOST, offer
+from adaptive_cards.answers import OFFERS_MOST, offer
 from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, permissions, preferences
-from bot.chat.audience import resolve_recipient
 from bot.chat.context import Buttons, ChatContext, RefusedError
-from bot.chat.parsing import read_known
-from bot.chat.permissions import is_known_or_watched_here, visible_channels
+from bot.chat.offers import read_known
+from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
 from jobs.access import app_access
@@ -95,7 +94,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     watched = replace(new, since=kept.since, interval_s=every_s, notify=kept.notify)
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
-    ctx.record("watched", mailbox=mailbox)
+    ctx.attest("watched", mailbox=mailbox)
     superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
@@ -119,7 +118,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
     if watched:
-        ctx.record("unwatched", mailbox=mailbox)
+        ctx.attest("unwatched", mailbox=mailbox)
         superseded.request(ctx.services, mailbox)
     title, again = "watch.ended" if watched else "watch.not_watched", _begins(mailbox, "again")
     ctx.tell(KICKER, title, "watch.ended_words", {"mailbox": mailbox}, ui.OVER, buttons=again)

@@ -9,42 +9,35 @@ round trip instead of three. The event only suggests these requests. The fetched
 subject decides what is needed, and an answer to a different request is not used.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import offer
-from adaptive_cards.escape import WORD_JOINER, plain, shorten
+from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import commands
-from bot.cards import delivery, living
-from bot.cards.presenters.card_state import CHOICE, was_posted
-from bot.chat import audience, offers, preferences
+from bot.cards import delivery
+from bot.chat import permissions, preferences
 from bot.chat.context import ChatContext, trouble
-from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest, parse_command
-from bot.chat.permissions import denial, is_bot, outsiders, refuse, too_many, visible_channels
-from bot.commands import check, explain, help, tac  # noqa: A004  its command's name
-from bot.queue import PendingEvent, WebhookEvent
+from bot.chat.limits import refuse, too_many
+from bot.chat.parsing import parse_command
+from bot.commands import explain, help, tac  # noqa: A004  its command's name
+from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
+from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
-from bot.webex.client import CardAction, Json, Message, Messenger, Post, Webex, WebexPerson
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.http import Pauses
-from jobs.model import Text, verbatim
-from jobs.runs.run import new_reference
+from jobs.model import Text
 from jobs.runtime import current
-from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
@@ -52,9 +45,6 @@ API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 """Pauses before each retry, in seconds."""
-KEPT_S = 1800
-"""Seconds for which a handled event is remembered. An event is retried for less time than that."""
-Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
@@ -88,7 +78,7 @@ Ask = Callable[[Callable[[str], Any], str], Any]
 
 
 @contextmanager
-def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Ask]:
+def prefetch(webex: client.Webex, actor: str, room: str) -> Iterator[Ask]:
     """Request the person who acted and the members of the room; what is not needed is discarded."""
     threads = ThreadPoolExecutor(2, "ahead")
     both = ((webex.person, actor), (webex.members, room))
@@ -122,7 +112,7 @@ class _FailedError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """Handle the event that is kept under this id (:mod:`bot.queue`), as a job of RQ."""
+    """Handle the event that is kept under this id (:mod:`bot.queue.event_queue`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(handle, services))
@@ -178,7 +168,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
             message = webex.message(press.message_id if press else event.id)
         except errors.WebexNotFoundError as error:
             raise _FailedError(error, gone=True) from error
-        said: Message | CardAction = press or message
+        said: client.Message | client.CardAction = press or message
         _require_fresh(services, said.created)
         is_own = message.person_id == services.me.id
         if is_own is not bool(press):  # its own message, or a press on somebody else's card
@@ -208,14 +198,14 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _press(ctx: ChatContext, press: CardAction, refusal: Handler | None) -> None:
+def _press(ctx: ChatContext, press: client.CardAction, refusal: Handler | None) -> None:
     act = commands.actions().get(press.inputs.get("do", ""))
     if act is not None:
         inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
         _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
 
 
-def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) -> None:
+def _run_command(ctx: ChatContext, message: client.Message, refusal: Handler | None) -> None:
     if refusal:
         _answer(ctx, f"{message.id}:refusal", refusal)
         return
@@ -228,7 +218,7 @@ def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) ->
     if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
         _answer(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
     elif command is None:
-        _answer(ctx, f"{message.id}:help", partial(answer_free_text, typed=typed))
+        _answer(ctx, f"{message.id}:help", partial(help.answer_free_text, typed=typed))
 
 
 def _membership(services: Services, membership_id: str, room: str) -> None:
@@ -240,7 +230,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     the bot, which says what is needed. Not every membership names the type of its room
     (platforms/webex.md 1). If it is missing, Webex is asked.
     """
-    audience.members_changed(services, room)
+    permissions.members_changed(services, room)
     mine = services.webex.membership(room, services.me.id)
     if mine is None:
         error = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
@@ -249,9 +239,9 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         return
     delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    if not outsiders(services, services.webex.members(room)):
+    if not permissions.outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
-        _answer(ctx, f"{membership_id}:{mine.created}:greeting", greet_space)
+        _answer(ctx, f"{membership_id}:{mine.created}:greeting", help.greet_space)
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
@@ -268,10 +258,10 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if event.resource == "memberships" or not event.actor or services.vault.get(told) is not None:
         return
     services.vault.put(told, "", KEPT_S)
-    person: WebexPerson | None = None
+    person: client.WebexPerson | None = None
     with suppress(errors.WebexError):
         person = services.webex.person(event.actor)
-    if person and denial(services.bot, person):
+    if person and permissions.denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = trouble("unread", kicker=Text("notice.broken_kicker"))
@@ -284,211 +274,13 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
 def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
     """Return how to refuse this person in this space without a channel's name, or None."""
     title = "refused.button" if ctx.action_id else "refused.message"
-    if (why := denial(ctx.services.bot, ctx.person)) is not None:
-        if is_bot(ctx.person):  # two bots would answer each other endlessly
+    if (why := permissions.denial(ctx.services.bot, ctx.person)) is not None:
+        if permissions.is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
         return lambda speaking: refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
+    if permissions.outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
-    audience.mark_members_checked(ctx.services, ctx.room)
+    permissions.mark_members_checked(ctx.services, ctx.room)
     return None
-
-
-HELP = {"do": "help"}
-FOR_HELP = ("button.help", HELP)
-BEGIN = tuple((f"button.{each}", {"do": each}) for each in ("setup", "check"))
-
-
-def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
-    # A message without a probable meaning is answered with two buttons, as a greeting is.
-    if typed.name:
-        if near := nearest(typed.name, commands.by_typed_name()):
-            unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
-            _offer_command(ctx, near, typed.argument, unknown)
-        else:
-            help.show(ctx, typed=typed.name)
-        return
-    meaning = meaning_of(typed.text)
-    if meaning.address:
-        _address(ctx, meaning.address)
-    elif meaning.trouble:
-        title = Text("understood.trouble")
-        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
-    elif not meaning.greeting and _without_slash(ctx, typed.text):
-        return
-    else:
-        known = meaning.greeting or not typed.text
-        title = Text("understood.hello" if known else "understood.unknown")
-        ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))
-
-
-def _without_slash(ctx: ChatContext, text: str) -> bool:
-    """Answer a text that counts as a command, or return False.
-
-    Such a text is only a command's name, or a fitting argument follows the name. Any other text,
-    such as "check this", is a sentence.
-    """
-    name, _, argument = text.partition(" ")
-    name = name.rstrip(".,:;!?").lower()
-    command = commands.by_typed_name().get(name)
-    if command is help.COMMAND:
-        help.run(ctx, argument)
-    elif command is None or not _fits(command, argument):
-        return False
-    else:
-        _offer_command(ctx, name, argument)
-    return True
-
-
-def _fits(command: commands.Command, argument: str) -> bool:
-    if not argument or command.name == "explain":
-        return True
-    if command.name in {"language", "timezone"}:
-        return " " not in argument
-    checks_all = command is check.COMMAND and argument.lower() in commands.typed_words("all")
-    return checks_all or bool(lone_address(argument))
-
-
-def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | None = None) -> None:
-    line = f"/{name} {argument}".rstrip()
-    meant = Text("understood.meant", {"meant": line})
-    words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
-    known = commands.by_typed_name()[name].name
-    data = {"do": "run_command", "command": known, "argument": argument}
-    button = verbatim(shorten(plain(line), TITLE_MOST))
-    ctx.tell("help.kicker", *words, buttons=((button, data), FOR_HELP))
-
-
-def _address(ctx: ChatContext, mailbox: str) -> None:
-    near = offers.nearest_channel(ctx, mailbox)
-    title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
-    first = (offers.of_channel("check", near),) if near else ()
-    offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
-    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
-    ctx.say(offer(kicker, title, offered, now(), turn=turn))
-
-
-def greet_space(ctx: ChatContext) -> None:
-    bot = {"bot": ctx.services.me.display_name}
-    lines = tuple(Text(f"understood.first_{each}", bot) for each in ("setup", "check"))
-    title = Text("understood.space_title")
-    ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))
-
-
-class Outbox(Messenger):
-    """Messenger that keeps the posts of a command that Webex did not accept.
-
-    After the first such post all later posts are kept too, in order. If Webex is unavailable, the
-    command does not notice and runs to its end. The next try of the event posts only what is left,
-    so that a retried event does not run a command twice.
-
-    Attributes:
-        unsent: Posts that are still to be made. A message that may already be posted is posted
-            again, up to three times, because no answer is worse than two. A file is not.
-        trouble: Error of the first post that was kept, or None if Webex accepted all.
-    """
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self.unsent: list[Post] = []
-        self.trouble: errors.WebexError | None = None
-
-    def post(self, post: Post) -> Message:
-        """Post the message or keep it for later; a kept message has no id yet.
-
-        Raises:
-            WebexError: Webex refused the message and would refuse it again.
-        """
-        if self.trouble is None:
-            try:
-                return self._services.webex.post(post)
-            except errors.WebexError as error:
-                if not errors.passes(error):
-                    raise
-                self.trouble = error
-                self.unsent += _remaining(post, error)
-        else:
-            self.unsent.append(post)
-        return Message.of({})
-
-    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
-        """Edit the message at once, because a kept edit could be out of date when it is made."""
-        self._services.webex.edit(message_id, room_id, text, card)
-
-    def post_all(self, posts: Iterable[Post]) -> None:
-        # A card of a run is skipped if the requester has already got it by asking again.
-        for post in posts:
-            if post.shows is not None and was_posted(self._services, *post.shows):
-                continue
-            posted = self.post(post)
-            if posted.id and post.shows:
-                room = post.fields["roomId"]
-                if post.shows[1].startswith(CHOICE):
-                    living.mark_choice(self._services, post.shows, posted.id, room)
-                else:
-                    delivery.mark_posted(self._services, post.shows[0], posted.id, room)
-
-
-def facts_of(error: errors.WebexError) -> dict[str, str]:
-    return {"tracking_id": error.tracking_id, "error": str(error)}
-
-
-def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
-    # If Webex may have posted the message, the retry delay in ``error`` is extended.
-    if not error.accepted:
-        return (post,)
-    if post.file or post.doubts >= len(errors.UNCONFIRMED.seconds):
-        log.warning("message given up: it may be there", posts=post.doubts + 1, **facts_of(error))
-        return ()
-    error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
-    return (replace(post, doubts=post.doubts + 1),)
-
-
-def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
-    """Carry out a part of an event only once, however often the event is retried.
-
-    Raises:
-        WebexError: Webex is unavailable. The next try of the event does the rest.
-        redis.RedisError: Redis is unavailable.
-    """
-    vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
-    outbox = Outbox(ctx.services)
-    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
-    redis, done = ctx.services.redis, keys.answered(part)
-    sealed, is_done = redis.mget(keys.sealed(name), done)
-    if (kept := vault.opened(name, sealed)) is None:
-        if is_done is not None:
-            return
-        with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
-            _run_safely(speaking, act)
-    else:
-        _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
-    if kept is None and not outbox.unsent:
-        redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
-    else:
-        vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
-    if outbox.trouble is not None and outbox.unsent:
-        raise outbox.trouble
-
-
-def _run_safely(ctx: ChatContext, act: Handler) -> None:
-    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
-    # again. Other errors of Webex and Redis are raised.
-    try:
-        act(ctx)
-    except Exception as error:
-        rejected = isinstance(error, errors.WebexBadRequestError)
-        in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
-        if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
-            # only moderators may write in the space of the question, or nobody may
-            log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
-            card, send = trouble("unposted"), ctx.services.messenger.send
-            send(to_person_id=ctx.person.id, text=card.text, card=card.content)
-        elif isinstance(error, errors.WebexError | RedisError) and not rejected:
-            raise
-        else:
-            reference = new_reference()
-            log.exception("event failed", reference=reference)
-            ctx.say(trouble("broken", facts=(("refused.reference", verbatim(reference)),)))

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from bot import logs
 from bot.processes.supervisor import Role
-from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
-from bot.queue.health import all_workers, not_handed_out
+from bot.queue import connect, connect_for_web
+from bot.queue.health import all_workers, cause, kind_problem, not_handed_out, refusal
 from bot.settings import from_environment
 from jobs.settings import SettingsError
 from jobs.storage import generation

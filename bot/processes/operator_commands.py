@@ -10,7 +10,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import doctor, table
-from bot.queue import cause, connect
+from bot.queue import connect
+from bot.queue.health import cause
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError

@@ -291,11 +291,11 @@ def _silence(redis: Redis) -> str:
     """
     why, refused = "", ""
     try:
-        refused = queue.kind_problem(redis)
+        refused = health.kind_problem(redis)
         if not refused:
             health.test_write(redis)
     except RedisError as error:
-        why, refused = queue.cause(error), queue.refusal(error)
+        why, refused = health.cause(error), health.refusal(error)
     if refused:
         log.critical("Redis refuses the bot", why=refused)
         raise SystemExit(REFUSED)

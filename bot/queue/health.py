@@ -1,18 +1,20 @@
 """Health of what the conversation needs: Redis takes writes, a worker lives, no event waits long.
 
-``/readyz``, ``worker --check`` and ``doctor`` read it here.
+``/readyz``, ``worker --check`` and ``doctor`` read it here, and what to do about a Redis that refuses.
 """
 
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis import Redis, exceptions
+from redis.sentinel import MasterNotFoundError
 from rq import Worker
 from rq.worker.base import BaseWorker
 
-from bot.queue import SERIALIZER, SafeJob, readable
+from bot import table
+from bot.queue import SERIALIZER, SafeJob
+from bot.queue.event_queue import readable
 from jobs.clock import now
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError
@@ -31,6 +33,10 @@ DISPATCH = "dispatch_due"
 KEPT_S = 86_400
 """Seconds for which a timer without a beat is remembered after it was expected."""
 OK = "ok"
+NO_PASSWORD = ("HELLO must be called with the client already", "Authentication required")
+"""Beginnings of the errors of a Redis that needs a password and was given none."""
+REFUSALS: dict[str, str] = table(__file__, "refusals")
+HELLO = ("HELLO",)
 
 
 def look(redis: Redis) -> dict[str, str]:
@@ -51,10 +57,10 @@ def look(redis: Redis) -> dict[str, str]:
         }
     except DemotedError:
         word = "read-only"
-    except (AuthenticationError, NoPermissionError):
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError):
         word = "refused"
-    except RedisError as error:
-        word = "unwritable" if isinstance(error, ResponseError) else "unreachable"
+    except exceptions.RedisError as error:
+        word = "unwritable" if isinstance(error, exceptions.ResponseError) else "unreachable"
     found = {"redis": word, **parts}
     return {"status": OK if {*found.values()} == {OK} else "unavailable", **found}
 
@@ -118,3 +124,42 @@ def not_handed_out(redis: Redis, host: str = "") -> str:
         return ""
     since = f" since {late - timedelta(seconds=SEEN_S):%d %b %H:%MZ}" if late.timestamp() else ""
     return f"nothing that is due is handed out{since}"
+
+
+def refusal(error: exceptions.RedisError) -> str:
+    """Return the advice about a Redis that refuses the bot until somebody changes a setting.
+
+    The result is an empty string for other errors, which may pass.
+    """
+    kind = ""
+    if isinstance(error, exceptions.AuthenticationError):
+        asks = any(words in str(error) for words in NO_PASSWORD)
+        kind = "no_password" if asks else "wrong_password"
+    elif isinstance(error, exceptions.NoPermissionError):
+        kind = "no_permission"
+    elif isinstance(error, exceptions.AskError | exceptions.ClusterCrossSlotError):
+        kind = "cluster"
+    elif isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
+        kind = "by_sentinel"
+    return REFUSALS.get(kind, "").format(error=error)
+
+
+def cause(error: exceptions.RedisError) -> str:
+    """Return the words of a Redis error, without the objects at the end of a Sentinel's error."""
+    return str(error).partition(" : <")[0] or type(error).__name__
+
+
+def kind_problem(redis: Redis) -> str:
+    """Return why this kind of server cannot serve the bot; empty if it can, or if nothing is known.
+
+    Raises:
+        redis.RedisError: Redis is unreachable, or refuses the bot.
+    """
+    try:
+        hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
+    except exceptions.ResponseError:
+        return ""
+    # RESP2 sends names and values as a list
+    pairs = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=True)
+    mode = {codec.as_text(name): codec.as_text(value) for name, value in pairs}.get("mode", "")
+    return REFUSALS[mode] if mode in {"cluster", "sentinel"} else ""

@@ -21,7 +21,7 @@ import httpx
 from bot.services import Services
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
-from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
+from jobs.access.mailbox_login import note_beginning, note_sign_in, note_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.checks.check import may_sign_in
@@ -268,7 +268,7 @@ class RehearsalSignIn:
             entra, back = self._identity(services, run, http), services.settings.callback
             flow = entra.begin([scope], back, state, login_of(run), "login")
         request_id = str(uuid.uuid4())
-        record_beginning(services.redis, run.channel.mailbox, request_id)
+        note_beginning(services.redis, run.channel.mailbox, request_id)
         return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
@@ -289,7 +289,7 @@ class RehearsalSignIn:
             raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
         token = (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
         session = (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
-        record_success(services.redis, run.channel.mailbox)
+        note_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
         return Result(event, upn, sealed=(token, session))
@@ -298,14 +298,14 @@ class RehearsalSignIn:
         # The calls are recorded, because Entra's log has them next to those of Webex Connect.
         with (
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
-            calls.record_calls() as made,
+            calls.collect() as made,
         ):
             entra = self._identity(services, run, http)
             finish = partial(entra.finish, flow.kept, query, run.tenant)
             try:
                 return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
             finally:
-                record_sign_in(services.redis, run.channel.mailbox, made)
+                note_sign_in(services.redis, run.channel.mailbox, made)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))

@@ -34,8 +34,8 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # wait
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 
-from bot import logs, queue
-from bot.queue import health
+from bot import logs
+from bot.queue import connect_for_web, event_queue, health
 from bot.settings import BotSettings, from_environment, log_advice
 from jobs.clock import now
 from jobs.clouds.json_values import as_dict, parsed
@@ -101,7 +101,7 @@ class Webhooks:
 
     def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
         self._secrets, self._redis, self._every_s = secrets, redis, every_s
-        self._events, self._quiet_until = queue.EventQueue(redis), -every_s
+        self._events, self._quiet_until = event_queue.EventQueue(redis), -every_s
 
     def receive(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
@@ -158,13 +158,13 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     return any([hmac.compare_digest(each.encode(), signature.encode()) for each in signed])  # noqa: C419  see the docstring
 
 
-def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
+def event_in(envelope: Mapping[str, Any]) -> event_queue.WebhookEvent | None:
     """Return the event in Webex's payload, or None if it is irrelevant, as the bot's own posts are.
 
     Raises:
         RefusedError: The resource is relevant, but the payload has no id.
     """
-    resource = queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
+    resource = event_queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
     if resource is None or str(envelope.get("event", "")).lower() != "created":
         return None
     data = as_dict(envelope.get("data"))
@@ -174,7 +174,7 @@ def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post
     found, room, created = (_text(data, name) for name in ("id", "roomId", "created"))
-    return queue.WebhookEvent(resource, found, actor, room, created)
+    return event_queue.WebhookEvent(resource, found, actor, room, created)
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
@@ -203,7 +203,7 @@ class Site:
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
-            queue.WEBHOOKS_PATH: ("POST", webhooks.receive),
+            event_queue.WEBHOOKS_PATH: ("POST", webhooks.receive),
             ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
             READY: ("GET", self._ready),
         }
@@ -248,7 +248,7 @@ class Site:
             why = (
                 generation.layout_problem(self._redis)
                 if self._was_open
-                else queue.kind_problem(self._redis) or generation.ensure_layout(self._redis)
+                else health.kind_problem(self._redis) or generation.ensure_layout(self._redis)
             )
         except RedisError:
             if not self._was_open:
@@ -303,7 +303,7 @@ def _of_error(path: str, error: Exception) -> Answer:
         why = str(error) if isinstance(error, RedisError) else ""
         log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
     body = f"{_line(status)}\n".encode()
-    if path == queue.WEBHOOKS_PATH:
+    if path == event_queue.WEBHOOKS_PATH:
         body = b""
         COUNTERS.add(EVENTS_REFUSED, REASONS.get(status, "body"))
     return Answer(body, status=status, headers=tuple(headers.items()))
@@ -427,7 +427,7 @@ def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:
     from bot.webex.errors import HURRIED  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    services = Services.of(settings, work, queue.connect_for_web(settings.redis_url), webex)
+    services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = pages.create_app((sign_in.pages, secret_page.pages, history_page.pages, pages.assets))
     app.config["SERVICES"] = services
     app.before_request(pages.use_browsers_language)
@@ -436,7 +436,7 @@ def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:
 
 def main(settings: BotSettings, work: Settings) -> int:
     """Serve until SIGTERM, and return 0, or 1 if nobody can listen at HOST and PORT."""
-    redis = queue.connect_for_web(settings.redis_url)
+    redis = connect_for_web(settings.redis_url)
     try:
         serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
     except AddressError as error:
@@ -456,4 +456,4 @@ def __getattr__(name: str) -> Site:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  for the operator
         raise SystemExit(NOT_BOOTED) from None
-    return whole_site(settings, work, queue.connect_for_web(settings.redis_url))
+    return whole_site(settings, work, connect_for_web(settings.redis_url))

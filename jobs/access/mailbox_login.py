@@ -80,18 +80,18 @@ def _ids(row: SignInRow) -> frozenset[str]:
     return frozenset(each.lower() for each in (row.correlation_id, row.id) if each)
 
 
-def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
+def note_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     calls = [line for line in made if line.startswith("entra ")]
     results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
     ids = {(id_, result) for line, result in results for id_ in _ID.findall(line)}
-    _record(redis, mailbox, ids)
+    _note(redis, mailbox, ids)
 
 
-def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
-    _record(redis, mailbox, {(request_id, BEGUN)})
+def note_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
+    _note(redis, mailbox, {(request_id, BEGUN)})
 
 
-def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> None:
+def _note(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> None:
     at = now().timestamp()
     numbers = {f"{id_.lower()} {result}": at for id_, result in results}
     if not numbers:
@@ -158,12 +158,12 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
     if secret is None or cache is None:
         return None
     token = await asyncio.to_thread(_token, ctx, login, secret, cache)
-    record_success(ctx.store.redis, mailbox)
+    note_success(ctx.store.redis, mailbox)
     username = login.upn or mailbox
     return await login_with(ctx.settings.smtp_server, username, login.others, token)
 
 
-def record_success(redis: Redis, mailbox: str) -> None:
+def note_success(redis: Redis, mailbox: str) -> None:
     redis.set(keys.own_login(mailbox), now().isoformat(), ex=SIGN_IN_S)
 
 
@@ -175,11 +175,11 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
-    with sync_client(ctx.settings) as http, calls.record_calls() as made:
+    with sync_client(ctx.settings) as http, calls.collect() as made:
         try:
             identity = Identity(url, http, login.tenant, login.client_id, secret)
             token, renewed = identity.token(cache, [scope], refresh=True)
         finally:  # the sign-in log shows it next to Webex Connect's sign-ins
-            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)
+            note_sign_in(ctx.store.redis, ctx.channel.mailbox, made)
     ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)
     return token

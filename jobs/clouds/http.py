@@ -134,25 +134,6 @@ def parse_retry_after(header: str | None) -> float | None:
 TokenSource = Callable[[], Awaitable[str]]
 
 
-async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -> T:
-    """Call ``send`` with a token, and after a 401 once more with a new one: tokens can end early.
-
-    A source that can give another token has a method ``spend``, which takes the refused token.
-
-    Raises:
-        errors.CloudError: as ``send``; also when the new token gets a 401.
-    """
-    token = await source()
-    try:
-        return await send(token)
-    except errors.SignInNeeded as refused:
-        spend = getattr(source, "spend", None)
-        if refused.status != httpx.codes.UNAUTHORIZED or spend is None:
-            raise
-        spend(token)
-    return await send(await source())
-
-
 log = structlog.get_logger(__name__)
 #: Longest pause between two bytes of an answer, in seconds.
 READ_SECONDS = 30.0
@@ -266,26 +247,39 @@ async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is re
     call: Call,
     judge: Judge,
     policy: RetryPolicy = PATIENCE,
+    source: TokenSource | None = None,
     reported: ReportedError | None = None,
     turn: Slot = nullcontext,
 ) -> Response:
-    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``."""
+    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
+
+    With a ``source`` it has a token, and after a 401 a new one once more: tokens can end early. A
+    source that can give another token has a method ``spend``, which takes the refused token.
+    """
 
     async def attempt() -> Response:
+        signed = replace(call, headers={"Authorization": f"Bearer {token}", **call.headers})
         async with turn():
             with calls.request_to(call.service):
-                answer = await _once(client, call, judge)
+                answer = await _once(client, signed if token else call, judge)
             if reported and (error := reported(answer)):
                 error.unsent = error.cause == Cause.THROTTLED
                 raise error
             return answer
 
     repeats = call.method in _REPEATABLE if call.repeatable is None else call.repeatable
-    try:
-        return await policy.call_async(attempt, partial(may_repeat, repeatable=repeats))
-    except TimeoutError as late:
-        words = f"no answer in {policy.total_s:g} s"
-        raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late
+    token, spend = await source() if source else "", getattr(source, "spend", None)
+    while True:
+        try:
+            return await policy.call_async(attempt, partial(may_repeat, repeatable=repeats))
+        except TimeoutError as late:
+            words = f"no answer in {policy.total_s:g} s"
+            raise errors.Transient(Cause.TIMED_OUT, call.service, message=words) from late
+        except errors.SignInNeeded as refused:
+            if source is None or spend is None or refused.status != httpx.codes.UNAUTHORIZED:
+                raise
+            spend(token)
+            token, spend = await source(), None
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
@@ -310,7 +304,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
             noted.answered(response.status_code, response.headers)
     except (errors.CloudError, asyncio.CancelledError) as lost:
         if call.changes:  # and may have its effect, although its answer was lost
-            calls.record(call.service, call.name, getattr(lost, "status", 0), sent)
+            calls.note(call.service, call.name, getattr(lost, "status", 0), sent)
         raise
     log.debug(
         "call",
@@ -321,7 +315,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     )
     ids = replace(sent, request_id=response.headers.get("request-id", ""))
     if call.changes:
-        calls.record(call.service, call.name, response.status_code, ids)
+        calls.note(call.service, call.name, response.status_code, ids)
         calls.check_guard()
     if not response.is_success:
         error = judge(response, ids)

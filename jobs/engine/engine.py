@@ -114,7 +114,7 @@ class Engine(Inspector):
         if other := await self._changed_since(step, finding):
             finding = inspector.waits_for_step(step, other)
         elif finding.state is State.WRONG:
-            finding = await self._apply_if_allowed(step, finding)
+            finding = self._why_not_now(step, finding) or await self._change(step, finding)
         finding = await self._or_lost(step, finding)
         answered = self.run.answered_since(step.name, step.returns_with)
         if finding != before or answered or step.name in self.run.running:
@@ -126,7 +126,7 @@ class Engine(Inspector):
         for other in (self.steps[name] for name in passed if self.run.settled(name)):
             seen = await self.inspect(other)
             if seen.state is State.WRONG:
-                self.found(other, await self._apply_if_allowed(other, seen))
+                self.found(other, self._why_not_now(other, seen) or await self._change(other, seen))
                 return other.name
         return ""
 
@@ -147,8 +147,8 @@ class Engine(Inspector):
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
 
-    async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
-        """Make the change if it may be made now, or return a finding about its wait.
+    def _why_not_now(self, step: Step, finding: Finding) -> Finding | None:
+        """Return a finding about the change's wait, or None if it may be made now.
 
         A plan may show a step's own lines together with lines that another step applies later. All
         of them must be approved; only the step's own are applied here.
@@ -160,7 +160,7 @@ class Engine(Inspector):
             return finding
         if changes and (found := self._finding_after_change(step)):
             return found
-        return self._blocker(step, changes) or await self._change(step, finding, changes)
+        return self._blocker(step, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
         """Return a finding if the change may still show or never will, or None to make it."""
@@ -203,22 +203,18 @@ class Engine(Inspector):
         data = {"plan": digest(plan.with_lines(lines), self.run)}
         self.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
-    async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
+    async def _change(self, step: Step, finding: Finding) -> Finding:
         self.stop_if_requested()
         # the step's own lines are recorded first, so that the next worker knows of a call
         self._begun.add(step.name)
-        own = tuple(line for line in changes if line.step == step.name)
+        own = tuple(line for line in step.plan(self.ctx, finding) if line.step == step.name)
         self.append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
         refused, made = None, list[str]()
-
-        async def apply() -> None:
-            calls.check_guard()
-            await step.apply(self.ctx, finding)
-
         try:
+            calls.check_guard()
             try:
-                with calls.record_calls() as made:
-                    await self.retry_while_replicating(step, apply)
+                with calls.collect() as made:
+                    await self.retry_while_replicating(step, lambda: step.apply(self.ctx, finding))
             except AlreadyExists:
                 pass  # made by somebody else or by an earlier try: inspect decides
             except CloudError as error:
@@ -233,14 +229,14 @@ class Engine(Inspector):
                 log.warning("the run was lost during a change", step=step.name, calls=list(made))
                 if made:  # the next worker looks before it changes
                     data = {"calls": "; ".join(made)}
-                    ctx.store.record("changed_late", ctx.run.id, step=step.name, data=data)
+                    ctx.store.attest("changed_late", ctx.run.id, step=step.name, data=data)
             raise
         return self._refused(step, refused, made) if refused else await self.verify(step)
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
         ctx = self.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
-        ctx.store.record("not_changed", ctx.run.id, step=step.name, data=data)
+        ctx.store.attest("not_changed", ctx.run.id, step=step.name, data=data)
         return (
             self._require_other_step(step, error)
             or step.explain_error(ctx, error)

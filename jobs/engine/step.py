@@ -8,7 +8,7 @@ permissions and the docs page discover it.
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -402,14 +402,14 @@ class ExchangeStep(Undoable):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         return (self.planned(finding, shown(self.cmdlets(ctx, finding))),)
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await self.run(ctx, self.cmdlets(ctx, finding))
+    def apply(self, ctx: StepContext, finding: Finding) -> Coroutine[Any, Any, None]:
+        return self.run(ctx, self.cmdlets(ctx, finding))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         return shown(self.undo_cmdlets(ctx, past))
 
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        await self.run(ctx, self.undo_cmdlets(ctx, past))
+    def undo(self, ctx: StepContext, past: RecordedChange) -> Coroutine[Any, Any, None]:
+        return self.run(ctx, self.undo_cmdlets(ctx, past))
 
     async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
         """Run the cmdlets, which are not atomic: a second attempt completes the first."""

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import answer_of, meaning_of
 from jobs.clouds import errors
-from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
+from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.graph import error_body
@@ -89,33 +89,28 @@ class InvokeCommand:
             return await self._sent(cmdlet, parameters)
 
     async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
+        upn, app = self.anchor_upn, f"APP:{SYSTEM_MAILBOX}@{self.tenant_id}"
         call = Call(
             "exchange",
             "POST",
             self.url,
+            headers={
+                "X-AnchorMailbox": f"UPN:{upn}" if upn else app,
+                "X-CmdletName": cmdlet,
+                "Prefer": "odata.maxpagesize=1000",
+            },
             body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
             repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
             read_seconds=EXCHANGE_READ_SECONDS,
         )
         async with self.at_once, self.pace.slot(cmdlet):
-            answer = await self._ask(cmdlet, call)
+            answer = await self._ask(call)
             rows = _rows(cmdlet, answer)
             return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
 
-    async def _ask(self, cmdlet: str, call: Call) -> Response:
-        upn = self.anchor_upn
-        headers = {
-            "X-AnchorMailbox": f"UPN:{upn}" if upn else f"APP:{SYSTEM_MAILBOX}@{self.tenant_id}",
-            "X-CmdletName": cmdlet,
-            "Prefer": "odata.maxpagesize=1000",
-        }
-
-        async def send(token: str) -> Response:
-            sent = replace(call, headers=headers | {"Authorization": f"Bearer {token}"})
-            reported, turn = judge_reported_errors, self.spacing.slot
-            return await request(self.http, sent, judge_exchange, reported=reported, turn=turn)
-
-        return await with_token(self.token_source, send)
+    def _ask(self, call: Call) -> Awaitable[Response]:
+        source, reported, turn = self.token_source, judge_reported_errors, self.spacing.slot
+        return request(self.http, call, judge_exchange, source=source, reported=reported, turn=turn)
 
     async def _with_pages(
         self, cmdlet: str, call: Call, answer: Response, rows: list[ExchangeRow]
@@ -135,7 +130,7 @@ class InvokeCommand:
                 raise cut_short(answer, link)
             seen.add(link)
             try:
-                answer = await self._ask(cmdlet, replace(call, url=link))
+                answer = await self._ask(replace(call, url=link))
             except errors.REFUSALS as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]

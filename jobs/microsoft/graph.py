@@ -16,7 +16,7 @@ import httpx
 from jobs.causes.cause import ErrorKind
 from jobs.causes.patterns import answer_of
 from jobs.clouds import errors
-from jobs.clouds.http import Call, TokenSource, request, with_token
+from jobs.clouds.http import Call, TokenSource, request
 from jobs.clouds.json_values import as_dict, dicts_in, is_filled_text, parsed, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight
 
@@ -208,12 +208,8 @@ class Graph:
             return await self._sent(call)
 
     async def _sent(self, call: Call) -> Any:
-        async def send(token: str) -> Any:
-            headers = {**call.headers, "Authorization": f"Bearer {token}"}
-            async with self.pace.slot(call.url):
-                return (await request(self.http, replace(call, headers=headers), judge_graph)).data
-
-        return await with_token(self.token_source, send)
+        async with self.pace.slot(call.url):
+            return (await request(self.http, call, judge_graph, source=self.token_source)).data
 
     # --- the email app ----------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def _derived(encryption_key: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=LABEL).derive(encryption_key.encode())
 
 
-class Records:
+class AuthenticatedStore:
     """Store of JSON objects with MACs, each under a key of its own."""
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:

@@ -54,7 +54,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     due.sort(key=lambda each: _place(each.mailbox, states[each]))
     if due:
         async for watched, outcome in look(tuple(due)):
-            for incident in watching.incidents.record(watched, outcome, clock(), fixed_by, held):
+            for incident in watching.incidents.add_look(watched, outcome, clock(), fixed_by, held):
                 changed(incident)
             result.looks += 1
     result.left = len(due) - result.looks

@@ -1,6 +1,6 @@
 """Everything of the watch that is kept in Redis: watched channels, incidents, and their cards.
 
-Records carry a MAC: a client that can only write to Redis cannot send a channel's cards elsewhere.
+What is kept has a MAC: a client that can only write to Redis cannot send a channel's cards elsewhere.
 Each look is recorded in one transaction that watches the channel's state. So two workers never open
 two incidents of a channel, and a look that ends after a newer one changes nothing.
 """
@@ -25,7 +25,7 @@ from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind, RenewedLock
-from jobs.storage.vault import Authenticator, Records
+from jobs.storage.vault import AuthenticatedStore, Authenticator
 from jobs.watch import history
 from jobs.watch.model import (
     ChannelState,
@@ -44,7 +44,7 @@ LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""
 
 
-class WatchStore(Records):
+class WatchStore(AuthenticatedStore):
     """Watched channels; ``schedule`` has the time at which each group is looked at."""
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
@@ -91,7 +91,7 @@ KEPT = timedelta(days=100)
 MOST = 500
 
 
-class IncidentStore(Records):
+class IncidentStore(AuthenticatedStore):
     """Incidents and the state of each channel.
 
     ``operator_room`` is the space that gets a card for each shared cause, or empty.
@@ -132,7 +132,7 @@ class IncidentStore(Records):
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
 
-    def record(
+    def add_look(
         self,
         watched: WatchedChannel,
         outcome: LookOutcome,
@@ -140,7 +140,7 @@ class IncidentStore(Records):
         fixed_by: Callable[[Incident], str] = lambda _: "",
         held: RenewedLock | None = None,
     ) -> tuple[Incident, ...]:
-        """Record a look that ended at ``at``, and return the incidents that it changed.
+        """Add a look that ended at ``at``, and return the incidents that it changed.
 
         Nothing is recorded after a later look, if the channel is not watched any more, or if the
         worker has lost the lock ``held``.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from bot.commands import actions
 from jobs.runs.run import Kind
 from tests.fixtures.webex_script import Reply, receive

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from bot.processes.worker import dispatch_due, recover
-from bot.queue import EventQueue, PendingEvent, SafeJob, WebhookEvent, make_queue
+from bot.queue import SafeJob, make_queue
+from bot.queue.event_queue import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
 
@@ -67,7 +68,7 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 WORKER = """
 import sys
 from redis import Redis
-from bot.queue import EventQueue
+from bot.queue.event_queue import EventQueue
 def handle(pending):
     print("begun", flush=True)
     sys.stdin.read()

@@ -17,7 +17,7 @@ from redis.sentinel import MasterNotFoundError
 
 from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
-from bot.queue import REFUSALS, cause, refusal
+from bot.queue.health import REFUSALS, cause, refusal
 from jobs.storage import generation
 from practice import ports
 from tests.fixtures import redis_servers

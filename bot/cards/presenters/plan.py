@@ -19,8 +19,7 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
 from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
-from bot.chat.audience import ABSENT
-from bot.chat.permissions import served
+from bot.chat.permissions import ABSENT, served
 from bot.services import Services
 from jobs.causes.cause import known
 from jobs.channel import connect_hosts as hosts, form

@@ -5,8 +5,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
+from adaptive_cards.answers import NoticeView
 from adaptive_cards.card import finished
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock

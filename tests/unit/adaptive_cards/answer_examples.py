@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.cards.notice import (
+from adaptive_cards.answers import (
     Button,
     HelpEntry,
     NoticeView,

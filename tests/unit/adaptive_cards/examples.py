@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
+from adaptive_cards.answers import HelpEntry, NoticeView, command_help, help_card, typed_wrong
 from adaptive_cards.components import WARNED, Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status

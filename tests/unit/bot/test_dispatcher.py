@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.processes.worker import PAUSE_S, dispatch_due, recover
-from bot.queue import Doorbell, WebhookEvent
+from bot.queue import Doorbell, event_queue
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
-EVENT = WebhookEvent("messages", "m1")
+EVENT = event_queue.WebhookEvent("messages", "m1")
 
 
 def rung(*bells: Doorbell) -> list[list[str]]:
@@ -30,7 +30,7 @@ def test_everything_that_is_due_is_handed_out_once(services):
     """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
-        services.cards.schedule.add(name, now() + timedelta(seconds=wait))
+        services.cards.add(name, now() + timedelta(seconds=wait))
     services.events.add(EVENT)
     services.events.bell.queue.empty()
     services.redis.zadd(keys.due(), {f"event:{EVENT.key}": now().timestamp()})
@@ -75,7 +75,7 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
     redis.set(keys.event("odd"), "no JSON")
     redis.zadd(keys.due(), {"event:odd": 0})
     services.schedule.add("NOW222", due)
-    services.cards.schedule.add("NOW222", due)
+    services.cards.add("NOW222", due)
     services.watching.channels.schedule.add("tenant-1", due)
     with capture_logs() as logged:
         for _ in range(2):
@@ -118,7 +118,7 @@ def make_due(services) -> None:
     """Make every event and every draw due, and remove the mark of a queued draw."""
     for member in services.redis.zrange(keys.due(), 0, -1):
         services.redis.zadd(keys.due(), {member: now().timestamp()})
-    for run_id in services.cards.schedule.all():
+    for run_id in services.cards.all():
         services.redis.delete(keys.draw_queued(run_id))
 
 
@@ -126,15 +126,15 @@ def test_a_backlog_does_not_grow_by_itself(services):
     """A busy worker gets no further job for the waiting events, and lost jobs are replaced."""
     names = [f"RUN{number:03}" for number in range(30)]
     for name in names:
-        services.events.add(WebhookEvent("messages", name))
+        services.events.add(event_queue.WebhookEvent("messages", name))
         services.cards.request(name)
-    keys_of_events = [WebhookEvent("messages", name).key for name in names]
+    keys_of_events = [event_queue.WebhookEvent("messages", name).key for name in names]
     backlog = [[], names, keys_of_events, []]
     for _ in range(5):
         make_due(services)
         dispatch_due(services.redis)
     assert rung(*bells(services)) == backlog
-    services.cards.schedule.queue.empty()
+    services.cards.queue.empty()
     services.events.bell.queue.empty()
     make_due(services)
     dispatch_due(services.redis)

@@ -9,7 +9,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
-from bot.queue import REFUSALS, connect_for_web, health
+from bot.queue import connect_for_web, health
+from bot.queue.health import REFUSALS
 from bot.web.wsgi import REFUSED_KEPT_S, Webhooks
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter

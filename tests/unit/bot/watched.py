@@ -37,7 +37,7 @@ def incident_card(services, card: str):
 
 def look(services, watched: WatchedChannel, outcome: LookOutcome, at) -> None:
     """Record one look at the channel, with its outcome."""
-    services.watching.incidents.record(watched, outcome, at)
+    services.watching.incidents.add_look(watched, outcome, at)
 
 
 def with_incident(services, mailbox: str = MAILBOX) -> WatchedChannel:

@@ -288,7 +288,7 @@ def connect(ctx, mailbox: str, room: str = "room-1") -> WatchedChannel:
 
 def broken(ctx, *channels: WatchedChannel, by: LookOutcome = POLICY) -> set[str]:
     """Record two looks that see the break of each channel, and return the ids of the cards."""
-    record = ctx.services.watching.incidents.record
+    record = ctx.services.watching.incidents.add_look
     found = [
         incident for each in channels for _ in range(2) for incident in record(each, by, now())
     ]

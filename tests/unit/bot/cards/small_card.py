@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.answers import NoticeView
 from bot.cards import delivery
 from bot.cards.presenters.card_state import desired_card, posted_card, protected
 from jobs.clock import now

@@ -9,7 +9,7 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.chat import preferences
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from bot.commands import actions
 from jobs.clock import now
 from jobs.model import Channel, ConnectChange, Finding, Person, State, Station
@@ -51,7 +51,7 @@ def look(services):
         watching.channels.save(watched)
         cards: set[str] = set()
         for outcome in outcomes:
-            for incident in watching.incidents.record(watched, outcome, now()):
+            for incident in watching.incidents.add_look(watched, outcome, now()):
                 cards |= set(incident.cards)
         for card in cards:
             show(services, card)
@@ -77,7 +77,7 @@ def test_one_card_is_posted_and_then_edited(look, said, services):
     card = look(BROKEN)
     look(BROKEN)
     assert said() == [("POST", f"{MAILBOX} is broken. {text('cause.not_forwarded')}")]
-    assert services.cards.schedule.due(card) > now().timestamp()
+    assert services.cards.due(card) > now().timestamp()
     look(GOOD)
     methods = [method for method, words in said()[1:] if "works again" in words]
     assert sorted(methods) == ["POST", "PUT"]
@@ -221,7 +221,7 @@ def test_the_operators_space_counts(services):
     for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
         watched = watch(services, mailbox, room)
         for _ in range(2):
-            for incident in watching.incidents.record(watched, POLICY, now()):
+            for incident in watching.incidents.add_look(watched, POLICY, now()):
                 cards |= set(incident.cards)
     drawn = [draw.of_incidents(services, card) for card in cards]
     texts = {run.origin.room: shown[0].card.text for run, shown, _ in drawn}
@@ -361,7 +361,7 @@ def test_the_card_says_that_it_is_watched_and_ends_it(anna, webex_script, pass_t
     assert "'do': 'watch', 'channel'" in card
     assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": WATCHED})
-    assert anna.services.cards.schedule.due(run.id) > 0
+    assert anna.services.cards.due(run.id) > 0
     pass_time(30)
     show_run(anna, run)
     method, card = posts(webex_script)[-1]

@@ -9,7 +9,7 @@ from adaptive_cards import times
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S, Ending, LossWatch
 from bot.cards.presenters.card_state import LIVING
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Origin
@@ -181,7 +181,7 @@ def gap(services):
     watched = WatchedChannel(channel, "room-1", Person("anna", "anna@example.test"), began)
     services.watching.channels.save(watched)
     looked = now() - timedelta(hours=3)
-    services.watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), looked)
+    services.watching.incidents.add_look(watched, LookOutcome(Sight.HEALTHY), looked)
     assert rounds.note_gaps(services.watching, "t", now() - timedelta(minutes=2)) == 1
     mark_members_checked(services, "room-1")
     return services

@@ -8,7 +8,7 @@ from adaptive_cards.texts import render, text
 from bot.cards import draw, superseded
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import EDITS, posted_card, protected
-from bot.chat.audience import mark_members_checked
+from bot.chat.permissions import mark_members_checked
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, Origin
@@ -178,7 +178,7 @@ def test_a_check_that_is_history_may_go_on(services, check, pass_time):
     assert [is_history(shown(services, each)) for each in (first, second)] == [False, True]
     services.redis.delete(keys.due())
     check()
-    assert services.cards.schedule.due(first.id) > 0
+    assert services.cards.due(first.id) > 0
     assert is_history(shown(services, first))
 
 
@@ -193,7 +193,7 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     watched = watch(services, MAILBOX)
     broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", fix="fix.smtp_auth")
     for _ in range(2):
-        changed = watching.incidents.record(watched, broken, now())
+        changed = watching.incidents.add_look(watched, broken, now())
     (card_id,) = changed[0].cards
     assert is_history(shown(services, before))
     assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
@@ -208,7 +208,7 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     assert not is_history(shown(services, fix))
     for _ in range(2):
         pass_time(60)
-        watching.incidents.record(watched, broken, now())
+        watching.incidents.add_look(watched, broken, now())
     assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
     assert is_history(shown(services, fix))
 
@@ -218,7 +218,7 @@ def test_the_end_of_the_watch_is_not_the_end_of_the_break(services, check, pass_
     watching, watched = services.watching, watch(services, MAILBOX)
     for _ in range(2):
         broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox")
-        changed = watching.incidents.record(watched, broken, now())
+        changed = watching.incidents.add_look(watched, broken, now())
     pass_time(60)
     watching.end(MAILBOX, now())
     (card_id,) = changed[0].cards
@@ -233,14 +233,14 @@ def test_something_new_draws_the_others_once(services, check, start):
     verdict = check()
     services.redis.delete(keys.due())
     run = start(RunKind.FIX)
-    assert services.cards.schedule.due(verdict.id) > 0
+    assert services.cards.due(verdict.id) > 0
     services.redis.delete(keys.due())
     tell(services, run.id)
-    assert services.cards.schedule.due(verdict.id) == 0
+    assert services.cards.due(verdict.id) == 0
     services.store.append(run.id, *CHANGES)
     finish(services, run)
     tell(services, run.id)
-    assert services.cards.schedule.due(verdict.id) > 0
+    assert services.cards.due(verdict.id) > 0
     assert is_history(shown(services, verdict))
     assert services.redis.smembers(keys.cards_about(MAILBOX)) == {run.id.encode()}
 

@@ -9,8 +9,7 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
 from bot.cards.presenters.card_state import DesiredCard
-from bot.chat import audience, preferences
-from bot.chat.audience import resolve_recipient
+from bot.chat import permissions, preferences
 from bot.chat.preferences import THREAD
 from jobs.runs.run import Origin
 from jobs.runtime import install
@@ -46,14 +45,14 @@ def test_an_outsider_who_joined_sees_no_new_card(services, begin, said, members)
     """
     run = begin()
     delivery.sync(services, run, DesiredCard("plan", CARD, "1", urgency="a"))
-    audience.members_changed(services, "room-1")
+    permissions.members_changed(services, "room-1")
     members("anna@example.test", "eve@evil.test")
     waits = [
         delivery.sync(services, run, DesiredCard("plan", CARD, "2", urgency="b")),
         delivery.sync(services, run, DesiredCard("done", CARD, "1")),
     ]
     told = delivery.sync(services, run, DesiredCard("connect", CARD, "1", to="anna@example.test"))
-    assert (waits, told) == ([audience.HELD_S, audience.HELD_S], 0)
+    assert (waits, told) == ([permissions.HELD_S, permissions.HELD_S], 0)
     assert [words.splitlines()[0] for _, words in said()] == [
         "Setting up",
         said()[1][1].splitlines()[0],
@@ -65,9 +64,9 @@ def test_an_outsider_who_joined_sees_no_new_card(services, begin, said, members)
 def test_once_the_outsider_has_left_the_cards_go_on(services, begin, said, members):
     """After the outsider has left the space, the next try posts the card in its newest state."""
     run = begin()
-    audience.members_changed(services, "room-1")
+    permissions.members_changed(services, "room-1")
     members("eve@evil.test")
-    assert delivery.sync(services, run, DesiredCard("plan", CARD, "1")) == audience.HELD_S
+    assert delivery.sync(services, run, DesiredCard("plan", CARD, "1")) == permissions.HELD_S
     members("anna@example.test")
     assert delivery.sync(services, run, DesiredCard("plan", CARD, "1")) == 0
     assert said()[-1] == ("POST", "Setting up")
@@ -80,11 +79,11 @@ def test_a_space_is_not_asked_about_for_every_card(services, begin, webex_script
     """
     run = begin()
     members("anna@example.test")
-    audience.members_changed(services, "room-1")
-    assert [audience.may_read(services, run) for _ in range(3)] == [True, True, True]
+    permissions.members_changed(services, "room-1")
+    assert [permissions.may_read(services, run) for _ in range(3)] == [True, True, True]
     assert asked(webex_script) == 1
-    assert 0 < services.redis.ttl("space:room-1:ours") <= audience.CHECKED_FOR_S
-    assert audience.may_read(services, replace(run, origin=Origin("room-2", direct=True)))
+    assert 0 < services.redis.ttl("space:room-1:ours") <= permissions.CHECKED_FOR_S
+    assert permissions.may_read(services, replace(run, origin=Origin("room-2", direct=True)))
     assert asked(webex_script) == 1
 
 
@@ -159,7 +158,7 @@ def test_the_announcement_to_the_administrator_is_in_that_persons_language(
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "direct-9"}))
     own = {"id": "ms-1", "roomId": "direct-9", "personId": "bot-1", "personOrgId": "org-1"}
     webex_script.on("GET", "/memberships", reply(body={"items": [own]}))
-    assert resolve_recipient(anna, ADMIN) == ADMIN
+    assert permissions.resolve_recipient(anna, ADMIN) == ADMIN
     with drawn_for(Locale("de")):
         hello = text("notice.asked_hello")
     assert hello in [each.get("text") for each in sent(webex_script)]
@@ -170,9 +169,9 @@ def test_that_messages_are_paused_is_said_in_the_language_of_the_space(
 ):
     """If an outsider is in the space, the notice of the pause is in the language of the space."""
     chosen(services, "room-1", language="de")
-    audience.members_changed(services, "room-1")
+    permissions.members_changed(services, "room-1")
     outside = {"id": "ms-2", "personId": "eve", "personEmail": "eve@evil.example"}
     webex_script.on("GET", "/memberships", reply(body={"items": [outside]}))
-    assert not audience.may_read(services, run)
+    assert not permissions.may_read(services, run)
     with drawn_for(Locale("de")):
         assert text("notice.held_title") in said()[0][1]

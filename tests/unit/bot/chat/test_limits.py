@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from adaptive_cards.texts import text
-from bot.chat import permissions
+from bot.chat import limits
 from bot.chat.permissions import Denial
 from jobs.model import Text
 from jobs.runs.audit import read
@@ -155,7 +155,7 @@ def next_steps(shown: str) -> list[str]:
 )
 def test_the_next_step_of_a_stranger(anna, webex_script, why, direct, then):
     """The next step fits the kind of room, and names no button that is missing."""
-    permissions.refuse(replace(anna, direct=direct), why, "refused.message")
+    limits.refuse(replace(anna, direct=direct), why, "refused.message")
     shown = cards(webex_script)
     assert (text(f"refused.{why}") in shown, next_steps(shown)) == (True, [then])
 

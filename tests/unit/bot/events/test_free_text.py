@@ -6,7 +6,7 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.chat.parsing import ParsedCommand
 from bot.commands import actions, commands
-from bot.events.handler import answer_free_text, greet_space
+from bot.commands.help import answer_free_text, greet_space
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven
 
 SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}

@@ -67,7 +67,7 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(services, watch
         services.watching.channels.save(replace(watched, channel=channel))
     later = services.watching.channels.load("later@example.test")
     assert later is not None
-    services.watching.incidents.record(later, LookOutcome(Sight.HEALTHY), now())
+    services.watching.incidents.add_look(later, LookOutcome(Sight.HEALTHY), now())
     before = services.watching.incidents.state("later@example.test")
     assert claimed(services.redis)
     watch.look(watched.group)
@@ -89,12 +89,12 @@ def test_an_earlier_fix_has_not_ended_a_later_break(services, watched):
     good, minute = LookOutcome(Sight.HEALTHY), timedelta(minutes=1)
     ago = now() - 30 * minute
     for number, each in enumerate((seen, seen, good)):
-        incidents.record(watched, each, ago + number * minute)
+        incidents.add_look(watched, each, ago + number * minute)
     fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
     services.store.append(fix.id, answered("token_saved"))
     services.store.end(fix, Event(Kind.FINISHED, ago + 3 * minute))
     for number, each in enumerate((seen, seen, good, good, good), 4):
-        incidents.record(watched, each, ago + number * minute)
+        incidents.add_look(watched, each, ago + number * minute)
     watch.look(watched.group)
     (incident,) = incidents.of_channel(MAILBOX)
     assert (incident.is_open, incident.flaps, incident.fixed_by) == (False, 1, "")
@@ -104,7 +104,7 @@ def test_a_fix_that_waits_for_the_agent_has_ended_the_break(services, watched):
     """The setting is right again as soon as the fix has changed it, before its mail is answered."""
     seen = LookOutcome(Sight.BROKEN, "not_forwarded")
     for minutes in (30, 29):
-        services.watching.incidents.record(watched, seen, now() - timedelta(minutes=minutes))
+        services.watching.incidents.add_look(watched, seen, now() - timedelta(minutes=minutes))
     fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
     services.store.append(fix.id, answered("token_saved"))
     watch.look(watched.group)
@@ -119,7 +119,7 @@ def test_an_undone_channel_is_watched_no_more(services, watched):
     """
     broken = LookOutcome(Sight.BROKEN, "not_forwarded")
     for _ in range(2):
-        services.watching.incidents.record(watched, broken, now())
+        services.watching.incidents.add_look(watched, broken, now())
     incident = services.watching.incidents.open_of_channel(MAILBOX)
     assert incident is not None
     with services.redis.pipeline() as pipe:
@@ -128,7 +128,7 @@ def test_an_undone_channel_is_watched_no_more(services, watched):
     watch.look(watched.group)
     assert services.watching.channels.all() == ()
     assert services.watching.incidents.open_incidents() == ()
-    assert services.cards.schedule.due(incident.id) > 0
+    assert services.cards.due(incident.id) > 0
     assert services.watching.channels.schedule.all() == {}
 
 

@@ -195,7 +195,7 @@ def test_the_watch_is_seen(redis):
     store.schedule.add(watched.group, begun)
     for second in range(2):
         outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
-        IncidentStore(redis).record(watched, outcome, begun + timedelta(seconds=second))
+        IncidentStore(redis).add_look(watched, outcome, begun + timedelta(seconds=second))
     found = shown(redis)
     assert (found["watched_channels", ()], found["incidents_open", ()]) == (1, 1)
     assert 420 <= found["watch_late_seconds", ()] < 480

@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import AskError, AuthenticationError, NoPermissionError, RedisError
 from redis.sentinel import MasterNotFoundError
 
-from bot.queue import ALLOWED, Doorbell, NotAllowedError, kind_problem, make_queue, refusal
+from bot.queue import ALLOWED, Doorbell, NotAllowedError, health, make_queue
 from jobs.storage.locks import LockKind
 
 
@@ -63,5 +63,5 @@ def test_a_webhook_is_not_called(redis):
     ],
 )
 def test_only_a_refusal_that_lasts_comes_with_advice(redis, error, words):
-    assert (words in refusal(error), bool(refusal(error))) == (True, bool(words))
-    assert kind_problem(redis) == ""
+    assert (words in health.refusal(error), bool(health.refusal(error))) == (True, bool(words))
+    assert health.kind_problem(redis) == ""

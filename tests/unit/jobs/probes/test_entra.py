@@ -132,7 +132,7 @@ async def test_the_bots_own_renewals_are_left_out(cloud, ctx, redis):
         "entra POST /t/oauth2/v2.0/token 200 request-id=R2 client-request-id=C1",
         "graph POST /x 200 request-id=r65",
     ]
-    mailbox_login.record_sign_in(redis, "support@contoso.com", made)
+    mailbox_login.note_sign_in(redis, "support@contoso.com", made)
     own = [row(1), row(2, correlationId="x"), row(0, id="", correlationId="")]
     assert (await logged(cloud, ctx, *own, row(5, 700082), row(65))).cause == ENDED
     assert (await logged(cloud, ctx, row(1, 7000215), row(5))).state is OK
@@ -156,7 +156,7 @@ async def test_the_bots_own_renewals_are_left_out(cloud, ctx, redis):
 async def test_a_log_with_numbers_of_its_own(cloud, ctx, redis, status, rows, cause):
     """Without the bot's ids, a renewal of the same second and result counts as the bot's."""
     made = f"entra POST /t/oauth2/v2.0/token {status} request-id=R2 client-request-id=C2"
-    mailbox_login.record_sign_in(redis, "support@contoso.com", [made])
+    mailbox_login.note_sign_in(redis, "support@contoso.com", [made])
     assert (await logged(cloud, ctx, *rows)).cause == cause
 
 
@@ -165,8 +165,8 @@ async def test_a_log_that_has_the_ids_of_some_sign_ins(cloud, ctx, redis, monkey
     made = "entra POST /t/oauth2/v2.0/token 401 request-id={} client-request-id=C1"
     with monkeypatch.context() as earlier:
         earlier.setattr(mailbox_login, "now", lambda: now() - timedelta(minutes=15))
-        mailbox_login.record_sign_in(redis, "support@contoso.com", [made.format("R1")])
-    mailbox_login.record_sign_in(redis, "support@contoso.com", [made.format("R2")])
+        mailbox_login.note_sign_in(redis, "support@contoso.com", [made.format("R1")])
+    mailbox_login.note_sign_in(redis, "support@contoso.com", [made.format("R2")])
     rows = row(0, 7000215, id="theirs"), row(15, 7000215, id="r1"), row(40)
     assert (await logged(cloud, ctx, *rows)).state is OK
 

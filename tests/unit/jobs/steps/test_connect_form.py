@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from jobs.access.mailbox_login import record_beginning
+from jobs.access.mailbox_login import note_beginning
 from jobs.clock import now
 from jobs.clouds.http import async_client, sync_client
 from jobs.contact_center import services
@@ -228,7 +228,7 @@ async def test_a_rehearsal_is_never_taken_for_generate_token(shown, cloud, rows,
     cloud.on("GET /beta/auditLogs/signIns", in_full if isinstance(in_full, list) else (404, {}))
     rehearsed = Event(Kind.FOUND, LATER, step="rehearsal", finding=Finding("rehearsal", State.OK))
     ctx = shown(answers={"rehearse": "yes"}, events=(rehearsed,))
-    record_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
+    note_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
     found = await TOKEN.inspect(ctx)
     at = minutes and (MADE + timedelta(minutes=minutes)).isoformat()
     told = found.state, found.facts.get("generated_at")

@@ -52,14 +52,14 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(store, watch):
     it ends.
     """
     watched = watch("a@contoso.com")
-    assert store.record(watched, BROKEN, AT) == ()
-    (incident,) = store.record(watched, BROKEN, AT + MINUTE)
+    assert store.add_look(watched, BROKEN, AT) == ()
+    (incident,) = store.add_look(watched, BROKEN, AT + MINUTE)
     assert store.open_incidents() == store.of_channel("a@contoso.com") == (incident,)
     assert store.open_of_channel("a@contoso.com") == incident
     assert incident.cards == (incident.id,)
     card = store.card(incident.id)
     assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
-    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
+    fixed = store.add_look(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
     assert [each.fixed_by for each in fixed] == ["RUN1"]
     assert (store.open_incidents(), store.of_channel("a@contoso.com")) == ((), fixed)
     assert store.of_channel("a@contoso.com", AT + MINUTE) == ()
@@ -73,12 +73,12 @@ def test_workers_at_the_same_time_open_one_incident(store, watch):
     A look that ended before a look that is already recorded does not count.
     """
     watched = watch("a@contoso.com")
-    store.record(watched, BROKEN, AT)
+    store.add_look(watched, BROKEN, AT)
     moments = [AT + MINUTE + timedelta(milliseconds=number) for number in range(24)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda at: store.record(watched, BROKEN, at), moments))
+        list(pool.map(lambda at: store.add_look(watched, BROKEN, at), moments))
     assert len(store.of_channel("a@contoso.com")) == 1
-    late = store.record(watched, GOOD, AT)
+    late = store.add_look(watched, GOOD, AT)
     assert (late, len(store.open_incidents())) == ((), 1)
 
 
@@ -97,7 +97,7 @@ def broken(
 ):
     """Return the incidents after two looks at each channel saw a cause, of their tenant or not."""
     found = [
-        store.record(each, outcome, since + number * MINUTE)
+        store.add_look(each, outcome, since + number * MINUTE)
         for number in range(2)
         for each in channels
     ]
@@ -122,7 +122,7 @@ def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(store, channels):
     """If a cause of the tenant comes back after its incidents ended, each space gets a new card."""
     incidents = broken(store, channels, AT)
     for each in channels:
-        store.record(each, GOOD, AT + 3 * MINUTE)
+        store.add_look(each, GOOD, AT + 3 * MINUTE)
     later = broken(store, channels, AT + timedelta(days=1))
     assert len({name for each in (*incidents, *later) for name in each.cards}) == 6
 
@@ -135,9 +135,9 @@ def test_a_look_of_a_worker_without_the_lock_is_not_recorded(store, watch):
     watched = watch("a@contoso.com")
     with renewed_lock(store.redis, LockName(LockKind.WATCH, watched.group), 20) as held:
         assert held is not None
-        store.record(watched, BROKEN, AT, held=held)
+        store.add_look(watched, BROKEN, AT, held=held)
         store.redis.delete(held.key)
-        assert store.record(watched, BROKEN, AT + MINUTE, held=held) == ()
+        assert store.add_look(watched, BROKEN, AT + MINUTE, held=held) == ()
     assert store.open_incidents() == ()
     assert store.state("a@contoso.com").looked == AT
 
@@ -152,7 +152,7 @@ def test_the_end_of_the_watch_ends_the_incident(store, watch):
     watching = Watching(WatchStore(store.redis, OWN), store)
     was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
     assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
-    assert store.record(watched, BROKEN, AT + 3 * MINUTE) == ()
+    assert store.add_look(watched, BROKEN, AT + 3 * MINUTE) == ()
     assert store.open_incidents() == ()
 
 

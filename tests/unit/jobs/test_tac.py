@@ -26,7 +26,7 @@ from jobs.model import (
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind
-from jobs.tac.bundle import Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac import Report, RunHistory, Screenshot, TacCase, bundle
 
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"

@@ -1,1 +1,0 @@
-"""Cards that are drawn from words and states alone; those of runs are in bot/cards/presenters."""

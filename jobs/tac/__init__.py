@@ -1,1 +1,0 @@
-"""The support file for Cisco TAC."""

@@ -12,11 +12,13 @@ and expires after ten minutes.
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from bot.services import Services
 from jobs.access import app_access
@@ -61,7 +63,7 @@ class Flow:
 
     kind: str
     run: str
-    kept: Kept = field(default_factory=dict, repr=False)
+    kept: Kept = field(repr=False)
     browser: str = field(default="", repr=False)
 
 
@@ -70,10 +72,15 @@ def save(services: Services, state: str, flow: Flow) -> None:
 
 
 def read(services: Services, state: str, *, once: bool = False) -> Flow | None:
-    """Return the flow, or None for an unknown or used state; with ``once`` the state is used up."""
+    """Return the flow, or None for an unknown or used state; with ``once`` the state is used up.
+
+    A flow that another version of the bot has begun counts as unknown if this one cannot read it.
+    """
     take = services.vault.take if once else services.vault.get
     sealed = take(Sealed.OAUTH_FLOW.of(state)) if state else None
-    return codec.load(sealed, Flow) if sealed else None
+    with suppress(msgspec.ValidationError):
+        return codec.load(sealed, Flow) if sealed else None
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -362,14 +362,9 @@ def words_of_entry(entry: AuditEntry) -> Text:
         "cause": _cause(str(data.get("cause", ""))),
         "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
-    what = values["what"]
-    if what == "answered":
-        return _answer(values)
-    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
-
-
-def _answer(values: dict[str, str]) -> Text:
-    question, value = values["question"], values["value"]
+    what, question, value = values["what"], values["question"], values["value"]
+    if what != "answered":
+        return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
     if question == "rehearse" and value.startswith(SKIPPED):
         return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
     key = _key_or(f"audit.answer.{question}", "audit.what.answered")

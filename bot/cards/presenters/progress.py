@@ -231,7 +231,12 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     The progress card shows the end of a failed run.
     """
     if run.ended is Kind.CANCELLED:
-        return [_canceled(run)]
+        mailbox = run.channel.mailbox
+        kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
+        pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
+        buttons = (("button.undo", pressed),) if run.changed else ()
+        view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
+        return [shared.desired_card("ended", notice(view))]
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:
@@ -332,15 +337,6 @@ def _lasted(run: Run) -> str:
         first = next(iter(run.approvals.values()))
         return text("done.run_approved", who=first.by, **values)
     return text("done.run_alone", **values)
-
-
-def _canceled(run: Run) -> shared.DesiredCard:
-    mailbox = run.channel.mailbox
-    pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
-    kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
-    buttons = (("button.undo", pressed),) if run.changed else ()
-    view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
-    return shared.desired_card("ended", notice(view))
 
 
 def left(run: Run) -> Text:

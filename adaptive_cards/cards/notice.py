@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
@@ -32,12 +31,12 @@ class NoticeView:
     at: datetime | None = None
 
 
-def notice(view: NoticeView) -> Card:
+def notice(view: NoticeView) -> ui.Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
     actions = [act.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
     at = day_clock(view.at) if view.at else ""
-    return finished(ui.kicker_of(view.kicker, at), band, body, actions)
+    return ui.finished(ui.kicker_of(view.kicker, at), band, body, actions)
 
 
 def _title(title: str | Text) -> str:
@@ -57,7 +56,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     turn: Text | None = None,
     lines: tuple[Text, ...] = (),
     field: str = "",
-) -> Card:
+) -> ui.Card:
     """Return a card with the title, what the person does next (``turn``), lines, and the offers.
 
     ``field`` is the command for which the card also takes a typed address. If it is empty, the card
@@ -81,7 +80,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
         body.append(_address())
         actions.append(_send_address(field))
     band = ui.Band.of("emphasis", None, title, *acts, *told)
-    return finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
+    return ui.finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
 
 
 def _address() -> el.Element:
@@ -93,7 +92,7 @@ def _send_address(command: str, *, main: bool = False) -> el.Element:
     return act.submit(title, "typed", main=main, reads=True, command=command)
 
 
-def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> Card:
+def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> ui.Card:
     """Return the answer to an unreadable address after a command (without the slash).
 
     ``meant`` is the nearest valid address, or an empty string.
@@ -114,7 +113,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
         body.append(act.buttons(use))
     actions = [_send_address(command, main=not meant), act.submit(text("button.help"), "help")]
     band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
-    return finished(ui.kicker_at("typed.kicker", at), band, body, actions)
+    return ui.finished(ui.kicker_at("typed.kicker", at), band, body, actions)
 
 
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
@@ -141,7 +140,7 @@ def help_card(
     left_out: bool = False,
     typed: str = "",
     bot: str = "Bot",
-) -> Card:
+) -> ui.Card:
     """Return the card with the commands that a person may use here, in the registry's order.
 
     ``left_out`` means that there are others. ``bot`` is the bot's first name in Webex, by which
@@ -163,7 +162,9 @@ def help_card(
         how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
     title = Text("help.unknown", {"typed": typed}) if typed else Text("help.title")
     actions = [act.submit(text("button.setup"), "setup"), act.submit(text("button.check"), "check")]
-    return finished(_kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions)
+    return ui.finished(
+        _kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions
+    )
 
 
 def _kicker(*, direct: bool) -> el.Element:
@@ -180,7 +181,7 @@ def _as_typed(entry: HelpEntry) -> str:
 
 def command_help(
     entry: HelpEntry, names: Iterable[str] = (), *, direct: bool = False, bot: str = "Bot"
-) -> Card:
+) -> ui.Card:
     """Return the help of a command; ``names`` are its others, without the slash, in any language."""
     name, typed = entry.name, _as_typed(entry)
     in_space = text("help.how_space_example", bot=bot, command=typed)
@@ -194,7 +195,7 @@ def command_help(
         actions.insert(0, act.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
-    return finished(_kicker(direct=direct), band, body, actions)
+    return ui.finished(_kicker(direct=direct), band, body, actions)
 
 
 def shown_name(name: str) -> str:
@@ -206,7 +207,7 @@ _SEEN_MOST = 2000
 _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
-def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
+def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
     """Return the guide to the debug console, with three fields and one button.
 
     In a ``direct`` message people do not mention the bot.
@@ -229,7 +230,7 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
     ]
     make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
-    return finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
+    return ui.finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
 
 
 def tac_file(  # noqa: PLR0913  what is told of a file
@@ -241,7 +242,7 @@ def tac_file(  # noqa: PLR0913  what is told of a file
     resource_id: str = "",
     transaction_id: str = "",
     checked: bool = True,
-) -> Card:
+) -> ui.Card:
     """Return the card of a posted file for Cisco TAC; without any check it is not ``checked``."""
     picture = any(each.startswith("screenshot.") for each in files)
     missing = [] if picture else ["tac.no_picture"]
@@ -258,7 +259,7 @@ def tac_file(  # noqa: PLR0913  what is told of a file
     title = Text("tac.ready", {"name": name})
     about = Text("tac.kicker", {"mailbox": mailbox})
     band = ui.persons_turn(title, ui.answer_line(Text("tac.ready_turn")))
-    return finished(ui.kicker_of(about, day_clock(at)), band, body)
+    return ui.finished(ui.kicker_of(about, day_clock(at)), band, body)
 
 
 def _part(name: str) -> el.Element:

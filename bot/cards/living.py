@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import offer
-from adaptive_cards.components import whose_turn
+from adaptive_cards.components import Card, whose_turn, with_lines
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.presenters import card_state as shared, progress

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import Certainty, FoundCause, known, page_of
 from jobs.causes.reader import Reading, UnknownCode
@@ -54,7 +53,7 @@ def explanation(
     acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{turn}"}))
     turns = [acts] if glyphs.is_person(turn) else []
     band = ui.Band.of(*look, title, el.said(words, spacing="Small"), *turns)
-    return finished(ui.kicker_at("notice.explained_kicker", at), band, body, told=2)
+    return ui.finished(ui.kicker_at("notice.explained_kicker", at), band, body, told=2)
 
 
 def _unknown(found: UnknownCode) -> el.Element:

@@ -12,9 +12,8 @@ from typing import Any
 
 import structlog
 
-from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import tac, tac_file
-from adaptive_cards.components import WELL
+from adaptive_cards.components import WELL, Card
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.cards.presenters import verdict

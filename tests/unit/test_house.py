@@ -49,7 +49,6 @@ ORDER = {
     "adaptive_cards": (
         "__init__",
         "cards",
-        "card",
         "components",
         "actions glyphs",
         "elements",

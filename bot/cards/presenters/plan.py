@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
-from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
@@ -55,7 +54,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
 
 
-def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, Card]:
+def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, ui.Card]:
     drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
         head, people = shared.header(run, services, to=to), _people(run, services, to)
@@ -97,7 +96,7 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     return found if asked else [*found, Text("plan.nobody_reached")]
 
 
-_ROOM_BYTES = MOST_BYTES - 1_000
+_ROOM_BYTES = ui.MOST_BYTES - 1_000
 """Size of a plan with its commands that leaves room for the kicker and the lines of a run's card."""
 _NAMED_MOST = 4
 """Maximum number of already correct settings that are named. All further ones are only counted."""
@@ -110,7 +109,7 @@ def plan(
     people: Sequence[Text] = (),
     *,
     opens: bool = True,
-) -> Card:
+) -> ui.Card:
     """Return the card of the current plan, with the findings from when it was made.
 
     Tenant-wide changes have their own approval. A blocked plan has no approve button, and neither
@@ -133,9 +132,9 @@ def plan(
         *_group(run, "plan.mailbox", Scope.MAILBOX),
     ]
     band, other, commands = _band(run, head, connect_hosts), _other(run), _commands(run)
-    if size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
+    if ui.size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
         commands = []  # or every text of the card would be cut in the middle
-    return finished(ui.kicker(head), band, body, [*commands, *other])
+    return ui.finished(ui.kicker(head), band, body, [*commands, *other])
 
 
 def _blocking(run: Run) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
-from adaptive_cards.card import finished, size
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
@@ -74,7 +73,7 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
     """Return the card of every step; ``otherwise`` is the problem if no finding is one."""
     groups = _groups(run)
     rows = _drawn_groups(groups, every_note=True)
-    if size({"rows": rows}) > _ROWS_MOST_BYTES:
+    if ui.size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _drawn_groups(groups, every_note=False)
     told = {"run": run.id, "at": clock(at, SECONDS)}
     body = [
@@ -84,7 +83,7 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
         ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
     ]
     buttons = [] if run.ended else [*_buttons(run), cancel(run.id, of_run=True)]
-    return finished(ui.kicker(head), _band(run, head, groups), body, buttons)
+    return ui.finished(ui.kicker(head), _band(run, head, groups), body, buttons)
 
 
 def _problem(run: Run) -> ui.Trouble | None:
@@ -284,7 +283,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
     band = ui.Band.of("good", glyphs.OK, Text(_title(run), {"mailbox": mailbox}), told)
-    return finished(ui.kicker(shared.header(run)), band, body)
+    return ui.finished(ui.kicker(shared.header(run)), band, body)
 
 
 def _title(run: Run) -> str:
@@ -399,7 +398,7 @@ def undone(run: Run) -> Card:
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
     band = ui.Band.of(*look, Text(title if restored else "undone.nothing", values), told)
     head = ui.Header(mailbox, 7, run.kind)
-    return finished(ui.kicker(head), band, body, [again] if gone else [])
+    return ui.finished(ui.kicker(head), band, body, [again] if gone else [])
 
 
 def _lines(run: Run, states: frozenset[State], mark: glyphs.Mark) -> list[el.Element]:

@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
-from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import render, text
@@ -81,7 +80,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     head = shared.header(run)
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
     go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
-    return finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
+    return ui.finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
 
 
 def _address(name: str, style: str = "email") -> el.Element:
@@ -137,7 +136,7 @@ def delegate(run: Run) -> Card:
     ]
     head, title = shared.header(run), Text("delegate.title", {"mailbox": run.channel.mailbox})
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, Text("delegate.turn")))
-    return finished(ui.kicker(head), band, body, [act.cancel(run.id)])
+    return ui.finished(ui.kicker(head), band, body, [act.cancel(run.id)])
 
 
 SLOT = "signin"
@@ -207,7 +206,7 @@ def sign_in(
     told = waits or Text("signin.turn_direct" if direct else "signin.turn")
     band = _administrators(head, Text("signin.title", about), told, direct=direct)
     actions = [*opens, *([again] if waits else []), act.cancel(run.id)]
-    return finished(ui.kicker(head), band, body, actions)
+    return ui.finished(ui.kicker(head), band, body, actions)
 
 
 def _administrators(head: ui.Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
@@ -285,7 +284,7 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
     told, direct = waits or Text("consent.turn"), to != shared.THREAD or run.origin.direct
     band = _administrators(head, Text("consent.title"), told, direct=direct)
     granted = act.submit(text("button.already_granted"), "look_again", run=run.id)
-    return finished(ui.kicker(head), band, body, [*opens, granted])
+    return ui.finished(ui.kicker(head), band, body, [*opens, granted])
 
 
 _CHOICES_MOST, _TITLE_MOST = 10, 80
@@ -321,7 +320,7 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
     ]
     kicker = ui.kicker_at("verdict.kicker", at, mailbox=run.channel.mailbox)
     turn = ui.turn_line(Turn.REQUESTER, Text("discovery.turn"))
-    return finished(kicker, ui.persons_turn(Text(title), turn), body, actions)
+    return ui.finished(kicker, ui.persons_turn(Text(title), turn), body, actions)
 
 
 def _app(apps: tuple[AppCandidate, ...]) -> el.Element:

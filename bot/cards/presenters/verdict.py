@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
@@ -178,15 +177,15 @@ _ROOMS = (
 _FRAME_BYTES = 200
 
 
-def draw(view: Reading) -> Card:
+def draw(view: Reading) -> ui.Card:
     kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     head = _verdict(view)
-    left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
+    left = ui.MOST_BYTES - _FRAME_BYTES - ui.size({"head": [kicker, head.element]})
     for room in _ROOMS:
         body, actions = _drawn(view, room)
-        if size({"parts": (body, actions)}) <= left:
+        if ui.size({"parts": (body, actions)}) <= left:
             break
-    return finished(kicker, head, body, actions, told=2)
+    return ui.finished(kicker, head, body, actions, told=2)
 
 
 def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:

@@ -7,7 +7,6 @@ from itertools import groupby
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
-from adaptive_cards.card import finished
 from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
@@ -127,7 +126,7 @@ def incident(
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
     look = look_of(incidents)
     band = ui.Band.of(*look.value, _title(card, look, current), *lines)
-    return finished(kicker, band, body)
+    return ui.finished(kicker, band, body)
 
 
 def _changes(incident: Incident) -> list[el.Element]:
@@ -379,7 +378,7 @@ def history(  # noqa: PLR0913  everything that the card shows
     ]
     told = [el.said(unseen, spacing="Small")] if unseen else []
     band = ui.Band.of(*_state_now(found, incidents), title_of(found), *told)
-    return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
+    return ui.finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
 def _state_now(found: Figures, incidents: Incidents) -> tuple[str, glyphs.Mark]:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from adaptive_cards.card import fit
-from adaptive_cards.components import kicker_of
+from adaptive_cards.components import fit, kicker_of
 from adaptive_cards.elements import NOTHING, facts, link, literal, run, value_line
 from adaptive_cards.escape import (
     WORD_JOINER,

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from adaptive_cards.elements import Element
-from adaptive_cards.escape import plain, shorten
+from adaptive_cards.elements import Element, plain, shorten
 from adaptive_cards.texts import text
 
 TITLE_MOST = 31

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
-from adaptive_cards.escape import clip, no_template, plain, repair_cut, shorten, tame
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import SECONDS, clock, day_clock, local_time
@@ -178,7 +177,7 @@ def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el
 
 
 def correction(field: el.Element, asked: Asked) -> el.Element:
-    kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
+    kept = {"value": el.plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, el.rich(el.run(render(asked.reason))))
 
 
@@ -328,7 +327,7 @@ def finished(
         for line in map(el.read, (*band.asked, band.title, *band.lines[:told]))
         if line
     ]
-    return Card(fit(_mapped(content, _inert)), clip(" ".join(sentences), TEXT_MOST))
+    return Card(fit(_mapped(content, _inert)), el.clip(" ".join(sentences), TEXT_MOST))
 
 
 def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
@@ -367,7 +366,7 @@ def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
     shown = [title, *lines, el.said(words, spacing="Small")]
     row = {**row, "columns": [*glyph, {**told, "items": shown}]}
     content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
-    fallback = clip(f"{el.read(title)}. {render(words)}", TEXT_MOST)
+    fallback = el.clip(f"{el.read(title)}. {render(words)}", TEXT_MOST)
     return Card(fit(_unpressable(content, keep)), fallback)
 
 
@@ -406,7 +405,7 @@ def fit(content: el.Element) -> el.Element:
 
 
 def _inert(_holder: el.Element, name: str, value: str) -> str:
-    return value.replace("${", "%24%7B") if name == "url" else no_template(value)
+    return value.replace("${", "%24%7B") if name == "url" else el.no_template(value)
 
 
 def _shorter(most: int, holder: el.Element, name: str, value: str) -> str:
@@ -414,8 +413,8 @@ def _shorter(most: int, holder: el.Element, name: str, value: str) -> str:
     is_shown = name == "text" or (name == "value" and "type" not in holder)
     if not is_shown or el.is_link(holder):
         return value
-    short = shorten(value, most)
-    return repair_cut(short) if holder.get("type") == "TextBlock" else tame(short)
+    short = el.shorten(value, most)
+    return el.repair_cut(short) if holder.get("type") == "TextBlock" else el.tame(short)
 
 
 def _mapped(node: Any, change: Callable[[el.Element, str, str], str]) -> Any:

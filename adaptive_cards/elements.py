@@ -4,11 +4,11 @@ A TextBlock is Markdown and contains only texts from the catalog. Text from outs
 TextRun or a Fact.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from adaptive_cards import escape
 from adaptive_cards.texts import render, text
 from jobs.model import Text
 
@@ -31,17 +31,17 @@ def own(key: str, **look: Look) -> Element:
 
 def sign(glyph: str, **look: Look) -> Element:
     """Return a TextBlock with a short text of the bot's own, such as a glyph or a row's id."""
-    return _text_block(escape.markdown(glyph), look)
+    return _text_block(markdown(glyph), look)
 
 
 def literal(value: str, **look: Look) -> Element:
     """Return a long value, complete, in a TextBlock: only that breaks words in every client."""
-    return _text_block(escape.markdown(escape.plain(value)), {**MONO, **look})
+    return _text_block(markdown(plain(value)), {**MONO, **look})
 
 
 def run(value: str, **look: Look) -> Element:
     """Return a TextRun, which has no Markdown, so that a value cannot inject a link."""
-    return {"type": "TextRun", "text": escape.tame(escape.plain(value)) or NOTHING, **look}
+    return {"type": "TextRun", "text": tame(plain(value)) or NOTHING, **look}
 
 
 def rich(*runs: Element, **look: Look) -> Element:
@@ -64,7 +64,7 @@ def link(key: str, page: str, **look: Look) -> Element:
 
     The address is never from outside, because a TextBlock is Markdown.
     """
-    title = escape.markdown(text(key, site=urlsplit(page).netloc))
+    title = markdown(text(key, site=urlsplit(page).netloc))
     return _text_block(f"[{title}]({page})", look)
 
 
@@ -77,7 +77,7 @@ def is_link(element: Element) -> bool:
 
 
 def value_line(value: str) -> Element:
-    return rich(run(value, **MONO)) if escape.tame(value) == value else literal(value)
+    return rich(run(value, **MONO)) if tame(value) == value else literal(value)
 
 
 def column(width: str, *items: Element, spacing: str = "") -> Element:
@@ -98,7 +98,7 @@ def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:
-    rows = [{"title": title, "value": escape.fact(value) or NOTHING} for title, value in pairs]
+    rows = [{"title": title, "value": fact(value) or NOTHING} for title, value in pairs]
     return {"type": "FactSet", **_spacing(spacing), "facts": rows}
 
 
@@ -113,3 +113,76 @@ def _text_block(words: str, look: dict[str, Look]) -> Element:
 
 def _spacing(spacing: str) -> dict[str, str]:
     return {"spacing": spacing} if spacing else {}
+
+
+ELLIPSIS = "\u2026"
+WORD_JOINER = "\u2060"
+RUN_MOST = 40
+FACT_MOST = 32
+TEXT_MOST = 2000
+_MAIL_HEAD = 8
+_LINE_END = re.compile(r"[\r\n\t\v\f\u0085\u2028\u2029]+")
+_CONTROL = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+"""Characters of Unicode's categories Cc (control) and Cs (surrogate)."""
+_UNSHOWN = re.compile(rf"[{_CONTROL}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Pattern of control characters, lone surrogates and direction marks."""
+_UNBREAKABLE = re.compile(r"[^\s-]+-?")
+_MARKDOWN = re.compile(
+    r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",
+    re.MULTILINE,
+)
+_NUMBERED = re.compile(r"^(\d+)([.)]\s)")
+_CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
+
+
+def plain(value: str, most: int = TEXT_MOST) -> str:
+    """Return the text as one line, clipped, and without control characters and direction marks."""
+    return clip(_UNSHOWN.sub("", _LINE_END.sub(" ", value)), most)
+
+
+def clip(value: str, most: int) -> str:
+    return value if len(value) <= most else value[: most - 1].rstrip() + ELLIPSIS
+
+
+def shorten(value: str, most: int) -> str:
+    """Return a long value without its middle; an email address keeps its domain if that fits."""
+    if len(value) <= most:
+        return value
+    local, at, domain = value.rpartition("@")
+    is_address = at and " " not in value and len(domain) + _MAIL_HEAD + len("@") < most
+    tail = at + domain if is_address else value[-(most // 2 - 1) :]
+    head = min(len(local), _MAIL_HEAD) if is_address else most - len(tail) - 1
+    return value[:head] + ELLIPSIS + tail
+
+
+def tame(value: str, most: int = RUN_MOST) -> str:
+    """Return the text with each unbreakable piece shortened: a long word would widen the card."""
+    return _UNBREAKABLE.sub(lambda piece: shorten(piece[0], most), value)
+
+
+def markdown(value: str) -> str:
+    """Return a value for a TextBlock, with a backslash before every Markdown character.
+
+    An underscore inside a word, of which addresses and scopes have many, is not markup.
+    """
+    return _MARKDOWN.sub(lambda at: f"{at[0]}\\" if at[0].isdigit() else f"\\{at[0]}", value)
+
+
+def repair_cut(value: str) -> str:
+    """Return a shortened TextBlock text with the backslash that the cut may have taken away."""
+    return _CUT.sub(f"{ELLIPSIS}\\\\\\1", value)
+
+
+def fact(value: str) -> str:
+    """Return a value for a FactSet, which is Markdown in some clients and plain text in others.
+
+    Links, and a date such as ``27. Nov.`` that Markdown would take for an item of a list and show
+    without its day, are disabled with an invisible character.
+    """
+    told = _NUMBERED.sub(rf"\1{WORD_JOINER}\2", tame(plain(value), FACT_MOST + len("1234-")))
+    return told.replace("](", f"]{WORD_JOINER}(")
+
+
+def no_template(value: str) -> str:
+    """Return a text whose ``${`` is split: no client expands it (sketches, "What Webex forced")."""
+    return value.replace("${", f"${WORD_JOINER}{{")

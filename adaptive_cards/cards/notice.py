@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
@@ -64,7 +63,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
-    titles = [(plain(_title(title)), data) for title, data in offers]
+    titles = [(el.plain(_title(title)), data) for title, data in offers]
     short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
     body = [
         act.buttons(*row, spacing="Small" if place else "Medium")
@@ -73,7 +72,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     # If a name is too long for a button, it is written in full above the button.
     for name, data in titles:
         if len(name) > act.TITLE_MOST:
-            action = act.press(shorten(name, act.TITLE_MOST), data)
+            action = act.press(el.shorten(name, act.TITLE_MOST), data)
             body += [el.rich(el.run(name), spacing="Medium"), act.buttons(action, spacing="Small")]
     actions: list[el.Element] = []
     if field:
@@ -100,7 +99,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
-    typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
+    typed = {"value": el.plain(value, act.ADDRESS_MOST)} if value else {}
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),

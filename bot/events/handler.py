@@ -24,7 +24,7 @@ from structlog.contextvars import bound_contextvars
 
 from adaptive_cards.actions import TITLE_MOST
 from adaptive_cards.cards.notice import offer
-from adaptive_cards.escape import WORD_JOINER, plain, shorten
+from adaptive_cards.elements import WORD_JOINER, plain, shorten
 from adaptive_cards.locale import drawn_for
 from bot import commands
 from bot.cards import delivery, living

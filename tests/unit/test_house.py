@@ -52,8 +52,8 @@ ORDER = {
         "components",
         "actions glyphs",
         "elements",
-        "escape texts views",
-        "numbers times",
+        "texts",
+        "times",
         "locale",
     ),
 }

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
-from adaptive_cards.escape import plain, shorten
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
 from adaptive_cards.times import day_clock, day_minutes
@@ -151,7 +150,7 @@ def _addresses(lines: Sequence[ChannelLine]) -> list[str]:
 
 
 def _pick(label: str, addresses: list[str]) -> el.Element:
-    titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
+    titles = [(each, el.shorten(el.plain(each), _PICK_MOST)) for each in addresses]
     error = {"isRequired": True, "errorMessage": text("choice.others_error")}
     return act.choice("mailbox", text(label), titles, wrap=True, **error)
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
-from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
 from adaptive_cards.times import clock, day_clock
@@ -452,7 +451,7 @@ def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:
 
 def _changed(change: Change) -> list[el.Element]:
     # Long values are shortened in the middle. The Commands part shows them in full.
-    before, after = (tame(render(each), FACT_MOST) for each in (change.before, change.after))
+    before, after = (el.tame(render(each), el.FACT_MOST) for each in (change.before, change.after))
     return [el.run(before, **el.SUBTLE), el.run(glyphs.ARROW + after)]
 
 

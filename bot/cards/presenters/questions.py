@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from bot import links
@@ -107,7 +106,7 @@ def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
     name = field["id"]
     value = typed.values.get(name, "")
     if value and field["type"] == "Input.Text":
-        field = field | {"value": plain(value, act.ADDRESS_MOST)}
+        field = field | {"value": el.plain(value, act.ADDRESS_MOST)}
     wrong = typed.errors.get(name)
     return ui.in_error(field, el.rich(el.run(render(wrong)))) if wrong else field
 
@@ -336,5 +335,5 @@ def _app(apps: tuple[AppCandidate, ...]) -> el.Element:
 def _named(app: AppCandidate) -> str:
     """Return the app's name with the host of its redirect, and its ID because a name may repeat."""
     where = urlsplit(app.callback_url).netloc or text("discovery.no_host")
-    name = shorten(plain(app.name), _TITLE_MOST)
-    return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])
+    name = el.shorten(el.plain(app.name), _TITLE_MOST)
+    return text("discovery.app", name=name, host=el.plain(where), client_id=app.client_id[:8])

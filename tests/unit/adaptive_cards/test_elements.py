@@ -5,18 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from adaptive_cards import elements as el
 from adaptive_cards.components import fit, kicker_of
-from adaptive_cards.elements import NOTHING, facts, link, literal, run, value_line
-from adaptive_cards.escape import (
-    WORD_JOINER,
-    fact,
-    markdown,
-    no_template,
-    plain,
-    repair_cut,
-    shorten,
-    tame,
-)
 from adaptive_cards.locale import Locale, drawn_for, number, percent
 from adaptive_cards.texts import render
 from adaptive_cards.times import SECONDS, clock, day, day_clock, lasted, local_time
@@ -34,9 +24,9 @@ def test_no_element_is_without_text(value):
 
     Webex refuses a whole card because of one empty text.
     """
-    assert [run(value)["text"], literal(value)["text"]] == [NOTHING, NOTHING]
-    assert value_line(value)["inlines"][0]["text"] == NOTHING
-    assert facts([("Name", value)])["facts"] == [{"title": "Name", "value": NOTHING}]
+    assert [el.run(value)["text"], el.literal(value)["text"]] == [el.NOTHING, el.NOTHING]
+    assert el.value_line(value)["inlines"][0]["text"] == el.NOTHING
+    assert el.facts([("Name", value)])["facts"] == [{"title": "Name", "value": el.NOTHING}]
 
 
 @pytest.mark.parametrize(("written", "shown"), DRAWN["markdown"])
@@ -45,7 +35,7 @@ def test_markdown_is_escaped(written, shown):
 
     Commands, scopes and addresses keep their looks.
     """
-    assert markdown(written) == shown
+    assert el.markdown(written) == shown
 
 
 def test_plain_is_one_line():
@@ -53,8 +43,8 @@ def test_plain_is_one_line():
 
     Surrogates are removed as well, and letters of any script stay.
     """
-    assert plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
-    assert plain("x" * 5000, 10) == "x" * 9 + "\u2026"
+    assert el.plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
+    assert el.plain("x" * 5000, 10) == "x" * 9 + "\u2026"
 
 
 def test_an_address_keeps_its_domain():
@@ -63,11 +53,11 @@ def test_an_address_keeps_its_domain():
     Other values lose their middle.
     """
     assert (
-        shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
+        el.shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
         == "4475e4a8\u2026@mail-us.imiconnect.io"
     )
-    assert shorten("a" * 20 + "b" * 20, 11) == "aaaaaa\u2026bbbb"
-    assert shorten("short", 5) == "short"
+    assert el.shorten("a" * 20 + "b" * 20, 11) == "aaaaaa\u2026bbbb"
+    assert el.shorten("short", 5) == "short"
 
 
 @pytest.mark.parametrize("length", [12, 24, 33, 40, 160])
@@ -83,19 +73,19 @@ def test_an_address_keeps_its_domain():
 )
 def test_shortened_is_short(value, length):
     """A shortened text is never longer than ``length``."""
-    assert len(shorten(value, length)) <= length
+    assert len(el.shorten(value, length)) <= length
 
 
 def test_tame_shortens_only_what_cannot_break():
     """Words and hyphenated ids stay whole, and one long word is shortened in its place."""
     guid = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
-    assert tame(f"app {guid} {'x' * 41}.") == f"app {guid} {'x' * 20}\u2026{'x' * 18}."
+    assert el.tame(f"app {guid} {'x' * 41}.") == f"app {guid} {'x' * 20}\u2026{'x' * 18}."
 
 
 def test_facts_and_templates_are_taken_apart_unseen():
     """An invisible character breaks up text that a client would show as a link or expand."""
-    assert fact("[a](b)") == "[a]\u2060(b)"
-    assert no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
+    assert el.fact("[a](b)") == "[a]\u2060(b)"
+    assert el.no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
 
 
 def test_a_cut_leaves_no_markup():
@@ -104,7 +94,7 @@ def test_a_cut_leaves_no_markup():
     A cut at another place changes nothing.
     """
     assert [
-        repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
+        el.repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
     ] == ["a\u2026\\*\\* b", "a\u2026\\[b\\]", "a\u2026\\[b", "a\u2026b"]
 
 
@@ -180,8 +170,8 @@ def test_a_date_at_the_beginning_of_a_fact_keeps_its_day():
 
     In Markdown, ``27.`` at the beginning of a line is a list's number, which a client may hide.
     """
-    shown = fact("27. Nov. 04:15 MEZ")
-    assert shown.replace(WORD_JOINER, "") == "27. Nov. 04:15 MEZ"
+    shown = el.fact("27. Nov. 04:15 MEZ")
+    assert shown.replace(el.WORD_JOINER, "") == "27. Nov. 04:15 MEZ"
     assert not re.match(r"\d+[.)]\s", shown)
 
 
@@ -193,8 +183,8 @@ def test_a_link_is_never_cut():
 
     Half an address would lead nowhere.
     """
-    line = link("link.learn_more", FORWARDING)
-    content = fit({"body": [line, *(literal("x" * 2000) for _ in range(20))]})
+    line = el.link("link.learn_more", FORWARDING)
+    content = fit({"body": [line, *(el.literal("x" * 2000) for _ in range(20))]})
     assert content["body"][0] == line
     assert len(content["body"][1]["text"]) < 2000
 

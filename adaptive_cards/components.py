@@ -13,8 +13,8 @@ from typing import Any, Self
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.glyphs import Mark
+from adaptive_cards.locale import SECONDS, clock, day_clock, local_time
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import SECONDS, clock, day_clock, local_time
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7

@@ -7,9 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.locale import current
+from adaptive_cards.locale import current, day_clock
 from adaptive_cards.texts import has_text, own_text, render, text
-from adaptive_cards.times import day_clock
 from jobs.model import Text, verbatim
 
 _BUTTONS_MOST = 5

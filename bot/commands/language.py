@@ -1,8 +1,7 @@
 """Commands /language and /timezone: how cards are drawn in this space, or for a person in a 1:1."""
 
 from adaptive_cards.components import WELL
-from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
-from adaptive_cards.times import day_clock
+from adaptive_cards.locale import Locale, current, day_clock, drawn_for, find_zone, languages
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.commands import Command

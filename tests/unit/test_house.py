@@ -53,7 +53,6 @@ ORDER = {
         "actions glyphs",
         "elements",
         "texts",
-        "times",
         "locale",
     ),
 }

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
+from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import has_text, remedy_within, text
-from adaptive_cards.times import clock, day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.links import Link

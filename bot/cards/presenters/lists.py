@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
-from adaptive_cards.locale import SOURCE
+from adaptive_cards.locale import SOURCE, day_clock, day_minutes
 from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
-from adaptive_cards.times import day_clock, day_minutes
 from bot.cards import superseded
 from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services

@@ -14,8 +14,8 @@ from dataclasses import replace
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
 from adaptive_cards.glyphs import marked
+from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
-from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.chat.permissions import served

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
+from adaptive_cards.locale import SECONDS, clock, day, lasted
 from adaptive_cards.texts import listed, render, text, with_counts
-from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import day_clock
 from adaptive_cards.texts import render, text
-from adaptive_cards.times import day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.services import Services

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
+from adaptive_cards.locale import day, day_clock, day_minutes, day_month, local_time
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
-from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
 from bot.cards.presenters import card_state as shared, findings, questions, watch
 from bot.cards.presenters.findings import Room, cause_of, sentence

@@ -7,9 +7,8 @@ from itertools import groupby
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
-from adaptive_cards.locale import number, percent
+from adaptive_cards.locale import day_clock, lasted, number, percent, written_date
 from adaptive_cards.texts import has_text, known_text, render, text
-from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.lists import ChannelLine

@@ -7,9 +7,19 @@ import pytest
 
 from adaptive_cards import elements as el
 from adaptive_cards.components import fit, kicker_of
-from adaptive_cards.locale import Locale, drawn_for, number, percent
+from adaptive_cards.locale import (
+    SECONDS,
+    Locale,
+    clock,
+    day,
+    day_clock,
+    drawn_for,
+    lasted,
+    local_time,
+    number,
+    percent,
+)
 from adaptive_cards.texts import render
-from adaptive_cards.times import SECONDS, clock, day, day_clock, lasted, local_time
 from jobs.causes.cause import page_of
 from jobs.model import Text, every_of, span_of
 from practice import cardtext

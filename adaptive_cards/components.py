@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Self
 
 from adaptive_cards import elements as el, glyphs
-from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.locale import SECONDS, clock, day_clock, local_time
 from adaptive_cards.texts import plural, render, text
@@ -177,7 +176,7 @@ def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el
 
 
 def correction(field: el.Element, asked: Asked) -> el.Element:
-    kept = {"value": el.plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
+    kept = {"value": el.plain(asked.typed, el.ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, el.rich(el.run(render(asked.reason))))
 
 
@@ -282,14 +281,14 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     ``who`` is the person whom the field's texts name, and ``last`` the address of last time. The
     field is in a part that opens, but after an invalid address it is shown open and in red.
     """
-    field = text_input(
+    field = el.text_input(
         "administrator", f"field.{who}", error=f"field.{who}_error", example=f"field.{who}_example"
     )
-    send = submit(text("button.send_direct"), do, reads=True, run=run_id)
+    send = el.submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
-        return [], [show_card(title, [*told, field | ({"value": last} if last else {})], send)]
-    return [correction(field, asked), buttons(send, spacing="Small")], []
+        return [], [el.show_card(title, [*told, field | ({"value": last} if last else {})], send)]
+    return [correction(field, asked), el.buttons(send, spacing="Small")], []
 
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
+from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.locale import current, day_clock
 from adaptive_cards.texts import has_text, own_text, render, text
 from jobs.model import Text, verbatim
@@ -32,7 +32,7 @@ class NoticeView:
 def notice(view: NoticeView) -> ui.Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [act.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
+    actions = [el.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
     at = day_clock(view.at) if view.at else ""
     return ui.finished(ui.kicker_of(view.kicker, at), band, body, actions)
 
@@ -63,16 +63,16 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
     titles = [(el.plain(_title(title)), data) for title, data in offers]
-    short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
+    short = [el.press(name, data) for name, data in titles if len(name) <= el.TITLE_MOST]
     body = [
-        act.buttons(*row, spacing="Small" if place else "Medium")
-        for place, row in enumerate(act.in_rows(short))
+        el.buttons(*row, spacing="Small" if place else "Medium")
+        for place, row in enumerate(el.in_rows(short))
     ]
     # If a name is too long for a button, it is written in full above the button.
     for name, data in titles:
-        if len(name) > act.TITLE_MOST:
-            action = act.press(el.shorten(name, act.TITLE_MOST), data)
-            body += [el.rich(el.run(name), spacing="Medium"), act.buttons(action, spacing="Small")]
+        if len(name) > el.TITLE_MOST:
+            action = el.press(el.shorten(name, el.TITLE_MOST), data)
+            body += [el.rich(el.run(name), spacing="Medium"), el.buttons(action, spacing="Small")]
     actions: list[el.Element] = []
     if field:
         body.append(_address())
@@ -82,12 +82,12 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
 
 
 def _address() -> el.Element:
-    return act.text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+    return el.text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
 
 
 def _send_address(command: str, *, main: bool = False) -> el.Element:
     title = text("button.continue_field")
-    return act.submit(title, "typed", main=main, reads=True, command=command)
+    return el.submit(title, "typed", main=main, reads=True, command=command)
 
 
 def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> ui.Card:
@@ -98,7 +98,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
-    typed = {"value": el.plain(value, act.ADDRESS_MOST)} if value else {}
+    typed = {"value": el.plain(value, el.ADDRESS_MOST)} if value else {}
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),
@@ -106,10 +106,10 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
         ui.in_error(_address() | typed, why, "Medium"),
     ]
     if meant:
-        title = act.fit_title("button.use", meant)
-        use = act.submit(title, "typed", main=True, mailbox_meant=meant, command=command)
-        body.append(act.buttons(use))
-    actions = [_send_address(command, main=not meant), act.submit(text("button.help"), "help")]
+        title = el.fit_title("button.use", meant)
+        use = el.submit(title, "typed", main=True, mailbox_meant=meant, command=command)
+        body.append(el.buttons(use))
+    actions = [_send_address(command, main=not meant), el.submit(text("button.help"), "help")]
     band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
     return ui.finished(ui.kicker_at("typed.kicker", at), band, body, actions)
 
@@ -159,7 +159,7 @@ def help_card(
         before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
         how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
     title = Text("help.unknown", {"typed": typed}) if typed else Text("help.title")
-    actions = [act.submit(text("button.setup"), "setup"), act.submit(text("button.check"), "check")]
+    actions = [el.submit(text("button.setup"), "setup"), el.submit(text("button.check"), "check")]
     return ui.finished(
         _kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions
     )
@@ -187,10 +187,10 @@ def command_help(
         "help.type": typed if direct else in_space,
         "help.also": ", ".join(f"/{each}" for each in names),
     }
-    actions = [act.submit(text("button.commands"), "help")]
+    actions = [el.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
         pressed = {"do": "run_command", "command": name, "argument": ""}
-        actions.insert(0, act.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
+        actions.insert(0, el.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
     return ui.finished(_kicker(direct=direct), band, body, actions)
@@ -222,11 +222,11 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
         ui.row(glyphs.PERSON, "T3", el.own(mention)),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
-        act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
-        act.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
-        act.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
+        el.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
+        el.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
+        el.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
     ]
-    make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
+    make = el.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
     return ui.finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from adaptive_cards.actions import fit_title
 from adaptive_cards.cards.notice import OFFERS_MOST, Button, offer
+from adaptive_cards.elements import fit_title
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import FactKind, assess

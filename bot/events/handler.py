@@ -22,9 +22,8 @@ import structlog
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards.actions import TITLE_MOST
 from adaptive_cards.cards.notice import offer
-from adaptive_cards.elements import WORD_JOINER, plain, shorten
+from adaptive_cards.elements import TITLE_MOST, WORD_JOINER, plain, shorten
 from adaptive_cards.locale import drawn_for
 from bot import commands
 from bot.cards import delivery, living

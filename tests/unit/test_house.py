@@ -50,7 +50,7 @@ ORDER = {
         "__init__",
         "cards",
         "components",
-        "actions glyphs",
+        "glyphs",
         "elements",
         "texts",
         "locale",

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from adaptive_cards import elements as el, glyphs
-from adaptive_cards.actions import choice, input_text, submit
 from adaptive_cards.components import aside, count_line, known, learn_more, note, section, titled
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
@@ -198,11 +197,11 @@ def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
     titles = [(days, plural("verdict.days", int(days))) for days in DAYS]
     fields = [
         section("verdict.accept"),
-        input_text("why", "verdict.accept_why", _WHY_MOST),
-        choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
+        el.input_text("why", "verdict.accept_why", _WHY_MOST),
+        el.choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
     ]
     title, cause = text("verdict.accept_button"), view.accepts
-    return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
+    return fields, [el.submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
 def found(view: Reading, room: Room) -> list[el.Element]:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
-from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
 from adaptive_cards.glyphs import marked
 from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
@@ -117,7 +116,7 @@ def plan(
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
     body = [
-        *button_rows(_main(run, connect_hosts, opens=opens)),
+        *el.button_rows(_main(run, connect_hosts, opens=opens)),
         *(el.said(words, spacing="Small") for words in people),
         *_foreign(run, connect_hosts, opens=opens),
         *_tenant(run),
@@ -234,20 +233,20 @@ def _reach(run: Run) -> Text:
 
 def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
     plan_id, undo = run.plan.id if run.plan else "", run.kind is RunKind.UNDO
-    stop = cancel(run.id, plan=plan_id)
+    stop = el.cancel(run.id, plan=plan_id)
     if _blocking(run):
-        again = submit(text("button.look_again"), "look_again", main=True, run=run.id)
-        return [again, stop, submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
+        again = el.submit(text("button.look_again"), "look_again", main=True, run=run.id)
+        return [again, stop, el.submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
     if not opens or _waits_for_hosts(run, connect_hosts):
         return [stop]
     local, tenant = _left(run)
     title = plural("button.undo_changes" if undo else "button.approve", local)
     if undo and not run.undoes:
         title = text("button.disconnect")
-    approve = submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
+    approve = el.submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
     if undo:  # something that works may stop
         approve["style"] = "destructive"
-    of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
+    of_tenant = el.submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
     return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 
 
@@ -258,7 +257,7 @@ def _commands(run: Run) -> list[el.Element]:
         for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
     ]
     told = el.own("plan.commands", **el.SMALL)
-    return [show_card(text("button.commands"), [told, *lines])] if lines else []
+    return [el.show_card(text("button.commands"), [told, *lines])] if lines else []
 
 
 def _other(run: Run) -> list[el.Element]:
@@ -266,9 +265,9 @@ def _other(run: Run) -> list[el.Element]:
         return []
     run_id, plan_id = run.id, run.plan.id
     if (app := made_by_hand(run)) and not _blocking(run):
-        return [submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
+        return [el.submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
     setup = run.kind is RunKind.SETUP and run.channel.profile is Profile.ARTICLE
-    least = submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
+    least = el.submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
     return [least] if setup and listed_changes(run) else []
 
 
@@ -295,8 +294,8 @@ def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
     elif run.plan and opens and any(_left(run)) and not _blocking(run):
         title = plural("button.confirm_hosts", len(foreign))
-        button = submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
-        lines += [el.own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+        button = el.submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
+        lines += [el.own("plan.foreign_next", spacing="Small"), el.buttons(button, spacing="Small")]
     return [ui.box("warning", glyphs.WARNING, *lines)]
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
-from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.locale import SECONDS, clock, day, lasted
 from adaptive_cards.texts import listed, render, text, with_counts
 from bot.cards.presenters import card_state as shared, questions, watch
@@ -82,7 +81,7 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
         *([ui.small_print(Text("progress.resumed"))] if run.resumed else []),
         ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
     ]
-    buttons = [] if run.ended else [*_buttons(run), cancel(run.id, of_run=True)]
+    buttons = [] if run.ended else [*_buttons(run), el.cancel(run.id, of_run=True)]
     return ui.finished(ui.kicker(head), _band(run, head, groups), body, buttons)
 
 
@@ -187,7 +186,7 @@ def _buttons(run: Run) -> list[el.Element]:
         "consent_again": turn.turn is Turn.ADMINISTRATOR and waits,
     }
     verbs = [verb for verb, is_so in there.items() if is_so]
-    return [submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
+    return [el.submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
 
 
 def _row(run: Run, line: Step) -> Row:
@@ -268,10 +267,10 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     tip = el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
     check = {"do": "check", "channel": mailbox}
     actions = [
-        submit(text("button.check_now"), "check", channel=mailbox),
-        *([press(text("button.let_read"), check)] if blind else []),
-        *watch_button(mailbox, watched=bool(watched)),
-        show_card(text("button.every_step"), [el.facts(lines, "")]),
+        el.submit(text("button.check_now"), "check", channel=mailbox),
+        *([el.press(text("button.let_read"), check)] if blind else []),
+        *el.watch_button(mailbox, watched=bool(watched)),
+        el.show_card(text("button.every_step"), [el.facts(lines, "")]),
     ]
     body = [
         *ui.titled("done.proven", _proofs(run)),
@@ -279,7 +278,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         ui.section("done.to_know"),
         ui.known(_to_know(run, watched, blind=blind), "Small"),
         el.container("emphasis", *tip),
-        *button_rows(actions),
+        *el.button_rows(actions),
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
     band = ui.Band.of("good", glyphs.OK, Text(_title(run), {"mailbox": mailbox}), told)
@@ -395,7 +394,7 @@ def undone(run: Run) -> Card:
         ui.known(to_know, "Small"),
     ]
     values = {"mailbox": mailbox, "run": run.undoes}
-    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
+    again = el.press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
     band = ui.Band.of(*look, Text(title if restored else "undone.nothing", values), told)
     head = ui.Header(mailbox, 7, run.kind)
     return ui.finished(ui.kicker(head), band, body, [again] if gone else [])

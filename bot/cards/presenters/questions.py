@@ -4,8 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
 from adaptive_cards.locale import day_clock
 from adaptive_cards.texts import render, text
 from bot import links
@@ -78,18 +77,18 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     ]
     head = shared.header(run)
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
-    go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
-    return ui.finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
+    go_on = el.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
+    return ui.finished(ui.kicker(head), band, body, [go_on, el.cancel(run.id)])
 
 
 def _address(name: str, style: str = "email") -> el.Element:
     error = f"field.{name.removesuffix('_address')}_error"
     example = error.replace("_error", "_example")
-    return act.text_input(name, f"field.{name}", style=style, error=error, example=example)
+    return el.text_input(name, f"field.{name}", style=style, error=error, example=example)
 
 
 def _person(typed: TypedInputs, who: str) -> list[el.Element]:
-    field = act.text_input(who, f"field.{who}", example=f"field.{who}_example")
+    field = el.text_input(who, f"field.{who}", example=f"field.{who}_example")
     why = el.own(f"intake.{who}_why", **el.SMALL, spacing="None")
     return [ui.section(f"intake.{who}"), why, _checked(typed, field)]
 
@@ -99,14 +98,14 @@ def _choice(typed: TypedInputs, name: str, values: tuple[str, ...], usual: str) 
     given = _SWITCHED.get(given, given)
     titles = [(value, text(f"choice.{name}.{value}")) for value in values]
     chosen = given if given in values else usual
-    return act.choice(name, text(f"field.{name}"), titles, value=chosen)
+    return el.choice(name, text(f"field.{name}"), titles, value=chosen)
 
 
 def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
     name = field["id"]
     value = typed.values.get(name, "")
     if value and field["type"] == "Input.Text":
-        field = field | {"value": el.plain(value, act.ADDRESS_MOST)}
+        field = field | {"value": el.plain(value, el.ADDRESS_MOST)}
     wrong = typed.errors.get(name)
     return ui.in_error(field, el.rich(el.run(render(wrong)))) if wrong else field
 
@@ -127,15 +126,15 @@ def delegate(run: Run) -> Card:
     wrong = shared.unreachable_recipient(run, DELEGATE)
     wrong = wrong or (ui.Asked(named, seen) if named and seen else None)
     field = _address("delegate")
-    send = act.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
+    send = el.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
     body = [
         el.own("delegate.why", spacing="Small"),
         ui.correction(field, wrong) if wrong else field,
-        act.buttons(send, spacing="Small"),
+        el.buttons(send, spacing="Small"),
     ]
     head, title = shared.header(run), Text("delegate.title", {"mailbox": run.channel.mailbox})
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, Text("delegate.turn")))
-    return ui.finished(ui.kicker(head), band, body, [act.cancel(run.id)])
+    return ui.finished(ui.kicker(head), band, body, [el.cancel(run.id)])
 
 
 SLOT = "signin"
@@ -198,13 +197,13 @@ def sign_in(
     body = [
         ui.known(rows),
         *ui.problem_box(shared.trouble(run.problems.get("sign_in"))),
-        act.buttons(act.open_url(text("button.sign_in"), link.url, main=waits is None)),
+        el.buttons(el.open_url(text("button.sign_in"), link.url, main=waits is None)),
         *field,
     ]
-    again = act.submit(text("button.consent_again"), "consent_again", run=run.id)
+    again = el.submit(text("button.consent_again"), "consent_again", run=run.id)
     told = waits or Text("signin.turn_direct" if direct else "signin.turn")
     band = _administrators(head, Text("signin.title", about), told, direct=direct)
-    actions = [*opens, *([again] if waits else []), act.cancel(run.id)]
+    actions = [*opens, *([again] if waits else []), el.cancel(run.id)]
     return ui.finished(ui.kicker(head), band, body, actions)
 
 
@@ -267,7 +266,7 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
     }
     typed = shared.unreachable_recipient(run, "consent_administrator")
     field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
-    grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    grant = el.open_url(text("button.grant"), link.url, main=waits is None)
     asked = [
         (mark, el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")), ui.note(Text(why)))
         for mark, name, kind, why in PERMISSIONS
@@ -277,12 +276,12 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
         *(glyphs.marked(mark, *told) for mark, *told in asked),
         ui.known(rows),
         *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
-        act.buttons(grant, act.cancel(run.id, of_run=True)),
+        el.buttons(grant, el.cancel(run.id, of_run=True)),
         *field,
     ]
     told, direct = waits or Text("consent.turn"), to != shared.THREAD or run.origin.direct
     band = _administrators(head, Text("consent.title"), told, direct=direct)
-    granted = act.submit(text("button.already_granted"), "look_again", run=run.id)
+    granted = el.submit(text("button.already_granted"), "look_again", run=run.id)
     return ui.finished(ui.kicker(head), band, body, [*opens, granted])
 
 
@@ -314,8 +313,8 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
         ui.small_print(Text("discovery.reads_only")),
     ]
     actions = [
-        act.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
-        act.submit(text("button.go_on_without"), "discovered_without", run=run.id),
+        el.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
+        el.submit(text("button.go_on_without"), "discovered_without", run=run.id),
     ]
     kicker = ui.kicker_at("verdict.kicker", at, mailbox=run.channel.mailbox)
     turn = ui.turn_line(Turn.REQUESTER, Text("discovery.turn"))
@@ -325,11 +324,11 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
 def _app(apps: tuple[AppCandidate, ...]) -> el.Element:
     if not apps:
         label, wrong = "field.discovered_client_id", "field.client_id_error"
-        return act.text_input("client_id", label, style="text", error=wrong)
+        return el.text_input("client_id", label, style="text", error=wrong)
     error = {"isRequired": True, "errorMessage": text("field.discovered_app_error")}
     titles = [(app.client_id, _named(app)) for app in apps]
     label = text("field.discovered_app")
-    return act.choice("client_id", label, titles, style="expanded", wrap=True, **error)
+    return el.choice("client_id", label, titles, style="expanded", wrap=True, **error)
 
 
 def _named(app: AppCandidate) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
+from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.locale import day, day_clock, day_minutes, day_month, local_time
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from bot import links
@@ -192,22 +192,22 @@ def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element
     again, fix = _again(view), list[el.Element]()
     if view.fix:
         (key, data), main = view.fix, glyphs.is_person(view.turn)
-        button = act.press(text(key), data, main=main)
+        button = el.press(text(key), data, main=main)
         if page := data.get("url"):
-            button = act.open_url(text(key), page, main=main)
-        fix = [act.buttons(button, spacing="Default")]
+            button = el.open_url(text(key), page, main=main)
+        fix = [el.buttons(button, spacing="Default")]
     body = [*fix, *way(view), *matter(view, room)]
-    rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
+    rows = [*ui.problem_box(shared.trouble(view.problem)), *el.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
         return [*body, *findings.found(view, room), *rows], []
     if not view.lines:
         return [*body, *rows], []
     # A button inside the part that opens counts, too.
-    room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
+    room_left = el.ACTIONS_MOST - len(again) - len(fix) > 1
     fields, accept = findings.accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
-    return [*body, *rows], [act.show_card(title, [*findings.opened(view, room), *fields], *accept)]
+    return [*body, *rows], [el.show_card(title, [*findings.opened(view, room), *fields], *accept)]
 
 
 def _again(view: Reading) -> list[el.Element]:
@@ -215,20 +215,20 @@ def _again(view: Reading) -> list[el.Element]:
         return []
     # One action is left free for the list of findings.
     title = text("button.find" if view.is_unknown else "button.see_more")
-    deeper = [act.open_url(title, view.sign_in_url)] if view.sign_in_url else []
-    granted = [act.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
-    again = act.submit(text("button.check_again"), "check", channel=view.mailbox)
+    deeper = [el.open_url(title, view.sign_in_url)] if view.sign_in_url else []
+    granted = [el.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    again = el.submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
-        keep = [act.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        keep = [el.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
         return [*keep, again, *deeper]
     watch: list[el.Element] = []
     # Only the card of a channel that was kept from this card offers to watch it.
     if view.found and view.found.kept:
-        watch = act.watch_button(view.mailbox, watched=bool(view.found.watched))
+        watch = el.watch_button(view.mailbox, watched=bool(view.found.watched))
     bundle = text("button.bundle" if view.causes else "button.mail_missing")
-    missing = act.submit(bundle, "missing", channel=view.mailbox)
+    missing = el.submit(bundle, "missing", channel=view.mailbox)
     every = [*watch, again, *deeper, *granted, missing]
-    return every[: act.ACTIONS_MOST - 1 - bool(view.fix)]
+    return every[: el.ACTIONS_MOST - 1 - bool(view.fix)]
 
 
 SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}

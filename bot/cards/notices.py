@@ -108,27 +108,22 @@ class LossWatch:
         self._data_id = ""
 
     def __call__(self) -> None:
-        services = self._services
+        services, store = self._services, self._services.store
         if lost := self._generation.look():
-            self._data_id, self._pending = lost, self._lost()
+            # Runs and channels that an older backup contains are not gone, and go on.
+            spaces: dict[str, dict[str, Run]] = {}
+            for run in self._known.values():
+                if not store.length(run.id):
+                    spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
+            self._data_id = lost
+            self._pending = {room: [*runs.values()] for room, runs in spaces.items()}
             self._known, self._connected_due = {}, self._clock()
             log.error("spaces that lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
             tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
             if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
-        self._remember()
-
-    def _lost(self) -> dict[str, list[Run]]:
-        # Runs and channels that an older backup contains are not gone, and go on.
-        spaces: dict[str, dict[str, Run]] = {}
-        for run in self._known.values():
-            if not self._services.store.length(run.id):
-                spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
-        return {room: list(runs.values()) for room, runs in spaces.items()}
-
-    def _remember(self) -> None:
-        store, known, self._known = self._services.store, self._known, {}
+        known, self._known = self._known, {}
         if self._clock() >= self._connected_due:
             self._connected_due = self._clock() + CHANNELS_EVERY_S
             self._connected = [record.run for record in store.channels.connected(MOST)]

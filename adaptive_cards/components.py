@@ -410,10 +410,12 @@ def _inert(_holder: el.Element, name: str, value: str) -> str:
 def _shorter(most: int, holder: el.Element, name: str, value: str) -> str:
     # People see the text of an element, and the value of a fact.
     is_shown = name == "text" or (name == "value" and "type" not in holder)
-    if not is_shown or el.is_link(holder):
+    is_block = holder.get("type") == "TextBlock"
+    # Only the line of a link begins so: in any other text, brackets are escaped.
+    if not is_shown or (is_block and value.startswith("[")):
         return value
     short = el.shorten(value, most)
-    return el.repair_cut(short) if holder.get("type") == "TextBlock" else el.tame(short)
+    return el.repair_cut(short) if is_block else el.tame(short)
 
 
 def _mapped(node: Any, change: Callable[[el.Element, str, str], str]) -> Any:

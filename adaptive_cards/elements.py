@@ -68,14 +68,6 @@ def link(key: str, page: str, **look: Look) -> Element:
     return _text_block(f"[{title}]({page})", look)
 
 
-def is_link(element: Element) -> bool:
-    """Return whether the element is a line of :func:`link`.
-
-    In the text of any other element, brackets are escaped.
-    """
-    return element.get("type") == "TextBlock" and element["text"].startswith("[")
-
-
 def value_line(value: str) -> Element:
     return rich(run(value, **MONO)) if tame(value) == value else literal(value)
 
@@ -202,16 +194,14 @@ def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **da
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
     """Return a button that can be pressed although a required field of the card is empty."""
+    style = {"style": "positive"} if main else {}
     button = {"type": "Action.Submit", "title": plain(title), "associatedInputs": "none"}
-    return {**button, **_style(main=main), "data": data}
+    return {**button, **style, "data": data}
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    return {"type": "Action.OpenUrl", "title": title, "url": url, **_style(main=main)}
-
-
-def _style(*, main: bool) -> Element:
-    return {"style": "positive"} if main else {}
+    style = {"style": "positive"} if main else {}
+    return {"type": "Action.OpenUrl", "title": title, "url": url, **style}
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:

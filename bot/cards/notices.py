@@ -310,20 +310,13 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    with drawn_for(locale_of_card(services, run, person)):
-        card = notice(card_of_turn(run, wait, own=person == run.requester.email))
-    sent = delivery.send_direct(services, run, person, card)
-    slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
-    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
-
-
-def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
-    # ``own`` is true for the requester, who may be the one who has to find another person.
+    # The requester may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
     # A form is always 1:1, and so is the card of everybody but the requester and an approver who
     # is in the space.
     approves = wait.turn is Turn.APPROVER and not run.answer(audience.ABSENT)
+    own = person == run.requester.email
     here = run.origin.direct or wait.kind in FORMS or not (own or approves)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
@@ -332,7 +325,11 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     who = {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"}
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
-    return NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts)
+    with drawn_for(locale_of_card(services, run, person)):
+        card = notice(NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts))
+    sent = delivery.send_direct(services, run, person, card)
+    slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
+    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
 
 
 LASTS_S = paced(60.0)

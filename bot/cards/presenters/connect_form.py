@@ -295,7 +295,12 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     ``link`` leads there once the rehearsal was chosen. The mailbox user's copy cannot cancel the run.
     """
     direct = to != shared.THREAD
-    stop = [_skip(run.id), *([] if direct else [el.cancel(run.id)])]
+    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
+    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
+    reason = el.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
+    skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run.id)
+    skips = el.show_card(text("button.skip"), [reason], skip)
+    stop = [skips, *([] if direct else [el.cancel(run.id)])]
     if failed := _failure(run):
         again = el.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
         body = [
@@ -366,11 +371,3 @@ def _transcript(failed: Finding) -> list[el.Element]:
     ]
     title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
     return [title, el.container("", *shown, spacing="Small")] if shown else []
-
-
-def _skip(run_id: str) -> el.Element:
-    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
-    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
-    field = el.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
-    skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
-    return el.show_card(text("button.skip"), [field], skip)

@@ -375,17 +375,14 @@ def history(  # noqa: PLR0913  everything that the card shows
         el.press(text("button.check_now"), data) if watched else watch,
     ]
     told = [el.said(unseen, spacing="Small")] if unseen else []
-    band = ui.Band.of(*_state_now(found, incidents), title_of(found), *told)
-    return ui.finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
-
-
-def _state_now(found: Figures, incidents: Incidents) -> tuple[str, glyphs.Mark]:
     sights = {each.sight for each in open_ones(incidents)}
+    look = ui.UNCLEAR if sights else ui.WELL
     if Sight.BROKEN in sights:
-        return "attention", glyphs.WRONG
-    if found.availability is None:
-        return "emphasis", glyphs.NOT_YET
-    return ("emphasis", glyphs.UNKNOWN) if sights else ("good", glyphs.OK)
+        look = ui.BROKEN
+    elif found.availability is None:
+        look = ui.NOT_BEGUN
+    band = ui.Band.of(*look, title_of(found), *told)
+    return ui.finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
 def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:

@@ -11,7 +11,6 @@ from adaptive_cards.locale import current, day_clock
 from adaptive_cards.texts import has_text, own_text, render, text
 from jobs.model import Text, verbatim
 
-_BUTTONS_MOST = 5
 Button = tuple[str | Text, dict[str, str]]
 """Title of a button, or the key of its title, and the data that a press sends."""
 
@@ -32,7 +31,7 @@ class NoticeView:
 def notice(view: NoticeView) -> ui.Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [el.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
+    actions = [el.press(_title(each), data) for each, data in view.buttons[: el.ACTIONS_MOST]]
     at = day_clock(view.at) if view.at else ""
     return ui.finished(ui.kicker_of(view.kicker, at), band, body, actions)
 

@@ -128,9 +128,9 @@ class LossWatch:
             self._connected_due = self._clock() + CHANNELS_EVERY_S
             self._connected = [record.run for record in store.channels.connected(MOST)]
         for run_id in (*store.channels.open_runs(MOST), *self._connected):
-            run = known.get(run_id)
+            last = known.get(run_id)
             with suppress(RunGoneError):
-                self._known[run_id] = run if run and run.channel.mailbox else store.load(run_id)
+                self._known[run_id] = last if last and last.channel.mailbox else store.load(run_id)
 
 
 def card_of_loss(runs: list[Run]) -> NoticeView:

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import OVER
+from adaptive_cards.elements import ACTIONS_MOST
 from adaptive_cards.texts import text
 from bot.cards import living
 from bot.cards.presenters import lists
@@ -28,9 +29,6 @@ from jobs.runs.event_log import About, entry
 from jobs.runs.run import Kind, Run
 from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
-
-RUNS_MOST = 5
-"""Number of runs, the newest ones, that are offered as buttons, of which a card takes five."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -54,7 +52,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
-        offered = (wanted or open_runs)[:RUNS_MOST]
+        offered = (wanted or open_runs)[:ACTIONS_MOST]
         living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")

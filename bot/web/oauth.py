@@ -284,7 +284,17 @@ class RehearsalSignIn:
         The step that logs in uses them. Only that step keeps the sign-in.
         """
         try:
-            signed_in = self._redeem(services, run, flow, query)
+            # The calls are recorded, because Entra's log has them next to those of Webex Connect.
+            with (
+                sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
+                calls.record_calls() as made,
+            ):
+                entra = self._identity(services, run, http)
+                finish = partial(entra.finish, flow.kept, query, run.tenant)
+                try:
+                    signed_in = _settled(finish, SETTLE_S, lambda e: may_be_replication(e, run))
+                finally:
+                    record_sign_in(services.redis, run.channel.mailbox, made)
         except CloudError as error:
             # a refused secret is not that of Webex Connect here
             if error.cause != Cause.CLIENT_SECRET_WRONG:
@@ -300,19 +310,6 @@ class RehearsalSignIn:
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
         return Result(event, upn, sealed=(token, session))
-
-    def _redeem(self, services: Services, run: Run, flow: Flow, query: Query) -> identity.SignedIn:
-        # The calls are recorded, because Entra's log has them next to those of Webex Connect.
-        with (
-            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
-            calls.record_calls() as made,
-        ):
-            entra = self._identity(services, run, http)
-            finish = partial(entra.finish, flow.kept, query, run.tenant)
-            try:
-                return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
-            finally:
-                record_sign_in(services.redis, run.channel.mailbox, made)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))

@@ -303,11 +303,16 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     stop = [skips, *([] if direct else [el.cancel(run.id)])]
     if failed := _failure(run):
         again = el.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
-        body = [
-            *ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed))),
-            *_remedy(run, failed),
-            *_transcript(failed),
+        body = ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed)))
+        body += _remedy(run, failed)
+        said = shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:]
+        lines = [
+            el.literal(line, size="Small", spacing="None" if number else "Small")
+            for number, line in enumerate(said)
         ]
+        if lines:
+            body.append(el.own("rehearsal.transcript", **el.BOLD, spacing="Medium"))
+            body.append(el.container("", *lines, spacing="Small"))
         band = _refused(failed, head, direct=direct)
         return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:
@@ -362,12 +367,3 @@ def _what(run: Run, link: Link | None = None) -> el.Element:
         "signin.link": text("signin.link_until", until=day_clock(link.until)) if link else "",
     }
     return ui.known(rows)
-
-
-def _transcript(failed: Finding) -> list[el.Element]:
-    shown = [
-        el.literal(line, size="Small", spacing="None" if number else "Small")
-        for number, line in enumerate(shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:])
-    ]
-    title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
-    return [title, el.container("", *shown, spacing="Small")] if shown else []

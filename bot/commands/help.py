@@ -11,10 +11,18 @@ def run(ctx: ChatContext, argument: str) -> None:
     # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
-    if near := nearest(name, every):
-        explain(ctx, every[near])
-    else:
+    if not (near := nearest(name, every)):
         show(ctx, typed=name)
+        return
+    command = every[near]
+    shown = shown_name(command.name)
+    if not command.may(ctx):
+        title, words = "help.only_approvers", "refused.next_approver"
+        ctx.tell("help.kicker", title, words, {"command": f"/{shown}"})
+        return
+    others = tuple(other for other, each in every.items() if each is command and other != shown)
+    bot = ctx.services.me.display_name
+    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
 
 
 def show(ctx: ChatContext, *, typed: str = "") -> None:
@@ -24,18 +32,6 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     left_out, bot = len(entries) < len(every), ctx.services.me.display_name
     typed = typed and f"/{typed}"
     ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
-
-
-def explain(ctx: ChatContext, command: commands.Command) -> None:
-    name = shown_name(command.name)
-    if not command.may(ctx):
-        title, words = "help.only_approvers", "refused.next_approver"
-        ctx.tell("help.kicker", title, words, {"command": f"/{name}"})
-        return
-    typed = commands.by_typed_name().items()
-    others = tuple(other for other, each in typed if each is command and other != name)
-    bot = ctx.services.me.display_name
-    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
 
 
 COMMAND = commands.Command("help", "more", "[COMMAND]", run=run)

@@ -27,6 +27,7 @@ ERROR_MOST = 8000
 _C3 = tuple(
     f"connect.{name}" for name in ("email_id", "authentication", "smtp_server", "username", "port")
 )
+_BEFORE = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
 _C5 = ("connect.authorize_url", "connect.scope", "connect.token_url")
 
 
@@ -69,8 +70,12 @@ def connect_form(
         body = [el.own("connect.client_secret", **el.SUBTLE), *secret, *press]
     else:
         below = [el.own("connect.client_secret", **el.SUBTLE, spacing="Small"), *secret]
-        warned = [_before(run)] if registers else []
-        opens, body = [], [*_fields(run, settings, below), *press, *warned]
+        opens, body = [], [*_fields(run, settings, below), *press]
+        if registers:
+            to_itself = Text("connect.to_itself", {"mailbox": run.channel.mailbox})
+            lines = (el.said(words, spacing="Small") for words in (*map(Text, _BEFORE), to_itself))
+            title = el.own("connect.before", **el.BOLD)
+            body.append(ui.box("warning", glyphs.WARNING, title, *lines))
     example = text("field.error_text_example")
     field = el.input_text(
         "error_text", "field.error_text", ERROR_MOST, isMultiline=True, placeholder=example
@@ -210,13 +215,6 @@ def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
         *(glyphs.marked(glyphs.OK if is_so else glyphs.NOT_YET, words) for words, is_so in to_do),
         *(opens if page else []),
     ]
-
-
-def _before(run: Run) -> el.Element:
-    keys = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
-    warnings = [*map(Text, keys), Text("connect.to_itself", {"mailbox": run.channel.mailbox})]
-    lines = (el.said(words, spacing="Small") for words in warnings)
-    return ui.box("warning", glyphs.WARNING, el.own("connect.before", **el.BOLD), *lines)
 
 
 def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:

@@ -5,20 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from adaptive_cards import elements as el
+from adaptive_cards import elements as el, locale
 from adaptive_cards.components import fit, kicker_of
-from adaptive_cards.locale import (
-    SECONDS,
-    Locale,
-    clock,
-    day,
-    day_clock,
-    drawn_for,
-    lasted,
-    local_time,
-    number,
-    percent,
-)
 from adaptive_cards.texts import render
 from jobs.causes.cause import page_of
 from jobs.model import Text, every_of, span_of
@@ -117,16 +105,16 @@ def test_times_are_utc_and_say_so():
     Only a column of seconds leaves the word out.
     """
     elsewhere = AT.astimezone(timezone(timedelta(hours=11)))
-    shown = [write(elsewhere) for write in (clock, day, day_clock)]
+    shown = [write(elsewhere) for write in (locale.clock, locale.day, locale.day_clock)]
     assert shown == ["14:02 UTC", "24 Nov 2026", "24 Nov 14:02 UTC"]
-    shown = [write(elsewhere, SECONDS) for write in (clock, local_time)]
+    shown = [write(elsewhere, locale.SECONDS) for write in (locale.clock, locale.local_time)]
     assert shown == ["14:02:08 UTC", "14:02:08"]
 
 
 @pytest.mark.parametrize(("minutes", "shown"), DRAWN["lasted"])
 def test_lasted(minutes, shown):
     """A duration is shown in seconds under a minute, in minutes up to two hours, then in hours."""
-    assert lasted(timedelta(minutes=minutes)) == shown
+    assert locale.lasted(timedelta(minutes=minutes)) == shown
 
 
 @pytest.mark.parametrize(("minutes", "english", "german"), DRAWN["often"])
@@ -136,7 +124,7 @@ def test_how_often_is_said_as_people_do(minutes, english, german):
     assert f"for {english.removeprefix('every ')}," in render(lasts).replace("for 1 ", "for ")
     words = Text("watch.line_healthy", {"interval": every_of(timedelta(minutes=minutes))})
     assert english in render(words)
-    with drawn_for(Locale("de")):
+    with locale.drawn_for(locale.Locale("de")):
         assert german in render(words)
 
 
@@ -149,7 +137,7 @@ def test_a_share_is_rounded_down(share, shown):
 
     So a channel that was broken for a minute is never shown with 100%.
     """
-    assert percent(share) == shown
+    assert locale.percent(share) == shown
 
 
 def test_both_follow_the_language():
@@ -157,9 +145,9 @@ def test_both_follow_the_language():
 
     In German the comma and the point change places.
     """
-    with drawn_for(Locale("de")):
-        assert (percent(0.9987), number(12480)) == ("99,87\u00a0%", "12.480")
-    assert number(12480) == "12,480"
+    with locale.drawn_for(locale.Locale("de")):
+        assert (locale.percent(0.9987), locale.number(12480)) == ("99,87\u00a0%", "12.480")
+    assert locale.number(12480) == "12,480"
 
 
 @pytest.mark.parametrize(

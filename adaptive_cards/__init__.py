@@ -1,6 +1,6 @@
 """Adaptive cards: pure functions that turn data into a card, and the texts."""
 
 from adaptive_cards.answers import NoticeView, notice
-from adaptive_cards.card import Card, finished
+from adaptive_cards.components import Card, finished
 
 __all__ = ["Card", "NoticeView", "finished", "notice"]

@@ -6,15 +6,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import Card, finished
-from adaptive_cards.escape import plain, shorten
-from adaptive_cards.locale import current
+from adaptive_cards import components as ui, elements as el, glyphs
+from adaptive_cards.locale import current, day_clock
 from adaptive_cards.texts import has_text, own_text, render, text
-from adaptive_cards.times import day_clock
 from jobs.model import Text, verbatim
 
-_BUTTONS_MOST = 5
 Button = tuple[str | Text, dict[str, str]]
 """Title of a button, or the key of its title, and the data that a press sends."""
 
@@ -32,12 +28,12 @@ class NoticeView:
     at: datetime | None = None
 
 
-def notice(view: NoticeView) -> Card:
+def notice(view: NoticeView) -> ui.Card:
     band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [act.press(_title(each), data) for each, data in view.buttons[:_BUTTONS_MOST]]
+    actions = [el.press(_title(each), data) for each, data in view.buttons[: el.ACTIONS_MOST]]
     at = day_clock(view.at) if view.at else ""
-    return finished(ui.kicker_of(view.kicker, at), band, body, actions)
+    return ui.finished(ui.kicker_of(view.kicker, at), band, body, actions)
 
 
 def _title(title: str | Text) -> str:
@@ -57,7 +53,7 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     turn: Text | None = None,
     lines: tuple[Text, ...] = (),
     field: str = "",
-) -> Card:
+) -> ui.Card:
     """Return a card with the title, what the person does next (``turn``), lines, and the offers.
 
     ``field`` is the command for which the card also takes a typed address. If it is empty, the card
@@ -65,35 +61,35 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
     """
     told = [el.said(line, spacing="Small") for line in lines]
     acts = [ui.answer_line(turn)] if turn else []
-    titles = [(plain(_title(title)), data) for title, data in offers]
-    short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
+    titles = [(el.plain(_title(title)), data) for title, data in offers]
+    short = [el.press(name, data) for name, data in titles if len(name) <= el.TITLE_MOST]
     body = [
-        act.buttons(*row, spacing="Small" if place else "Medium")
-        for place, row in enumerate(act.in_rows(short))
+        el.buttons(*row, spacing="Small" if place else "Medium")
+        for place, row in enumerate(el.in_rows(short))
     ]
     # If a name is too long for a button, it is written in full above the button.
     for name, data in titles:
-        if len(name) > act.TITLE_MOST:
-            action = act.press(shorten(name, act.TITLE_MOST), data)
-            body += [el.rich(el.run(name), spacing="Medium"), act.buttons(action, spacing="Small")]
+        if len(name) > el.TITLE_MOST:
+            action = el.press(el.shorten(name, el.TITLE_MOST), data)
+            body += [el.rich(el.run(name), spacing="Medium"), el.buttons(action, spacing="Small")]
     actions: list[el.Element] = []
     if field:
         body.append(_address())
         actions.append(_send_address(field))
     band = ui.Band.of("emphasis", None, title, *acts, *told)
-    return finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
+    return ui.finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
 
 
 def _address() -> el.Element:
-    return act.text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+    return el.text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
 
 
 def _send_address(command: str, *, main: bool = False) -> el.Element:
     title = text("button.continue_field")
-    return act.submit(title, "typed", main=main, reads=True, command=command)
+    return el.submit(title, "typed", main=main, reads=True, command=command)
 
 
-def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> Card:
+def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> ui.Card:
     """Return the answer to an unreadable address after a command (without the slash).
 
     ``meant`` is the nearest valid address, or an empty string.
@@ -101,7 +97,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
-    typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
+    typed = {"value": el.plain(value, el.ADDRESS_MOST)} if value else {}
     written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),
@@ -109,12 +105,12 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
         ui.in_error(_address() | typed, why, "Medium"),
     ]
     if meant:
-        title = act.fit_title("button.use", meant)
-        use = act.submit(title, "typed", main=True, mailbox_meant=meant, command=command)
-        body.append(act.buttons(use))
-    actions = [_send_address(command, main=not meant), act.submit(text("button.help"), "help")]
+        title = el.fit_title("button.use", meant)
+        use = el.submit(title, "typed", main=True, mailbox_meant=meant, command=command)
+        body.append(el.buttons(use))
+    actions = [_send_address(command, main=not meant), el.submit(text("button.help"), "help")]
     band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
-    return finished(ui.kicker_at("typed.kicker", at), band, body, actions)
+    return ui.finished(ui.kicker_at("typed.kicker", at), band, body, actions)
 
 
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
@@ -141,7 +137,7 @@ def help_card(
     left_out: bool = False,
     typed: str = "",
     bot: str = "Bot",
-) -> Card:
+) -> ui.Card:
     """Return the card with the commands that a person may use here, in the registry's order.
 
     ``left_out`` means that there are others. ``bot`` is the bot's first name in Webex, by which
@@ -162,8 +158,10 @@ def help_card(
         before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
         how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
     title = Text("help.unknown", {"typed": typed}) if typed else Text("help.title")
-    actions = [act.submit(text("button.setup"), "setup"), act.submit(text("button.check"), "check")]
-    return finished(_kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions)
+    actions = [el.submit(text("button.setup"), "setup"), el.submit(text("button.check"), "check")]
+    return ui.finished(
+        _kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions
+    )
 
 
 def _kicker(*, direct: bool) -> el.Element:
@@ -180,7 +178,7 @@ def _as_typed(entry: HelpEntry) -> str:
 
 def command_help(
     entry: HelpEntry, names: Iterable[str] = (), *, direct: bool = False, bot: str = "Bot"
-) -> Card:
+) -> ui.Card:
     """Return the help of a command; ``names`` are its others, without the slash, in any language."""
     name, typed = entry.name, _as_typed(entry)
     in_space = text("help.how_space_example", bot=bot, command=typed)
@@ -188,13 +186,13 @@ def command_help(
         "help.type": typed if direct else in_space,
         "help.also": ", ".join(f"/{each}" for each in names),
     }
-    actions = [act.submit(text("button.commands"), "help")]
+    actions = [el.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
         pressed = {"do": "run_command", "command": name, "argument": ""}
-        actions.insert(0, act.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
+        actions.insert(0, el.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
-    return finished(_kicker(direct=direct), band, body, actions)
+    return ui.finished(_kicker(direct=direct), band, body, actions)
 
 
 def shown_name(name: str) -> str:
@@ -206,7 +204,7 @@ _SEEN_MOST = 2000
 _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
-def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
+def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
     """Return the guide to the debug console, with three fields and one button.
 
     In a ``direct`` message people do not mention the bot.
@@ -223,13 +221,13 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
         ui.row(glyphs.PERSON, "T3", el.own(mention)),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
-        act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
-        act.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
-        act.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
+        el.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
+        el.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
+        el.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
     ]
-    make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
+    make = el.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
-    return finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
+    return ui.finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
 
 
 def tac_file(  # noqa: PLR0913  what is told of a file
@@ -241,7 +239,7 @@ def tac_file(  # noqa: PLR0913  what is told of a file
     resource_id: str = "",
     transaction_id: str = "",
     checked: bool = True,
-) -> Card:
+) -> ui.Card:
     """Return the card of a posted file for Cisco TAC; without any check it is not ``checked``."""
     picture = any(each.startswith("screenshot.") for each in files)
     missing = [] if picture else ["tac.no_picture"]
@@ -258,7 +256,7 @@ def tac_file(  # noqa: PLR0913  what is told of a file
     title = Text("tac.ready", {"name": name})
     about = Text("tac.kicker", {"mailbox": mailbox})
     band = ui.persons_turn(title, ui.answer_line(Text("tac.ready_turn")))
-    return finished(ui.kicker_of(about, day_clock(at)), band, body)
+    return ui.finished(ui.kicker_of(about, day_clock(at)), band, body)
 
 
 def _part(name: str) -> el.Element:

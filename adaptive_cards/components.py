@@ -1,16 +1,19 @@
-"""Components of every card: kicker, band, sections, rows and boxes (sketches, "Anatomy")."""
+"""Components of every card, from its kicker to its boxes, and the finished card as it is sent.
 
-from collections.abc import Iterable, Mapping, Sequence
+The sketches, "Anatomy", name the components.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 from adaptive_cards import elements as el, glyphs
-from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
-from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
+from adaptive_cards.locale import SECONDS, clock, day_clock, local_time
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import SECONDS, clock, day_clock, local_time
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
@@ -173,7 +176,7 @@ def in_error(field: el.Element, why: el.Element, spacing: str = "Default") -> el
 
 
 def correction(field: el.Element, asked: Asked) -> el.Element:
-    kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
+    kept = {"value": el.plain(asked.typed, el.ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, el.rich(el.run(render(asked.reason))))
 
 
@@ -278,11 +281,149 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     ``who`` is the person whom the field's texts name, and ``last`` the address of last time. The
     field is in a part that opens, but after an invalid address it is shown open and in red.
     """
-    field = text_input(
+    field = el.text_input(
         "administrator", f"field.{who}", error=f"field.{who}_error", example=f"field.{who}_example"
     )
-    send = submit(text("button.send_direct"), do, reads=True, run=run_id)
+    send = el.submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
-        return [], [show_card(title, [*told, field | ({"value": last} if last else {})], send)]
-    return [correction(field, asked), buttons(send, spacing="Small")], []
+        return [], [el.show_card(title, [*told, field | ({"value": last} if last else {})], send)]
+    return [correction(field, asked), el.buttons(send, spacing="Small")], []
+
+
+SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
+VERSION = "1.3"
+MOST_BYTES = 15_000
+TEXT_MOST = 1000
+_STEPS = (600, 300, 160, 100, 60, 40, 24, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Finished card, and its text of at most 1,000 characters for clients without cards."""
+
+    content: dict[str, Any]
+    text: str
+
+
+def finished(
+    kicker: el.Element, band: Band, body: el.Elements, actions: el.Elements = (), *, told: int = 1
+) -> Card:
+    """Return a card of these four parts, in which no text is a template, below 15 kB as sent.
+
+    ``told`` is the number of lines of the band that go into the fallback text.
+    """
+    content: el.Element = {
+        "$schema": SCHEMA,
+        "type": "AdaptiveCard",
+        "version": VERSION,
+        "body": [kicker, band.element, *body],
+    }
+    if actions:
+        content["actions"] = list(actions)
+    sentences = [
+        line if line.endswith((".", "?", ":")) else f"{line}."
+        for line in map(el.read, (*band.asked, band.title, *band.lines[:told]))
+        if line
+    ]
+    return Card(fit(_mapped(content, _inert)), el.clip(" ".join(sentences), TEXT_MOST))
+
+
+def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
+    """Return the card with the lines ``before`` at its end, about earlier requests.
+
+    ``also`` are the turns of other people with their tasks, below the band. If the card has too
+    little room, the earliest lines are left out.
+    """
+    kicker, band, *body = card.content["body"]
+    asks = [(text("living.also", turn=render(turn)), el.run(render(words))) for turn, words in also]
+    asked = [el.rich(el.run(turn, **el.BOLD), words, spacing="Small") for turn, words in asks]
+    for first in range(len(before) + 1):
+        lines = [f"{glyphs.OK.glyph}  {render(words)}" for words in before[first:]]
+        answered = [
+            el.rich(el.run(line, **el.SMALL), spacing="None" if place else "Medium")
+            for place, line in enumerate(lines)
+        ]
+        content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
+        if size(content) <= MOST_BYTES:
+            break
+    return Card(fit(_mapped(content, _inert)), card.text)
+
+
+def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
+    """Return the card while another has the turn: ``words`` replace its turn and its buttons.
+
+    Only buttons with a verb in ``keep`` and parts that open stay.
+    """
+    kicker, band, *body = card.content["body"]
+    (row,) = band["items"]
+    *glyph, told = row["columns"]
+    title, *lines = told["items"]
+    begin = [[*line.get("inlines", ()), {}][0].get("weight") for line in lines]
+    # A turn, which alone begins in bold, is over.
+    lines = [line for line, weight in zip(lines, begin, strict=True) if weight != el.BOLD["weight"]]
+    shown = [title, *lines, el.said(words, spacing="Small")]
+    row = {**row, "columns": [*glyph, {**told, "items": shown}]}
+    content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
+    fallback = el.clip(f"{el.read(title)}. {render(words)}", TEXT_MOST)
+    return Card(fit(_unpressable(content, keep)), fallback)
+
+
+def _unpressable(node: Any, keep: Sequence[str]) -> Any:
+    if isinstance(node, list):
+        # Fields are the end of a part, below a title, and nothing sends them any more.
+        kinds = [str(item.get("type")) if isinstance(item, dict) else "" for item in node]
+        fields = [place for place, kind in enumerate(kinds) if kind.startswith("Input.")]
+        left = node[: max(fields[0] - 1, 0)] if fields else node
+        return [_unpressable(item, keep) for item in left if not _is_empty(item, keep)]
+    if not isinstance(node, dict):
+        return node
+    return {name: _unpressable(value, keep) for name, value in node.items()}
+
+
+def _is_empty(node: el.Element, keep: Sequence[str]) -> bool:
+    """Return whether nothing is left of an element without the buttons that send or open."""
+    if node.get("type") == "ActionSet":
+        return all(_is_empty(action, keep) for action in node["actions"])
+    pressed = node.get("type") in {"Action.Submit", "Action.OpenUrl"}
+    return pressed and node.get("data", {}).get("do") not in keep
+
+
+def size(content: el.Element) -> int:
+    """Return the size as sent, in bytes of ASCII; a glyph counts as six."""
+    return len(json.dumps(content, separators=(",", ":")))
+
+
+def fit(content: el.Element) -> el.Element:
+    """Return the card with its longest texts shortened in the middle until the card fits."""
+    for most in _STEPS:
+        if size(content) <= MOST_BYTES:
+            break
+        content = _mapped(content, partial(_shorter, most))
+    return content
+
+
+def _inert(_holder: el.Element, name: str, value: str) -> str:
+    return value.replace("${", "%24%7B") if name == "url" else el.no_template(value)
+
+
+def _shorter(most: int, holder: el.Element, name: str, value: str) -> str:
+    # People see the text of an element, and the value of a fact.
+    is_shown = name == "text" or (name == "value" and "type" not in holder)
+    is_block = holder.get("type") == "TextBlock"
+    # Only the line of a link begins so: in any other text, brackets are escaped.
+    if not is_shown or (is_block and value.startswith("[")):
+        return value
+    short = el.shorten(value, most)
+    return el.repair_cut(short) if is_block else el.tame(short)
+
+
+def _mapped(node: Any, change: Callable[[el.Element, str, str], str]) -> Any:
+    if isinstance(node, list):
+        return [_mapped(item, change) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: change(node, name, value) if isinstance(value, str) else _mapped(value, change)
+        for name, value in node.items()
+    }

@@ -122,8 +122,13 @@ def on_redis(redis: Redis) -> Iterator[Told]:
         health.test_write(redis)
         info = _figures(redis.info)
         config = _figures(lambda: redis.config_get("maxmemory-policy", "appendonly", "save"))
+    except DemotedError:
+        yield told("redis.replica")
+        return
     except RedisError as error:
-        yield _unusable(error)
+        kind, known = "full" if isinstance(error, ResponseError) else "away", health.refusal(error)
+        unusable = told(f"redis.{kind}", error=error, why=type(error).__name__)
+        yield (MARKS[-1], known) if known else unusable
         return
     yield told("redis.good", version=info.get("redis_version", "unknown"))
     policy = config.get("maxmemory-policy") or info.get("maxmemory_policy")
@@ -138,15 +143,6 @@ def _kept(config: dict[str, str], info: dict[str, str]) -> str:
     if "save" not in config:
         return "no_file" if config or "aof_enabled" in info else "disk_unseen"
     return "snapshots" if config["save"] else "nothing_kept"
-
-
-def _unusable(error: RedisError) -> Told:
-    if isinstance(error, DemotedError):
-        return told("redis.replica")
-    if known := health.refusal(error):
-        return MARKS[-1], known
-    kind = "full" if isinstance(error, ResponseError) else "away"
-    return told(f"redis.{kind}", error=error, why=type(error).__name__)
 
 
 def _figures(ask: Callable[[], Mapping[Any, Any]]) -> dict[str, str]:

@@ -55,7 +55,14 @@ def link(services: Services, kind: str, run_id: str) -> Link:
     place, kept = Sealed.PAGE_TOKEN.of(kind, run_id), current(services, kind, run_id)
     if kept and not kept.is_expired:
         return kept
-    asker, space = ("", "") if kind == "handover" else _request_of(services, run_id)
+    asker = space = ""
+    with suppress(RunGoneError):
+        if kind != "handover":
+            run = services.store.load(run_id)
+            with suppress(WebexError):
+                asker = services.webex.person(run.requester.id).display_name
+            with suppress(WebexError):
+                space = "" if run.origin.direct else services.webex.room_title(run.origin.room)
     made = one_time(services, kind, run_id, asker, space)
     services.vault.put(place, made.url.rpartition("/")[2], int(LIFE[kind].total_seconds()))
     return made
@@ -102,17 +109,6 @@ def current(services: Services, kind: str, run_id: str) -> Link | None:
 
 def drop(services: Services, kind: str, run_id: str) -> None:
     services.vault.drop(Sealed.PAGE_TOKEN.of(kind, run_id))
-
-
-def _request_of(services: Services, run_id: str) -> tuple[str, str]:
-    asker = space = ""
-    with suppress(RunGoneError):
-        run = services.store.load(run_id)
-        with suppress(WebexError):
-            asker = services.webex.person(run.requester.id).display_name
-        with suppress(WebexError):
-            space = "" if run.origin.direct else services.webex.room_title(run.origin.room)
-    return asker, space
 
 
 def _name(token: str) -> VaultName:

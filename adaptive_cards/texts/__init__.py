@@ -12,7 +12,7 @@ from typing import Any
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.times import SECONDS, day_clock, in_unit, span, written_date
+from adaptive_cards.locale import SECONDS, day_clock, in_unit, span, written_date
 from jobs.model import Text
 
 _VERBATIM = "verbatim"

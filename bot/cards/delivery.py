@@ -380,26 +380,22 @@ def show(services: Services, run: Run, card: DesiredCard) -> float:
     except errors.WebexError as error:
         told = {"slot": card.slot, "tracking_id": error.tracking_id, "error": str(error)}
         log.warning("card not shown", run=run.id, **told)
-        return _put_off(services, run, card, error)
+        if not errors.passes(error):
+            return _refused(services, run, card, error)
+        wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
+        # The pause that Webex asks for is for this card only, or for its place and all others.
+        scopes = {_own(run, card): wait}
+        if error.status in OF_THE_ACCOUNT:
+            scopes = {place_of(run, card): wait, "all": min(wait, OTHERS_S)}
+        for scope, seconds in scopes.items() if error.retry_after else ():
+            services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
+        return wait
     shown = shared.posted_card(services, run.id, card.slot)
     if shown != before and is_up_to_date(card, shown):
         if services.redis.hdel(keys.cards_refused(), _own(run, card)):
             services.cards.request(run.id)  # a message that said otherwise is edited
         # If Webex accepts a card, the refused ones that wait for that are drawn as well.
         draw_refused(services, place_of(run, card))
-    return wait
-
-
-def _put_off(services: Services, run: Run, card: DesiredCard, error: errors.WebexError) -> float:
-    if not errors.passes(error):
-        return _refused(services, run, card, error)
-    wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
-    # The pause that Webex asks for is for this card only, or for its place and all others.
-    scopes = {_own(run, card): wait}
-    if error.status in OF_THE_ACCOUNT:
-        scopes = {place_of(run, card): wait, "all": min(wait, OTHERS_S)}
-    for scope, seconds in scopes.items() if error.retry_after else ():
-        services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
     return wait
 
 

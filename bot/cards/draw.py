@@ -97,7 +97,16 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
 def _deliver(
     services: Services, held: RenewedLock, run: Run, cards: list[DesiredCard], wait_s: float = 0.0
 ) -> float:
-    queues = _queues(services, run, cards)
+    # Each edit is a group of its own. The new cards for one place are a group and are posted in
+    # order.
+    new: dict[str, list[DesiredCard]] = {}
+    queues: list[list[DesiredCard]] = []
+    for card in cards:
+        if posted_card(services, run.id, card.slot) is None:
+            new.setdefault(card.to, []).append(card)
+        else:
+            queues.append([card])
+    queues += new.values()
 
     def show(queue: list[DesiredCard]) -> list[float]:
         # Without the lock another draw may be posting the card.
@@ -126,19 +135,6 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
         if speaker := superseded.of_run(run):
             shown = superseded.applied(services, speaker, shown)
         return [*shown, *earlier_cards(run, services), *notices.closed_cards(run, services)]
-
-
-def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
-    # Each edit is a group of its own. The new cards for one place are a group and are posted in
-    # order.
-    new: dict[str, list[DesiredCard]] = {}
-    edits: list[list[DesiredCard]] = []
-    for card in cards:
-        if posted_card(services, run.id, card.slot) is None:
-            new.setdefault(card.to, []).append(card)
-        else:
-            edits.append([card])
-    return [*edits, *new.values()]
 
 
 NOTIFY_AFTER = timedelta(minutes=15)

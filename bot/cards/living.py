@@ -13,8 +13,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards.answers import offer
-from adaptive_cards.card import Card, with_lines
-from adaptive_cards.components import whose_turn
+from adaptive_cards.components import Card, whose_turn, with_lines
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.presenters import card_state as shared, progress
@@ -185,7 +184,24 @@ def _of_person(
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
         return _placed(card)
-    return _placed(_idle(run, to, people)) if shared.slot_of(to) in kept else None
+    if shared.slot_of(to) not in kept:
+        return None
+    about = {"mailbox": run.channel.mailbox, "run": run.id}
+    kicker = Text("living.idle_kicker", about)
+    mark = OK if run.ended is Kind.FINISHED else SKIPPED
+    title, words = Text("living.idle_title"), Text("living.idle_words", about)
+    asked = (each for each in open_requests(run) if to in people.get(each.turn, ()))
+    if run.ended:
+        title, words = shared.end_title(run), Text("living.over_words")
+    elif own := next(asked, None):  # on the card in the thread
+        values = {"words": f"key:turn_words.{own.kind}"}
+        title, words = Text("reminder.turn_title", about), Text("reminder.turn_words", values)
+        mark = PERSON
+    # The other approvers see who has approved.
+    decided = tuple(words for _, words in _approved(run))
+    idle = shared.last_look("idle", kicker, title, words, to=to, mark=mark)
+    drawn, told = with_lines(idle.card, decided), shared.marked(idle.fingerprint, decided)
+    return _placed(replace(idle, card=drawn, fingerprint=told, final=bool(run.ended)))
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
@@ -253,25 +269,6 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
     return SHOWS.get(action.kind) == card.slot
-
-
-def _idle(run: Run, to: str, people: People) -> DesiredCard:
-    about = {"mailbox": run.channel.mailbox, "run": run.id}
-    kicker = Text("living.idle_kicker", about)
-    mark = OK if run.ended is Kind.FINISHED else SKIPPED
-    title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    asked = (each for each in open_requests(run) if to in people.get(each.turn, ()))
-    if run.ended:
-        title, words = shared.end_title(run), Text("living.over_words")
-    elif own := next(asked, None):  # on the card in the thread
-        values = {"words": f"key:turn_words.{own.kind}"}
-        title, words = Text("reminder.turn_title", about), Text("reminder.turn_words", values)
-        mark = PERSON
-    # The other approvers see who has approved.
-    decided = tuple(words for _, words in _approved(run))
-    idle = shared.last_look("idle", kicker, title, words, to=to, mark=mark)
-    drawn, told = with_lines(idle.card, decided), shared.marked(idle.fingerprint, decided)
-    return replace(idle, card=drawn, fingerprint=told, final=bool(run.ended))
 
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:

@@ -108,34 +108,29 @@ class LossWatch:
         self._data_id = ""
 
     def __call__(self) -> None:
-        services = self._services
+        services, store = self._services, self._services.store
         if lost := self._generation.look():
-            self._data_id, self._pending = lost, self._lost()
+            # Runs and channels that an older backup contains are not gone, and go on.
+            spaces: dict[str, dict[str, Run]] = {}
+            for run in self._known.values():
+                if not store.length(run.id):
+                    spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
+            self._data_id = lost
+            self._pending = {room: [*runs.values()] for room, runs in spaces.items()}
             self._known, self._connected_due = {}, self._clock()
             log.error("spaces that lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
             tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
             if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
-        self._remember()
-
-    def _lost(self) -> dict[str, list[Run]]:
-        # Runs and channels that an older backup contains are not gone, and go on.
-        spaces: dict[str, dict[str, Run]] = {}
-        for run in self._known.values():
-            if not self._services.store.length(run.id):
-                spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
-        return {room: list(runs.values()) for room, runs in spaces.items()}
-
-    def _remember(self) -> None:
-        store, known, self._known = self._services.store, self._known, {}
+        known, self._known = self._known, {}
         if self._clock() >= self._connected_due:
             self._connected_due = self._clock() + CHANNELS_EVERY_S
             self._connected = [record.run for record in store.channels.connected(MOST)]
         for run_id in (*store.channels.open_runs(MOST), *self._connected):
-            run = known.get(run_id)
+            last = known.get(run_id)
             with suppress(RunGoneError):
-                self._known[run_id] = run if run and run.channel.mailbox else store.load(run_id)
+                self._known[run_id] = last if last and last.channel.mailbox else store.load(run_id)
 
 
 def card_of_loss(runs: list[Run]) -> NoticeView:
@@ -315,20 +310,13 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    with drawn_for(locale_of_card(services, run, person)):
-        card = notice(card_of_turn(run, wait, own=person == run.requester.email))
-    sent = delivery.send_direct(services, run, person, card)
-    slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
-    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
-
-
-def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
-    # ``own`` is true for the requester, who may be the one who has to find another person.
+    # The requester may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
     # A form is always 1:1, and so is the card of everybody but the requester and an approver who
     # is in the space.
     approves = wait.turn is Turn.APPROVER and not run.answer(permissions.ABSENT)
+    own = person == run.requester.email
     here = run.origin.direct or wait.kind in FORMS or not (own or approves)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
@@ -337,7 +325,11 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     who = {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"}
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
-    return NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts)
+    with drawn_for(locale_of_card(services, run, person)):
+        card = notice(NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts))
+    sent = delivery.send_direct(services, run, person, card)
+    slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
+    shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
 
 
 LASTS_S = paced(60.0)

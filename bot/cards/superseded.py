@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adaptive_cards.card import held
+from adaptive_cards.components import held
 from adaptive_cards.glyphs import OK, SKIPPED
 from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared

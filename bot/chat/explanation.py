@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import finished
+from adaptive_cards import Card, components as ui, elements as el, glyphs
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import Certainty, FoundCause, known, page_of
 from jobs.causes.reader import Reading, UnknownCode
@@ -46,7 +45,7 @@ def explanation(
         *ui.titled("explain.unknown_codes", list(map(_unknown, reading.unknown[:_UNKNOWN_MOST]))),
         *ui.titled("explain.known_now", channels),
         *(ui.small_print(Text(key)) for key, is_so in told.items() if is_so),
-        *act.button_rows(_buttons(reading, checks[:_CHECKS_MOST])),
+        *el.button_rows(_buttons(reading, checks[:_CHECKS_MOST])),
     ]
     title, words, turn = headline(read, within=within, is_channel=bool(channels))
     look = ("accent", glyphs.WARNING) if certain else ("emphasis", glyphs.UNKNOWN)
@@ -54,7 +53,7 @@ def explanation(
     acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{turn}"}))
     turns = [acts] if glyphs.is_person(turn) else []
     band = ui.Band.of(*look, title, el.said(words, spacing="Small"), *turns)
-    return finished(ui.kicker_at("notice.explained_kicker", at), band, body, told=2)
+    return ui.finished(ui.kicker_at("notice.explained_kicker", at), band, body, told=2)
 
 
 def _unknown(found: UnknownCode) -> el.Element:
@@ -65,10 +64,10 @@ def _unknown(found: UnknownCode) -> el.Element:
 def _buttons(reading: Reading, checks: Sequence[str]) -> list[el.Element]:
     pages = {page_of(each.cause): text("button.learn_more") for each in reading.certain[:1]}
     for each in reading.unknown[:_CHECKS_MOST]:
-        pages[each.page] = act.fit_title("explain.look_up", each.code)
+        pages[each.page] = el.fit_title("explain.look_up", each.code)
     return [
-        *(act.open_url(title, page) for page, title in pages.items() if page),
-        *(act.submit(act.fit_title("explain.check", e), "check", channel=e) for e in checks),
+        *(el.open_url(title, page) for page, title in pages.items() if page),
+        *(el.submit(el.fit_title("explain.check", e), "check", channel=e) for e in checks),
     ]
 
 

@@ -14,7 +14,7 @@ import structlog
 from redis import Redis
 
 from adaptive_cards.components import REFUSED
-from adaptive_cards.times import clock
+from adaptive_cards.locale import clock
 from bot.chat.context import ChatContext
 from bot.chat.permissions import Denial
 from jobs.clock import now

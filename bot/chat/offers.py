@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 
-from adaptive_cards.actions import fit_title
 from adaptive_cards.answers import OFFERS_MOST, Button, offer, typed_wrong
+from adaptive_cards.elements import fit_title
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.parsing import address_or_empty, lone_address

@@ -20,7 +20,7 @@ from jobs.checks.check import fix_context, for_people, likely_changes, verdict_o
 from jobs.clock import now
 from jobs.engine.undo import known, recall
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
-from jobs.runs.run import UNDOES, Brief, Event, FixBrief, Kind, RecordedChange, Run
+from jobs.runs.run import UNDOES, Brief, Event, FixBrief, Kind, Run
 from jobs.runs.run_store import AlreadyRunningError
 from jobs.steps import all_steps
 from jobs.watch.store import assessment
@@ -275,7 +275,17 @@ def undo(ctx: ChatContext, argument: str) -> None:
     elif going_on := next(ctx.services.store.known([ctx.services.channels.running(mailbox)]), None):
         point_to(ctx, going_on)  # it would refuse both
     else:
-        _choose_undo(ctx, changed[-1], recall(runs, all_steps(), changed[-1].id))
+        fixed, pressed = changed[-1], {"do": "undo", "mailbox_meant": mailbox}
+        undone = recall(runs, all_steps(), fixed.id)
+        done = listed(render(each.change.object) for each in undone)
+        values = {"mailbox": mailbox, "run": fixed.id, "done": done}
+        offers = (
+            (Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
+            ("button.disconnect", {**pressed, "undoes": ""}),
+        )
+        title = Text("choice.title.undo_which", values)
+        lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))
+        ctx.say(offer(UNDO_KICKER, title, offers, now(), lines=lines))
 
 
 def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
@@ -299,20 +309,6 @@ def _bound_channel(ctx: ChatContext, runs: Sequence[Run]) -> Channel:
     record = ctx.services.channels.record(newest.channel.mailbox)
     recorded = record.channel.tenant_id if record else ""
     return replace(newest.channel, tenant_id=recorded or newest.channel.tenant_id or newest.tenant)
-
-
-def _choose_undo(ctx: ChatContext, fixed: Run, changes: Sequence[RecordedChange]) -> None:
-    mailbox = fixed.channel.mailbox
-    done = listed(render(each.change.object) for each in changes)
-    values = {"mailbox": mailbox, "run": fixed.id, "done": done}
-    pressed = {"do": "undo", "mailbox_meant": mailbox}
-    offers = (
-        (Text("choice.button.undo_run", values), {**pressed, "undoes": fixed.id}),
-        ("button.disconnect", {**pressed, "undoes": ""}),
-    )
-    title = Text("choice.title.undo_which", values)
-    lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))
-    ctx.say(offer(UNDO_KICKER, title, offers, now(), lines=lines))
 
 
 def _known_here(ctx: ChatContext) -> tuple[str, ...]:

@@ -3,9 +3,8 @@
 A message that is no command is answered here, too, with buttons for what was probably meant.
 """
 
-from adaptive_cards.actions import TITLE_MOST
 from adaptive_cards.answers import command_help, help_card, offer, shown_name
-from adaptive_cards.escape import plain, shorten
+from adaptive_cards.elements import TITLE_MOST, plain, shorten
 from bot import commands
 from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
@@ -20,10 +19,18 @@ def run(ctx: ChatContext, argument: str) -> None:
     # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
-    if near := nearest(name, every):
-        explain(ctx, every[near])
-    else:
+    if not (near := nearest(name, every)):
         show(ctx, typed=name)
+        return
+    command = every[near]
+    shown = shown_name(command.name)
+    if not command.may(ctx):
+        title, words = "help.only_approvers", "refused.next_approver"
+        ctx.tell("help.kicker", title, words, {"command": f"/{shown}"})
+        return
+    others = tuple(other for other, each in every.items() if each is command and other != shown)
+    bot = ctx.services.me.display_name
+    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
 
 
 def show(ctx: ChatContext, *, typed: str = "") -> None:
@@ -33,18 +40,6 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     left_out, bot = len(entries) < len(every), ctx.services.me.display_name
     typed = typed and f"/{typed}"
     ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
-
-
-def explain(ctx: ChatContext, command: commands.Command) -> None:
-    name = shown_name(command.name)
-    if not command.may(ctx):
-        title, words = "help.only_approvers", "refused.next_approver"
-        ctx.tell("help.kicker", title, words, {"command": f"/{name}"})
-        return
-    typed = commands.by_typed_name().items()
-    others = tuple(other for other, each in typed if each is command and other != name)
-    bot = ctx.services.me.display_name
-    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
 
 
 FOR_HELP = ("button.help", {"do": "help"})

@@ -1,8 +1,7 @@
 """Commands /language and /timezone: how cards are drawn in this space, or for a person in a 1:1."""
 
 from adaptive_cards.components import WELL
-from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
-from adaptive_cards.times import day_clock
+from adaptive_cards.locale import Locale, current, day_clock, drawn_for, find_zone, languages
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.commands import Command
@@ -10,22 +9,14 @@ from jobs.clock import now
 from jobs.model import verbatim
 
 
-def run(ctx: ChatContext, argument: str) -> None:
-    choose(ctx, argument) if argument else _offer(ctx)
-
-
 def choose(ctx: ChatContext, typed: str) -> None:
+    # Without a language of the bot, all of them are offered.
     wanted = typed.strip().lower()
-    language = next((each for each in languages() if wanted in {each, *_names(each)}), "")
-    if not language:
-        _offer(ctx, typed)
+    if language := next((each for each in languages() if wanted in {each, *_names(each)}), ""):
+        preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
+        with drawn_for(Locale(language, current().zone)):
+            _chosen(ctx, "language.kicker", "language.chosen")
         return
-    preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
-    with drawn_for(Locale(language, current().zone)):
-        _chosen(ctx, "language.kicker", "language.chosen")
-
-
-def _offer(ctx: ChatContext, typed: str = "") -> None:
     own = {each: str(Locale(each).babel.languages[each]).capitalize() for each in languages()}
     buttons = tuple((verbatim(own[each]), {"do": "language", "language": each}) for each in own)
     title = "language.unknown" if typed else "language.title"
@@ -53,5 +44,5 @@ def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:
     ctx.tell(kicker, title, where, values, WELL)
 
 
-COMMAND = Command("language", "more", "de", run=run)
+COMMAND = Command("language", "more", "de", run=choose)
 OTHER_COMMANDS = (Command("timezone", "more", "Europe/Berlin", run=choose_zone),)

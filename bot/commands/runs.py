@@ -1,24 +1,33 @@
-"""Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
+"""Commands /status, /cancel and /audit: the runs of a space, the end of one, and what was done.
+
+/cancel keeps the changes of the run. /audit shows who asked, approved and signed in, and what was
+changed. It says whether the trail is intact, and its file ends with a seal
+(:func:`jobs.runs.trust.sealed_file`).
+"""
 
 from itertools import filterfalse
 from operator import attrgetter
 
 from adaptive_cards import NoticeView, notice
 from adaptive_cards.components import OVER
+from adaptive_cards.elements import ACTIONS_MOST
+from adaptive_cards.texts import text
 from bot.cards import living
+from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import end_title
-from bot.cards.presenters.lists import status
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
-from bot.chat.permissions import may_cancel
 from bot.commands import Command
+from bot.webex.client import File
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
+from jobs.redact import GONE
+from jobs.runs.audit import canonical, read
+from jobs.runs.event_log import About, entry
 from jobs.runs.run import Kind, Run
+from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
-
-RUNS_MOST = 5
-"""Number of runs, the newest ones, that are offered as buttons, of which a card takes five."""
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -42,7 +51,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
-        offered = (wanted or open_runs)[:RUNS_MOST]
+        offered = (wanted or open_runs)[:ACTIONS_MOST]
         living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
@@ -52,7 +61,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 def cancel(ctx: ChatContext, run: Run) -> bool:
     """End the run if this person may cancel it, and return whether this request has ended it."""
     services = ctx.services
-    if not may_cancel(ctx, run):
+    if not permissions.may_cancel(ctx, run):
         ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
         return False
     run = services.store.refresh(run)
@@ -72,8 +81,51 @@ def show_status(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open and new ones first. Runs beyond the limit are only counted."""
     known = ctx.services.store.runs_in_space(ctx.room)
     more = max(ctx.services.channels.count_in_space(ctx.room) - len(known), 0)
-    ctx.say(living.with_doubts(status(known, now(), more, direct=ctx.direct), known))
+    ctx.say(living.with_doubts(lists.status(known, now(), more, direct=ctx.direct), known))
+
+
+FILE_MOST = 20_000
+"""Maximum number of entries in the file; the newest are kept."""
+
+
+def show_audit(ctx: ChatContext, argument: str) -> None:
+    # If an address is given, only the entries of that channel are shown. Otherwise the card offers
+    # the channels known here.
+    if not permissions.may_read_audit(ctx):
+        ctx.refuse(Text("audit.not_yours"), then="next_approver")
+        return
+    mailbox = offers.read_mailbox(ctx, "audit", argument) if argument else ""
+    if argument and not mailbox:
+        return
+    trail, at = ctx.services.store.audit, now()
+    mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()], mailbox)
+    if mailbox and not mine:
+        offers.unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
+        return
+    trail.look()
+    broken = trail.verify().broken_at
+    name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
+    filed = mine[-FILE_MOST:]
+    if filed:
+        about = About("", mailbox=mailbox, room=ctx.room)
+        who = {"by": ctx.person.email, "person": ctx.person.id}
+        trail.add(entry("exported", about, entries=len(filed), **who))
+        # Anything that looks like a secret was removed when the entries were written. The secrets
+        # that this bot holds are removed here.
+        content = b"\n".join(map(canonical, filed)) + b"\n"
+        for secret in ctx.services.own_secrets:
+            content = content.replace(secret.encode(), GONE.encode())
+        file = File(name, "application/jsonl", sealed_file(ctx.services.store, content))
+        ctx.say_file(text("audit.posted", name=name), file)
+    offered = () if mailbox else offers.first_channels(ctx, permissions.visible_channels(ctx))
+    card = lists.audit(
+        mailbox, at, mine, filed=len(filed), name=name, broken_at=broken, offered=offered
+    )
+    ctx.say(card)
 
 
 COMMAND = Command("cancel", "runs", "[ADDRESS]", run=run)
-OTHER_COMMANDS = (Command("status", "runs", run=show_status),)
+OTHER_COMMANDS = (
+    Command("status", "runs", run=show_status),
+    Command("audit", "more", "[ADDRESS]", run=show_audit, may=permissions.may_read_audit),
+)

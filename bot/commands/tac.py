@@ -13,8 +13,7 @@ from typing import Any
 import structlog
 
 from adaptive_cards.answers import tac, tac_file
-from adaptive_cards.card import Card
-from adaptive_cards.components import WELL
+from adaptive_cards.components import WELL, Card
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.cards.presenters import verdict
@@ -286,7 +285,18 @@ def follow(services: Services) -> None:
             services.redis.hdel(keys.tac_mails(), name)
         else:
             services.redis.hset(keys.tac_mails(), name, codec.dump(mail))
-        _say_on_card(services, codec.as_text(name), mail, found)
+        key = keys.tac_case(codec.as_text(name))
+        kept = services.redis.get(key)
+        if not isinstance(kept, bytes) or (case := codec.load(kept, Case)).place != "mail":
+            continue
+        noted = replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))
+        services.redis.set(key, codec.dump(noted), ex=KEPT_S)
+        with drawn_for(preferences.locale_of(services, mail.place)):
+            card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
+        try:
+            services.messenger.edit(mail.message, mail.room, card.text, card.content)
+        except WebexError as error:
+            log.info("card of a search not edited", why=str(error))
 
 
 async def _sighted(services: Services, mailbox: str) -> Finding:
@@ -297,20 +307,6 @@ async def _sighted(services: Services, mailbox: str) -> Finding:
     run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
     async with app_access.open_reader(services, channel.tenant_id) as seen:
         return await WatchMailProbe().inspect(seen.context(run, services.store))
-
-
-def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) -> None:
-    raw = services.redis.get(keys.tac_case(name))
-    if not isinstance(raw, bytes) or (case := codec.load(raw, Case)).place != "mail":
-        return
-    noted = replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))
-    services.redis.set(keys.tac_case(name), codec.dump(noted), ex=KEPT_S)
-    with drawn_for(preferences.locale_of(services, mail.place)):
-        card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
-    try:
-        services.messenger.edit(mail.message, mail.room, card.text, card.content)
-    except WebexError as error:
-        log.info("card of a search not edited", why=str(error))
 
 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:

@@ -269,23 +269,19 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if mailbox in broken:
         _begin_fix(ctx, mailbox)
     elif broken:
-        _offer_fixes(ctx, inputs["card"], sorted(broken))
+        # The card also has a field in which any channel of this space can be typed.
+        pressed = {"do": "watch_fix", "card": inputs["card"]}
+        fixes = tuple(
+            (Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
+            for each in sorted(broken)[:OFFERS_MOST]
+        )
+        left = len(broken) - len(fixes)
+        lines = (Text("watch.more_fixes", {"count": str(left)}),) if left else ()
+        title, turn = Text("choice.title.fix"), Text("watch.choose_fix")
+        field = "fix" if broken.intersection(visible_channels(ctx)) else ""
+        ctx.say(offer(KICKER, title, fixes, now(), turn=turn, lines=lines, field=field))
     elif open_ones:
         ctx.tell(KICKER, "watch.no_fix_left", "watch.no_fix_words")
-
-
-def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
-    # The card also has a field in which any channel of this space can be typed.
-    pressed = {"do": "watch_fix", "card": card}
-    fixes = tuple(
-        (Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
-        for each in mailboxes[:OFFERS_MOST]
-    )
-    left = len(mailboxes) - len(fixes)
-    lines = (Text("watch.more_fixes", {"count": str(left)}),) if left else ()
-    here = not set(mailboxes).isdisjoint(visible_channels(ctx))
-    title, turn, field = Text("choice.title.fix"), Text("watch.choose_fix"), "fix" if here else ""
-    ctx.say(offer(KICKER, title, fixes, now(), turn=turn, lines=lines, field=field))
 
 
 def _begin_fix(ctx: ChatContext, mailbox: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from adaptive_cards.escape import WORD_JOINER
+from adaptive_cards.elements import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import commands
 from bot.cards import delivery

@@ -75,16 +75,6 @@ def _write_error(folder: Path) -> OSError | None:
     return None
 
 
-def _wait_for_space(folder: Path) -> None:
-    # Without space the server would end at once, and again after each start.
-    said = False
-    while (full := _write_error(folder)) and full.errno in NO_SPACE:
-        if not said:
-            _say("full", 0, folder=folder.absolute(), why=full.strerror)
-        said = True
-        time.sleep(SPACE_S)
-
-
 def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -> int:
     """Let the server take the place of this process, or return the exit code of a refusal.
 
@@ -94,7 +84,13 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     """
     if refused := refusal(folder):
         return refused
-    _wait_for_space(folder)
+    said = False
+    # Without space the server would end at once, and again after each start.
+    while (full := _write_error(folder)) and full.errno in NO_SPACE:
+        if not said:
+            _say("full", 0, folder=folder.absolute(), why=full.strerror)
+        said = True
+        time.sleep(SPACE_S)
     lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if stand_by else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -193,11 +193,9 @@ class Trial:
             return token_header(self.work)
         if cloud in {"status", "entra"}:
             return {}
-        if cloud == "webex":
-            token = self.bot.webex_access_token
-        else:
-            is_cc = cloud == "contact-center"
-            token = self.work.contact_center_token if is_cc else self._token(cloud)
+        bot, work = self.bot, self.work
+        held = {"webex": bot.webex_access_token, "contact-center": work.contact_center_token}
+        token = held[cloud] if cloud in held else self._token(cloud)
         anchor = {"X-AnchorMailbox": f"APP:{SYSTEM_MAILBOX}@{self._tenant}"}
         return {"Authorization": f"Bearer {token}"} | (anchor if cloud == "exchange" else {})
 

@@ -34,7 +34,7 @@ from rq.timeouts import JobTimeoutException
 from rq.utils import now as rq_now
 from rq.worker.base import WorkerStatus
 
-from adaptive_cards import locale, texts, times
+from adaptive_cards import locale, texts
 from bot import commands, logs, program, queue
 from bot.cards import notices
 from bot.commands import tac
@@ -370,7 +370,7 @@ def preload() -> None:
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
         texts.keys(language)
         with locale.drawn_for(locale.Locale(language)):
-            times.day_clock(now())
-            times.lasted(timedelta())
+            locale.day_clock(now())
+            locale.lasted(timedelta())
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it

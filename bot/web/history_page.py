@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
-from adaptive_cards.locale import number
+from adaptive_cards.locale import day_clock, lasted, number, written_date
 from adaptive_cards.texts import known_text, render, render_if_any, text
-from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import watch
 from bot.web import pages as web

@@ -12,11 +12,13 @@ and expires after ten minutes.
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from bot.services import Services
 from jobs.access import app_access
@@ -61,7 +63,7 @@ class Flow:
 
     kind: str
     run: str
-    kept: Kept = field(default_factory=dict, repr=False)
+    kept: Kept = field(repr=False)
     browser: str = field(default="", repr=False)
 
 
@@ -70,10 +72,15 @@ def save(services: Services, state: str, flow: Flow) -> None:
 
 
 def read(services: Services, state: str, *, once: bool = False) -> Flow | None:
-    """Return the flow, or None for an unknown or used state; with ``once`` the state is used up."""
+    """Return the flow, or None for an unknown or used state; with ``once`` the state is used up.
+
+    A flow that another version of the bot has begun counts as unknown if this one cannot read it.
+    """
     take = services.vault.take if once else services.vault.get
     sealed = take(Sealed.OAUTH_FLOW.of(state)) if state else None
-    return codec.load(sealed, Flow) if sealed else None
+    with suppress(msgspec.ValidationError):
+        return codec.load(sealed, Flow) if sealed else None
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +284,17 @@ class RehearsalSignIn:
         The step that logs in uses them. Only that step keeps the sign-in.
         """
         try:
-            signed_in = self._redeem(services, run, flow, query)
+            # The calls are recorded, because Entra's log has them next to those of Webex Connect.
+            with (
+                sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
+                calls.collect() as made,
+            ):
+                entra = self._identity(services, run, http)
+                finish = partial(entra.finish, flow.kept, query, run.tenant)
+                try:
+                    signed_in = _settled(finish, SETTLE_S, lambda e: may_be_replication(e, run))
+                finally:
+                    note_sign_in(services.redis, run.channel.mailbox, made)
         except CloudError as error:
             # a refused secret is not that of Webex Connect here
             if error.cause != Cause.CLIENT_SECRET_WRONG:
@@ -293,19 +310,6 @@ class RehearsalSignIn:
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
         return Result(event, upn, sealed=(token, session))
-
-    def _redeem(self, services: Services, run: Run, flow: Flow, query: Query) -> identity.SignedIn:
-        # The calls are recorded, because Entra's log has them next to those of Webex Connect.
-        with (
-            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
-            calls.collect() as made,
-        ):
-            entra = self._identity(services, run, http)
-            finish = partial(entra.finish, flow.kept, query, run.tenant)
-            try:
-                return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
-            finally:
-                note_sign_in(services.redis, run.channel.mailbox, made)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))

@@ -83,6 +83,16 @@ def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
         "upn": run.fact("upn"),
         "login": login_of(run) or SOMEBODY,
     }
+    # A link can be forwarded, so the page says who asked, where and for what.
+    email = run.requester.email
+    place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
+    purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
+    facts = {
+        "asked_by": f"{ticket.asker} ({email})" if ticket.asker else email,
+        "asked_in": ticket.space or text(place),
+        "asked_for": text(purpose, mailbox=run.channel.mailbox, run=run.undoes),
+        "asked_run": run.id,
+    }
     parts = urlsplit(web.web_services().settings.login_url)
     return web.Page(
         Text(f"page.{kind}_title", values),
@@ -91,21 +101,10 @@ def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
         button=f"page.{kind}_button{SHARED if variant == SHARED else ''}",
         post=request.path,
         browser=browser,
-        facts=tuple((text(f"page.{label}"), value) for label, value in _facts(ticket, run)),
+        facts=tuple((text(f"page.{label}"), value) for label, value in facts.items()),
         note=Text("page.request_note"),
         leads_to=f"{parts.scheme}://{parts.netloc}",
     )
-
-
-def _facts(ticket: links.Link, run: Run) -> tuple[tuple[str, str], ...]:
-    # A link can be forwarded, so the page says who asked, where and for what.
-    email = run.requester.email
-    asker = f"{ticket.asker} ({email})" if ticket.asker else email
-    place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
-    purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
-    about = text(purpose, mailbox=run.channel.mailbox, run=run.undoes)
-    place = ticket.space or text(place)
-    return ("asked_by", asker), ("asked_in", place), ("asked_for", about), ("asked_run", run.id)
 
 
 def _variant(run: Run, kind: str) -> str:

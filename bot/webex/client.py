@@ -162,14 +162,12 @@ def as_text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode()
 
 
-def _inputs(data: Mapping[str, Any], _: str) -> dict[str, str]:
-    return {as_text(key): as_text(value) for key, value in as_dict(data.get("inputs")).items()}
-
-
 _READ: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "files": lambda data, _: _texts(data.get("files")),
     "card": lambda data, _: as_text(data.get("attachments") or None),
-    "inputs": _inputs,
+    "inputs": lambda data, _: {
+        as_text(key): as_text(value) for key, value in as_dict(data.get("inputs")).items()
+    },
     "email": lambda data, _: "".join(_texts(data.get("emails"))[:1]).lower(),
     "others": lambda data, _: tuple(map(str.lower, _texts(data.get("emails"))[1:])),
     **dict.fromkeys(("room_type", "type", "person_email"), lambda _, text: text.lower()),

@@ -49,12 +49,10 @@ ORDER = {
     "adaptive_cards": (
         "__init__",
         "answers",
-        "card",
         "components",
-        "actions glyphs",
+        "glyphs",
         "elements",
-        "escape texts views",
-        "numbers times",
+        "texts",
         "locale",
     ),
 }

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
+from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
+from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import has_text, remedy_within, text
-from adaptive_cards.times import clock, day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.links import Link
@@ -27,6 +27,7 @@ ERROR_MOST = 8000
 _C3 = tuple(
     f"connect.{name}" for name in ("email_id", "authentication", "smtp_server", "username", "port")
 )
+_BEFORE = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
 _C5 = ("connect.authorize_url", "connect.scope", "connect.token_url")
 
 
@@ -65,18 +66,22 @@ def connect_form(
     only_secret = run.kind is RunKind.FIX and "application" not in run.changed
     secret, press = _secret(run, form, link, gone=gone), _press(run, form, registers=registers)
     if only_secret:
-        opens = [act.show_card(text("button.other_fields"), _fields(run, settings, []))]
+        opens = [el.show_card(text("button.other_fields"), _fields(run, settings, []))]
         body = [el.own("connect.client_secret", **el.SUBTLE), *secret, *press]
     else:
         below = [el.own("connect.client_secret", **el.SUBTLE, spacing="Small"), *secret]
-        warned = [_before(run)] if registers else []
-        opens, body = [], [*_fields(run, settings, below), *press, *warned]
+        opens, body = [], [*_fields(run, settings, below), *press]
+        if registers:
+            to_itself = Text("connect.to_itself", {"mailbox": run.channel.mailbox})
+            lines = (el.said(words, spacing="Small") for words in (*map(Text, _BEFORE), to_itself))
+            title = el.own("connect.before", **el.BOLD)
+            body.append(ui.box("warning", glyphs.WARNING, title, *lines))
     example = text("field.error_text_example")
-    field = act.input_text(
+    field = el.input_text(
         "error_text", "field.error_text", ERROR_MOST, isMultiline=True, placeholder=example
     )
-    explain = act.submit(text("button.explain"), "explain", reads=True, run=run.id)
-    actions = [*opens, act.show_card(text("button.see_error"), [field], explain)]
+    explain = el.submit(text("button.explain"), "explain", reads=True, run=run.id)
+    actions = [*opens, el.show_card(text("button.see_error"), [field], explain)]
     band = _band(run, form, is_open=registers and not form.registered, only_secret=only_secret)
     return finished(ui.kicker(head), band, [*body, *_confirm_buttons(run, form)], actions)
 
@@ -188,11 +193,11 @@ def _secret(run: Run, form: _Form, link: Link, *, gone: bool) -> list[el.Element
         return [el.own(f"connect.secret_{state}", spacing="None")]
     if gone:  # a secret is shown only once
         where = el.own("connect.secret_gone", spacing="None")
-        show = act.submit(text("button.new_secret"), "new_secret", run=run.id)
+        show = el.submit(text("button.new_secret"), "new_secret", run=run.id)
     else:
         where = el.said(Text("connect.secret_where", {"until": clock(link.until)}), spacing="None")
-        show = act.open_url(text("button.show_secret"), link.url)
-    return [where, act.buttons(show, spacing="Small")]
+        show = el.open_url(text("button.show_secret"), link.url)
+    return [where, el.buttons(show, spacing="Small")]
 
 
 def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
@@ -204,19 +209,12 @@ def _press(run: Run, form: _Form, *, registers: bool) -> list[el.Element]:
     if registers:
         to_do.append((el.own("connect.register"), form.registered))
     page = page_of(run.channel) if turns.keeps_secret(run) else ""
-    opens = [act.buttons(act.open_url(text("button.open_connect"), page), spacing="Small")]
+    opens = [el.buttons(el.open_url(text("button.open_connect"), page), spacing="Small")]
     return [
         ui.section("connect.then_press" if registers else "connect.then_press_token"),
         *(glyphs.marked(glyphs.OK if is_so else glyphs.NOT_YET, words) for words, is_so in to_do),
         *(opens if page else []),
     ]
-
-
-def _before(run: Run) -> el.Element:
-    keys = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
-    warnings = [*map(Text, keys), Text("connect.to_itself", {"mailbox": run.channel.mailbox})]
-    lines = (el.said(words, spacing="Small") for words in warnings)
-    return ui.box("warning", glyphs.WARNING, el.own("connect.before", **el.BOLD), *lines)
 
 
 def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
@@ -228,9 +226,9 @@ def _confirm_buttons(run: Run, form: _Form) -> list[el.Element]:
         left = {"registered": True}
     first = "token_saved" if not form.saved else "" if form.registered else "registered"
     verbs = [verb for verb, is_so in left.items() if is_so]
-    offered = [act.submit(text(f"button.{v}"), v, main=v == first, run=run.id) for v in verbs]
+    offered = [el.submit(text(f"button.{v}"), v, main=v == first, run=run.id) for v in verbs]
     told = [el.own(f"connect.{form.read}", **el.SUBTLE, spacing="Medium")] if form.read else []
-    return [*told, act.buttons(*offered)] if offered else []
+    return [*told, el.buttons(*offered)] if offered else []
 
 
 _LINES_MOST, _REASON_MOST = 12, 500
@@ -295,26 +293,36 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     ``link`` leads there once the rehearsal was chosen. The mailbox user's copy cannot cancel the run.
     """
     direct = to != shared.THREAD
-    stop = [_skip(run.id), *([] if direct else [act.cancel(run.id)])]
+    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
+    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
+    reason = el.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
+    skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run.id)
+    skips = el.show_card(text("button.skip"), [reason], skip)
+    stop = [skips, *([] if direct else [el.cancel(run.id)])]
     if failed := _failure(run):
-        again = act.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
-        body = [
-            *ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed))),
-            *_remedy(run, failed),
-            *_transcript(failed),
+        again = el.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
+        body = ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed)))
+        body += _remedy(run, failed)
+        said = shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:]
+        lines = [
+            el.literal(line, size="Small", spacing="None" if number else "Small")
+            for number, line in enumerate(said)
         ]
+        if lines:
+            body.append(el.own("rehearsal.transcript", **el.BOLD, spacing="Medium"))
+            body.append(el.container("", *lines, spacing="Small"))
         band = _refused(failed, head, direct=direct)
         return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:
         turn = ui.run_turn(head, Turn.REQUESTER, Text("rehearsal.offer_turn"))
-        first = act.submit(text("button.rehearse"), "rehearse", main=True, run=run.id)
+        first = el.submit(text("button.rehearse"), "rehearse", main=True, run=run.id)
         band = ui.persons_turn(Text("rehearsal.offer"), turn)
         return finished(ui.kicker(head), band, [_what(run)], [first, *stop])
     kind, named = "_shared" if run.fact("shared") else "", _named(run)
     told = Text(f"rehearsal.ready_turn{kind}", named)
     turn = ui.run_turn(head, Turn.MAILBOX_USER, told, direct=direct)
-    sign_in = act.open_url(text(f"button.sign_in_mailbox{kind}"), link.url, main=True)
-    body = [_what(run, link), act.buttons(sign_in)]
+    sign_in = el.open_url(text(f"button.sign_in_mailbox{kind}"), link.url, main=True)
+    body = [_what(run, link), el.buttons(sign_in)]
     if (asked := shared.unreachable_recipient(run, MAILBOX_USER)) and not direct:
         body += ui.ask_someone("", "ask_mailbox_user", run.id, asked, who=MAILBOX_USER)[0]
     band = ui.persons_turn(Text(f"rehearsal.ready{kind}", named), turn, asked=head.asked)
@@ -357,20 +365,3 @@ def _what(run: Run, link: Link | None = None) -> el.Element:
         "signin.link": text("signin.link_until", until=day_clock(link.until)) if link else "",
     }
     return ui.known(rows)
-
-
-def _transcript(failed: Finding) -> list[el.Element]:
-    shown = [
-        el.literal(line, size="Small", spacing="None" if number else "Small")
-        for number, line in enumerate(shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:])
-    ]
-    title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
-    return [title, el.container("", *shown, spacing="Small")] if shown else []
-
-
-def _skip(run_id: str) -> el.Element:
-    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
-    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
-    field = act.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
-    skip = act.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
-    return act.show_card(text("button.skip"), [field], skip)

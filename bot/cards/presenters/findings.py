@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from adaptive_cards import elements as el, glyphs
-from adaptive_cards.actions import choice, input_text, submit
 from adaptive_cards.components import aside, count_line, known, learn_more, note, section, titled
-from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
 from jobs.causes.cause import Cause, page_of
@@ -20,7 +18,7 @@ _TITLE_MOST = 200
 
 
 def sentence(words: Text) -> str:
-    return clip(render(words), _TITLE_MOST).removesuffix(".")
+    return el.clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
 def cause_of(line: Line) -> Text:
@@ -104,7 +102,7 @@ def _in_words(item: Evidence) -> str:
     if not (traced and (at := parse(traced["at"]))):
         return _evidence_line(item.kind, _sentence(item.text))
     named, reply = f"trace_event.{traced['event'].lower()}", _REPLY.search(item.text)
-    shown = text(named) if has_text(named) else plain(traced["event"].lower(), _KIND_MOST)
+    shown = text(named) if has_text(named) else el.plain(traced["event"].lower(), _KIND_MOST)
     values = {"at": second_of(at), "event": shown}
     if reply is None:
         return text("verdict.traced", **values)
@@ -113,12 +111,12 @@ def _in_words(item: Evidence) -> str:
 
 def _sentence(told: str) -> str:
     first = _END.split(_PLACEHOLDER.sub("", told), maxsplit=1)[0]
-    return clip(first.strip().removesuffix("."), _SENTENCE_MOST)
+    return el.clip(first.strip().removesuffix("."), _SENTENCE_MOST)
 
 
 def _evidence_line(kind: str, told: str) -> str:
     key = f"evidence.{kind}"
-    named = text(key) if has_text(key) else shorten(plain(kind), _KIND_MOST)
+    named = text(key) if has_text(key) else el.shorten(el.plain(kind), _KIND_MOST)
     return text("verdict.evidence_line", kind=named, text=told) if told else ""
 
 
@@ -185,7 +183,7 @@ def opened(view: Reading, room: Room) -> list[el.Element]:
         for each in _kept(line.found.evidence)
     ]
     details = dict.fromkeys(text("verdict.evidence_of", row=r, evidence=each) for r, each in told)
-    written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
+    written = [_small(el.clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
     return [*titled("verdict.as_written", written), *found(view, room), *_commands(view)]
 
 
@@ -199,11 +197,11 @@ def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
     titles = [(days, plural("verdict.days", int(days))) for days in DAYS]
     fields = [
         section("verdict.accept"),
-        input_text("why", "verdict.accept_why", _WHY_MOST),
-        choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
+        el.input_text("why", "verdict.accept_why", _WHY_MOST),
+        el.choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
     ]
     title, cause = text("verdict.accept_button"), view.accepts
-    return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
+    return fields, [el.submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
 def found(view: Reading, room: Room) -> list[el.Element]:

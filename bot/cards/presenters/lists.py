@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
-from adaptive_cards.escape import plain, shorten
-from adaptive_cards.locale import SOURCE
+from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
+from adaptive_cards.locale import SOURCE, day_clock, day_minutes
 from adaptive_cards.texts import has_text, own_text, plural, render, text, with_counts
-from adaptive_cards.times import day_clock, day_minutes
 from bot.cards import superseded
 from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services
@@ -86,8 +84,8 @@ def channels(  # noqa: PLR0913  everything that the card shows
     counted = ", ".join(with_counts(counts))
     body += ui.count_line("channels.more", len(known) - _CHANNELS_MOST, sum=counted)
     body += ui.count_line("channels.withdrawn", withdrawn)
-    setup = act.submit(text("button.setup"), "setup", main=True)
-    check = act.submit(text("button.check_all"), "check", channel="all")
+    setup = el.submit(text("button.setup"), "setup", main=True)
+    check = el.submit(text("button.check_all"), "check", channel="all")
     actions = ([] if checking or (every and len(known) == 1) else [check]) if known else [setup]
     kicker = ui.kicker_at("channels.kicker_direct" if direct else "channels.kicker", at)
     return finished(kicker, _band(known, checking, direct=direct), body, actions)
@@ -137,23 +135,23 @@ def _checkable(lines: Sequence[ChannelLine]) -> list[el.Element]:
     for place, line in enumerate(lines):
         parts.append(channel_row(line))
         if place < first and _addresses([line]):
-            title = act.fit_title("choice.button.check", line.mailbox)
-            check = act.submit(title, "check", channel=line.mailbox)
-            parts.append(act.buttons(check, spacing="Small"))
+            title = el.fit_title("choice.button.check", line.mailbox)
+            check = el.submit(title, "check", channel=line.mailbox)
+            parts.append(el.buttons(check, spacing="Small"))
     if others := _addresses(lines[first:]):
-        check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
-        parts += [_pick("choice.others", others), act.buttons(check, spacing="Small")]
+        check = el.submit(text("choice.check_picked"), "typed", reads=True, command="check")
+        parts += [_pick("choice.others", others), el.buttons(check, spacing="Small")]
     return parts
 
 
 def _addresses(lines: Sequence[ChannelLine]) -> list[str]:
-    return [line.mailbox for line in lines if len(line.mailbox) <= act.ADDRESS_MOST]
+    return [line.mailbox for line in lines if len(line.mailbox) <= el.ADDRESS_MOST]
 
 
 def _pick(label: str, addresses: list[str]) -> el.Element:
-    titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
+    titles = [(each, el.shorten(el.plain(each), _PICK_MOST)) for each in addresses]
     error = {"isRequired": True, "errorMessage": text("choice.others_error")}
-    return act.choice("mailbox", text(label), titles, wrap=True, **error)
+    return el.choice("mailbox", text(label), titles, wrap=True, **error)
 
 
 def _commands(shown: list[ChannelLine]) -> list[el.Element]:
@@ -162,11 +160,11 @@ def _commands(shown: list[ChannelLine]) -> list[el.Element]:
     titles = {each: text(f"choice.picked_{each}") for each in _COMMANDS}
     if len(addresses) == 1:
         meant = {"do": "typed", "mailbox_meant": addresses[0]}
-        of_channel = [act.press(title, meant | {"command": each}) for each, title in titles.items()]
-        return act.button_rows(of_channel, "Small")
+        of_channel = [el.press(title, meant | {"command": each}) for each, title in titles.items()]
+        return el.button_rows(of_channel, "Small")
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
-    pressed = [act.submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
-    return [pick, *act.button_rows(pressed, "Small")]
+    pressed = [el.submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
+    return [pick, *el.button_rows(pressed, "Small")]
 
 
 _WATCHED_MOST = 12
@@ -184,17 +182,17 @@ def watch_list(
     unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
     named = [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]]
     buttons = [
-        act.press(act.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+        el.press(el.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
         for each in unwatched[:_UNWATCHED_MOST]
     ]
     if unseen:
-        buttons.append(act.press(text("watch.see_more"), {"do": "check", "channel": unseen}))
+        buttons.append(el.press(text("watch.see_more"), {"do": "check", "channel": unseen}))
     body = [
         *(channel_row(line) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
         *ui.count_line("watch.more_channels", len(lines) - _WATCHED_MOST),
         *ui.titled("watch.unwatched_section", named),
         *([ui.small_print(Text("watch.quiet_line", {"hours": quiet}))] if quiet else []),
-        *act.button_rows(buttons),
+        *el.button_rows(buttons),
     ]
     return finished(ui.kicker_at("watch.kicker", at), _watch_band(lines), body)
 
@@ -265,8 +263,8 @@ def status(runs: Sequence[Run], at: datetime, more: int = 0, *, direct: bool = F
         band = ui.Band.of("emphasis", mark, title, ui.answer_line(told))
     body = [_run_row(run) for run in runs[:_ROWS_MOST]]
     body += ui.count_line("status.more", more + max(len(runs) - _ROWS_MOST, 0))
-    again = act.submit(text("button.look_again"), "status")
-    setup = act.submit(text("button.setup"), "setup", main=True)
+    again = el.submit(text("button.look_again"), "status")
+    setup = el.submit(text("button.setup"), "setup", main=True)
     kicker = ui.kicker_at("status.kicker_direct" if direct else "status.kicker", at)
     return finished(kicker, band, body, [again if runs else setup])
 
@@ -322,10 +320,10 @@ def audit(  # noqa: PLR0913  everything that the card shows
         body.append(ui.small_print(Text(filed_as, values)))
     meant = {"do": "typed", "command": "audit"}
     buttons = [
-        act.press(act.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
+        el.press(el.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
         for each in offered[:_OFFERED_MOST]
     ]
-    body += act.button_rows(buttons, "Small")
+    body += el.button_rows(buttons, "Small")
     look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
     if broken_at:
         values = {"entry": str(broken_at)}
@@ -362,14 +360,9 @@ def words_of_entry(entry: AuditEntry) -> Text:
         "cause": _cause(str(data.get("cause", ""))),
         "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
-    what = values["what"]
-    if what == "answered":
-        return _answer(values)
-    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
-
-
-def _answer(values: dict[str, str]) -> Text:
-    question, value = values["question"], values["value"]
+    what, question, value = values["what"], values["question"], values["value"]
+    if what != "answered":
+        return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
     if question == "rehearse" and value.startswith(SKIPPED):
         return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
     key = _key_or(f"audit.answer.{question}", "audit.what.answered")

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Self
 
 from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
-from adaptive_cards.actions import button_rows, cancel, input_text, open_url, submit
 from adaptive_cards.texts import has_text, text
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
@@ -89,13 +88,13 @@ def drawn(run: Run, head: ui.Header, to: str) -> Card:
         body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
     actions = _main(run.id, mail, direct=direct)
     if not direct:
-        actions.append(cancel(run.id, of_run=True))
+        actions.append(el.cancel(run.id, of_run=True))
     if mail.for_agent and not stuck and not direct:
         title, asked = text("button.ask_agent"), shared.unreachable_recipient(run, AGENT)
         typed, opens = ui.ask_someone(title, "ask_agent", run.id, asked, who="agent")
         body, actions = [*body, *typed], [*actions, *opens]
     band = _band(run, mail, head, direct=direct)
-    return finished(ui.kicker(head), band, [*body, *button_rows(actions)])
+    return finished(ui.kicker(head), band, [*body, *el.button_rows(actions)])
 
 
 def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
@@ -151,8 +150,8 @@ def _main(run_id: str, mail: _Mail, *, direct: bool) -> list[el.Element]:
     if mail.stuck:
         verb = "" if direct else "look_again"
     if mail.to_send:
-        return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]
-    return [submit(text(f"button.{verb}"), verb, main=True, run=run_id)] if verb else []
+        return [el.submit(text("button.sent"), "test_sent", main=True, run=run_id)]
+    return [el.submit(text(f"button.{verb}"), verb, main=True, run=run_id)] if verb else []
 
 
 _SEEN_MOST = 2000
@@ -188,16 +187,16 @@ def search(  # noqa: PLR0913  everything that the card shows
         notes = [ui.note(line.found.seen)] if line.found.seen else []
         mark = glyphs.of_state(line.found.state)
         known.append(ui.row(mark, line.row, el.said(line.title), *notes))
-    sign_in = [open_url(text("button.see_more"), sign_in_url)] if sign_in_url else []
-    send = [submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
-    again = submit(text("button.check_again"), "check", channel=mailbox)
+    sign_in = [el.open_url(text("button.see_more"), sign_in_url)] if sign_in_url else []
+    send = [el.submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
+    again = el.submit(text("button.check_again"), "check", channel=mailbox)
     body = [
         *([ui.box("warning", glyphs.WARNING, *means)] if means else []),
         *ui.titled("search.look_at", [ui.row(glyphs.PERSON, "", way) for way in ways]),
         *ui.titled("search.known", known),
         *([ui.small_print(mail)] if mail else []),
-        *button_rows([*sign_in, *send, again]),
-        input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
+        *el.button_rows([*sign_in, *send, again]),
+        el.input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
-    go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
+    go_on = el.submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
     return finished(ui.kicker_at("search.kicker", at, mailbox=mailbox), band, body, [go_on])

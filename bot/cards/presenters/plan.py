@@ -12,12 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
-from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
-from adaptive_cards.card import MOST_BYTES, Card, finished, size
-from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
+from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
-from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
 from bot.chat.permissions import ABSENT, served
 from bot.services import Services
@@ -54,7 +51,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
 
 
-def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, Card]:
+def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, ui.Card]:
     drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
         head, people = shared.header(run, services, to=to), _people(run, services, to)
@@ -96,7 +93,7 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     return found if asked else [*found, Text("plan.nobody_reached")]
 
 
-_ROOM_BYTES = MOST_BYTES - 1_000
+_ROOM_BYTES = ui.MOST_BYTES - 1_000
 """Size of a plan with its commands that leaves room for the kicker and the lines of a run's card."""
 _NAMED_MOST = 4
 """Maximum number of already correct settings that are named. All further ones are only counted."""
@@ -109,7 +106,7 @@ def plan(
     people: Sequence[Text] = (),
     *,
     opens: bool = True,
-) -> Card:
+) -> ui.Card:
     """Return the card of the current plan, with the findings from when it was made.
 
     Tenant-wide changes have their own approval. A blocked plan has no approve button, and neither
@@ -118,7 +115,7 @@ def plan(
     undo, grant = run.kind is RunKind.UNDO, consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
     body = [
-        *button_rows(_main(run, connect_hosts, opens=opens)),
+        *el.button_rows(_main(run, connect_hosts, opens=opens)),
         *(el.said(words, spacing="Small") for words in people),
         *_foreign(run, connect_hosts, opens=opens),
         *_tenant(run),
@@ -132,9 +129,9 @@ def plan(
         *_group(run, "plan.mailbox", Scope.MAILBOX),
     ]
     band, other, commands = _band(run, head, connect_hosts), _other(run), _commands(run)
-    if size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
+    if ui.size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
         commands = []  # or every text of the card would be cut in the middle
-    return finished(ui.kicker(head), band, body, [*commands, *other])
+    return ui.finished(ui.kicker(head), band, body, [*commands, *other])
 
 
 def _blocking(run: Run) -> tuple[str, ...]:
@@ -235,20 +232,20 @@ def _reach(run: Run) -> Text:
 
 def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
     plan_id, undo = run.plan.id if run.plan else "", run.kind is RunKind.UNDO
-    stop = cancel(run.id, plan=plan_id)
+    stop = el.cancel(run.id, plan=plan_id)
     if _blocking(run):
-        again = submit(text("button.look_again"), "look_again", main=True, run=run.id)
-        return [again, stop, submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
+        again = el.submit(text("button.look_again"), "look_again", main=True, run=run.id)
+        return [again, stop, el.submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
     if not opens or _waits_for_hosts(run, connect_hosts):
         return [stop]
     local, tenant = _left(run)
     title = plural("button.undo_changes" if undo else "button.approve", local)
     if undo and not run.undoes:
         title = text("button.disconnect")
-    approve = submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
+    approve = el.submit(title, "approve", main=not undo, run=run.id, plan=plan_id)
     if undo:  # something that works may stop
         approve["style"] = "destructive"
-    of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
+    of_tenant = el.submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
     return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 
 
@@ -259,7 +256,7 @@ def _commands(run: Run) -> list[el.Element]:
         for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
     ]
     told = el.own("plan.commands", **el.SMALL)
-    return [show_card(text("button.commands"), [told, *lines])] if lines else []
+    return [el.show_card(text("button.commands"), [told, *lines])] if lines else []
 
 
 def _other(run: Run) -> list[el.Element]:
@@ -267,9 +264,9 @@ def _other(run: Run) -> list[el.Element]:
         return []
     run_id, plan_id = run.id, run.plan.id
     if (app := made_by_hand(run)) and not _blocking(run):
-        return [submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
+        return [el.submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
     setup = run.kind is RunKind.SETUP and run.channel.profile is Profile.ARTICLE
-    least = submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
+    least = el.submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
     return [least] if setup and listed_changes(run) else []
 
 
@@ -296,8 +293,8 @@ def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
     elif run.plan and opens and any(_left(run)) and not _blocking(run):
         title = plural("button.confirm_hosts", len(foreign))
-        button = submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
-        lines += [el.own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+        button = el.submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
+        lines += [el.own("plan.foreign_next", spacing="Small"), el.buttons(button, spacing="Small")]
     return [ui.box("warning", glyphs.WARNING, *lines)]
 
 
@@ -452,7 +449,7 @@ def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:
 
 def _changed(change: Change) -> list[el.Element]:
     # Long values are shortened in the middle. The Commands part shows them in full.
-    before, after = (tame(render(each), FACT_MOST) for each in (change.before, change.after))
+    before, after = (el.tame(render(each), el.FACT_MOST) for each in (change.before, change.after))
     return [el.run(before, **el.SUBTLE), el.run(glyphs.ARROW + after)]
 
 

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
-from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
-from adaptive_cards.card import finished, size
+from adaptive_cards.locale import SECONDS, clock, day, lasted
 from adaptive_cards.texts import listed, render, text, with_counts
-from adaptive_cards.times import SECONDS, clock, day, lasted
 from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
@@ -74,7 +72,7 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
     """Return the card of every step; ``otherwise`` is the problem if no finding is one."""
     groups = _groups(run)
     rows = _drawn_groups(groups, every_note=True)
-    if size({"rows": rows}) > _ROWS_MOST_BYTES:
+    if ui.size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _drawn_groups(groups, every_note=False)
     told = {"run": run.id, "at": clock(at, SECONDS)}
     body = [
@@ -83,8 +81,8 @@ def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | No
         *([ui.small_print(Text("progress.resumed"))] if run.resumed else []),
         ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
     ]
-    buttons = [] if run.ended else [*_buttons(run), cancel(run.id, of_run=True)]
-    return finished(ui.kicker(head), _band(run, head, groups), body, buttons)
+    buttons = [] if run.ended else [*_buttons(run), el.cancel(run.id, of_run=True)]
+    return ui.finished(ui.kicker(head), _band(run, head, groups), body, buttons)
 
 
 def _problem(run: Run) -> ui.Trouble | None:
@@ -188,7 +186,7 @@ def _buttons(run: Run) -> list[el.Element]:
         "consent_again": turn.turn is Turn.ADMINISTRATOR and waits,
     }
     verbs = [verb for verb, is_so in there.items() if is_so]
-    return [submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
+    return [el.submit(text(f"button.{v}"), v, main=v == "look_again", run=run.id) for v in verbs]
 
 
 def _row(run: Run, line: Step) -> Row:
@@ -231,7 +229,12 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     The progress card shows the end of a failed run.
     """
     if run.ended is Kind.CANCELLED:
-        return [_canceled(run)]
+        mailbox = run.channel.mailbox
+        kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
+        pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
+        buttons = (("button.undo", pressed),) if run.changed else ()
+        view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
+        return [shared.desired_card("ended", notice(view))]
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:
@@ -264,10 +267,10 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     tip = el.own("done.if_mail_stops", **el.BOLD), el.rich(typed, spacing="Small")
     check = {"do": "check", "channel": mailbox}
     actions = [
-        submit(text("button.check_now"), "check", channel=mailbox),
-        *([press(text("button.let_read"), check)] if blind else []),
-        *watch_button(mailbox, watched=bool(watched)),
-        show_card(text("button.every_step"), [el.facts(lines, "")]),
+        el.submit(text("button.check_now"), "check", channel=mailbox),
+        *([el.press(text("button.let_read"), check)] if blind else []),
+        *el.watch_button(mailbox, watched=bool(watched)),
+        el.show_card(text("button.every_step"), [el.facts(lines, "")]),
     ]
     body = [
         *ui.titled("done.proven", _proofs(run)),
@@ -275,11 +278,11 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         ui.section("done.to_know"),
         ui.known(_to_know(run, watched, blind=blind), "Small"),
         el.container("emphasis", *tip),
-        *button_rows(actions),
+        *el.button_rows(actions),
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
     band = ui.Band.of("good", glyphs.OK, Text(_title(run), {"mailbox": mailbox}), told)
-    return finished(ui.kicker(shared.header(run)), band, body)
+    return ui.finished(ui.kicker(shared.header(run)), band, body)
 
 
 def _title(run: Run) -> str:
@@ -332,15 +335,6 @@ def _lasted(run: Run) -> str:
         first = next(iter(run.approvals.values()))
         return text("done.run_approved", who=first.by, **values)
     return text("done.run_alone", **values)
-
-
-def _canceled(run: Run) -> shared.DesiredCard:
-    mailbox = run.channel.mailbox
-    pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
-    kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
-    buttons = (("button.undo", pressed),) if run.changed else ()
-    view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
-    return shared.desired_card("ended", notice(view))
 
 
 def left(run: Run) -> Text:
@@ -400,10 +394,10 @@ def undone(run: Run) -> Card:
         ui.known(to_know, "Small"),
     ]
     values = {"mailbox": mailbox, "run": run.undoes}
-    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
+    again = el.press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
     band = ui.Band.of(*look, Text(title if restored else "undone.nothing", values), told)
     head = ui.Header(mailbox, 7, run.kind)
-    return finished(ui.kicker(head), band, body, [again] if gone else [])
+    return ui.finished(ui.kicker(head), band, body, [again] if gone else [])
 
 
 def _lines(run: Run, states: frozenset[State], mark: glyphs.Mark) -> list[el.Element]:

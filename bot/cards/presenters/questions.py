@@ -4,12 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.answers import NoticeView
-from adaptive_cards.card import finished
-from adaptive_cards.escape import plain, shorten
+from adaptive_cards.locale import day_clock
 from adaptive_cards.texts import render, text
-from adaptive_cards.times import day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
@@ -80,18 +78,18 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     ]
     head = shared.header(run)
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
-    go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
-    return finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
+    go_on = el.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
+    return ui.finished(ui.kicker(head), band, body, [go_on, el.cancel(run.id)])
 
 
 def _address(name: str, style: str = "email") -> el.Element:
     error = f"field.{name.removesuffix('_address')}_error"
     example = error.replace("_error", "_example")
-    return act.text_input(name, f"field.{name}", style=style, error=error, example=example)
+    return el.text_input(name, f"field.{name}", style=style, error=error, example=example)
 
 
 def _person(typed: TypedInputs, who: str) -> list[el.Element]:
-    field = act.text_input(who, f"field.{who}", example=f"field.{who}_example")
+    field = el.text_input(who, f"field.{who}", example=f"field.{who}_example")
     why = el.own(f"intake.{who}_why", **el.SMALL, spacing="None")
     return [ui.section(f"intake.{who}"), why, _checked(typed, field)]
 
@@ -101,14 +99,14 @@ def _choice(typed: TypedInputs, name: str, values: tuple[str, ...], usual: str) 
     given = _SWITCHED.get(given, given)
     titles = [(value, text(f"choice.{name}.{value}")) for value in values]
     chosen = given if given in values else usual
-    return act.choice(name, text(f"field.{name}"), titles, value=chosen)
+    return el.choice(name, text(f"field.{name}"), titles, value=chosen)
 
 
 def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
     name = field["id"]
     value = typed.values.get(name, "")
     if value and field["type"] == "Input.Text":
-        field = field | {"value": plain(value, act.ADDRESS_MOST)}
+        field = field | {"value": el.plain(value, el.ADDRESS_MOST)}
     wrong = typed.errors.get(name)
     return ui.in_error(field, el.rich(el.run(render(wrong)))) if wrong else field
 
@@ -129,15 +127,15 @@ def delegate(run: Run) -> Card:
     wrong = shared.unreachable_recipient(run, DELEGATE)
     wrong = wrong or (ui.Asked(named, seen) if named and seen else None)
     field = _address("delegate")
-    send = act.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
+    send = el.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
     body = [
         el.own("delegate.why", spacing="Small"),
         ui.correction(field, wrong) if wrong else field,
-        act.buttons(send, spacing="Small"),
+        el.buttons(send, spacing="Small"),
     ]
     head, title = shared.header(run), Text("delegate.title", {"mailbox": run.channel.mailbox})
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, Text("delegate.turn")))
-    return finished(ui.kicker(head), band, body, [act.cancel(run.id)])
+    return ui.finished(ui.kicker(head), band, body, [el.cancel(run.id)])
 
 
 SLOT = "signin"
@@ -200,14 +198,14 @@ def sign_in(
     body = [
         ui.known(rows),
         *ui.problem_box(shared.trouble(run.problems.get("sign_in"))),
-        act.buttons(act.open_url(text("button.sign_in"), link.url, main=waits is None)),
+        el.buttons(el.open_url(text("button.sign_in"), link.url, main=waits is None)),
         *field,
     ]
-    again = act.submit(text("button.consent_again"), "consent_again", run=run.id)
+    again = el.submit(text("button.consent_again"), "consent_again", run=run.id)
     told = waits or Text("signin.turn_direct" if direct else "signin.turn")
     band = _administrators(head, Text("signin.title", about), told, direct=direct)
-    actions = [*opens, *([again] if waits else []), act.cancel(run.id)]
-    return finished(ui.kicker(head), band, body, actions)
+    actions = [*opens, *([again] if waits else []), el.cancel(run.id)]
+    return ui.finished(ui.kicker(head), band, body, actions)
 
 
 def _administrators(head: ui.Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
@@ -269,7 +267,7 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
     }
     typed = shared.unreachable_recipient(run, "consent_administrator")
     field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
-    grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    grant = el.open_url(text("button.grant"), link.url, main=waits is None)
     asked = [
         (mark, el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")), ui.note(Text(why)))
         for mark, name, kind, why in PERMISSIONS
@@ -279,13 +277,13 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
         *(glyphs.marked(mark, *told) for mark, *told in asked),
         ui.known(rows),
         *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
-        act.buttons(grant, act.cancel(run.id, of_run=True)),
+        el.buttons(grant, el.cancel(run.id, of_run=True)),
         *field,
     ]
     told, direct = waits or Text("consent.turn"), to != shared.THREAD or run.origin.direct
     band = _administrators(head, Text("consent.title"), told, direct=direct)
-    granted = act.submit(text("button.already_granted"), "look_again", run=run.id)
-    return finished(ui.kicker(head), band, body, [*opens, granted])
+    granted = el.submit(text("button.already_granted"), "look_again", run=run.id)
+    return ui.finished(ui.kicker(head), band, body, [*opens, granted])
 
 
 _CHOICES_MOST, _TITLE_MOST = 10, 80
@@ -316,26 +314,26 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
         ui.small_print(Text("discovery.reads_only")),
     ]
     actions = [
-        act.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
-        act.submit(text("button.go_on_without"), "discovered_without", run=run.id),
+        el.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
+        el.submit(text("button.go_on_without"), "discovered_without", run=run.id),
     ]
     kicker = ui.kicker_at("verdict.kicker", at, mailbox=run.channel.mailbox)
     turn = ui.turn_line(Turn.REQUESTER, Text("discovery.turn"))
-    return finished(kicker, ui.persons_turn(Text(title), turn), body, actions)
+    return ui.finished(kicker, ui.persons_turn(Text(title), turn), body, actions)
 
 
 def _app(apps: tuple[AppCandidate, ...]) -> el.Element:
     if not apps:
         label, wrong = "field.discovered_client_id", "field.client_id_error"
-        return act.text_input("client_id", label, style="text", error=wrong)
+        return el.text_input("client_id", label, style="text", error=wrong)
     error = {"isRequired": True, "errorMessage": text("field.discovered_app_error")}
     titles = [(app.client_id, _named(app)) for app in apps]
     label = text("field.discovered_app")
-    return act.choice("client_id", label, titles, style="expanded", wrap=True, **error)
+    return el.choice("client_id", label, titles, style="expanded", wrap=True, **error)
 
 
 def _named(app: AppCandidate) -> str:
     """Return the app's name with the host of its redirect, and its ID because a name may repeat."""
     where = urlsplit(app.callback_url).netloc or text("discovery.no_host")
-    name = shorten(plain(app.name), _TITLE_MOST)
-    return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])
+    name = el.shorten(el.plain(app.name), _TITLE_MOST)
+    return text("discovery.app", name=name, host=el.plain(where), client_id=app.client_id[:8])

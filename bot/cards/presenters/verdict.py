@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adaptive_cards import actions as act, components as ui, elements as el, glyphs
-from adaptive_cards.card import MOST_BYTES, Card, finished, size
+from adaptive_cards import components as ui, elements as el, glyphs
+from adaptive_cards.locale import day, day_clock, day_minutes, day_month, local_time
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
-from adaptive_cards.times import day, day_clock, day_minutes, day_month, local_time
 from bot import links
 from bot.cards.presenters import card_state as shared, findings, questions, watch
 from bot.cards.presenters.findings import Room, cause_of, sentence
@@ -55,7 +54,15 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
         parts += [ui.small_print(view.found.told)] if view.found.told else []
     proven = [] if view.causes else _proven(view, room)
     parts += room.section("verdict.proven", proven)
-    parts += room.section("verdict.not_looked", _skipped(view, room))
+    # After a check without a sign-in, a dozen findings share the same reason.
+    reasons: dict[tuple[State, str], list[Line]] = {}
+    for line in view.skipped:
+        reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
+    rows = (
+        room.row(glyphs.of_state(state), "", _names(lines), why)
+        for (state, why), lines in reasons.items()
+    )
+    parts += room.section("verdict.not_looked", [*rows])
     # The next date by which a person must act, although no action is needed now.
     if view.secret_expires and not view.causes:
         told = text("verdict.expires", day=day(view.secret_expires))
@@ -94,22 +101,18 @@ def _noticed(view: Reading, room: Room) -> list[el.Element]:
         _row(room, glyphs.TIME if line.found.state is State.WAITING else glyphs.WARNING, line)
         for line in view.warnings
     ]
-    possible = [
-        room.row(glyphs.UNKNOWN, line.row, sentence(cause_of(line)), _proof(line))
-        for line in view.possible
-    ]
+    possible = []
+    for line in view.possible:
+        told = text("verdict.possible")
+        if line.found.seen:
+            told = text("verdict.possible_seen", seen=render(line.found.seen).removesuffix("."))
+        if proof := known_text(f"proof.{line.found.step}"):
+            told = text("verdict.proof", possible=told, proof=render(proof))
+        possible.append(room.row(glyphs.UNKNOWN, line.row, sentence(cause_of(line)), told))
     if view.causes:
         return room.section("verdict.noticed", [*warned, *possible])
     # Without a known cause, possible obstacles to mail come before the rest.
     return room.section("verdict.noticed_alone", [*possible, *warned])
-
-
-def _proof(line: Line) -> str:
-    told = text("verdict.possible")
-    if line.found.seen:
-        told = text("verdict.possible_seen", seen=render(line.found.seen).removesuffix("."))
-    proof = render_if_any(known_text(f"proof.{line.found.step}"))
-    return text("verdict.proof", possible=told, proof=proof) if proof else told
 
 
 def _proven(view: Reading, room: Room) -> list[el.Element]:
@@ -120,17 +123,6 @@ def _proven(view: Reading, room: Room) -> list[el.Element]:
     if right := sum(line.found.state is State.OK for line in view.lines):
         rows.append(room.row(glyphs.OK, "", text("verdict.as_expected", count=str(right))))
     return rows
-
-
-def _skipped(view: Reading, room: Room) -> list[el.Element]:
-    # After a check without a sign-in, a dozen findings share the same reason.
-    reasons: dict[tuple[State, str], list[Line]] = {}
-    for line in view.skipped:
-        reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
-    return [
-        room.row(glyphs.of_state(state), "", _names(lines), why)
-        for (state, why), lines in reasons.items()
-    ]
 
 
 _IN_A_ROW = 3
@@ -185,40 +177,37 @@ _ROOMS = (
 _FRAME_BYTES = 200
 
 
-def draw(view: Reading) -> Card:
+def draw(view: Reading) -> ui.Card:
     kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     head = _verdict(view)
-    left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
+    left = ui.MOST_BYTES - _FRAME_BYTES - ui.size({"head": [kicker, head.element]})
     for room in _ROOMS:
         body, actions = _drawn(view, room)
-        if size({"parts": (body, actions)}) <= left:
+        if ui.size({"parts": (body, actions)}) <= left:
             break
-    return finished(kicker, head, body, actions, told=2)
+    return ui.finished(kicker, head, body, actions, told=2)
 
 
 def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:
-    fix, again = _fix(view), _again(view)
+    again, fix = _again(view), list[el.Element]()
+    if view.fix:
+        (key, data), main = view.fix, glyphs.is_person(view.turn)
+        button = el.press(text(key), data, main=main)
+        if page := data.get("url"):
+            button = el.open_url(text(key), page, main=main)
+        fix = [el.buttons(button, spacing="Default")]
     body = [*fix, *way(view), *matter(view, room)]
-    rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
+    rows = [*ui.problem_box(shared.trouble(view.problem)), *el.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
         return [*body, *findings.found(view, room), *rows], []
     if not view.lines:
         return [*body, *rows], []
     # A button inside the part that opens counts, too.
-    room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
+    room_left = el.ACTIONS_MOST - len(again) - len(fix) > 1
     fields, accept = findings.accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
-    return [*body, *rows], [act.show_card(title, [*findings.opened(view, room), *fields], *accept)]
-
-
-def _fix(view: Reading) -> list[el.Element]:
-    if view.fix is None:
-        return []
-    (key, data), main = view.fix, glyphs.is_person(view.turn)
-    if page := data.get("url"):
-        return [act.buttons(act.open_url(text(key), page, main=main), spacing="Default")]
-    return [act.buttons(act.press(text(key), data, main=main), spacing="Default")]
+    return [*body, *rows], [el.show_card(title, [*findings.opened(view, room), *fields], *accept)]
 
 
 def _again(view: Reading) -> list[el.Element]:
@@ -226,20 +215,20 @@ def _again(view: Reading) -> list[el.Element]:
         return []
     # One action is left free for the list of findings.
     title = text("button.find" if view.is_unknown else "button.see_more")
-    deeper = [act.open_url(title, view.sign_in_url)] if view.sign_in_url else []
-    granted = [act.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
-    again = act.submit(text("button.check_again"), "check", channel=view.mailbox)
+    deeper = [el.open_url(title, view.sign_in_url)] if view.sign_in_url else []
+    granted = [el.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    again = el.submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
-        keep = [act.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        keep = [el.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
         return [*keep, again, *deeper]
     watch: list[el.Element] = []
     # Only the card of a channel that was kept from this card offers to watch it.
     if view.found and view.found.kept:
-        watch = act.watch_button(view.mailbox, watched=bool(view.found.watched))
+        watch = el.watch_button(view.mailbox, watched=bool(view.found.watched))
     bundle = text("button.bundle" if view.causes else "button.mail_missing")
-    missing = act.submit(bundle, "missing", channel=view.mailbox)
+    missing = el.submit(bundle, "missing", channel=view.mailbox)
     every = [*watch, again, *deeper, *granted, missing]
-    return every[: act.ACTIONS_MOST - 1 - bool(view.fix)]
+    return every[: el.ACTIONS_MOST - 1 - bool(view.fix)]
 
 
 SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}
@@ -278,17 +267,14 @@ def _broken(view: Reading) -> ui.Band:
     if view.looking:
         left = text("verdict.still_looking", left=str(view.looking), all=str(_total(view)))
         left = " ".join(filter(None, (left, _silent(view))))
-    told = _paragraph(_effect(view), _when(view), more, left)
-    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view))))
-
-
-def _effect(view: Reading) -> str:
-    """Return what the cause does to mail; the number of missed mails says the same with a figure."""
-    seen = view.causes[0].found.seen
-    if seen is not None and has_text(f"effect.{seen.key}"):
-        return text(f"effect.{seen.key}", **seen.values)
+    seen, effect = view.causes[0].found.seen, ""
     stopped = [stop.station for stop in view.way if stop.passes is False]
-    return text(f"effect.{stopped[0]}") if stopped and view.damage is None else ""
+    if seen is not None and has_text(f"effect.{seen.key}"):
+        effect = text(f"effect.{seen.key}", **seen.values)
+    elif stopped and view.damage is None:  # or the missed mails say the same with a figure
+        effect = text(f"effect.{stopped[0]}")
+    told = _paragraph(effect, _when(view), more, left)
+    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view))))
 
 
 def _when(view: Reading) -> str:

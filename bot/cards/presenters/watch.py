@@ -6,11 +6,8 @@ from enum import Enum
 from itertools import groupby
 
 from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
-from adaptive_cards.actions import button_rows, open_url, press
-from adaptive_cards.card import finished
-from adaptive_cards.locale import number, percent
+from adaptive_cards.locale import day_clock, lasted, number, percent, written_date
 from adaptive_cards.texts import has_text, known_text, render, text
-from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.lists import ChannelLine
@@ -122,12 +119,12 @@ def incident(
         *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
         *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
         *(_changes(first) if one else ()),
-        *button_rows(_buttons(card, incidents, channel, direct=direct)),
+        *el.button_rows(_buttons(card, incidents, channel, direct=direct)),
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
     look = look_of(incidents)
     band = ui.Band.of(*look.value, _title(card, look, current), *lines)
-    return finished(kicker, band, body)
+    return ui.finished(kicker, band, body)
 
 
 def _changes(incident: Incident) -> list[el.Element]:
@@ -148,11 +145,11 @@ def _buttons(
     current = open_ones(incidents)
     names = _mailboxes(current or incidents)
     data = {"do": "check", "channel": names[0]}
-    check = [press(text("button.check_now"), data)] if len(names) == 1 and not direct else []
+    check = [el.press(text("button.check_now"), data)] if len(names) == 1 and not direct else []
     if not current:
         return check if _is_over(incidents) else []
     key = "not_on_it" if _acted_on(current) else "on_it"
-    on_it = press(text(f"watch.{key}"), {"do": f"watch_{key}", "card": card.id})
+    on_it = el.press(text(f"watch.{key}"), {"do": f"watch_{key}", "card": card.id})
     return [*([] if direct else _fix(card, current, channel)), on_it, *check]
 
 
@@ -161,11 +158,11 @@ def _fix(card: IncidentCard, current: Incidents, channel: Channel | None) -> lis
     first = current[0]
     if not is_of_one_mailbox(card, current):
         each = {"do": "watch_fix", "card": card.id}
-        return [press(text("watch.fix_each"), each, main=True)] if fixable(current) else []
+        return [el.press(text("watch.fix_each"), each, main=True)] if fixable(current) else []
     if _is_ended_by_plan(first):
-        return [press(text(first.fix), {"do": "fix", "channel": first.mailbox}, main=True)]
+        return [el.press(text(first.fix), {"do": "fix", "channel": first.mailbox}, main=True)]
     page = page_of(channel) if channel and first.fix == _GENERATE else ""
-    return [open_url(text(_GENERATE), page)] if page else []
+    return [el.open_url(text(_GENERATE), page)] if page else []
 
 
 def open_ones(incidents: Incidents) -> list[Incident]:
@@ -371,24 +368,21 @@ def history(  # noqa: PLR0913  everything that the card shows
         ui.small_print(Text("history.link_words", {"until": day_clock(page.until)})),
     ]
     data = {"do": "check", "channel": mailbox}
-    watch = press(text("watch.add_button"), data | {"do": "watch"})
+    watch = el.press(text("watch.add_button"), data | {"do": "watch"})
     actions = [
-        *([press(text("watch.see_more"), data)] if unseen else []),
-        open_url(text("history.page_button"), page.url),
-        press(text("button.check_now"), data) if watched else watch,
+        *([el.press(text("watch.see_more"), data)] if unseen else []),
+        el.open_url(text("history.page_button"), page.url),
+        el.press(text("button.check_now"), data) if watched else watch,
     ]
     told = [el.said(unseen, spacing="Small")] if unseen else []
-    band = ui.Band.of(*_state_now(found, incidents), title_of(found), *told)
-    return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
-
-
-def _state_now(found: Figures, incidents: Incidents) -> tuple[str, glyphs.Mark]:
     sights = {each.sight for each in open_ones(incidents)}
+    look = ui.UNCLEAR if sights else ui.WELL
     if Sight.BROKEN in sights:
-        return "attention", glyphs.WRONG
-    if found.availability is None:
-        return "emphasis", glyphs.NOT_YET
-    return ("emphasis", glyphs.UNKNOWN) if sights else ("good", glyphs.OK)
+        look = ui.BROKEN
+    elif found.availability is None:
+        look = ui.NOT_BEGUN
+    band = ui.Band.of(*look, title_of(found), *told)
+    return ui.finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
 
 
 def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:

@@ -5,22 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from adaptive_cards.card import fit
-from adaptive_cards.components import kicker_of
-from adaptive_cards.elements import NOTHING, facts, link, literal, run, value_line
-from adaptive_cards.escape import (
-    WORD_JOINER,
-    fact,
-    markdown,
-    no_template,
-    plain,
-    repair_cut,
-    shorten,
-    tame,
-)
-from adaptive_cards.locale import Locale, drawn_for, number, percent
+from adaptive_cards import elements as el, locale
+from adaptive_cards.components import fit, kicker_of
 from adaptive_cards.texts import render
-from adaptive_cards.times import SECONDS, clock, day, day_clock, lasted, local_time
 from jobs.causes.cause import page_of
 from jobs.model import Text, every_of, span_of
 from practice import cardtext
@@ -35,9 +22,9 @@ def test_no_element_is_without_text(value):
 
     Webex refuses a whole card because of one empty text.
     """
-    assert [run(value)["text"], literal(value)["text"]] == [NOTHING, NOTHING]
-    assert value_line(value)["inlines"][0]["text"] == NOTHING
-    assert facts([("Name", value)])["facts"] == [{"title": "Name", "value": NOTHING}]
+    assert [el.run(value)["text"], el.literal(value)["text"]] == [el.NOTHING, el.NOTHING]
+    assert el.value_line(value)["inlines"][0]["text"] == el.NOTHING
+    assert el.facts([("Name", value)])["facts"] == [{"title": "Name", "value": el.NOTHING}]
 
 
 @pytest.mark.parametrize(("written", "shown"), DRAWN["markdown"])
@@ -46,7 +33,7 @@ def test_markdown_is_escaped(written, shown):
 
     Commands, scopes and addresses keep their looks.
     """
-    assert markdown(written) == shown
+    assert el.markdown(written) == shown
 
 
 def test_plain_is_one_line():
@@ -54,8 +41,8 @@ def test_plain_is_one_line():
 
     Surrogates are removed as well, and letters of any script stay.
     """
-    assert plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
-    assert plain("x" * 5000, 10) == "x" * 9 + "\u2026"
+    assert el.plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
+    assert el.plain("x" * 5000, 10) == "x" * 9 + "\u2026"
 
 
 def test_an_address_keeps_its_domain():
@@ -64,11 +51,11 @@ def test_an_address_keeps_its_domain():
     Other values lose their middle.
     """
     assert (
-        shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
+        el.shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
         == "4475e4a8\u2026@mail-us.imiconnect.io"
     )
-    assert shorten("a" * 20 + "b" * 20, 11) == "aaaaaa\u2026bbbb"
-    assert shorten("short", 5) == "short"
+    assert el.shorten("a" * 20 + "b" * 20, 11) == "aaaaaa\u2026bbbb"
+    assert el.shorten("short", 5) == "short"
 
 
 @pytest.mark.parametrize("length", [12, 24, 33, 40, 160])
@@ -84,19 +71,19 @@ def test_an_address_keeps_its_domain():
 )
 def test_shortened_is_short(value, length):
     """A shortened text is never longer than ``length``."""
-    assert len(shorten(value, length)) <= length
+    assert len(el.shorten(value, length)) <= length
 
 
 def test_tame_shortens_only_what_cannot_break():
     """Words and hyphenated ids stay whole, and one long word is shortened in its place."""
     guid = "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"
-    assert tame(f"app {guid} {'x' * 41}.") == f"app {guid} {'x' * 20}\u2026{'x' * 18}."
+    assert el.tame(f"app {guid} {'x' * 41}.") == f"app {guid} {'x' * 20}\u2026{'x' * 18}."
 
 
 def test_facts_and_templates_are_taken_apart_unseen():
     """An invisible character breaks up text that a client would show as a link or expand."""
-    assert fact("[a](b)") == "[a]\u2060(b)"
-    assert no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
+    assert el.fact("[a](b)") == "[a]\u2060(b)"
+    assert el.no_template("${x} $x {x}") == "$\u2060{x} $x {x}"
 
 
 def test_a_cut_leaves_no_markup():
@@ -105,7 +92,7 @@ def test_a_cut_leaves_no_markup():
     A cut at another place changes nothing.
     """
     assert [
-        repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
+        el.repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
     ] == ["a\u2026\\*\\* b", "a\u2026\\[b\\]", "a\u2026\\[b", "a\u2026b"]
 
 
@@ -118,16 +105,16 @@ def test_times_are_utc_and_say_so():
     Only a column of seconds leaves the word out.
     """
     elsewhere = AT.astimezone(timezone(timedelta(hours=11)))
-    shown = [write(elsewhere) for write in (clock, day, day_clock)]
+    shown = [write(elsewhere) for write in (locale.clock, locale.day, locale.day_clock)]
     assert shown == ["14:02 UTC", "24 Nov 2026", "24 Nov 14:02 UTC"]
-    shown = [write(elsewhere, SECONDS) for write in (clock, local_time)]
+    shown = [write(elsewhere, locale.SECONDS) for write in (locale.clock, locale.local_time)]
     assert shown == ["14:02:08 UTC", "14:02:08"]
 
 
 @pytest.mark.parametrize(("minutes", "shown"), DRAWN["lasted"])
 def test_lasted(minutes, shown):
     """A duration is shown in seconds under a minute, in minutes up to two hours, then in hours."""
-    assert lasted(timedelta(minutes=minutes)) == shown
+    assert locale.lasted(timedelta(minutes=minutes)) == shown
 
 
 @pytest.mark.parametrize(("minutes", "english", "german"), DRAWN["often"])
@@ -137,7 +124,7 @@ def test_how_often_is_said_as_people_do(minutes, english, german):
     assert f"for {english.removeprefix('every ')}," in render(lasts).replace("for 1 ", "for ")
     words = Text("watch.line_healthy", {"interval": every_of(timedelta(minutes=minutes))})
     assert english in render(words)
-    with drawn_for(Locale("de")):
+    with locale.drawn_for(locale.Locale("de")):
         assert german in render(words)
 
 
@@ -150,7 +137,7 @@ def test_a_share_is_rounded_down(share, shown):
 
     So a channel that was broken for a minute is never shown with 100%.
     """
-    assert percent(share) == shown
+    assert locale.percent(share) == shown
 
 
 def test_both_follow_the_language():
@@ -158,9 +145,9 @@ def test_both_follow_the_language():
 
     In German the comma and the point change places.
     """
-    with drawn_for(Locale("de")):
-        assert (percent(0.9987), number(12480)) == ("99,87\u00a0%", "12.480")
-    assert number(12480) == "12,480"
+    with locale.drawn_for(locale.Locale("de")):
+        assert (locale.percent(0.9987), locale.number(12480)) == ("99,87\u00a0%", "12.480")
+    assert locale.number(12480) == "12,480"
 
 
 @pytest.mark.parametrize(
@@ -181,8 +168,8 @@ def test_a_date_at_the_beginning_of_a_fact_keeps_its_day():
 
     In Markdown, ``27.`` at the beginning of a line is a list's number, which a client may hide.
     """
-    shown = fact("27. Nov. 04:15 MEZ")
-    assert shown.replace(WORD_JOINER, "") == "27. Nov. 04:15 MEZ"
+    shown = el.fact("27. Nov. 04:15 MEZ")
+    assert shown.replace(el.WORD_JOINER, "") == "27. Nov. 04:15 MEZ"
     assert not re.match(r"\d+[.)]\s", shown)
 
 
@@ -194,8 +181,8 @@ def test_a_link_is_never_cut():
 
     Half an address would lead nowhere.
     """
-    line = link("link.learn_more", FORWARDING)
-    content = fit({"body": [line, *(literal("x" * 2000) for _ in range(20))]})
+    line = el.link("link.learn_more", FORWARDING)
+    content = fit({"body": [line, *(el.literal("x" * 2000) for _ in range(20))]})
     assert content["body"][0] == line
     assert len(content["body"][1]["text"]) < 2000
 

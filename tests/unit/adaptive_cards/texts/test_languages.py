@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import adaptive_cards
-from adaptive_cards.actions import TITLE_MOST
+from adaptive_cards.elements import TITLE_MOST
 from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from adaptive_cards.texts import has_text, keys, own_text, plural, remedy_within, render, text
 from bot.commands import commands

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards import times
+from adaptive_cards import locale
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S, Ending, LossWatch
 from bot.cards.presenters.card_state import LIVING
@@ -269,7 +269,7 @@ def test_the_next_click_is_the_fix(services, proven, webex_script):
     assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
     assert (
         "/fix" in early["text"],
-        times.day(END - timedelta(days=30)) in early["text"],
+        locale.day(END - timedelta(days=30)) in early["text"],
         '"fix"' in str(early).replace("'", '"'),
     ) == (True, True, False)
     assert {"do": "fix", "channel": MAILBOX} in pressed(webex_script)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards import times
+from adaptive_cards import locale
 from adaptive_cards.texts import text
 from bot.cards.notices import ending_of
 from bot.cards.presenters import plan as plan_face, verdict
@@ -69,7 +69,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna, cause, c
         "/check has found, as marked below."
     )
     assert told in drawn.text
-    assert f"{times.day_clock(at)}: {sentence}" in str(drawn.content)
+    assert f"{locale.day_clock(at)}: {sentence}" in str(drawn.content)
     assert "already right" not in drawn.text
 
 

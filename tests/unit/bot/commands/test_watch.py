@@ -6,8 +6,8 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
+from adaptive_cards.locale import written_date
 from adaptive_cards.texts import text
-from adaptive_cards.times import written_date
 from bot.chat import preferences
 from bot.commands import actions
 from jobs.access import app_access

@@ -117,6 +117,17 @@ def test_a_state_that_was_never_given_out(browser, query):
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
+def test_a_sign_in_that_another_version_began(services, browser, provider, begin):
+    """A flow that this version cannot read is over, and the run may begin another one."""
+    run = begin()
+    query = signed(services, browser, provider, run)
+    name = f"flow:{query['state']}"
+    services.vault.put(name, services.vault.get(name).replace('"kept"', '"flow"'), 60)
+    page = browser.get(BACK, query_string=query)
+    assert (page.status_code, text("page.over_title") in page.text) == (400, True)
+    assert last(services, run).kind != Kind.SIGNED_IN
+
+
 def test_a_declined_sign_in_is_told(services, browser, begin):
     """A declined sign-in is shown on the page and recorded, with Microsoft's own code."""
     run = begin()

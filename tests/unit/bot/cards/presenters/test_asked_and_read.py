@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from adaptive_cards.locale import clock, day_clock
 from adaptive_cards.texts import text
-from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import header
 from jobs.clock import now

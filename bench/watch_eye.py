@@ -18,7 +18,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs import runtime
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.model import Person
 from jobs.settings import Settings
@@ -67,10 +67,10 @@ def main(mailbox: str, mails_s: int = 0) -> int:
         sys.stdout.write(json.dumps({"error": f"{mailbox} is not connected"}) + "\n")
         return 1
     watched = WatchedChannel(record.channel, "none", NOBODY, now())
-    granted = app_access.grant_for(made.redis, record.channel.tenant_id)
+    granted = tenants.grant_for(made.redis, record.channel.tenant_id)
     for _ in sys.stdin:
         if granted is not None:
-            app_access.save(made.redis, granted)
+            tenants.keep_grant(made.redis, granted)
         made.redis.delete(keys.tenant_calls(record.channel.tenant_id, "traces"))
         began = time.monotonic()
         outcome = asyncio.run(look(made, watched, mails_s))

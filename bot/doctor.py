@@ -23,7 +23,7 @@ from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
@@ -104,7 +104,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     if work.contact_center_url:
         yield "contact center", _contact_center(work)
     with suppress(RedisError):  # reported by an earlier check
-        if granted := app_access.all_grants(redis):
+        if granted := tenants.all_grants(redis):
             yield "read access", _read_access(granted, work)
     runs = RunStore(redis, work.encryption_keys)
     yield "runs", on_runs(runs, work.encryption_keys)
@@ -233,7 +233,7 @@ def _minutes(span: timedelta) -> str:
 
 
 def _own_app(settings: Settings) -> Iterator[Told]:
-    found = app_access.own_credential(settings)
+    found = tenants.own_credential(settings)
     sentences = zip(MARKS, (found.words, found.doubt, found.problem), strict=True)
     yield from (each for each in sentences if each[1])
 
@@ -274,11 +274,11 @@ def _contact_center(settings: Settings) -> Iterator[Told]:
         yield told(f"contact_center.{error.status}", org=asked, url=url, why=why)
 
 
-def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Iterator[Told]:
+def _read_access(granted: tuple[tenants.AppAccess, ...], settings: Settings) -> Iterator[Told]:
     lost, more = list[str](), list[str]()
     for access in granted:
         try:
-            surplus = app_access.prove(settings, access.tenant, access.by).surplus
+            surplus = tenants.prove(settings, access.tenant, access.by).surplus
             more += [f"{access.tenant} ({', '.join(surplus)})"] * bool(surplus)
         except errors.CloudError as error:
             lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words

@@ -33,7 +33,7 @@ from bot.chat import audience, permissions
 from bot.chat.preferences import THREAD, locale_of, locale_of_card
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
-from jobs.access.app_access import own_credential
+from jobs.access.tenants import own_credential
 from jobs.clock import now, paced
 from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
 from jobs.next_action import ActionKind, Wait, next_action, wait_of

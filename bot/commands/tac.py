@@ -28,7 +28,7 @@ from bot.commands import Command, refusing, require
 from bot.services import Services
 from bot.webex.client import File, Message
 from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.causes.reader import Place, read
 from jobs.checks import check
 from jobs.checks.reading import Reading
@@ -296,7 +296,7 @@ async def _sighted(services: Services, mailbox: str) -> Finding:
     if last is None:
         return WatchMailProbe().skipped(Text("tac.file.no_check"))
     run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
-    async with app_access.open_reader(services, channel.tenant_id) as seen:
+    async with tenants.open_reader(services, channel.tenant_id) as seen:
         return await WatchMailProbe().inspect(seen.context(run, services.store))
 
 

@@ -18,7 +18,7 @@ from bot.chat.parsing import read_known
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, every_of, minute_of, span_of
@@ -105,7 +105,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if every and services.settings.sends_probe:
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
-    if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
+    if tenants.grant_for(services.redis, record.channel.tenant_id) is not None:
         ctx.tell(KICKER, title, words, values, ui.WELL, facts, LIST)
         return
     facts = (("watch.cards_label", words), *facts)

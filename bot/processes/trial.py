@@ -35,7 +35,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.oauth import FLOWS, Flow
 from bot.webex.client import Webex
-from jobs.access.app_access import app_token
+from jobs.access.tenants import app_token
 from jobs.advance import advance
 from jobs.channel.connect_hosts import foreign_hosts
 from jobs.channel.form import read_details

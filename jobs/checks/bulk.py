@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from redis.exceptions import RedisError
 
-from jobs.access import app_access
-from jobs.access.app_access import TenantReader
+from jobs.access.tenants import TenantReader, open_reader
 from jobs.checks.assessment import summarize
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
@@ -74,7 +73,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with app_access.open_reader(self.runtime, name, self.reads) as seen:
+            async with open_reader(self.runtime, name, self.reads) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, each, at_once) for each in channels))
             if ended := seen.revoked_event():

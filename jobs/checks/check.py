@@ -19,7 +19,7 @@ import msgspec
 import structlog
 from redis import Redis
 
-from jobs.access import admin_session, app_access
+from jobs.access import tenants
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.channel import discovery
 from jobs.channel.mailbox import delegate_of
@@ -57,7 +57,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         return run.version
     if not await _signed_in(runtime, run, holds):
         draft = runtime.store.load(run.id)
-        async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
+        async with tenants.open_reader(runtime, run.channel.tenant_id) as seen:
             ctx, steps = seen.context(draft, runtime.store), steps_of(draft)
             await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
             await name_changers(ctx, seen.allowed)
@@ -78,7 +78,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     if run.account is None:
         return False
     try:
-        async with admin_session.open_clients(runtime, run, run.account) as ctx:
+        async with tenants.open_clients(runtime, run, run.account) as ctx:
             ctx.reads = ReadCache()
             if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
@@ -90,7 +90,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return False
-    admin_session.drop(runtime, run.id)
+    tenants.drop_session(runtime, run.id)
     return True
 
 
@@ -200,7 +200,7 @@ def may_sign_in(run: Run) -> bool:
 def may_be_granted(redis: Redis, run: Run) -> bool:
     """Return whether the tenant, if known, could still grant access to facts that are skipped."""
     tenant, may = run.channel.tenant_id, run.account is None and may_sign_in(run)
-    return may and tenant != "" and app_access.grant_for(redis, tenant) is None
+    return may and tenant != "" and tenants.grant_for(redis, tenant) is None
 
 
 OBJECTS = {

@@ -18,8 +18,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.access import app_access
-from jobs.access.app_access import TenantReader
+from jobs.access.tenants import TenantReader, open_reader
 from jobs.causes.cause import Cause
 from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
@@ -77,7 +76,7 @@ class CloudLook:
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
-        async with app_access.open_reader(self.runtime, tenant, ReadCache()) as seen:
+        async with open_reader(self.runtime, tenant, ReadCache()) as seen:
             work = [asyncio.create_task(self._one(seen, each, at_once)) for each in channels]
             try:
                 for each in asyncio.as_completed(work):

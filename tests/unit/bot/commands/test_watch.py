@@ -10,8 +10,7 @@ from adaptive_cards.texts import text
 from adaptive_cards.times import written_date
 from bot.chat import preferences
 from bot.commands import actions
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight
 from tests.fixtures.parsed import table
@@ -61,8 +60,8 @@ def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds, told)
 @pytest.mark.parametrize("allowed", [True, False])
 def test_what_the_watch_would_not_notice_is_said_first(connected, said, allowed, monkeypatch):
     """Without the tenant's read access the answer is not green, and offers to change that."""
-    grant = AppAccess("t", now(), "carl@example.test", ()) if allowed else None
-    monkeypatch.setattr(app_access, "grant_for", lambda *_: grant)
+    grant = tenants.AppAccess("t", now(), "carl@example.test", ()) if allowed else None
+    monkeypatch.setattr(tenants, "grant_for", lambda *_: grant)
     type_(connected, "watch", MAILBOX)
     words = said()[0][1]
     assert (text("watch.begun_blind") in words) is not allowed

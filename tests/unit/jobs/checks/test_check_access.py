@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.web.oauth import FLOWS
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, SignInNeeded, Transient
@@ -245,7 +244,9 @@ def test_when_the_tenant_can_let_the_bot_read(given, redis):
     over = replace(run, findings={"a": Finding("a", State.OK)})
     offered = [check.may_be_granted(redis, each) for each in (run, nowhere, over)]
     assert offered == [True, False, False]
-    app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
+    tenants.keep_grant(
+        redis, tenants.AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ())
+    )
     assert check.may_be_granted(redis, run) is False
 
 

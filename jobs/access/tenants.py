@@ -7,7 +7,7 @@ tenant. The app's credential ends some day, which the doctor tells.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -186,10 +186,6 @@ class TenantReader:
     tokens: AppTokens
     reads: SingleFlight
     many: bool
-
-    @property
-    def allowed(self) -> Collection[Access]:
-        return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
     def context(self, run: Run, store: RunStore) -> StepContext:
         settings, vault = self.runtime.settings, self.runtime.vault

@@ -142,7 +142,7 @@ async def checked(
     draft = await asyncio.to_thread(CheckBuffer, seen.runtime.store, channel, by, origin)
     context = seen.context(draft.run, draft)
     steps, shutdown = steps_of(context.run), seen.runtime.shutdown
-    await Engine(context, steps, no_listener, holds, shutdown).check(seen.allowed)
+    await Engine(context, steps, no_listener, holds, shutdown).check()
     return draft, context
 
 

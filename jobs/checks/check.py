@@ -9,7 +9,7 @@ it is like any other channel of its space. Values that only a setup records, suc
 before and the bot's own sign-in, stay unknown.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,8 +59,8 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         draft = runtime.store.load(run.id)
         async with tenants.open_reader(runtime, run.channel.tenant_id) as seen:
             ctx, steps = seen.context(draft, runtime.store), steps_of(draft)
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
-            await name_changers(ctx, seen.allowed)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
+            await name_changers(ctx)
         if ended := seen.revoked_event():
             runtime.store.append(run.id, ended)
     if not open_questions(runtime.store.load(run.id)):
@@ -83,9 +83,8 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             steps = steps_of(ctx.run)
-            allowed = {Access.NONE, Access.ADMIN}
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(allowed)
-            await name_changers(ctx, allowed)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
+            await name_changers(ctx)
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -221,9 +220,9 @@ KEPT = timedelta(days=7)
 """Time for which a tenant without a license keeps the log."""
 
 
-async def name_changers(ctx: StepContext, allowed: Collection[Access]) -> None:
+async def name_changers(ctx: StepContext) -> None:
     """Record who made the newest change of Entra that explains each cause, if the log says it."""
-    if not {Access.ADMIN, Access.APP}.intersection(allowed):
+    if ctx.access is Access.NONE:
         return
     found = findings_of(ctx.run)
     for name in {*verdict_of(ctx.run).causes} & OBJECTS.keys():

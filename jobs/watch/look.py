@@ -117,7 +117,7 @@ class CloudLook:
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
-            await name_changers(context, seen.allowed)
+            await name_changers(context)
         access = seen.granted is not None and seen.tokens.ended is None
         outcome = outcome_of(draft.run, state.eyes, app=access, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, state, outcome), context

@@ -39,9 +39,8 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings
 from jobs.storage import codec, counters, generation, keys
 from jobs.storage.connection import DemotedError
-from jobs.watch import rounds
 from jobs.watch.model import WatchedChannel
-from jobs.watch.store import Watching
+from jobs.watch.store import INTERVALS, LATE, Watching, gap_of
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 MARKS = ("ok", "DOUBT", "WRONG")
@@ -198,27 +197,26 @@ def on_runs(store: RunStore, encryption_keys: tuple[str, ...]) -> Iterator[Told]
 
 def on_watch(store: RunStore) -> Iterator[Told]:
     """Report whether watched channels are looked at in time, and whether their test mail leaves."""
-    watching, at = Watching.of(store), now()
-    channels = watching.channels.all()
-    states = {each: watching.incidents.state(each.mailbox) for each in channels}
-    found = (rounds.gap_of(each, state, at) for each, state in states.items())
+    watching, at = Watching(store.redis, store.authenticator), now()
+    states = watching.states()
+    found = (gap_of(each, state, at) for each, state in states.items())
     unseen = sorted(filter(None, found), key=lambda gap: gap.since)
-    if not channels:
+    if not states:
         yield told("watch.none")
-    elif (late := rounds.lateness(watching, at)) > rounds.LATE:
+    elif (late := watching.lateness(at)) > LATE:
         yield told("watch.late", late=_minutes(late))
     elif unseen:
-        values = {"count": len(unseen), "all": len(channels), "intervals": rounds.INTERVALS}
+        values = {"count": len(unseen), "all": len(states), "intervals": INTERVALS}
         yield told("watch.unseen", mailbox=unseen[0].mailbox, since=unseen[0].since, **values)
     else:
         looked = max((each.looked for each in states.values() if each.looked), default=None)
         last = f"the last look was {_minutes(at - looked)} ago" if looked else ""
         ended = last or "no look has ended yet"
-        paused = sum(each.is_paused(at) for each in channels)
-        counts = {"count": len(channels), "incidents": len(watching.incidents.open_incidents())}
+        paused = sum(each.is_paused(at) for each in states)
+        counts = {"count": len(states), "incidents": len(watching.open_incidents())}
         pauses = f", paused: {paused}" if paused else ""
         yield told("watch.good", ended=ended, paused=pauses, **counts)
-        yield from _refused_mails(store.redis, channels)
+        yield from _refused_mails(store.redis, states)
 
 
 def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:

@@ -201,7 +201,8 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     run = runtime.store.load(run_id)
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
-        for card in Watching.of(runtime.store).finish(run, now()):
+        watching = Watching(runtime.store.redis, runtime.store.authenticator)
+        for card in watching.finish(run, now()):
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         tenants.drop_session(runtime, run_id)
@@ -247,7 +248,7 @@ def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
     store, run = runtime.store, runtime.store.load(run_id)
     store.end(run, Event(Kind.FAILED, now(), data={"reference": reference}))
-    Watching.of(store).look_after(run)
+    Watching(store.redis, store.authenticator).look_after(run)
     _close_sign_ins(runtime, run_id)
     runtime.listener(run_id)
 

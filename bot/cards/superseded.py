@@ -132,7 +132,7 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
         found = assessment(services.store, speaker.mailbox)
         heard = found.run and (not speaker.apart or found.run.origin.room == speaker.room)
         return in_progress(found) if heard else None
-    if not (speaker.goes_on and services.watching.incidents.card(speaker.id)):
+    if not (speaker.goes_on and services.watching.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)
     return next(map(words_of, later), None)

@@ -302,8 +302,8 @@ def line_of(
     services: Services, watched: WatchedChannel, found: Assessment, at: datetime
 ) -> ChannelLine:
     mailbox = watched.mailbox
-    state = services.watching.incidents.state(mailbox)
-    incident = services.watching.incidents.open_of_channel(mailbox)
+    state = services.watching.state(mailbox)
+    incident = services.watching.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
     closed = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
     unseen = Text(f"watch.unseen_{closed}") if closed else None
@@ -330,7 +330,7 @@ def line_of(
 
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the channel is watched in the run's space, or an empty string."""
-    watched = services.watching.channels.load(run.channel.mailbox)
+    watched = services.watching.load(run.channel.mailbox)
     if watched is None or watched.room != run.origin.room:
         return ""
     return every_of(watched.interval)

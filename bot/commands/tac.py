@@ -41,13 +41,13 @@ from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
-from jobs.tac.bundle import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac.bundle import TYPE, RunHistory, Screenshot, TacCase, bundle
 from jobs.watch.look import MailText, deliver
 
 LARGEST = 5 * 1024 * 1024
 """Largest accepted screenshot, in bytes."""
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
-FIELDS = ("resource_id", "transaction_id", "seen_text")
+IDS = ("resource_id", "transaction_id")
 KEPT_S = 3600
 """Seconds that a case stays open and its screenshot is kept."""
 log = structlog.get_logger(__name__)
@@ -131,23 +131,24 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if not is_visible(ctx, mailbox):
         raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
-    given = (inputs.get(name, "").strip() for name in FIELDS)
-    resource_id, transaction_id, seen = map(redactor.text, given)
+    ids = {name: redactor.text(inputs.get(name, "").strip()) for name in IDS}
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     matter = TacCase(
         channel=record.channel if record else Channel(mailbox),
-        reported=Report(ctx.asker, resource_id, transaction_id, seen, case.notes),
+        by=ctx.asker,
         at=now(),
+        seen=redactor.text(inputs.get("seen_text", "").strip()),
+        looked=case.notes,
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,
         picture=Screenshot(ending, base64.b64decode(content)) if content else None,
+        **ids,
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
     ctx.say_file(text("tac.posted", name=made.name), File(made.name, TYPE, made.content))
-    ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
     ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
 

@@ -11,7 +11,6 @@ from jobs.clouds.errors import NotFound, if_answered
 from jobs.clouds.json_values import lower_of
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, automatic
-from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence
 from jobs.runs.run import Run
@@ -51,14 +50,13 @@ def login_of(run: Run) -> str:
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 
-def login_name(ctx: StepContext) -> str:
-    """Return the token's user, which for a shared mailbox is the delegate (microsoft.md 2.6)."""
-    return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
+def login_names(ctx: StepContext) -> tuple[str, ...]:
+    """Return the token's user, and the names to try after a bare refusal.
 
-
-def other_names(ctx: StepContext) -> tuple[str, ...]:
-    """Return other user names to try after a bare refusal: a shared mailbox's address."""
-    return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
+    For a shared mailbox they are the delegate and the mailbox's address (microsoft.md 2.6).
+    """
+    shared = delegate_of(ctx.run), ctx.channel.mailbox
+    return shared if ctx.fact("shared") else (ctx.fact("upn"),)
 
 
 async def may_be_shared(ctx: StepContext) -> bool:
@@ -114,12 +112,10 @@ def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
 
 
 async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return the copies of customers' mail, newest first; none while the address is not known."""
-    return without_watch_mails(await all_copies_since(ctx, since))
+    """Return all copies to Webex Connect, also those of the watch's test mails, newest first.
 
-
-async def all_copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return all copies to Webex Connect, also those of the watch's test mails, newest first."""
+    There are none while the address is not known.
+    """
     address = ctx.channel.forwarding_address
     return await ctx.trace().find(since, recipient=address) if address else ()
 

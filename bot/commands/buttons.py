@@ -21,10 +21,9 @@ from bot.commands import changes, check, help, language, runs  # noqa: A004  a c
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import Place, read
-from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
-from jobs.channel.mailbox import DELEGATE, login_of
+from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_hosts
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
 from jobs.mail.smtp_login import REFUSED

@@ -37,8 +37,8 @@ from bot.web.oauth import FLOWS, Flow
 from bot.webex.client import Webex
 from jobs.access.tenants import app_token
 from jobs.advance import advance
-from jobs.channel.connect_hosts import foreign_hosts
 from jobs.channel.form import read_details
+from jobs.channel.mailbox import foreign_hosts
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import client_of

@@ -19,8 +19,7 @@ from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
-from jobs.checks.assessment import GOOD, Assessment, Fact, FactKind, fact_of
-from jobs.checks.check import open_questions
+from jobs.checks.check import GOOD, Assessment, Fact, FactKind, fact_of, open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
 from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys

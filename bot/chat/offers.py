@@ -7,7 +7,7 @@ from adaptive_cards.actions import fit_title
 from adaptive_cards.cards.notice import OFFERS_MOST, Button, offer
 from bot.chat import permissions
 from bot.chat.context import ChatContext
-from jobs.checks.assessment import FactKind, assess
+from jobs.checks.check import FactKind, assess
 from jobs.clock import now
 from jobs.model import Text, minute_of, verbatim
 

@@ -13,8 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.access.tenants import TenantReader, open_reader
-from jobs.checks.assessment import summarize
-from jobs.checks.check import brief_for, steps_of
+from jobs.checks.check import brief_for, steps_of, summarize
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine

@@ -20,9 +20,8 @@ from redis.exceptions import RedisError
 
 from jobs.access.tenants import TenantReader, open_reader
 from jobs.causes.cause import Cause
-from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
-from jobs.checks.check import findings_of, name_changers, verdict_of
+from jobs.checks.check import findings_of, name_changers, repaired, verdict_of
 from jobs.checks.reading import COUNTED, signals_of
 from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse

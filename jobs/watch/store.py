@@ -24,7 +24,7 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of, repaired
+from jobs.checks.check import Assessment, Fact, FactKind, assess, fact_of, repaired
 from jobs.clock import now, parse
 from jobs.clouds.http import client_of
 from jobs.model import Finding, RunKind, State

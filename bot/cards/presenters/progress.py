@@ -13,7 +13,7 @@ from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs import next_action as turns
 from jobs.access import tenants
-from jobs.checks.assessment import repaired
+from jobs.checks.check import repaired
 from jobs.clock import now, parse
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step

@@ -16,7 +16,7 @@ from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.lists import ChannelLine
 from bot.links import Link
 from bot.services import Services
-from jobs.checks.assessment import Assessment
+from jobs.checks.check import Assessment
 from jobs.checks.verdict import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run

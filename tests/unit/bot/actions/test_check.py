@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import render, text
-from jobs.checks.assessment import summarize
+from jobs.checks.check import summarize
 from jobs.clock import now
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe, StepContext

@@ -86,7 +86,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             mails_s = services.bot.watch_test_mail_s
             mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
             state = services.watching.state
-            result = await run_round(
+            looks, left = await run_round(
                 services.watching,
                 group,
                 CloudLook(services, lambda: not held.lost, state, mails),
@@ -95,8 +95,8 @@ async def _whole_round(services: Services, group: str) -> bool:
                 held=held,
                 changed=partial(_draw_cards, services),
             )
-            COUNTERS.add(LOOKS, by=result.looks)
-            if not result.left:
+            COUNTERS.add(LOOKS, by=looks)
+            if not left:
                 ping(services.bot.watch_ping_url, services.watching, now())
         if not held.renew():
             return False  # another worker has the group, and says when it is due

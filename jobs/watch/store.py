@@ -343,14 +343,6 @@ class Watching(Records):
         return self._get_all(names, keys.incident, Incident)
 
 
-@dataclass(slots=True)
-class Round:
-    """Result of a round; ``left`` due channels were not looked at, because its time was over."""
-
-    looks: int = 0
-    left: int = 0
-
-
 async def run_round(  # noqa: PLR0913  what a round is made of
     watching: Watching,
     group: str,
@@ -360,12 +352,14 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     fixed_by: Callable[[Incident], str] = lambda _: "",
     held: RenewedLock | None = None,
     changed: Callable[[Incident], object] = lambda _: None,
-) -> Round:
-    """Look at every channel of the group that is due, and return the result of the round.
+) -> tuple[int, int]:
+    """Look at every channel of the group that is due.
 
-    ``changed`` is called for each incident that a look has changed, after that is recorded.
+    Return the number of looks, and of the due channels that were not looked at, because the round's
+    time was over. ``changed`` is called for each incident that a look has changed, after that is
+    recorded.
     """
-    result, began = Round(), clock()
+    looks, began = 0, clock()
     states = watching.states(group)
     due = [each for each, state in states.items() if state.due(each, began) <= began]
     due.sort(key=lambda each: _place(each.mailbox, states[each]))
@@ -373,9 +367,8 @@ async def run_round(  # noqa: PLR0913  what a round is made of
         async for watched, outcome in look(tuple(due)):
             for incident in watching.record(watched, outcome, clock(), fixed_by, held):
                 changed(incident)
-            result.looks += 1
-    result.left = len(due) - result.looks
-    return result
+            looks += 1
+    return looks, len(due) - looks
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:

@@ -168,14 +168,12 @@ def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 """Answers for keeping a copy, as the card sends them and as a client's toggle would send them."""
-CHECK_LOGIN = ("", "no", "yes")
-"""Answers to whether checks log in as the mailbox; empty for a channel set up again."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, Collection[str]] = {
     "lifetime": LIFETIMES,
     "profile": set(Profile),
     "keep_copy": KEEP_COPY,
-    "check_login": CHECK_LOGIN,
+    "check_login": ("", "no", "yes"),  # empty for a channel that is set up again
 }
 """Allowed values of each choice field."""
 LONGEST = 254

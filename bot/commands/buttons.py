@@ -21,7 +21,6 @@ from bot.commands import changes, check, help, language, runs  # noqa: A004  a c
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import Place, read
-from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_hosts
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
@@ -33,6 +32,7 @@ from jobs.redact import without_secrets
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
 from jobs.runs.run_store import Accepted, AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
+from jobs.steps.application import ADOPT
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed
 

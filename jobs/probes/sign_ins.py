@@ -16,7 +16,6 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success, log_in
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
-from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, if_answered, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
@@ -26,6 +25,7 @@ from jobs.microsoft import graph
 from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Profile, Reason, Signals, State, Text, minute_of, verbatim
+from jobs.steps.application import grants_of_app, role_assignments
 
 BACK = timedelta(days=7)
 

@@ -125,8 +125,8 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
-    found = read_details(run.channel, values)
-    errors, mailbox = dict(found.errors), found.channel.mailbox if found.channel else ""
+    channel, errors = read_details(run.channel, values)
+    mailbox = channel.mailbox if channel else ""
     try:
         if not run.channel.mailbox and changes.is_connected(ctx, mailbox):
             errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
@@ -135,12 +135,12 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     except AlreadyRunningError as busy:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
-    if errors or found.channel is None:
+    if errors or channel is None:
         shown = questions.TypedInputs(values, errors)
         card_state.keep(ctx.services, run.id, questions.TYPED, shown)
         ctx.services.cards.request(run.id)
         return
-    given = ctx.event(Kind.DETAILS, channel=found.channel)
+    given = ctx.event(Kind.DETAILS, channel=channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
     commands.finish(ctx, run, given, *answers, *note_absent(ctx))

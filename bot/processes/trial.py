@@ -437,11 +437,11 @@ def set_up_and_undo(services: Services, mailbox: str, ask: Ask) -> Iterator[Seen
     yield from _undone(services, mailbox, ask)
     form = "of Webex Connect's form: "
     typed = {name: ask(f"{label} {form}").strip() for name, label in ASKED.items()}
-    found = read_details(Channel(mailbox), {**typed, "profile": "least"})
-    if found.channel is None:
-        raise SystemExit("\n".join(map(render, found.errors.values())))
+    channel, errors = read_details(Channel(mailbox), {**typed, "profile": "least"})
+    if channel is None:
+        raise SystemExit("\n".join(map(render, errors.values())))
     quick = Event(Kind.ANSWERED, now(), data={"question": CHECK_LOGIN, "value": "no"})
-    run_id = _opened(services, found.channel, RunKind.SETUP, quick)
+    run_id = _opened(services, channel, RunKind.SETUP, quick)
     try:
         yield from _seen(_played(services, run_id, ask))
     finally:

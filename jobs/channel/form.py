@@ -11,7 +11,7 @@ compares it byte by byte (platforms/connect.md 1.4), so the bot never changes it
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -192,14 +192,6 @@ class InvalidInputError(ValueError):
         self.fault = reason.key.removeprefix("typed.")
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelForm:
-    """Checked input of the first card: a channel, or the reason for each invalid field."""
-
-    channel: Channel | None
-    errors: dict[str, Text]
-
-
 def read_address(text: str) -> str:
     """Return the one email address in the text, in lower case and in a single spelling.
 
@@ -225,8 +217,10 @@ def read_address(text: str) -> str:
     return address
 
 
-def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
-    """Read the inputs of the first card, including the mailbox if the command did not name it."""
+def read_details(
+    channel: Channel, values: Mapping[str, str]
+) -> tuple[Channel | None, dict[str, Text]]:
+    """Return the channel of the first card's inputs, or None and the reason for each wrong field."""
     errors: dict[str, Text] = {}
 
     def read(field: str, reader: Callable[[str], str] = read_address) -> str:
@@ -245,7 +239,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     errors |= {field: Text(f"typed.{field}") for field in wrong}
     delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
-        return ChannelForm(None, errors)
+        return None, errors
     asked = replace(
         channel,
         mailbox=mailbox,
@@ -256,7 +250,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
         lifetime_months=int(chosen["lifetime"]),
         profile=Profile(chosen["profile"]),
     )
-    return ChannelForm(asked, {})
+    return asked, {}
 
 
 def read_callback(text: str) -> str:

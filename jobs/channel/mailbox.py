@@ -176,10 +176,7 @@ def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
 
 
 async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return all copies to Webex Connect, also those of the watch's test mails, newest first.
-
-    There are none while the address is not known.
-    """
+    """Return the copies to Webex Connect, newest first; none while the address is not known."""
     address = ctx.channel.forwarding_address
     return await ctx.trace().find(since, recipient=address) if address else ()
 

@@ -23,7 +23,7 @@ from jobs.clock import now
 from jobs.model import Person
 from jobs.settings import Settings
 from jobs.storage import keys
-from jobs.watch.look import CloudLook, MailPlan, MailText
+from jobs.watch.look import CloudLook
 from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
 
 NOBODY = Person("nobody", "nobody@example.test")
@@ -44,8 +44,8 @@ async def look(made: Services, watched: WatchedChannel, mails_s: int = 0) -> Loo
     Raises:
         LookupError: The look ended without an outcome.
     """
-    mails = MailPlan(timedelta(seconds=mails_s), lambda _: MailText("Test", "Nothing to do."))
-    looking = CloudLook(made, lambda: True, lambda _: ChannelState(), mails)
+    mails = timedelta(seconds=mails_s), lambda _: ("Test", "Nothing to do.")
+    looking = CloudLook(made, lambda: True, lambda _: ChannelState(), *mails)
     found = [outcome async for _, outcome in looking((watched,))]
     if not found:
         raise LookupError(watched.mailbox)

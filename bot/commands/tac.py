@@ -42,7 +42,7 @@ from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
 from jobs.tac.bundle import TYPE, RunHistory, Screenshot, TacCase, bundle
-from jobs.watch.look import MailText, deliver
+from jobs.watch.look import deliver
 
 LARGEST = 5 * 1024 * 1024
 """Largest accepted screenshot, in bytes."""
@@ -258,8 +258,8 @@ def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     require(_sends(services, case.mailbox) and case.place == "mail")
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
-        words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
-        warm_loop.run(deliver(services.settings, redis, mailbox, words))
+        words = text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox)
+        warm_loop.run(deliver(services.settings, redis, mailbox, *words))
     newest = watch_mail.newest(redis, mailbox)[0]
     if newest.refused:
         _edit(ctx, _card(ctx, case, _words(newest.refused)))
@@ -348,7 +348,7 @@ def _next(services: Services, case: Case) -> str:
     if case.place:
         return (*PLACES, "")[PLACES.index(case.place) + 1]
     last = services.store.last_check(case.mailbox)
-    is_read = last is not None and not check.gaps(last).count
+    is_read = last is not None and not check.gaps(last)[0]
     return PLACES[1 if is_read else 0]
 
 

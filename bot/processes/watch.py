@@ -28,7 +28,7 @@ from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, LOOKS
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
+from jobs.watch.look import CloudLook, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
 from jobs.watch.store import LEASE_S, ping, run_round
 
@@ -83,13 +83,12 @@ async def _whole_round(services: Services, group: str) -> bool:
         _refresh(services, group)
         services.watching.note_gaps(group, now())
         with suppress(AttemptOverError):
-            mails_s = services.bot.watch_test_mail_s
-            mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
-            state = services.watching.state
+            mail_every = timedelta(seconds=services.bot.watch_test_mail_s)
+            mail, state = partial(_mail, services), services.watching.state
             looks, left = await run_round(
                 services.watching,
                 group,
-                CloudLook(services, lambda: not held.lost, state, mails),
+                CloudLook(services, lambda: not held.lost, state, mail_every, mail),
                 now,
                 fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.broke),
                 held=held,
@@ -106,12 +105,12 @@ async def _whole_round(services: Services, group: str) -> bool:
         return True
 
 
-def _mail(services: Services, watched: WatchedChannel) -> MailText:
+def _mail(services: Services, watched: WatchedChannel) -> tuple[str, str]:
     place = watched.by.email if watched.direct else watched.room
     interval = written(timedelta(seconds=services.bot.watch_test_mail_s))
     with drawn_for(preferences.locale_of(services, place)):
         body = text("watch.mail_body", mailbox=watched.mailbox, interval=interval)
-        return MailText(text("watch.mail_subject"), body)
+        return text("watch.mail_subject"), body
 
 
 def _refresh(services: Services, group: str) -> None:

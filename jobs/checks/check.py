@@ -174,23 +174,18 @@ UNREAD = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
 """Reasons for which a finding was skipped, although there is something to read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Number of unread findings, and whether an administrator's sign-in reads all of them."""
+def gaps(check: Run) -> tuple[int, bool]:
+    """Return how many findings are unread, and whether an administrator's sign-in reads them all.
 
-    count: int = 0
-    by_sign_in: bool = False
-
-
-def gaps(check: Run) -> Gaps:
-    """Return the gaps of a check, of configured features; none if the bot reads all that it can."""
+    They are those of configured features. There are none if the bot reads all that it can.
+    """
     steps, found = steps_of(check), findings_of(check)
     unread = set(in_state(steps, found, State.UNKNOWN))
     unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
     at_sign_in = {name for name in unread if found[name].reason in GO_WITH_SIGN_IN}
     # one that could have been determined even without a sign-in, but was not
     left = any(n not in at_sign_in or app_may_read(steps[n].reads) for n in unread)
-    return Gaps(len(unread), unread == at_sign_in) if left else Gaps()
+    return (len(unread), unread == at_sign_in) if left else (0, False)
 
 
 def may_sign_in(run: Run) -> bool:
@@ -516,9 +511,10 @@ def summarize(run: Run) -> Finding:
         return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
-    if (left := gaps(run)).count:
-        key = "not_looked_at" if left.by_sign_in else "not_read"
-        values = {"count": str(left.count), "all": str(len(found))}
+    unread, by_sign_in = gaps(run)
+    if unread:
+        key = "not_looked_at" if by_sign_in else "not_read"
+        values = {"count": str(unread), "all": str(len(found))}
         return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))

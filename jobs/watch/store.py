@@ -386,10 +386,7 @@ log = structlog.get_logger(__name__)
 
 
 def ping(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell ``url`` once a minute that a round ended, unless a group waits too long.
-
-    A service such as healthchecks.io raises an alarm when no such GET comes.
-    """
+    """Tell ``url``, such as healthchecks.io, that a round ended, unless a group waits too long."""
     redis, late = watching.redis, watching.lateness(at) > LATE
     if not url or late or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False

@@ -8,8 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
@@ -64,9 +63,11 @@ def _remember(
 ) -> None:
     channels = ChannelIndex(redis, Authenticator(own_keys))
     if bot_reads:
-        app_access.save(
+        tenants.keep_grant(
             redis,
-            AppAccess(tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)),
+            tenants.AppAccess(
+                tenant["id"], now(), REQUESTER, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)
+            ),
         )
     for box, ids in tenant["channels"].items():
         channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])

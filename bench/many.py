@@ -29,8 +29,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from bench.scripted_webex import DOMAIN
 from bot.processes import redis_server, worker
 from bot.settings import DATA_FOLDER
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Person, Profile, RunKind
@@ -191,9 +190,9 @@ def seed(place: Site, first: int, last: int) -> None:
         generation.ensure_layout(redis)
         store = RunStore(redis, own)
         for tenant in range(first // A_SPACE, -(-last // A_SPACE)):
-            app_access.save(
+            tenants.keep_grant(
                 redis,
-                AppAccess(
+                tenants.AppAccess(
                     f"tenant-{tenant}", now(), DOMAIN, (*GRAPH_APP_ROLES, *EXCHANGE_APP_ROLES)
                 ),
             )

@@ -18,12 +18,12 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs import runtime
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.model import Person
 from jobs.settings import Settings
 from jobs.storage import keys
-from jobs.watch.look import CloudLook, MailPlan, MailText
+from jobs.watch.look import CloudLook
 from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
 
 NOBODY = Person("nobody", "nobody@example.test")
@@ -44,8 +44,8 @@ async def look(made: Services, watched: WatchedChannel, mails_s: int = 0) -> Loo
     Raises:
         LookupError: The look ended without an outcome.
     """
-    mails = MailPlan(timedelta(seconds=mails_s), lambda _: MailText("Test", "Nothing to do."))
-    looking = CloudLook(made, lambda: True, lambda _: ChannelState(), mails)
+    mails = timedelta(seconds=mails_s), lambda _: ("Test", "Nothing to do.")
+    looking = CloudLook(made, lambda: True, lambda _: ChannelState(), *mails)
     found = [outcome async for _, outcome in looking((watched,))]
     if not found:
         raise LookupError(watched.mailbox)
@@ -67,10 +67,10 @@ def main(mailbox: str, mails_s: int = 0) -> int:
         sys.stdout.write(json.dumps({"error": f"{mailbox} is not connected"}) + "\n")
         return 1
     watched = WatchedChannel(record.channel, "none", NOBODY, now())
-    granted = app_access.grant_for(made.redis, record.channel.tenant_id)
+    granted = tenants.grant_for(made.redis, record.channel.tenant_id)
     for _ in sys.stdin:
         if granted is not None:
-            app_access.save(made.redis, granted)
+            tenants.keep_grant(made.redis, granted)
         made.redis.delete(keys.tenant_calls(record.channel.tenant_id, "traces"))
         began = time.monotonic()
         outcome = asyncio.run(look(made, watched, mails_s))

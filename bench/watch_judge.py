@@ -43,7 +43,7 @@ def judge(quarter: Quarter) -> Judged:
     """Compare the incidents and cards of the quarter with the truth of the simulated world."""
     found, world = Judged(), quarter.world
     incidents = {
-        mailbox: quarter.services.watching.incidents.of_channel(mailbox)
+        mailbox: quarter.services.watching.of_channel(mailbox)
         for some in world.tenants.values()
         for mailbox in some
     }
@@ -63,7 +63,7 @@ def _judge_break(
     quarter: Quarter, each: Break, incidents: dict[str, tuple[Incident, ...]], found: Judged
 ) -> None:
     world, spaces = quarter.world, defaultdict[str, set[str]](set)
-    channels = quarter.services.watching.channels.all()
+    channels = quarter.services.watching.channels()
     for watched in (known for known in channels if known.mailbox in each.mailboxes):
         mailbox = watched.mailbox
         own = _noticed(each, incidents[mailbox])

@@ -22,7 +22,7 @@ from jobs.model import Channel, Person
 from jobs.runs.run_store import ChannelIndex
 from jobs.storage.vault import Authenticator
 from jobs.watch.model import WatchedChannel
-from jobs.watch.store import IncidentStore, WatchStore
+from jobs.watch.store import Watching
 from practice.actors import REQUESTER
 from practice.environment import ROOT
 from practice.stack import Stack
@@ -59,22 +59,22 @@ def main() -> bool:
 def _watch(stack: Stack, redis: Redis, room: str, boxes: list[str]) -> list[str]:
     """Store the channels as watched ones, and return the names of their groups."""
     own = Authenticator(encryption_keys(stack))
-    store, index = WatchStore(redis, own), ChannelIndex(redis, own)
+    store, index = Watching(redis, own), ChannelIndex(redis, own)
     person = Person("load", REQUESTER)
     for box in boxes:
         record = index.record(box)
         channel = record.channel if record else Channel(box)
         store.save(WatchedChannel(channel, room, person, now(), INTERVAL_S))
-    return sorted({each.group for each in store.all()})
+    return sorted({each.group for each in store.channels()})
 
 
 def _round(
     stack: Stack, redis: Redis, people: object, groups: list[str], boxes: list[str]
 ) -> dict[str, float]:
     """Have one process do a round of every group, and return its figures."""
-    incidents = IncidentStore(redis, Authenticator(encryption_keys(stack)))
+    watching = Watching(redis, Authenticator(encryption_keys(stack)))
     for box in boxes:
-        incidents.look_soon(box)
+        watching.look_soon(box)
     control = people.control  # type: ignore[attr-defined]  # practice.client.People
     control("POST", "calls/reset")
     began = time.monotonic()
@@ -88,7 +88,7 @@ def _round(
     )
     cpu_s, looking_s = map(float, done.stdout.split()[-2:])
     items = control("GET", "calls")["items"]
-    sights = [incidents.state(box).last for box in boxes]
+    sights = [watching.state(box).last for box in boxes]
     return {
         "looked": sum(each is not None for each in sights),
         "healthy": sum(each is not None and each.sight == "healthy" for each in sights),

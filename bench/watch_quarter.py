@@ -33,7 +33,6 @@ from jobs.model import Channel, Person
 from jobs.runs.run_store import Record
 from jobs.settings import Settings
 from jobs.storage import due_queue, keys
-from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, WatchedChannel
 from jobs.watch.store import LEASE_S
 
@@ -92,7 +91,7 @@ class Cards:
         place = (found[0].origin.room, card_id)
         self.posted.setdefault(place, at)
         self.edits[card_id] += 1
-        for incident in self.services.watching.incidents.of_card(card_id):
+        for incident in self.services.watching.of_card(card_id):
             self.shown.setdefault(incident.id, {}).setdefault(place, at)
 
 
@@ -172,7 +171,7 @@ class Quarter:
 
     def _wait(self) -> None:
         """Move the virtual clock to the next moment at which something is due."""
-        due = list(self.services.watching.channels.schedule.all().values())
+        due = list(self.services.watching.schedule.all().values())
         times = [*due, *self.locks.values(), VirtualClock.at + HOUR]
         after = VirtualClock.at + timedelta(seconds=0.5)
         VirtualClock.at = max(min(times), after)
@@ -205,7 +204,7 @@ class Quarter:
             self.locks[group] = VirtualClock.at + timedelta(seconds=LEASE_S)
         else:
             self.killed += 1
-            self.services.watching.channels.schedule.add(group, clock.now())
+            self.services.watching.schedule.add(group, clock.now())
 
     def _free_lost_locks(self) -> None:
         for group, ends in tuple(self.locks.items()):
@@ -214,9 +213,9 @@ class Quarter:
                 del self.locks[group]
 
     def _tell_gaps(self) -> None:
-        for gaps in rounds.gaps_due(self.redis, VirtualClock.at).values():
+        for gaps in self.services.watching.gaps_due(VirtualClock.at).values():
             self.gaps_told += 1
-            rounds.forget_gaps(self.redis, gaps)
+            self.services.watching.forget_gaps(gaps)
 
     def bytes_per_channel(self) -> float:
         """Return how many bytes of Redis a channel takes on average.
@@ -290,6 +289,4 @@ def _watch(services: Services, tenant: str, mailbox: str, number: int) -> None:
     services.channels.keep(Record("SEEDED", clock.now(), channel))
     seconds = OFTEN_S if number == 0 and tenant == "tenant-0" else INTERVAL_S
     room = f"room-{tenant}-{number % 2}"
-    services.watching.channels.save(
-        WatchedChannel(channel, room, ANNA, clock.now(), interval_s=seconds)
-    )
+    services.watching.save(WatchedChannel(channel, room, ANNA, clock.now(), interval_s=seconds))

@@ -24,7 +24,7 @@ from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
@@ -40,9 +40,8 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings
 from jobs.storage import codec, counters, generation, keys
 from jobs.storage.connection import DemotedError
-from jobs.watch import rounds
 from jobs.watch.model import WatchedChannel
-from jobs.watch.store import Watching
+from jobs.watch.store import INTERVALS, LATE, Watching, gap_of
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 MARKS = ("ok", "DOUBT", "WRONG")
@@ -105,7 +104,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     if work.contact_center_url:
         yield "contact center", _contact_center(work)
     with suppress(RedisError):  # reported by an earlier check
-        if granted := app_access.all_grants(redis):
+        if granted := tenants.all_grants(redis):
             yield "read access", _read_access(granted, work)
     runs = RunStore(redis, work.encryption_keys)
     yield "runs", on_runs(runs, work.encryption_keys)
@@ -195,27 +194,26 @@ def on_runs(store: RunStore, encryption_keys: tuple[str, ...]) -> Iterator[Told]
 
 def on_watch(store: RunStore) -> Iterator[Told]:
     """Report whether watched channels are looked at in time, and whether their test mail leaves."""
-    watching, at = Watching.of(store), now()
-    channels = watching.channels.all()
-    states = {each: watching.incidents.state(each.mailbox) for each in channels}
-    found = (rounds.gap_of(each, state, at) for each, state in states.items())
+    watching, at = Watching(store.redis, store.authenticator), now()
+    states = watching.states()
+    found = (gap_of(each, state, at) for each, state in states.items())
     unseen = sorted(filter(None, found), key=lambda gap: gap.since)
-    if not channels:
+    if not states:
         yield told("watch.none")
-    elif (late := rounds.lateness(watching, at)) > rounds.LATE:
+    elif (late := watching.lateness(at)) > LATE:
         yield told("watch.late", late=_minutes(late))
     elif unseen:
-        values = {"count": len(unseen), "all": len(channels), "intervals": rounds.INTERVALS}
+        values = {"count": len(unseen), "all": len(states), "intervals": INTERVALS}
         yield told("watch.unseen", mailbox=unseen[0].mailbox, since=unseen[0].since, **values)
     else:
         looked = max((each.looked for each in states.values() if each.looked), default=None)
         last = f"the last look was {_minutes(at - looked)} ago" if looked else ""
         ended = last or "no look has ended yet"
-        paused = sum(each.is_paused(at) for each in channels)
-        counts = {"count": len(channels), "incidents": len(watching.incidents.open_incidents())}
+        paused = sum(each.is_paused(at) for each in states)
+        counts = {"count": len(states), "incidents": len(watching.open_incidents())}
         pauses = f", paused: {paused}" if paused else ""
         yield told("watch.good", ended=ended, paused=pauses, **counts)
-        yield from _refused_mails(store.redis, channels)
+        yield from _refused_mails(store.redis, states)
 
 
 def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
@@ -230,7 +228,7 @@ def _minutes(span: timedelta) -> str:
 
 
 def _own_app(settings: Settings) -> Iterator[Told]:
-    found = app_access.own_credential(settings)
+    found = tenants.own_credential(settings)
     sentences = zip(MARKS, (found.words, found.doubt, found.problem), strict=True)
     yield from (each for each in sentences if each[1])
 
@@ -271,11 +269,11 @@ def _contact_center(settings: Settings) -> Iterator[Told]:
         yield told(f"contact_center.{error.status}", org=asked, url=url, why=why)
 
 
-def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Iterator[Told]:
+def _read_access(granted: tuple[tenants.AppAccess, ...], settings: Settings) -> Iterator[Told]:
     lost, more = list[str](), list[str]()
     for access in granted:
         try:
-            surplus = app_access.prove(settings, access.tenant, access.by).surplus
+            surplus = tenants.prove(settings, access.tenant, access.by).surplus
             more += [f"{access.tenant} ({', '.join(surplus)})"] * bool(surplus)
         except errors.CloudError as error:
             lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words

@@ -85,7 +85,7 @@ class Services(Runtime):
 
     @cached_property
     def watching(self) -> Watching:
-        return Watching.of(self.store, self.bot.watch_space)
+        return Watching(self.redis, self.store.authenticator, self.bot.watch_space)
 
     @property
     def me(self) -> WebexPerson:

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
-from jobs.access import admin_session, mailbox_login
+from jobs.access import mailbox_login, tenants
 from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
@@ -151,13 +151,13 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if run.account is None:
         return run.version
     try:
-        async with admin_session.open_clients(runtime, run, run.account) as ctx:
+        async with tenants.open_clients(runtime, run, run.account) as ctx:
             engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
             await engine.look_at_made()
             await plan_and_apply(engine)
             return engine.seen
     except SignInNeeded as error:
-        admin_session.drop(runtime, run.id)
+        tenants.drop_session(runtime, run.id)
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return runtime.store.load(run.id).version
@@ -193,10 +193,11 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     run = runtime.store.load(run_id)
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
-        for card in Watching.of(runtime.store).finish(run, now()):
+        watching = Watching(runtime.store.redis, runtime.store.authenticator)
+        for card in watching.finish(run, now()):
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
-        admin_session.drop(runtime, run_id)
+        tenants.drop_session(runtime, run_id)
     else:
         _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
@@ -206,7 +207,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         mailbox_login.close(runtime.vault, run_id)
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
-        admin_session.drop(runtime, run.id)
+        tenants.drop_session(runtime, run.id)
     runtime.listener(run_id)
 
 
@@ -239,13 +240,13 @@ def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
     store, run = runtime.store, runtime.store.load(run_id)
     store.end(run, Event(Kind.FAILED, now(), data={"reference": reference}))
-    Watching.of(store).look_after(run)
+    Watching(store.redis, store.authenticator).look_after(run)
     _close_sign_ins(runtime, run_id)
     runtime.listener(run_id)
 
 
 def _close_sign_ins(runtime: Runtime, run_id: str) -> None:
-    admin_session.drop(runtime, run_id)
+    tenants.drop_session(runtime, run_id)
     mailbox_login.close(runtime.vault, run_id)
 
 

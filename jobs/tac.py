@@ -38,20 +38,6 @@ class Screenshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Requester's report for Cisco TAC: IDs as Webex Connect shows them, and the symptoms.
-
-    ``looked`` are the places of a search for missing mail, each with what was seen there.
-    """
-
-    by: Person
-    resource_id: str = ""
-    transaction_id: str = ""
-    seen: str = ""
-    looked: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RunHistory:
     run: Run
     events: tuple[Event, ...]
@@ -59,11 +45,19 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class TacCase:
-    """Data of a case for Cisco TAC: the newest check, and the setup that connected the mailbox."""
+    """Data of a case for Cisco TAC: the newest check, and the setup that connected the mailbox.
+
+    The requester ``by`` has told the IDs, as Webex Connect shows them, and the symptoms ``seen``.
+    ``looked`` are the places of a search for missing mail, each with what was seen there.
+    """
 
     channel: Channel
-    reported: Report
+    by: Person
     at: datetime
+    resource_id: str = ""
+    transaction_id: str = ""
+    seen: str = ""
+    looked: tuple[tuple[str, str], ...] = ()
     setup: RunHistory | None = None
     check: RunHistory | None = None
     picture: Screenshot | None = None
@@ -178,26 +172,26 @@ class Pages:
                 yield f"- {item.kind}: `{_one_line(item.text)}`"
 
     def _summary(self) -> str:
-        matter, none = self.matter, self.words("none")
-        told, channel = matter.reported, matter.channel
+        matter, channel, none = self.matter, self.matter.channel, self.words("none")
+        org_id = normalize(matter.by.org_id)
         ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
         values = {
             "mailbox": channel.mailbox,
-            "resource_id": told.resource_id,
-            "transaction_id": told.transaction_id,
-            "org_id": _organization(told.by.org_id),
+            "resource_id": matter.resource_id,
+            "transaction_id": matter.transaction_id,
+            "org_id": org_id if org_id == matter.by.org_id else f"{org_id} ({matter.by.org_id})",
             "tenant_id": self._fact("tenant_id") or channel.tenant_id,
             "client_id": next(filter(None, ids), ""),
             "app_name": self._fact("app_name"),
             "forwarding_address": channel.forwarding_address,
             "callback_url": channel.callback_url,
-            "asked_by": told.by.email,
+            "asked_by": matter.by.email,
             "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
         }
-        said = "\n".join(f"> {each}" for each in told.seen.strip().splitlines()) or none
+        said = "\n".join(f"> {each}" for each in matter.seen.strip().splitlines()) or none
         looked = (
             f"### {self.say(Text(f'search.title_{place}'))}\n\n> {_one_line(seen) or none}"
-            for place, seen in told.looked
+            for place, seen in matter.looked
         )
         parts = {
             "said": "\n\n".join((said, *looked)),
@@ -265,8 +259,3 @@ def _article_row(run: Run, finding: Finding) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _organization(org_id: str) -> str:
-    found = normalize(org_id)
-    return org_id if found == org_id else f"{found} ({org_id})"

@@ -153,9 +153,8 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     Such a card is delivered under its own id, in the name of the person whose watch it is, so that
     the rules for posting, editing and outsiders are those of every card.
     """
-    incidents = services.watching.incidents
-    card = incidents.card(card_id)
-    if card is None or not (shown := incidents.of_card(card_id)):
+    card = services.watching.card(card_id)
+    if card is None or not (shown := services.watching.of_card(card_id)):
         return None
     at = now()
     services.redis.expire(keys.cards(card_id), KEPT)
@@ -224,11 +223,11 @@ def _escalated(services: Services, incident: Incident, at: datetime) -> Incident
             return None
         return replace(known, told=tuple(dict.fromkeys((*known.told, *people))))
 
-    return services.watching.incidents.change(incident.id, tell) or incident
+    return services.watching.change(incident.id, tell) or incident
 
 
 def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
-    watched = services.watching.channels.load(incident.mailbox)
+    watched = services.watching.load(incident.mailbox)
     if watched is None or not _needs_somebody(incident):
         return ()
     return tuple(each for each in watched.notify if each not in incident.told)

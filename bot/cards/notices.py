@@ -8,7 +8,7 @@
   ago gets no reminder, so that a long outage of the bot does not remind people of old runs.
 - The bot has lost its data about a space (:mod:`jobs.storage.generation`). Redis does not know the
   space any more, so each process remembers those with an open run or a connected channel.
-- The bot did not look at the channels of a space for a while (:mod:`jobs.watch.rounds`).
+- The bot did not look at the channels of a space for a while (:mod:`jobs.watch.store`).
 - A space takes no cards any more: 1:1 to the requester of the run, or of the watch. Webex documents
   no field from which the bot could learn that a space is archived. So every refusal that lasts
   counts.
@@ -33,7 +33,7 @@ from bot.chat import permissions
 from bot.chat.preferences import THREAD, locale_of, locale_of_card
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
-from jobs.access.app_access import own_credential
+from jobs.access.tenants import own_credential
 from jobs.clock import now, paced
 from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
 from jobs.next_action import ActionKind, Wait, next_action, wait_of
@@ -44,7 +44,7 @@ from jobs.steps.client_secret import ENOUGH
 from jobs.storage import keys
 from jobs.storage.generation import Generation
 from jobs.storage.keys import Key
-from jobs.watch import rounds
+from jobs.watch.store import Gap
 
 log = structlog.get_logger(__name__)
 REFUSED_FOR = timedelta(hours=12)
@@ -146,8 +146,8 @@ CHANNELS_MOST = 8
 
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
-    for room, found in rounds.gaps_due(services.redis, at).items():
-        known = (services.watching.channels.load(each.mailbox) for each in found)
+    for room, found in services.watching.gaps_due(at).items():
+        known = (services.watching.load(each.mailbox) for each in found)
         try:
             if watched := next(filter(None, known), None):
                 channel, origin = Channel(watched.mailbox), Origin(room, direct=watched.direct)
@@ -157,12 +157,12 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):
                 later = (replace(each, due=at + RETRY) for each in found)
-                rounds.keep_gaps(services.redis, later)
+                services.watching.keep_gaps(later)
                 continue
-        rounds.forget_gaps(services.redis, found)
+        services.watching.forget_gaps(found)
 
 
-def card_of_gaps(found: tuple[rounds.Gap, ...], at: datetime) -> NoticeView:
+def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
     names = ", ".join(each.mailbox for each in found[:CHANNELS_MOST])
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),

@@ -19,8 +19,7 @@ from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
-from jobs.checks.assessment import GOOD, Assessment, Fact, FactKind, fact_of
-from jobs.checks.check import open_questions
+from jobs.checks.check import GOOD, Assessment, Fact, FactKind, fact_of, open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
 from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys
@@ -132,7 +131,7 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
         found = assessment(services.store, speaker.mailbox)
         heard = found.run and (not speaker.apart or found.run.origin.room == speaker.room)
         return in_progress(found) if heard else None
-    if not (speaker.goes_on and services.watching.incidents.card(speaker.id)):
+    if not (speaker.goes_on and services.watching.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)
     return next(map(words_of, later), None)

@@ -10,7 +10,7 @@ from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.parsing import address_or_empty, lone_address
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.checks.assessment import FactKind, assess
+from jobs.checks.check import FactKind, assess
 from jobs.clock import now
 from jobs.model import Text, minute_of, verbatim
 

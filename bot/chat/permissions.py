@@ -287,5 +287,5 @@ def was_asked_here(ctx: ChatContext, run: Run) -> bool:
 
 def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
     # The channel must be one of the space, or the cards of its watch must come to the space.
-    watched = ctx.services.watching.channels.load(mailbox)
+    watched = ctx.services.watching.load(mailbox)
     return is_visible(ctx, mailbox) or (watched is not None and watched.room == ctx.room)

@@ -19,10 +19,8 @@ from bot.commands import changes, check, help, language, runs  # noqa: A004  a c
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import Place, read
-from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
-from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
-from jobs.channel.mailbox import DELEGATE, login_of
+from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_hosts
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
 from jobs.mail.smtp_login import REFUSED
@@ -32,6 +30,7 @@ from jobs.redact import without_secrets
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
 from jobs.runs.run_store import Accepted, AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
+from jobs.steps.application import ADOPT
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 from jobs.storage.vault import Sealed
 
@@ -126,8 +125,8 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
-    found = read_details(run.channel, values)
-    errors, mailbox = dict(found.errors), found.channel.mailbox if found.channel else ""
+    channel, errors = read_details(run.channel, values)
+    mailbox = channel.mailbox if channel else ""
     try:
         if not run.channel.mailbox and changes.is_connected(ctx, mailbox):
             errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
@@ -136,12 +135,12 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     except AlreadyRunningError as busy:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
-    if errors or found.channel is None:
+    if errors or channel is None:
         shown = questions.TypedInputs(values, errors)
         card_state.keep(ctx.services, run.id, questions.TYPED, shown)
         ctx.services.cards.request(run.id)
         return
-    given = ctx.event(Kind.DETAILS, channel=found.channel)
+    given = ctx.event(Kind.DETAILS, channel=channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
     commands.finish(ctx, run, given, *answers, *permissions.note_absent(ctx))

@@ -223,7 +223,7 @@ def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
         return False
     found = assessment(services.store, mailbox)
     fact = found.fact if found.needs_no_fix else None
-    broken = services.watching.incidents.open_of_channel(mailbox)
+    broken = services.watching.open_of_channel(mailbox)
     if fact is None or broken or _ending(ctx, mailbox):
         return False
     buttons = (

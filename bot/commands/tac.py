@@ -26,7 +26,7 @@ from bot.commands import Command, refusing, require
 from bot.services import Services
 from bot.webex.client import File, Message
 from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.causes.reader import Place, read
 from jobs.checks import check
 from jobs.checks.reading import Reading
@@ -39,13 +39,13 @@ from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, VaultName
-from jobs.tac import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
-from jobs.watch.look import MailText, deliver
+from jobs.tac import TYPE, RunHistory, Screenshot, TacCase, bundle
+from jobs.watch.look import deliver
 
 LARGEST = 5 * 1024 * 1024
 """Largest accepted screenshot, in bytes."""
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
-FIELDS = ("resource_id", "transaction_id", "seen_text")
+IDS = ("resource_id", "transaction_id")
 KEPT_S = 3600
 """Seconds that a case stays open and its screenshot is kept."""
 log = structlog.get_logger(__name__)
@@ -129,23 +129,24 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if not is_visible(ctx, mailbox):
         raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
-    given = (inputs.get(name, "").strip() for name in FIELDS)
-    resource_id, transaction_id, seen = map(redactor.text, given)
+    ids = {name: redactor.text(inputs.get(name, "").strip()) for name in IDS}
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     matter = TacCase(
         channel=record.channel if record else Channel(mailbox),
-        reported=Report(ctx.asker, resource_id, transaction_id, seen, case.notes),
+        by=ctx.asker,
         at=now(),
+        seen=redactor.text(inputs.get("seen_text", "").strip()),
+        looked=case.notes,
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,
         picture=Screenshot(ending, base64.b64decode(content)) if content else None,
+        **ids,
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
     ctx.say_file(text("tac.posted", name=made.name), File(made.name, TYPE, made.content))
-    ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
     ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
 
@@ -255,8 +256,8 @@ def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     require(_sends(services, case.mailbox) and case.place == "mail")
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
-        words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
-        warm_loop.run(deliver(services.settings, redis, mailbox, words))
+        words = text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox)
+        warm_loop.run(deliver(services.settings, redis, mailbox, *words))
     newest = watch_mail.newest(redis, mailbox)[0]
     if newest.refused:
         _edit(ctx, _card(ctx, case, _words(newest.refused)))
@@ -305,7 +306,7 @@ async def _sighted(services: Services, mailbox: str) -> Finding:
     if last is None:
         return WatchMailProbe().skipped(Text("tac.file.no_check"))
     run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
-    async with app_access.open_reader(services, channel.tenant_id) as seen:
+    async with tenants.open_reader(services, channel.tenant_id) as seen:
         return await WatchMailProbe().inspect(seen.context(run, services.store))
 
 
@@ -342,7 +343,7 @@ def _next(services: Services, case: Case) -> str:
     if case.place:
         return (*PLACES, "")[PLACES.index(case.place) + 1]
     last = services.store.last_check(case.mailbox)
-    is_read = last is not None and not check.gaps(last).count
+    is_read = last is not None and not check.gaps(last)[0]
     return PLACES[1 if is_read else 0]
 
 

@@ -17,7 +17,7 @@ from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, every_of, minute_of, span_of
@@ -44,10 +44,10 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def listed(ctx: ChatContext) -> None:
-    channels = ctx.services.watching.channels
-    unwatched = tuple(each for each in visible_channels(ctx) if channels.load(each) is None)
+    watching = ctx.services.watching
+    unwatched = tuple(each for each in visible_channels(ctx) if watching.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    lines = _lines(ctx, channels.of_space(ctx.room))
+    lines = _lines(ctx, watching.of_space(ctx.room))
     ctx.say(watch_list(lines, unwatched, now(), quiet))
 
 
@@ -55,7 +55,7 @@ def everything(ctx: ChatContext) -> None:
     if not (ctx.direct and permissions.is_approver(ctx)):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
-    ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels.all()), (), now()))
+    ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels()), (), now()))
 
 
 def _lines(ctx: ChatContext, watched: tuple[model.WatchedChannel, ...]) -> tuple[ChannelLine, ...]:
@@ -87,13 +87,13 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if (record := services.channels.record(mailbox)) is None:
         offers.unknown_channel(ctx, "watch", KICKER, mailbox)
         return
-    before, usual = services.watching.channels.load(mailbox), services.bot.watch_interval_s
+    before, usual = services.watching.load(mailbox), services.bot.watch_interval_s
     new = model.WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
     kept = before or new  # the interval and the people of an earlier watch are kept
     every_s = int(interval.total_seconds()) if interval else kept.interval_s
     watched = replace(new, since=kept.since, interval_s=every_s, notify=kept.notify)
-    services.watching.channels.save(watched)
-    services.watching.incidents.look_soon(mailbox, fresh=True)
+    services.watching.save(watched)
+    services.watching.look_soon(mailbox, fresh=True)
     ctx.attest("watched", mailbox=mailbox)
     superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
@@ -104,7 +104,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if every and services.settings.sends_probe:
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
-    if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
+    if tenants.grant_for(services.redis, record.channel.tenant_id) is not None:
         ctx.tell(KICKER, title, words, values, ui.WELL, facts, LIST)
         return
     facts = (("watch.cards_label", words), *facts)
@@ -135,7 +135,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
         return
     if watched := _known(ctx, mailbox):
         until = now() + span
-        ctx.services.watching.channels.save(replace(watched, paused_until=until))
+        ctx.services.watching.save(replace(watched, paused_until=until))
         values = {"mailbox": mailbox, "until": minute_of(until)}
         ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
 
@@ -158,14 +158,14 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
             ctx.tell(KICKER, "watch.nobody_told", wrong.reason, values, ui.REFUSED)
             return
     kept = tuple(dict.fromkeys(people))
-    ctx.services.watching.channels.save(replace(watched, notify=kept))
+    ctx.services.watching.save(replace(watched, notify=kept))
     title = "watch.notified" if kept else "watch.notified_nobody"
     values = {"people": ", ".join(kept), "mailbox": mailbox}
     ctx.tell(KICKER, title, "watch.notified_words", values, ui.WELL)
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
-    if (watched := ctx.services.watching.channels.load(mailbox)) is None:
+    if (watched := ctx.services.watching.load(mailbox)) is None:
         values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
         ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
@@ -220,9 +220,9 @@ def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, dateti
 
 def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
     watching = ctx.services.watching
-    watched = watching.channels.load(mailbox) is not None
+    watched = watching.load(mailbox) is not None
     known = past.days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
-    incidents = watching.incidents.of_channel(mailbox)
+    incidents = watching.of_channel(mailbox)
     if not incidents and not any(each.total.looks for each in known):
         words = "history.empty_watched" if watched else "history.empty_words"
         values, button = {"mailbox": mailbox}, () if watched else _begins(mailbox, "add")
@@ -237,19 +237,19 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
 def _take_on(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
     # Everybody who may press "I'm on it" may take it back, because the person who pressed it may be
     # away.
-    incidents, open_ones = ctx.services.watching.incidents, _open_ones(ctx, inputs)
+    watching, open_ones = ctx.services.watching, _open_ones(ctx, inputs)
     person, at = (ctx.person.email, now()) if on_it else ("", None)
     for each in open_ones:
-        incidents.take_on(each.id, person, at)
+        watching.take_on(each.id, person, at)
     for card_id in {name for each in open_ones for name in each.cards}:
         ctx.services.cards.request(card_id)
 
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]:
-    incidents = ctx.services.watching.incidents
-    if (card := incidents.card(inputs.get("card", ""))) is None:
+    watching = ctx.services.watching
+    if (card := watching.card(inputs.get("card", ""))) is None:
         raise RefusedError(Text("watch.card_gone"))
-    shown = incidents.of_card(card.id)
+    shown = watching.of_card(card.id)
     # Everybody may press in the card's own space, and so may people to whom the card was sent 1:1
     # or who may see one of the channels here.
     told = {name for each in shown for name in each.told}
@@ -288,7 +288,7 @@ def _begin_fix(ctx: ChatContext, mailbox: str) -> None:
     if mailbox in visible_channels(ctx):
         changes.fix(ctx, mailbox)
         return
-    watched = ctx.services.watching.channels.load(mailbox)
+    watched = ctx.services.watching.load(mailbox)
     # The rules are those of a command that is typed in the channel's own space: the person is a
     # member, and nobody else in the space is an outsider.
     title = "watch.fix_not_there"

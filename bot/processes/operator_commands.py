@@ -117,11 +117,11 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
     looks with their usual limits. With ``again`` a channel with a suspicion is looked at a second
     time at once, instead of a minute later.
     """
-    watching = Watching.of(store)
+    watching = Watching(store.redis, store.authenticator)
     chosen = _unpaused(watching, mailbox)
     unseen = _looked_at(watching, chosen)
     if again:
-        suspected = (each for each in chosen if watching.incidents.state(each.mailbox).suspicion)
+        suspected = (each for each in chosen if watching.state(each.mailbox).suspicion)
         unseen += _looked_at(watching, tuple(suspected))
     for each in chosen:
         print(_channel_line(watching, each.mailbox))
@@ -134,17 +134,17 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
 
 
 def _unpaused(watching: Watching, mailbox: str) -> list[WatchedChannel]:
-    named = (each for each in watching.channels.all() if mailbox.lower() in {"", each.mailbox})
+    named = (each for each in watching.channels() if mailbox.lower() in {"", each.mailbox})
     return [each for each in named if not each.is_paused(now())]
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:
     """Have each channel looked at now, and return those that no worker has looked at in time."""
-    state = watching.incidents.state
+    state = watching.state
     before = {each.mailbox: state(each.mailbox).looked for each in channels}
     for each in channels:
-        watching.incidents.look_soon(each.mailbox)
-        watching.channels.schedule.add(each.group, now())
+        watching.look_soon(each.mailbox)
+        watching.schedule.add(each.group, now())
     end = time.monotonic() + WAIT_S
     while left := [name for name, looked in before.items() if state(name).looked == looked]:
         if time.monotonic() > end:
@@ -154,11 +154,11 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
 
 
 def _channel_line(watching: Watching, mailbox: str) -> str:
-    state = watching.incidents.state(mailbox)
+    state = watching.state(mailbox)
     if state.last is None:
         return f"{mailbox}: not looked at"
     seen = f"{state.last.sight} {state.last.cause}".strip()
-    incident = watching.incidents.open_of_channel(mailbox)
+    incident = watching.open_of_channel(mailbox)
     since = f", incident since {incident.since:%d %b %H:%MZ}" if incident else ""
     first = ", a first look; a second one follows" if state.suspicion else ""
     return f"{mailbox}: {seen}{since}{first}"

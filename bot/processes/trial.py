@@ -35,10 +35,10 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.oauth import FLOWS, Flow
 from bot.webex.client import Webex
-from jobs.access.app_access import app_token
+from jobs.access.tenants import app_token
 from jobs.advance import advance
-from jobs.channel.connect_hosts import foreign_hosts
 from jobs.channel.form import read_details
+from jobs.channel.mailbox import foreign_hosts
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import client_of
@@ -435,11 +435,11 @@ def set_up_and_undo(services: Services, mailbox: str, ask: Ask) -> Iterator[Seen
     yield from _undone(services, mailbox, ask)
     form = "of Webex Connect's form: "
     typed = {name: ask(f"{label} {form}").strip() for name, label in ASKED.items()}
-    found = read_details(Channel(mailbox), {**typed, "profile": "least"})
-    if found.channel is None:
-        raise SystemExit("\n".join(map(render, found.errors.values())))
+    channel, errors = read_details(Channel(mailbox), {**typed, "profile": "least"})
+    if channel is None:
+        raise SystemExit("\n".join(map(render, errors.values())))
     quick = Event(Kind.ANSWERED, now(), data={"question": CHECK_LOGIN, "value": "no"})
-    run_id = _opened(services, found.channel, RunKind.SETUP, quick)
+    run_id = _opened(services, channel, RunKind.SETUP, quick)
     try:
         yield from _seen(_played(services, run_id, ask))
     finally:

@@ -10,6 +10,7 @@ import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -27,10 +28,9 @@ from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, LOOKS
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-from jobs.watch import rounds
-from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
+from jobs.watch.look import CloudLook, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
-from jobs.watch.store import LEASE_S
+from jobs.watch.store import LEASE_S, ping, run_round
 
 LOOK_AGAIN_S = 1.0
 log = structlog.get_logger(__name__)
@@ -61,62 +61,61 @@ async def _all_rounds(services: Services, first: str) -> None:
 
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
-    channels, state, at = services.watching.channels, services.watching.incidents.state, now()
+    watching, at = services.watching, now()
     soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
     due = (
         name
-        for name, when in channels.schedule.all().items()
+        for name, when in watching.schedule.all().items()
         if when <= soon and name not in busy
-        if any(state(each.mailbox).due(each, at) <= at for each in channels.all(name))
+        if (again := watching.next_of(name, at)) is not None and again <= at
     )
     return list(islice(due, max(TENANTS_AT_ONCE - len(busy), 0)))
 
 
 async def _whole_round(services: Services, group: str) -> bool:
     """Look once at a group, and schedule its next round; return False if another worker has it."""
-    schedule, name = services.watching.channels.schedule, LockName(LockKind.WATCH, group)
+    schedule, name = services.watching.schedule, LockName(LockKind.WATCH, group)
     again = partial(schedule.extend, group, LEASE_S)
     with renewed_lock(services.redis, name, LEASE_S, on_renewal=again) as held:
         again()
         if held is None:
             return False
         _refresh(services, group)
-        rounds.note_gaps(services.watching, group, now())
+        services.watching.note_gaps(group, now())
         with suppress(AttemptOverError):
-            mails_s = services.bot.watch_test_mail_s
-            mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
-            state = services.watching.incidents.state
-            result = await rounds.run_round(
+            mail_every = timedelta(seconds=services.bot.watch_test_mail_s)
+            mail, state = partial(_mail, services), services.watching.state
+            looks, left = await run_round(
                 services.watching,
                 group,
-                CloudLook(services, lambda: not held.lost, state, mails),
+                CloudLook(services, lambda: not held.lost, state, mail_every, mail),
                 now,
                 fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.broke),
                 held=held,
                 changed=partial(_draw_cards, services),
             )
-            COUNTERS.add(LOOKS, by=result.looks)
-            if not result.left:
-                rounds.ping(services.bot.watch_ping_url, services.watching, now())
+            COUNTERS.add(LOOKS, by=looks)
+            if not left:
+                ping(services.bot.watch_ping_url, services.watching, now())
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
         due = schedule.due(group)
-        schedule.settle(group, due, rounds.next_of(services.watching, group, now()))
+        schedule.settle(group, due, services.watching.next_of(group, now()))
         return True
 
 
-def _mail(services: Services, watched: WatchedChannel) -> MailText:
+def _mail(services: Services, watched: WatchedChannel) -> tuple[str, str]:
     place = watched.by.email if watched.direct else watched.room
     interval = written(timedelta(seconds=services.bot.watch_test_mail_s))
     with drawn_for(preferences.locale_of(services, place)):
         body = text("watch.mail_body", mailbox=watched.mailbox, interval=interval)
-        return MailText(text("watch.mail_subject"), body)
+        return text("watch.mail_subject"), body
 
 
 def _refresh(services: Services, group: str) -> None:
     # Channels follow their last runs. The watch of one that is no longer connected ends.
-    for watched in services.watching.channels.all(group):
+    for watched in services.watching.channels(group):
         record = services.channels.record(watched.mailbox)
         if record is None:
             _, incident = services.watching.end(watched.mailbox, now())
@@ -124,7 +123,7 @@ def _refresh(services: Services, group: str) -> None:
             log.info("watch ended", mailbox=watched.mailbox, why=why)
             _draw_cards(services, incident)
         elif record.channel != watched.channel:
-            services.watching.channels.update_channel(watched.mailbox, record.channel)
+            services.watching.save(replace(watched, channel=record.channel))
 
 
 def _draw_cards(services: Services, incident: Incident | None) -> None:

@@ -25,7 +25,7 @@ from jobs.runs.run import ENDS, Kind
 from jobs.storage import counters, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
-from jobs.watch.store import WatchStore
+from jobs.watch.store import Watching
 
 PREFIX = "webex_email_bot_"
 _TABLE = table(__file__)
@@ -101,7 +101,6 @@ def _histogram(counter: counters.Counter, counts: Mapping[tuple[str, ...], int])
 def _waiting(redis: Redis) -> Iterator[Metric]:
     waiting, age_s = health.waiting_events(redis)
     due = DueQueue(redis, LockKind.EVENT).count()
-    lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
         "events_waiting": waiting + max(due - health.MOST, 0),
         "events_unfinished": due,
@@ -110,7 +109,7 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
         "channels": redis.scard(keys.channels()),
         "watched_channels": redis.hlen(keys.watched_channels()),
         "incidents_open": redis.zcard(keys.incidents_open()),
-        "watch_late_seconds": max((each.total_seconds() for each in lateness), default=0.0),
+        "watch_late_seconds": Watching(redis).lateness(now()).total_seconds(),
         "workers": len(health.seen_workers(redis)),
     }
     for name, value in numbers.items():

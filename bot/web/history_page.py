@@ -110,7 +110,7 @@ def _may_read(ticket: links.Link, browser: str) -> bool:
 def _found(mailbox: str) -> Found:
     services, at = web.web_services(), now()
     since, until = past.last_days(at, watch.PAGE_DAYS)
-    every = services.watching.incidents.of_channel(mailbox)
+    every = services.watching.of_channel(mailbox)
     known = past.days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
     return Found(mailbox, at, past.figures(known, every, since, min(until, at)), touching)

@@ -21,8 +21,7 @@ import httpx
 import msgspec
 
 from bot.services import Services
-from jobs.access import app_access
-from jobs.access.admin_session import SESSION_S, require_own_tenant
+from jobs.access import tenants
 from jobs.access.mailbox_login import note_beginning, note_sign_in, note_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
@@ -145,7 +144,7 @@ class AdminSignIn:
         """
         names = tuple(flow.kept[PERMISSIONS])
         first, second = self._scopes(services, names)
-        check_tenant = partial(require_own_tenant, services.settings, run.channel)
+        check_tenant = partial(tenants.require_own_tenant, services.settings, run.channel)
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
                 bot = identity.Identity.of_bot(services.settings, http)
@@ -167,7 +166,7 @@ class AdminSignIn:
                 return Result(then=EXCHANGE)
         if self.exchange:
             check_tenant(account, token)
-        session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
+        session = (Sealed.ADMIN_SESSION.of(run.id), cache, tenants.SESSION_S)
         data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         # An account to which Microsoft lists no useful role gets a page that says so. The account
@@ -244,9 +243,9 @@ class AppAccessConsent:
             raise error.told_as(Forbidden, Cause.APP_ACCESS_NOT_ALLOWED) from error
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
-        prove = partial(app_access.prove, services.settings, tenant, by)
+        prove = partial(tenants.prove, services.settings, tenant, by)
         access = _settled(prove, self.settles_s, lambda error: error.cause in JUST_GRANTED)
-        app_access.save(services.redis, access)
+        tenants.keep_grant(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return Result(Event(Kind.READABLE, now(), by=by, data=data))
 

@@ -116,18 +116,10 @@ def own_sign_ins(redis: Redis, mailbox: str) -> list[OwnSignIn]:
     ]
 
 
+App = tuple[str, str]
+"""Tenant ID and client ID of the app that asks for the token."""
 SIGN_IN_S = 90 * 24 * 3600
 """Lifetime of an unused refresh token, in seconds (platforms/microsoft.md 4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """User that logs in; ``others`` are the names to try after a bare refusal."""
-
-    tenant: str
-    client_id: str
-    upn: str
-    others: tuple[str, ...] = ()
 
 
 def save(vault: Vault, run: Run) -> None:
@@ -147,20 +139,20 @@ def drop(vault: Vault, mailbox: str) -> None:
         vault.drop(sealed.of(mailbox))
 
 
-async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
+async def log_in(ctx: StepContext, app: App, upn: str, *others: str) -> SmtpProbe | None:
     """Log in to SMTP as the user who rehearsed, and send nothing; None without a rehearsal.
 
-    The renewed refresh token replaces the old one, which would expire after 90 days.
+    ``others`` are the names to try after a bare refusal. The renewed refresh token replaces the old
+    one, which would expire after 90 days.
     """
     mailbox = ctx.channel.mailbox
     secret = ctx.vault.get(Sealed.CHECK_SECRET.of(mailbox))
     cache = ctx.vault.get(Sealed.CHECK_SESSION.of(mailbox))
     if secret is None or cache is None:
         return None
-    token = await asyncio.to_thread(_token, ctx, login, secret, cache)
+    token = await asyncio.to_thread(_token, ctx, app, secret, cache)
     note_success(ctx.store.redis, mailbox)
-    username = login.upn or mailbox
-    return await login_with(ctx.settings.smtp_server, username, login.others, token)
+    return await login_with(ctx.settings.smtp_server, upn or mailbox, others, token)
 
 
 def note_success(redis: Redis, mailbox: str) -> None:
@@ -173,11 +165,11 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
     return datetime.fromisoformat(known) if known else None
 
 
-def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
+def _token(ctx: StepContext, app: App, secret: str, cache: str) -> str:
     url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
     with sync_client(ctx.settings) as http, calls.collect() as made:
         try:
-            identity = Identity(url, http, login.tenant, login.client_id, secret)
+            identity = Identity(url, http, *app, secret)
             token, renewed = identity.token(cache, [scope], refresh=True)
         finally:  # the sign-in log shows it next to Webex Connect's sign-ins
             note_sign_in(ctx.store.redis, ctx.channel.mailbox, made)

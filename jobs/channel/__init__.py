@@ -1,1 +1,1 @@
-"""The email channel: the form people fill in, the mailbox, and its app registration."""
+"""The email channel: the form people fill in, its mailbox, and the search for one made by hand."""

@@ -17,8 +17,7 @@ from itertools import pairwise
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from jobs.channel.connect_hosts import ConnectHosts
-from jobs.channel.mailbox import is_shared, mailbox_row, redirected_to, through
+from jobs.channel.mailbox import ConnectHosts, is_shared, mailbox_row, redirected_to, through
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, Rejected, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, text_of

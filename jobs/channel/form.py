@@ -11,7 +11,7 @@ compares it byte by byte (platforms/connect.md 1.4), so the bot never changes it
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -168,14 +168,12 @@ def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 """Answers for keeping a copy, as the card sends them and as a client's toggle would send them."""
-CHECK_LOGIN = ("", "no", "yes")
-"""Answers to whether checks log in as the mailbox; empty for a channel set up again."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, Collection[str]] = {
     "lifetime": LIFETIMES,
     "profile": set(Profile),
     "keep_copy": KEEP_COPY,
-    "check_login": CHECK_LOGIN,
+    "check_login": ("", "no", "yes"),  # empty for a channel that is set up again
 }
 """Allowed values of each choice field."""
 LONGEST = 254
@@ -192,14 +190,6 @@ class InvalidInputError(ValueError):
         super().__init__(reason.key)
         self.reason, self.suggestion = reason, suggestion
         self.fault = reason.key.removeprefix("typed.")
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelForm:
-    """Checked input of the first card: a channel, or the reason for each invalid field."""
-
-    channel: Channel | None
-    errors: dict[str, Text]
 
 
 def read_address(text: str) -> str:
@@ -227,8 +217,10 @@ def read_address(text: str) -> str:
     return address
 
 
-def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
-    """Read the inputs of the first card, including the mailbox if the command did not name it."""
+def read_details(
+    channel: Channel, values: Mapping[str, str]
+) -> tuple[Channel | None, dict[str, Text]]:
+    """Return the channel of the first card's inputs, or None and the reason for each wrong field."""
     errors: dict[str, Text] = {}
 
     def read(field: str, reader: Callable[[str], str] = read_address) -> str:
@@ -247,7 +239,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     errors |= {field: Text(f"typed.{field}") for field in wrong}
     delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
-        return ChannelForm(None, errors)
+        return None, errors
     asked = replace(
         channel,
         mailbox=mailbox,
@@ -258,7 +250,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
         lifetime_months=int(chosen["lifetime"]),
         profile=Profile(chosen["profile"]),
     )
-    return ChannelForm(asked, {})
+    return asked, {}
 
 
 def read_callback(text: str) -> str:

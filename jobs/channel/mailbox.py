@@ -1,21 +1,84 @@
 """Channel's mailbox as Exchange reports it, the ways of its mail, and its mail in the trace.
 
-People, not this bot, use a mail contact or a rule (platforms/microsoft.md 2.2).
+People, not this bot, use a mail contact or a rule (platforms/microsoft.md 2.2). All ways lead to an
+address of Webex Connect, which is recognized by its host (platforms/connect.md 1.3 and 1.4). The
+setting CONNECT_HOSTS adds to the domains that Cisco's pages name, because those of some regions are
+not documented. No other host counts, however much its name looks like it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 
-from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import NotFound, if_answered
 from jobs.clouds.json_values import lower_of
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, automatic
-from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Evidence
-from jobs.runs.run import Run
+from jobs.model import Channel, Evidence, RunKind
+from jobs.runs.run import FOREIGN_HOSTS, Run
 from jobs.runs.run_store import Record
+from jobs.settings import parts_of
+
+_IMICONNECT = ("io", "eu", "us", "in", "ca", "com")
+PATTERNS = ("*.webexconnect.io", *(f"*.imiconnect.{end}" for end in _IMICONNECT))
+"""Hosts of Webex Connect.
+
+Tenants have a host below webexconnect.io, and older ones below a domain of imiconnect
+(developers.webexconnect.io/reference, "Know your API endpoints"). The Forwarding Address is at a
+host below imiconnect.io, such as mail-us.imiconnect.io (Cisco's labs).
+"""
+_ADDRESS = re.compile(r"[\w.+-]+@([a-z0-9.-]*[a-z0-9])(?![\w-])", re.IGNORECASE)
+_CUSTOM_NODE = "oauth."
+"""Beginning of a host that belongs to a custom node and not to an email app."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectHosts:
+    """Known hosts, and the patterns of CONNECT_HOSTS: a host, or ``*.`` and a domain."""
+
+    more: tuple[str, ...] = ()
+
+    def has(self, host: str) -> bool:
+        every = (pattern.replace("*", "?*") for pattern in (*PATTERNS, *self.more))
+        return any(fnmatchcase(host.lower(), pattern) for pattern in every)
+
+    def is_callback(self, url: str) -> bool:
+        parts = parts_of(url)
+        host = (parts.hostname or "").lower()
+        callback = parts.scheme == "https" and parts.path.endswith("/callback")
+        return callback and self.has(host) and not host.startswith(_CUSTOM_NODE)
+
+    def is_forwarding_address(self, address: str) -> bool:
+        return self.has(address.rpartition("@")[2])
+
+    def addresses_in(self, text: str) -> list[str]:
+        return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
+
+
+def callback_host(channel: Channel) -> str:
+    return (parts_of(channel.callback_url).hostname or "").lower()
+
+
+def forwarding_host(channel: Channel) -> str:
+    return channel.forwarding_address.rpartition("@")[2].lower()
+
+
+def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the plan's hosts that are not Webex Connect's; an approver confirms them by name."""
+    if run.kind is RunKind.UNDO:
+        return ()
+    known = ConnectHosts(tuple(connect_hosts))
+    hosts = (callback_host(run.channel), forwarding_host(run.channel))
+    return tuple(dict.fromkeys(host for host in hosts if host and not known.has(host)))
+
+
+def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    confirmed = run.answer(FOREIGN_HOSTS).split()
+    return tuple(host for host in foreign_hosts(run, connect_hosts) if host not in confirmed)
+
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
 """Questions that name the delegate: the first asks for it, the other is the rehearsal's."""
@@ -51,14 +114,13 @@ def login_of(run: Run) -> str:
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 
-def login_name(ctx: StepContext) -> str:
-    """Return the token's user, which for a shared mailbox is the delegate (microsoft.md 2.6)."""
-    return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
+def login_names(ctx: StepContext) -> tuple[str, ...]:
+    """Return the token's user, and the names to try after a bare refusal.
 
-
-def other_names(ctx: StepContext) -> tuple[str, ...]:
-    """Return other user names to try after a bare refusal: a shared mailbox's address."""
-    return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
+    For a shared mailbox they are the delegate and the mailbox's address (microsoft.md 2.6).
+    """
+    shared = delegate_of(ctx.run), ctx.channel.mailbox
+    return shared if ctx.fact("shared") else (ctx.fact("upn"),)
 
 
 async def may_be_shared(ctx: StepContext) -> bool:
@@ -114,12 +176,7 @@ def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
 
 
 async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return the copies of customers' mail, newest first; none while the address is not known."""
-    return without_watch_mails(await all_copies_since(ctx, since))
-
-
-async def all_copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return all copies to Webex Connect, also those of the watch's test mails, newest first."""
+    """Return the copies to Webex Connect, newest first; none while the address is not known."""
     address = ctx.channel.forwarding_address
     return await ctx.trace().find(since, recipient=address) if address else ()
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field, replace
 import structlog
 from redis.exceptions import RedisError
 
-from jobs.access import app_access
-from jobs.access.app_access import TenantReader
-from jobs.checks.assessment import summarize
-from jobs.checks.check import brief_for, steps_of
+from jobs.access.tenants import TenantReader, open_reader
+from jobs.checks.check import brief_for, steps_of, summarize
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
@@ -74,7 +72,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with app_access.open_reader(self.runtime, name, self.reads) as seen:
+            async with open_reader(self.runtime, name, self.reads) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, each, at_once) for each in channels))
             if ended := seen.revoked_event():
@@ -143,7 +141,7 @@ async def checked(
     draft = await asyncio.to_thread(CheckBuffer, seen.runtime.store, channel, by, origin)
     context = seen.context(draft.run, draft)
     steps, shutdown = steps_of(context.run), seen.runtime.shutdown
-    await Engine(context, steps, no_listener, holds, shutdown).check(seen.allowed)
+    await Engine(context, steps, no_listener, holds, shutdown).check()
     return draft, context
 
 

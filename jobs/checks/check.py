@@ -7,11 +7,15 @@ not settle. The answers are events like any other, so a worker may die between t
 question and the check. A found channel may be adopted, without a write in the tenant. From then on,
 it is like any other channel of its space. Values that only a setup records, such as the values from
 before and the bot's own sign-in, stay unknown.
+
+What is known of a channel now is one answer for all places of the bot. Everything that happened to
+it is a fact with a time, and the newest fact decides, unless a run is in progress.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +23,11 @@ import msgspec
 import structlog
 from redis import Redis
 
-from jobs.access import admin_session, app_access
+from jobs.access import tenants
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.channel import discovery
 from jobs.channel.mailbox import delegate_of
-from jobs.checks.verdict import Verdict, in_state, judge
+from jobs.checks.verdict import Verdict, in_state, judge, mail_flows
 from jobs.clock import now, parse
 from jobs.clouds.errors import SignInNeeded, if_answered
 from jobs.clouds.json_values import as_dict, text_of
@@ -34,7 +38,7 @@ from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, State, Text
 from jobs.probes import checks_for
-from jobs.runs.run import AppCandidate, Brief, Event, FixBrief, Kind, Run, Search
+from jobs.runs.run import AppCandidate, Brief, Event, FixBrief, Kind, Run, Search, undid
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.steps import CONSENT, steps_for
@@ -57,10 +61,10 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
         return run.version
     if not await _signed_in(runtime, run, holds):
         draft = runtime.store.load(run.id)
-        async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
+        async with tenants.open_reader(runtime, run.channel.tenant_id) as seen:
             ctx, steps = seen.context(draft, runtime.store), steps_of(draft)
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
-            await name_changers(ctx, seen.allowed)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
+            await name_changers(ctx)
         if ended := seen.revoked_event():
             runtime.store.append(run.id, ended)
     if not open_questions(runtime.store.load(run.id)):
@@ -78,19 +82,18 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     if run.account is None:
         return False
     try:
-        async with admin_session.open_clients(runtime, run, run.account) as ctx:
+        async with tenants.open_clients(runtime, run, run.account) as ctx:
             ctx.reads = ReadCache()
             if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             steps = steps_of(ctx.run)
-            allowed = {Access.NONE, Access.ADMIN}
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(allowed)
-            await name_changers(ctx, allowed)
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
+            await name_changers(ctx)
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return False
-    admin_session.drop(runtime, run.id)
+    tenants.drop_session(runtime, run.id)
     return True
 
 
@@ -171,23 +174,18 @@ UNREAD = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
 """Reasons for which a finding was skipped, although there is something to read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Number of unread findings, and whether an administrator's sign-in reads all of them."""
+def gaps(check: Run) -> tuple[int, bool]:
+    """Return how many findings are unread, and whether an administrator's sign-in reads them all.
 
-    count: int = 0
-    by_sign_in: bool = False
-
-
-def gaps(check: Run) -> Gaps:
-    """Return the gaps of a check, of configured features; none if the bot reads all that it can."""
+    They are those of configured features. There are none if the bot reads all that it can.
+    """
     steps, found = steps_of(check), findings_of(check)
     unread = set(in_state(steps, found, State.UNKNOWN))
     unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
     at_sign_in = {name for name in unread if found[name].reason in GO_WITH_SIGN_IN}
     # one that could have been determined even without a sign-in, but was not
     left = any(n not in at_sign_in or app_may_read(steps[n].reads) for n in unread)
-    return Gaps(len(unread), unread == at_sign_in) if left else Gaps()
+    return (len(unread), unread == at_sign_in) if left else (0, False)
 
 
 def may_sign_in(run: Run) -> bool:
@@ -200,7 +198,7 @@ def may_sign_in(run: Run) -> bool:
 def may_be_granted(redis: Redis, run: Run) -> bool:
     """Return whether the tenant, if known, could still grant access to facts that are skipped."""
     tenant, may = run.channel.tenant_id, run.account is None and may_sign_in(run)
-    return may and tenant != "" and app_access.grant_for(redis, tenant) is None
+    return may and tenant != "" and tenants.grant_for(redis, tenant) is None
 
 
 OBJECTS = {
@@ -221,9 +219,9 @@ KEPT = timedelta(days=7)
 """Time for which a tenant without a license keeps the log."""
 
 
-async def name_changers(ctx: StepContext, allowed: Collection[Access]) -> None:
+async def name_changers(ctx: StepContext) -> None:
     """Record who made the newest change of Entra that explains each cause, if the log says it."""
-    if not {Access.ADMIN, Access.APP}.intersection(allowed):
+    if ctx.access is Access.NONE:
         return
     found = findings_of(ctx.run)
     for name in {*verdict_of(ctx.run).causes} & OBJECTS.keys():
@@ -407,3 +405,119 @@ def is_by_hand(runs: Sequence[Run]) -> bool:
     """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
     ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
     return next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)
+
+
+FactKind = StrEnum(
+    "FactKind",
+    "CONNECTED FIXED PROVEN DISCONNECTED UNDONE STOPPED CHECKED BROKE RECOVERED",
+)
+"""STOPPED is a run that ended early, after changes; PROVEN a fix that found nothing to repair."""
+
+
+GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.PROVEN, FactKind.RECOVERED})
+"""Facts after which a channel works, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to a channel; ``run`` is the run or incident behind it.
+
+    ``by`` started that run in ``room``. ``finding`` is what a check or the watch saw.
+    """
+
+    kind: FactKind
+    at: datetime
+    run: str = ""
+    by: str = ""
+    room: str = ""
+    finding: Finding | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether a run did it, so that it concerns every space that knows the channel."""
+        return self.kind not in {FactKind.CHECKED, FactKind.BROKE, FactKind.RECOVERED}
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is known of a channel now: the newest fact and the run in progress, if any."""
+
+    fact: Fact | None = None
+    run: Run | None = None
+
+    @property
+    def needs_no_fix(self) -> bool:
+        if self.run is not None or self.fact is None:
+            return False
+        seen = self.fact.finding
+        return self.fact.kind in GOOD if seen is None else seen.state is State.OK
+
+
+_DONE = {
+    RunKind.SETUP: FactKind.CONNECTED,
+    RunKind.FIX: FactKind.FIXED,
+    RunKind.UNDO: FactKind.DISCONNECTED,
+}
+
+
+def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
+    """Return what is known of a channel from its runs, and from what checks and the watch saw."""
+    known = tuple(runs)
+    facts = [*filter(None, map(fact_of, known)), *others]
+    newest = max(facts, key=lambda each: each.at, default=None)
+    going_on = next((run for run in known if not run.ended and run.kind in _DONE), None)
+    return Assessment(newest, going_on)
+
+
+def fact_of(run: Run) -> Fact | None:
+    """Return what a run made true of its channel; None if it goes on, or has changed nothing."""
+    about = run.id, run.requester.email, run.origin.room
+    if run.kind is RunKind.CHECK:
+        if run.checked is None:
+            return None
+        at = max(filter(None, (run.checked, run.ended_at)))
+        return Fact(FactKind.CHECKED, at, *about, summarize(run))
+    if run.ended_at is None or run.kind not in _DONE:
+        return None
+    kind = _DONE[run.kind]
+    if run.ended is not Kind.FINISHED:
+        if not run.changed:
+            return None
+        kind = FactKind.STOPPED
+    elif run.kind is RunKind.FIX and not repaired(run):
+        kind = FactKind.PROVEN
+    elif run.kind is RunKind.UNDO and not undid(run):
+        if not run.undoes:
+            return None
+        kind = FactKind.UNDONE
+    return Fact(kind, run.ended_at, *about)
+
+
+def repaired(run: Run) -> bool:
+    """Return whether a fix has changed a setting, or asked for a new token of Webex Connect."""
+    return any(each.changes for each in run.changed.values()) or token_at(run) is not None
+
+
+def summarize(run: Run) -> Finding:
+    """Return the result of a check as one finding: the first cause, or how much is known.
+
+    Checks that were skipped, because access or an answer was missing, do not count as good. The
+    state is OK only if mail was seen to flow.
+    """
+    verdict, found, mailbox = verdict_of(run), findings_of(run), run.channel.mailbox
+    if verdict.causes:
+        step = verdict.causes[0]
+        cause = verdict.weighed[step].cause
+        return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
+    if verdict.possible:
+        return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
+    unread, by_sign_in = gaps(run)
+    if unread:
+        key = "not_looked_at" if by_sign_in else "not_read"
+        values = {"count": str(unread), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
+    if verdict.warnings:
+        return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
+    if not mail_flows(found):
+        return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
+    return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))

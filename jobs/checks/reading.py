@@ -181,7 +181,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
     """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
     steps, found, mailbox = check.steps_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
-    left, weighed = check.gaps(run), _weighed(verdict, found)
+    (unread, by_sign_in), weighed = check.gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
     past = dict[str, check.SetBack]()
     if run.checked and not run.brief.discover:
@@ -220,8 +220,8 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
         damage=damage(run, verdict, found),
         secret_expires=expires,
         secret_ends=ends,
-        unread=left.count,
-        needs_administrator=left.by_sign_in,
+        unread=unread,
+        needs_administrator=by_sign_in,
         login=_is_ok(found, "smtp_login"),
         silent=run.silent,
         asks=check.open_questions(run),

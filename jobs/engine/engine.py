@@ -6,7 +6,7 @@ time stops only the steps that need it. Every event is saved before the next sid
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -255,17 +255,17 @@ class Engine(Inspector):
         self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return inspector.waits_for_step(step, other.name)
 
-    async def check(self, allowed: Collection[Access]) -> None:
+    async def check(self) -> None:
         """Inspect every step that may be read, and skip the others with the reason."""
-        known = self.ctx.store.accepted(self.ctx.channel.mailbox)
+        known, access = self.ctx.store.accepted(self.ctx.channel.mailbox), self.ctx.access
         for step in self.steps.values():
             unread = step.name not in self.run.findings
-            if unread and inspector.required_access(step, allowed) is None:
+            if unread and inspector.required_access(step, access) is None:
                 self.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
         self.flush()  # one write: single ones would delay the first real finding
 
         async def check(step: Step) -> None:
-            found = await self._checked(step, inspector.required_access(step, allowed))
+            found = await self._checked(step, inspector.required_access(step, access))
             accepted = known.get(found.cause)
             self.queue(step, accepted.as_note(found) if accepted else found)
 

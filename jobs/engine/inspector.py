@@ -157,13 +157,12 @@ def is_due(finding: Finding) -> bool:
     return finding.until is not None and finding.until <= now()
 
 
-def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
-    """Return the least access that suffices, or None; a sign-in comes before the bot's own."""
+def required_access(step: Step, access: Access) -> Access | None:
+    """Return the access with which a check that has ``access`` reads the step, or None."""
     if step.diagnosis.access is Access.NONE:
         return Access.NONE
-    if Access.ADMIN in allowed:
-        return Access.ADMIN
-    return Access.APP if Access.APP in allowed and app_may_read(step.reads) else None
+    enough = access is Access.ADMIN or (access is Access.APP and app_may_read(step.reads))
+    return access if enough else None
 
 
 def _is_ready(

@@ -18,6 +18,7 @@ from jobs.contact_center import services
 from jobs.contact_center.routing import ContactCenter, Routing
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.mail.message_trace import LARGEST, TraceRow
+from jobs.mail.watch_mail import without_watch_mails
 from jobs.model import Evidence, Finding, Reason, Signals, State, Text, Turn, second_of
 
 BACK = timedelta(hours=48)
@@ -143,7 +144,8 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
         of_mail = (row.sender, row.received - SLACK, mailbox, app)
         return [task.created for task in tasks.rows if task.came_of(*of_mail)]
 
-    taken = (row for row in copies if row.status.went_on and row.size <= LARGEST)
+    customers = without_watch_mails(copies)
+    taken = (row for row in customers if row.status.went_on and row.size <= LARGEST)
     of_others = (row for row in taken if row.sender.lower() != mailbox)
     return [row for row in of_others if row.received >= tasks.since], made
 

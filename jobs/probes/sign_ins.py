@@ -13,10 +13,9 @@ from itertools import takewhile
 from typing import Any
 
 from jobs.access import mailbox_login
-from jobs.access.mailbox_login import Login, last_success, log_in
+from jobs.access.mailbox_login import last_success, log_in
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
-from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, if_answered, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
@@ -26,6 +25,7 @@ from jobs.microsoft import graph
 from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Profile, Reason, Signals, State, Text, minute_of, verbatim
+from jobs.steps.application import grants_of_app, role_assignments
 
 BACK = timedelta(days=7)
 
@@ -208,10 +208,13 @@ class SmtpLogin(Probe, row="smtp_login"):
         and Entra's of the app, the account and the user's sign-ins, concern Webex Connect, too.
         Those of a place or one token need a further finding (:meth:`LoginDiagnosis.is_uncertain`).
         """
-        # a sign-in that another space's setup left is not this channel's
-        found = ctx.run.brief.discover
+        brief = ctx.run.brief
+        app = ctx.channel.tenant_id, brief.client_id
+        # for a shared mailbox the delegate rehearsed
+        names = (brief.delegate, ctx.channel.mailbox) if brief.shared else (brief.upn,)
         try:
-            probe = None if found else await log_in(ctx, login_of(ctx))
+            # a sign-in that another space's setup left is not this channel's
+            probe = None if brief.discover else await log_in(ctx, app, *names)
         except CloudError as error:
             signals, certain = _weight(ctx, error.cause)
             judged, words = self.wrong if certain else self.possible, verbatim(error.words)
@@ -220,14 +223,6 @@ class SmtpLogin(Probe, row="smtp_login"):
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
         return finding_from_probe(self, probe, probe.seen, probe.evidence)
-
-
-def login_of(ctx: StepContext) -> Login:
-    """Return the login of the user who rehearsed; for a shared mailbox that is the delegate."""
-    brief, mailbox = ctx.run.brief, ctx.channel.mailbox
-    if brief.shared:
-        return Login(ctx.channel.tenant_id, brief.client_id, brief.delegate, (mailbox,))
-    return Login(ctx.channel.tenant_id, brief.client_id, brief.upn)
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:

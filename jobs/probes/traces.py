@@ -17,7 +17,7 @@ from typing import Self
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
-from jobs.channel.mailbox import all_copies_since, answers_among, evidence_of, newest_delivered
+from jobs.channel.mailbox import answers_among, copies_since, evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import if_answered
 from jobs.clouds.json_values import text_of
@@ -145,7 +145,7 @@ class Copies(_Traced, row="copies"):
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
         to_mailbox = trace.find(since, recipient=ctx.channel.mailbox)
-        arrived, copies = await asyncio.gather(to_mailbox, all_copies_since(ctx, since))
+        arrived, copies = await asyncio.gather(to_mailbox, copies_since(ctx, since))
         arrived, copies = watch_mail.without_watch_mails(arrived), watch_mail.with_proofs(copies)
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
@@ -203,7 +203,7 @@ class Answers(_Traced, row="answers"):
         """
         trace, since = ctx.trace(), now() - BACK
         from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
-        sent, copies = await asyncio.gather(from_mailbox, all_copies_since(ctx, since))
+        sent, copies = await asyncio.gather(from_mailbox, copies_since(ctx, since))
         answers = answers_among(ctx, watch_mail.without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:

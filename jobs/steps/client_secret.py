@@ -14,19 +14,19 @@ from datetime import UTC, datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.channel import email_app
-from jobs.channel.email_app import Json
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
-from jobs.microsoft.graph import promised
+from jobs.microsoft.graph import Json, promised
 from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
+from jobs.steps import application
+from jobs.steps.application import find_app, foreign_secrets, secrets_of
 from jobs.storage.vault import Sealed
 
-PREFIX = email_app.SECRETS[0]
+PREFIX = application.SECRETS[0]
 LOST = "new_secret"
 """Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
 LOOKS_S = (0.0, 1, 2, 4)
@@ -46,13 +46,13 @@ def run_of(secret: Json) -> str:
 def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return the secrets of earlier runs of this mailbox, and never a person's."""
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} - {ctx.run.id}
-    return [secret for secret in email_app.secrets_of(app) if run_of(secret) in runs]
+    return [secret for secret in secrets_of(app) if run_of(secret) in runs]
 
 
 def is_persons(ctx: StepContext, secret: Json) -> bool:
     """Return whether no run, and no check, gave the secret its name."""
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
-    of_checks = text_of(secret, "displayName").startswith(email_app.SECRETS[1:])
+    of_checks = text_of(secret, "displayName").startswith(application.SECRETS[1:])
     return not of_checks and run_of(secret) not in runs
 
 
@@ -69,7 +69,7 @@ def lost(ctx: StepContext) -> set[str]:
 
 def unrecorded(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return valid secrets of runs that Redis has lost, which nobody can show again."""
-    valid = (each for each in email_app.secrets_of(app) if run_of(each) and end_of(each) >= now())
+    valid = (each for each in secrets_of(app) if run_of(each) and end_of(each) >= now())
     return [each for each in valid if not ctx.store.length(run_of(each))]
 
 
@@ -88,7 +88,7 @@ async def remove_orphans(
     """Remove secrets that nobody can use as soon as some are found, after these pauses."""
     for pause in pauses:
         await asyncio.sleep(pause)
-        orphans = list(filter(is_orphan, email_app.secrets_of(await email_app.find_app(ctx))))
+        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
         await remove(ctx, orphans)
         if orphans:
             return
@@ -101,7 +101,7 @@ async def remove(ctx: StepContext, secrets: list[Json]) -> None:
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[Json]:
-    secrets = email_app.secrets_of(await email_app.app_of_run(ctx))
+    secrets = secrets_of(await application.app_of_run(ctx))
     return [secret for secret in secrets if secret.get("displayName") in labels]
 
 
@@ -129,9 +129,9 @@ class ClientSecret(Undoable, row="client_secret"):
         channel was made by hand, every one counts, because it is not known which is in use.
         """
         policy_read = unless_refused(ctx.graph.app_management_policy())
-        app, policy = await asyncio.gather(email_app.find_app(ctx), policy_read)
-        gone = await email_app.gone_client_id(ctx, app)
-        known = [each for each in email_app.secrets_of(app) if not gone and self._known(ctx, each)]
+        app, policy = await asyncio.gather(find_app(ctx), policy_read)
+        gone = await application.gone_client_id(ctx, app)
+        known = [each for each in secrets_of(app) if not gone and self._known(ctx, each)]
         newest = max(known, key=end_of, default=None)
         rules = rules_for(policy or {}, parse(text_of(app, "createdDateTime")) or now())
         values = {"key_id": promised(newest, "keyId") if newest else ""}
@@ -140,7 +140,7 @@ class ClientSecret(Undoable, row="client_secret"):
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets, replaced ones and orphans."""
-        if ctx.checks and any(end_of(theirs) >= now() for theirs in email_app.foreign_secrets(app)):
+        if ctx.checks and any(end_of(theirs) >= now() for theirs in foreign_secrets(app)):
             return replace(found, state=State.POSSIBLE)  # Webex Connect may have a person's
         if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
             found = replace(found, facts=found.facts | {"old": str(len(old))})
@@ -262,7 +262,7 @@ class CheckSecret(Undoable, row="check_secret"):
             return self.skipped(Text("skipped.rehearsal"))
         # the app may have been deleted, or the kept secret removed by hand, as the application's
         # inspection shows, which need not have seen a secret that this run made
-        there = self.name in ctx.run.changed or ctx.fact(email_app.OWN_SECRET) != ""
+        there = self.name in ctx.run.changed or ctx.fact(application.OWN_SECRET) != ""
         kept = there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
         if kept or ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)):
             return self.ok(Text("seen.check_secret"), values={"made": "yes"})
@@ -300,12 +300,12 @@ class OldSecret(Step, row="old_secret"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if left := earlier(ctx, await email_app.find_app(ctx)):
+        if left := earlier(ctx, await find_app(ctx)):
             return self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
         return self.ok(Text("seen.old_secret_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await remove(ctx, earlier(ctx, await email_app.find_app(ctx)))
+        await remove(ctx, earlier(ctx, await find_app(ctx)))
 
 
 class UnusedSecret(Step, row="unused_secret"):
@@ -342,5 +342,5 @@ class LostSecret(Step, row="lost_secret"):
         await remove(ctx, await self._left(ctx))
 
     async def _left(self, ctx: StepContext) -> list[Json]:
-        lost_ids, secrets = lost(ctx), email_app.secrets_of(await email_app.find_app(ctx))
+        lost_ids, secrets = lost(ctx), secrets_of(await find_app(ctx))
         return [secret for secret in secrets if text_of(secret, "keyId") in lost_ids]

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from jobs.access import mailbox_login
-from jobs.access.mailbox_login import Login, log_in
+from jobs.access.mailbox_login import log_in
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import channels_with_address, login_name, other_names
+from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
 from jobs.contact_center.services import read_changes
@@ -248,8 +248,8 @@ class Rehearsal(_Login, row="rehearsal"):
         token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
-        server, username = ctx.settings.smtp_server, login_name(ctx)
-        probe = await login_with(server, username, other_names(ctx), token)
+        username, *others = login_names(ctx)
+        probe = await login_with(ctx.settings.smtp_server, username, others, token)
         if probe.ok:
             mailbox_login.save(ctx.vault, ctx.run)
             facts = {"username": probe.instead} if probe.instead else {}
@@ -266,8 +266,8 @@ class OwnLogin(_Login, row="own_login"):
         try:
             account = ctx.run.account
             tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
-            login = Login(tenant_id, ctx.fact("client_id"), login_name(ctx), other_names(ctx))
-            probe = await log_in(ctx, login)
+            app = tenant_id, ctx.fact("client_id")
+            probe = await log_in(ctx, app, *login_names(ctx))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret
             if not (error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR)):
                 return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())

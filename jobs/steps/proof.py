@@ -12,6 +12,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
+from jobs.engine.inspector import UNSEEN
 from jobs.engine.step import Step, StepContext
 from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
@@ -72,7 +73,9 @@ class TestMail(Step, row="test_mail"):
         """
         asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked > sent)
-        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
+        before = ctx.run.findings.get(self.name, UNSEEN)
+        stuck = before.cause or before.reason is Reason.SEND_AGAIN or seen.failed is not None
+        wanted = newer and bool(stuck)
         if asked and newer == wanted:
             seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:
@@ -165,10 +168,6 @@ class _Seen:
     def since(self, moment: datetime) -> Self:
         every = (self.arrived, self.copies, self.from_itself)
         return type(self)(*([row for row in rows if row.received >= moment] for rows in every))
-
-
-def _stuck(finding: Finding | None) -> bool:
-    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 
 def sends_it(ctx: StepContext) -> bool:

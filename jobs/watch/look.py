@@ -18,12 +18,10 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.access import app_access
-from jobs.access.app_access import TenantReader
+from jobs.access.tenants import TenantReader, open_reader
 from jobs.causes.cause import Cause
-from jobs.checks.assessment import repaired
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
-from jobs.checks.check import findings_of, name_changers, verdict_of
+from jobs.checks.check import findings_of, name_changers, repaired, verdict_of
 from jobs.checks.reading import COUNTED, signals_of
 from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse
@@ -58,6 +56,8 @@ SETTLES_FOR = timedelta(minutes=30)
 FAILED = "look_failed"
 """Reason for an unsure look that failed because of an error of the bot."""
 Findings = Mapping[str, Finding]
+MailText = Callable[[WatchedChannel], tuple[str, str]]
+"""Function that returns the subject and the body of a channel's test mail."""
 log = structlog.get_logger(__name__)
 
 
@@ -65,19 +65,21 @@ log = structlog.get_logger(__name__)
 class CloudLook:
     """``holds`` returns whether this worker still has the lock of the channels' group.
 
-    ``state`` returns what earlier looks have left.
+    ``state`` returns what earlier looks have left. ``mail_every`` is how often a test mail is sent,
+    at least an hour, or zero for never.
     """
 
     runtime: Runtime
     holds: Callable[[], bool]
     state: Callable[[str], ChannelState]
-    mails: "MailPlan"
+    mail_every: timedelta
+    mail_text: MailText
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
-        async with app_access.open_reader(self.runtime, tenant, ReadCache()) as seen:
+        async with open_reader(self.runtime, tenant, ReadCache()) as seen:
             work = [asyncio.create_task(self._one(seen, each, at_once)) for each in channels]
             try:
                 for each in asyncio.as_completed(work):
@@ -97,10 +99,10 @@ class CloudLook:
             outcome = LookOutcome(Sight.UNSURE, FAILED)
             try:
                 outcome, context = await self._looked(seen, watched)
-                mail_is_due = self.holds() and needs_mail(context, outcome, self.mails.every, now())
+                mail_is_due = self.holds() and needs_mail(context, outcome, self.mail_every, now())
                 running = self.runtime.channels.running
                 if mail_is_due and not await asyncio.to_thread(running, watched.mailbox):
-                    await send_watch_mail(context, watched, self.mails)
+                    await send_watch_mail(context, watched, self.mail_every, self.mail_text)
             except (AttemptOverError, RedisError):
                 raise
             except Exception:
@@ -118,7 +120,7 @@ class CloudLook:
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
-            await name_changers(context, seen.allowed)
+            await name_changers(context)
         access = seen.granted is not None and seen.tokens.ended is None
         outcome = outcome_of(draft.run, state.eyes, app=access, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, state, outcome), context
@@ -168,20 +170,6 @@ def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
     return next((run.id for run in changed if not run.ended_at or run.ended_at > since), "")
 
 
-@dataclass(frozen=True, slots=True)
-class MailText:
-    subject: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class MailPlan:
-    """How often a test mail is sent, at least an hour or zero for never, and its words."""
-
-    every: timedelta
-    text_for: Callable[[WatchedChannel], MailText]
-
-
 def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
     """Return whether a mail would show what the look leaves open: the whole way."""
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
@@ -200,24 +188,28 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
     return any(each.signals.at is not None and each.signals.at > since for each in good)
 
 
-async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
-    """Send a test mail, unless one was sent in the plan's time; return whether a server took it.
+async def send_watch_mail(
+    ctx: StepContext, watched: WatchedChannel, every: timedelta, text_for: MailText
+) -> bool:
+    """Send a test mail, unless one was sent in this time; return whether a server took it.
 
     A server that refuses it is not asked again before, and says nothing about the channel.
     """
     redis, mailbox = ctx.store.redis, watched.mailbox
-    if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):
+    if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, every):
         return False
-    return not (await deliver(ctx.settings, redis, mailbox, mails.text_for(watched))).refused
+    return not (await deliver(ctx.settings, redis, mailbox, *text_for(watched))).refused
 
 
-async def deliver(settings: Settings, redis: Redis, mailbox: str, text: MailText) -> WatchMail:
+async def deliver(
+    settings: Settings, redis: Redis, mailbox: str, subject: str, body: str
+) -> WatchMail:
     """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
     mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    subject, message_id = f"{mail.subject} {text.subject}", mail.message_id(sender)
+    subject, message_id = f"{mail.subject} {subject}", mail.message_id(sender)
     headers = ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY)
-    outgoing = OutgoingMail(sender, mailbox, subject, text.body, message_id, headers)
+    outgoing = OutgoingMail(sender, mailbox, subject, body, message_id, headers)
     try:
         await send_test_mail(settings.probe_smtp_url, outgoing)
     except CloudError as error:

@@ -1,24 +1,33 @@
-"""Everything of the watch that is kept in Redis: watched channels, incidents, and their cards.
+"""Watch in Redis: the watched channels, their incidents with the cards, and the rounds of looks.
 
 What is kept has a MAC: a client that can only write to Redis cannot send a channel's cards elsewhere.
 Each look is recorded in one transaction that watches the channel's state. So two workers never open
 two incidents of a channel, and a look that ends after a newer one changes nothing.
+
+A round looks at the due channels of one group and holds the group's lock. One that dies is handed
+out again when its lease is over. A time without looks of more than three intervals is a gap, which
+is kept until the space was told. Channels of one space are told together, because a gap usually
+concerns them all.
 """
 
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, takewhile
-from typing import Any, Self
+from typing import Any
 
+import httpx
+import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of, repaired
+from jobs.checks.check import Assessment, Fact, FactKind, assess, fact_of, repaired
 from jobs.clock import now, parse
-from jobs.model import Channel, Finding, RunKind, State
+from jobs.clouds.http import client_of
+from jobs.model import Finding, RunKind, State
 from jobs.runs.run import Run, new_id, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -31,6 +40,7 @@ from jobs.watch.model import (
     ChannelState,
     Incident,
     IncidentCard,
+    Look,
     LookOutcome,
     NewsKind,
     Present,
@@ -44,11 +54,45 @@ LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""
 
 
-class WatchStore(AuthenticatedStore):
-    """Watched channels; ``schedule`` has the time at which each group is looked at."""
+Change = Callable[[Incident], Incident | None]
+"""Function that returns the changed incident, or None for no change."""
+KEPT = timedelta(days=100)
+"""Time for which an ended incident is kept; the history shows 90 days."""
+MOST = 500
+INTERVALS = 3
+COLLECT = timedelta(seconds=90)
+"""Time from a space's first gap until it is told, in which the other groups look again."""
 
-    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    mailbox: str
+    room: str
+    since: datetime
+    until: datetime
+    due: datetime
+
+
+def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
+    """Return the time without looks, pauses apart, that ends at ``at``, or None if it is short."""
+    if watched.is_paused(at) or state.looked is None:
+        return None
+    since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
+    gap = Gap(watched.mailbox, watched.room, since, at, at + COLLECT)
+    return gap if at - since > INTERVALS * watched.interval else None
+
+
+class Watching(AuthenticatedStore):
+    """Watched channels, the state and the incidents of each, and when each group is looked at.
+
+    ``operator_room`` is the space that gets a card for each shared cause, or empty.
+    """
+
+    def __init__(
+        self, redis: Redis, authenticator: Authenticator | None = None, operator_room: str = ""
+    ) -> None:
         super().__init__(redis, authenticator)
+        self._operator_room = operator_room
         self.schedule = DueQueue(redis, LockKind.WATCH)
 
     def load(self, mailbox: str) -> WatchedChannel | None:
@@ -62,51 +106,31 @@ class WatchStore(AuthenticatedStore):
             self.schedule.add(watched.group, now(), pipe, sooner=True)
             pipe.execute()
 
-    def update_channel(self, mailbox: str, channel: Channel) -> None:
-        known = self.load(mailbox)
-        if known is not None:
-            self.save(replace(known, channel=channel))
-
-    def remove(self, mailbox: str) -> bool:
-        """Stop watching a channel; return whether it was watched. Its state and history stay."""
-        with self.redis.pipeline() as pipe:
-            pipe.delete(keys.watched(mailbox))
-            pipe.hdel(keys.watched_channels(), mailbox)
-            return bool(pipe.execute()[0])
-
-    def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
+    def channels(self, group: str = "") -> tuple[WatchedChannel, ...]:
         listed: Any = self.redis.hgetall(keys.watched_channels())
         groups = {codec.as_text(name): codec.as_text(of) for name, of in listed.items()}
         names = sorted(name for name, of in groups.items() if group in {"", of})
         return self._get_all(names, keys.watched, WatchedChannel)
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        return tuple(each for each in self.all() if each.room == room)
+        return tuple(each for each in self.channels() if each.room == room)
 
+    def states(self, group: str = "") -> dict[WatchedChannel, ChannelState]:
+        return {each: self.state(each.mailbox) for each in self.channels(group)}
 
-Change = Callable[[Incident], Incident | None]
-"""Function that returns the changed incident, or None for no change."""
-KEPT = timedelta(days=100)
-"""Time for which an ended incident is kept; the history shows 90 days."""
-MOST = 500
+    def next_of(self, group: str, at: datetime) -> datetime | None:
+        """Return when to look at the group again, or None for a group without channels."""
+        states = self.states(group).items()
+        return min((state.due(each, at) for each, state in states), default=None)
 
-
-class IncidentStore(AuthenticatedStore):
-    """Incidents and the state of each channel.
-
-    ``operator_room`` is the space that gets a card for each shared cause, or empty.
-    """
-
-    def __init__(
-        self, redis: Redis, authenticator: Authenticator | None = None, operator_room: str = ""
-    ) -> None:
-        super().__init__(redis, authenticator)
-        self._operator_room = operator_room
+    def lateness(self, at: datetime) -> timedelta:
+        """Return for how long the longest waiting group has waited for its round, at least 0."""
+        return max((at - each for each in self.schedule.all().values()), default=timedelta(0))
 
     def state(self, mailbox: str) -> ChannelState:
         return self._get(keys.watch_state(mailbox), ChannelState) or ChannelState()
 
-    def load(self, incident_id: str) -> Incident | None:
+    def incident(self, incident_id: str) -> Incident | None:
         return self._get(keys.incident(incident_id), Incident) if incident_id else None
 
     def open_incidents(self) -> tuple[Incident, ...]:
@@ -213,13 +237,62 @@ class IncidentStore(AuthenticatedStore):
         news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
         return self.change(known.id, partial(news, ended=end, blind_since=None, fixed_by=run_id))
 
-    def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
-        """End the open incident of a channel that is no longer watched, and forget its state."""
+    def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
+        """Stop watching a channel, end its incident, and forget its state; its history stays.
+
+        Return whether the channel was watched, and the incident if one was open.
+        """
+        with self.redis.pipeline() as pipe:
+            pipe.delete(keys.watched(mailbox))
+            pipe.hdel(keys.watched_channels(), mailbox)
+            was_watched = bool(pipe.execute()[0])
         known = self.open_of_channel(mailbox)
         self.redis.delete(keys.watch_state(mailbox))
-        if known is None:
-            return None
-        return self.change(known.id, partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at))
+        over = partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
+        return was_watched, self.change(known.id, over) if known else None
+
+    def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
+        """Record what the end of a run says, and return the cards of incidents that it changes.
+
+        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
+        more.
+        """
+        mailbox, incident = run.channel.mailbox, None
+        if run.kind is RunKind.UNDO and undid(run):
+            incident = self.end(mailbox, at)[1]
+        elif run.kind is RunKind.UNDO:
+            self.look_after(run)
+        elif run.kind in {RunKind.SETUP, RunKind.FIX}:
+            by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
+            incident = self.prove(mailbox, by, proof)
+        return incident.cards if incident else ()
+
+    def look_after(self, run: Run) -> None:
+        """Have the channel looked at now: the run ends without a proof of what it changed."""
+        watched = self.load(run.channel.mailbox)
+        if watched is not None and run.has_begun:
+            self.look_soon(watched.mailbox)
+            self.schedule.add(watched.group, now(), sooner=True)
+
+    def note_gaps(self, group: str, at: datetime) -> int:
+        found = (gap_of(each, state, at) for each, state in self.states(group).items())
+        gaps = list(filter(None, found))
+        self.keep_gaps(gaps)
+        return len(gaps)
+
+    def keep_gaps(self, gaps: Iterable[Gap]) -> None:
+        for each in gaps:
+            self.redis.hset(keys.watch_gaps(), each.mailbox, codec.dump(each))
+
+    def gaps_due(self, at: datetime) -> dict[str, tuple[Gap, ...]]:
+        """Return all gaps of each space that is to be told of one."""
+        rows: Any = self.redis.hgetall(keys.watch_gaps())
+        gaps = [codec.load(rows[name], Gap) for name in sorted(rows)]
+        due = {each.room for each in gaps if each.due <= at}
+        return {room: tuple(each for each in gaps if each.room == room) for room in due}
+
+    def forget_gaps(self, gaps: Iterable[Gap]) -> None:
+        self.redis.hdel(keys.watch_gaps(), *(each.mailbox for each in gaps))
 
     def _cards_of(
         self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
@@ -270,41 +343,59 @@ class IncidentStore(AuthenticatedStore):
         return self._get_all(names, keys.incident, Incident)
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
-    channels: WatchStore
-    incidents: IncidentStore
+async def run_round(  # noqa: PLR0913  what a round is made of
+    watching: Watching,
+    group: str,
+    look: Look,
+    clock: Callable[[], datetime],
+    *,
+    fixed_by: Callable[[Incident], str] = lambda _: "",
+    held: RenewedLock | None = None,
+    changed: Callable[[Incident], object] = lambda _: None,
+) -> tuple[int, int]:
+    """Look at every channel of the group that is due.
 
-    @classmethod
-    def of(cls, store: RunStore, operator_room: str = "") -> Self:
-        kept = store.redis, store.authenticator
-        return cls(WatchStore(*kept), IncidentStore(*kept, operator_room))
+    Return the number of looks, and of the due channels that were not looked at, because the round's
+    time was over. ``changed`` is called for each incident that a look has changed, after that is
+    recorded.
+    """
+    looks, began = 0, clock()
+    states = watching.states(group)
+    due = [each for each, state in states.items() if state.due(each, began) <= began]
+    due.sort(key=lambda each: _place(each.mailbox, states[each]))
+    if due:
+        async for watched, outcome in look(tuple(due)):
+            for incident in watching.add_look(watched, outcome, clock(), fixed_by, held):
+                changed(incident)
+            looks += 1
+    return looks, len(due) - looks
 
-    def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
-        """Record what the end of a run says, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
-        more.
-        """
-        mailbox, incident = run.channel.mailbox, None
-        if run.kind is RunKind.UNDO and undid(run):
-            incident = self.end(mailbox, at)[1]
-        elif run.kind is RunKind.UNDO:
-            self.look_after(run)
-        elif run.kind in {RunKind.SETUP, RunKind.FIX}:
-            by, proof = run.id if repaired(run) else "", parse(run.fact("answered_at")) or at
-            incident = self.incidents.prove(mailbox, by, proof)
-        return incident.cards if incident else ()
+def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
+    """Return the place: a suspicion or an incident first, others as drawn: traces may run out."""
+    calm = state.suspicion is None and not state.incident
+    return calm, zlib.crc32(f"{state.looked} {mailbox}".encode())
 
-    def look_after(self, run: Run) -> None:
-        """Have the channel looked at now: the run ends without a proof of what it changed."""
-        watched = self.channels.load(run.channel.mailbox)
-        if watched is not None and run.has_begun:
-            self.incidents.look_soon(watched.mailbox)
-            self.channels.schedule.add(watched.group, now(), sooner=True)
 
-    def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        return self.channels.remove(mailbox), self.incidents.end_watch(mailbox, at)
+PING_EVERY_S = 60
+"""Seconds between two pings: the groups end their rounds one after the other."""
+LATE = timedelta(minutes=5)
+"""Time for which a group may wait for a worker before the watch counts as late."""
+PING_S = 10.0
+log = structlog.get_logger(__name__)
+
+
+def ping(url: str, watching: Watching, at: datetime) -> bool:
+    """Tell ``url``, such as healthchecks.io, that a round ended, unless a group waits too long."""
+    redis, late = watching.redis, watching.lateness(at) > LATE
+    if not url or late or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
+        return False
+    try:
+        with client_of(frozenset({httpx.URL(url).host.lower()}), PING_S) as http:
+            return http.get(url).is_success
+    except httpx.HTTPError as error:
+        log.warning("the ping of the watch was not taken", why=type(error).__name__)
+        return False
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:
@@ -318,7 +409,7 @@ def assessments(
 
     The runs that were ``read`` a moment ago are not read again.
     """
-    broken = Watching.of(store).incidents.open_of_channels(mailboxes)
+    broken = Watching(store.redis, store.authenticator).open_of_channels(mailboxes)
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in store.known(store.channels.runs_of_mailboxes(*mailboxes), read):
         runs[run.channel.mailbox].append(run)
@@ -330,13 +421,13 @@ def assessments(
 
 def facts_since(store: RunStore, mailbox: str, at: datetime, ids: Iterable[str]) -> Iterator[Fact]:
     """Return what has happened to the channel since; ``ids`` are those of possible checks."""
-    incidents = Watching.of(store).incidents
-    newest = incidents.load(incidents.state(mailbox).incident)
+    watching = Watching(store.redis, store.authenticator)
+    newest = watching.incident(watching.state(mailbox).incident)
     # they end in the order in which they begin
     runs = reversed(store.runs_of_mailbox(mailbox))
     known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
     checks = store.known({*ids} - {run.id for run in known})
-    broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
+    broken = {each.id: each for each in (newest, *watching.of_channel(mailbox, at)) if each}
     facts = (*map(fact_of, (*known, *checks)), *chain(*map(_of_incident, broken.values())))
     return (fact for fact in facts if fact is not None and fact.at > at)
 

@@ -49,7 +49,7 @@ def watch(stack):
 def suspected(people, watch, mailbox):
     """Watch the channel, break it, and let a first look see that it is broken."""
     people.say(REQUESTER, f"/watch {mailbox}", "Watched")
-    watch.wait(lambda: watch.incidents.state(mailbox).looked)
+    watch.wait(lambda: watch.state(mailbox).looked)
     switched(people, mailbox, off=True)
     assert watch.look(mailbox).suspicion is not None
 
@@ -70,11 +70,11 @@ def test_a_worker_that_is_killed_in_a_round(stack, people, watch, boxes):
     suspected(people, watch, mailbox)
     a_round_is_held(people, watch, mailbox)
     stack.kill("worker", signal.SIGKILL, whole=True)
-    begun_by_then = watch.incidents.open_incidents()
+    begun_by_then = watch.open_incidents()
     stack.restart("worker")
     assert begun_by_then == ()
     people.until("the card", lambda: incident_cards(people, mailbox), 60)
-    assert len(watch.incidents.of_channel(mailbox)) == 1
+    assert len(watch.of_channel(mailbox)) == 1
     watch.look(mailbox)
     assert len(incident_cards(people, mailbox)) == 1
     switched(people, mailbox, off=False)
@@ -96,6 +96,6 @@ def test_a_host_that_freezes_in_a_round_and_goes_on(stack, people, watch, boxes)
     finally:
         stack.kill("worker", signal.SIGCONT, whole=True)
     watch.look(mailbox)
-    assert len(watch.incidents.of_channel(mailbox)) == 1
+    assert len(watch.of_channel(mailbox)) == 1
     assert len(incident_cards(people, mailbox)) == 1
     stack.stop_second()

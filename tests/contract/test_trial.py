@@ -22,7 +22,7 @@ from bot.processes.trial import (
     shape,
 )
 from bot.settings import BotSettings
-from jobs.access.app_access import app_token
+from jobs.access.tenants import app_token
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 from practice.mail.connect import Task

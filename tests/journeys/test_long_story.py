@@ -146,7 +146,7 @@ def _fix(people, walk, card):
 def _incident(people, walk, watch):
     """Watch the channel, break it, and fix it from the card of the incident."""
     walk.type(f"/watch {MAILBOX}")
-    watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
+    watch.wait(lambda: watch.state(MAILBOX).looked)
     walk.since = people.now()
     _set(people, off=True)
     for _ in range(2):
@@ -155,7 +155,7 @@ def _incident(people, walk, watch):
     people.press(REQUESTER, card, "watch_on_it")
     walk.card("who acts", "watch_not_on_it")
     _fix(people, walk, card)
-    (*_, incident) = watch.incidents.of_channel(MAILBOX)
+    (*_, incident) = watch.of_channel(MAILBOX)
     assert incident.ended is not None
     assert incident.fixed_by
     walk.type("/channels")

@@ -81,8 +81,8 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(people, watch):
     One look is enough for the recovery.
     """
     said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15 minutes")
-    watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
-    first = watch.incidents.state(MAILBOX).last
+    watch.wait(lambda: watch.state(MAILBOX).looked)
+    first = watch.state(MAILBOX).last
     assert (first.sight, Eye.APP in first.eyes) == (Sight.HEALTHY, True)
     people.control("PATCH", TENANT, BROKEN)
     assert suspected(watch) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
@@ -101,13 +101,13 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(people, watch):
     people.control("PATCH", TENANT, RIGHT)
     watch.look(MAILBOX)
     tells_the_recovery(people, card)
-    assert watch.incidents.open_incidents() == ()
+    assert watch.open_incidents() == ()
 
 
 def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(people, watch):
     """A setting of the tenant that breaks two channels makes one card, which names both."""
     said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5 minutes")
-    watch.wait(lambda: watch.incidents.state(OTHER).looked)
+    watch.wait(lambda: watch.state(OTHER).looked)
     people.control("PATCH", TENANT, INHERITED | {"smtp_auth_disabled": True})
     for mailbox in (MAILBOX, OTHER) * 2:
         watch.look(mailbox)

@@ -87,8 +87,8 @@ def test_a_break_that_only_the_mail_sees(played):
     played.people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
     with played.stack.redis() as redis:
         watch = WatchedChannels.of(played.stack, redis)
-        watch.wait(lambda: watch.channels.load(MAILBOX))
-        watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
+        watch.wait(lambda: watch.load(MAILBOX))
+        watch.wait(lambda: watch.state(MAILBOX).looked)
         watch.look(MAILBOX)
     card = played.people.wait_for(
         "the incident", lambda each: bool(each["card"]) and f"{MAILBOX} is broken" in words(each)

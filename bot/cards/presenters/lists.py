@@ -11,8 +11,7 @@ from adaptive_cards.texts import has_text, own_text, plural, render, text, with_
 from bot.cards import superseded
 from bot.cards.presenters.card_state import NEVER, DesiredCard
 from bot.services import Services
-from jobs.checks.assessment import Assessment
-from jobs.checks.check import WITHOUT
+from jobs.checks.check import WITHOUT, Assessment
 from jobs.clock import now, parse
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of, verbatim
 from jobs.next_action import ENDED, next_action, stage_of, wait_of

@@ -19,8 +19,7 @@ from bot.cards.presenters import card_state as shared
 from bot.chat.permissions import ABSENT, served
 from bot.services import Services
 from jobs.causes.cause import known
-from jobs.channel import connect_hosts as hosts, form
-from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
+from jobs.channel import form, mailbox
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
@@ -276,19 +275,19 @@ def made_by_hand(run: Run) -> str:
 
 
 def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
-    return any(_left(run)) and bool(hosts.unconfirmed_hosts(run, connect_hosts))
+    return any(_left(run)) and bool(mailbox.unconfirmed_hosts(run, connect_hosts))
 
 
 def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
-    callback, forwarding = hosts.callback_host(run.channel), hosts.forwarding_host(run.channel)
-    if not (foreign := hosts.foreign_hosts(run, connect_hosts)):
+    callback, forwarding = mailbox.callback_host(run.channel), mailbox.forwarding_host(run.channel)
+    if not (foreign := mailbox.foreign_hosts(run, connect_hosts)):
         return []
     lines = [el.said(Text("plan.foreign", {"count": str(len(foreign))}), **el.BOLD)]
     for host in foreign:
         goes = "forwarding" if host != callback else "callback" if host != forwarding else "both"
         lines += [el.literal(host, spacing="Small"), ui.note(Text(f"plan.foreign_{goes}"))]
     by = run.answers.get(FOREIGN_HOSTS)
-    if by and not hosts.unconfirmed_hosts(run, connect_hosts):
+    if by and not mailbox.unconfirmed_hosts(run, connect_hosts):
         who = {"who": by.by, "at": clock(by.at)}
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
     elif run.plan and opens and any(_left(run)) and not _blocking(run):
@@ -327,8 +326,8 @@ def addresses(run: Run) -> list[el.Element]:
     channel, lines = run.channel, list[el.Element]()
     for key, value, host in (
         ("field.mailbox", channel.mailbox, channel.domain),
-        ("field.callback_url", channel.callback_url, hosts.callback_host(channel)),
-        ("field.forwarding_address", channel.forwarding_address, hosts.forwarding_host(channel)),
+        ("field.callback_url", channel.callback_url, mailbox.callback_host(channel)),
+        ("field.forwarding_address", channel.forwarding_address, mailbox.forwarding_host(channel)),
     ):
         ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
         other = displayed if displayed != host else ascii_host
@@ -377,8 +376,8 @@ def _named(run: Run, finding: Finding) -> dict[str, str]:
 
 
 _IN_USE = (
-    ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
-    ("application", APP_IN_USE, "plan.app_in_use"),
+    ("addresses", mailbox.ADDRESS_IN_USE, "plan.address_in_use"),
+    ("application", mailbox.APP_IN_USE, "plan.app_in_use"),
 )
 """Steps that find what another channel also uses, with their evidence and the plan's text."""
 

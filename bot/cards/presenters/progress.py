@@ -10,8 +10,8 @@ from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs import next_action as turns
-from jobs.access import app_access
-from jobs.checks.assessment import repaired
+from jobs.access import tenants
+from jobs.checks.check import repaired
 from jobs.clock import now, parse
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
@@ -241,7 +241,7 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return [shared.desired_card("undone", undone(run))]
     record = services.channels.record(run.channel.mailbox)
     tenant = record.channel.tenant_id if record else ""
-    blind = bool(tenant) and app_access.grant_for(services.redis, tenant) is None
+    blind = bool(tenant) and tenants.grant_for(services.redis, tenant) is None
     return [shared.desired_card("done", done(run, watch.interval_of(run, services), blind=blind))]
 
 

@@ -11,6 +11,7 @@ from adaptive_cards.texts import render, text
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
+from jobs.channel.form import LIFETIMES
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks.check import APP, FORWARDING
 from jobs.clock import now
@@ -42,7 +43,6 @@ def intake_card(run: Run, services: Services) -> shared.DesiredCard:
 
 TYPED = f"{shared.FIRST}:typed"
 """Field of a run's cards with what was typed into the first card."""
-_LIFETIMES = ("6", "12", "24")
 _YES_NO = ("yes", "no")
 _PROFILES = ("article", "least")
 _SWITCHED = {"true": "yes", "false": "no"}
@@ -56,7 +56,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
         values = {"count": str(count)}
         title, told = Text("intake.error", values), Text("intake.error_turn", values)
     profile = _choice(typed, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
-    lifetime = _checked(typed, _choice(typed, "lifetime", _LIFETIMES, "12"))
+    lifetime = _checked(typed, _choice(typed, "lifetime", LIFETIMES, "12"))
     keep_copy = _checked(typed, _choice(typed, "keep_copy", _YES_NO, "yes"))
     chosen = el.column("stretch", lifetime), el.column("stretch", keep_copy, spacing="Default")
     mailbox = [ui.section("intake.mailbox"), _checked(typed, _address("mailbox"))]

@@ -13,7 +13,7 @@ from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.lists import ChannelLine
 from bot.links import Link
 from bot.services import Services
-from jobs.checks.assessment import Assessment
+from jobs.checks.check import Assessment
 from jobs.checks.verdict import page_of
 from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
@@ -299,8 +299,8 @@ def line_of(
     services: Services, watched: WatchedChannel, found: Assessment, at: datetime
 ) -> ChannelLine:
     mailbox = watched.mailbox
-    state = services.watching.incidents.state(mailbox)
-    incident = services.watching.incidents.open_of_channel(mailbox)
+    state = services.watching.state(mailbox)
+    incident = services.watching.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
     closed = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
     unseen = Text(f"watch.unseen_{closed}") if closed else None
@@ -327,7 +327,7 @@ def line_of(
 
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the channel is watched in the run's space, or an empty string."""
-    watched = services.watching.channels.load(run.channel.mailbox)
+    watched = services.watching.load(run.channel.mailbox)
     if watched is None or watched.room != run.origin.room:
         return ""
     return every_of(watched.interval)

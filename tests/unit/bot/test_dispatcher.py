@@ -34,8 +34,8 @@ def test_everything_that_is_due_is_handed_out_once(services):
     services.events.add(EVENT)
     services.events.bell.queue.empty()
     services.redis.zadd(keys.due(), {f"event:{EVENT.key}": now().timestamp()})
-    services.watching.channels.schedule.add("tenant-1", now())
-    services.watching.channels.schedule.add("tenant-2", now() + timedelta(seconds=60))
+    services.watching.schedule.add("tenant-1", now())
+    services.watching.schedule.add("tenant-2", now() + timedelta(seconds=60))
     for _ in range(2):
         dispatch_due(services.redis)
     assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key], ["tenant-1"]]
@@ -76,7 +76,7 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
     redis.zadd(keys.due(), {"event:odd": 0})
     services.schedule.add("NOW222", due)
     services.cards.add("NOW222", due)
-    services.watching.channels.schedule.add("tenant-1", due)
+    services.watching.schedule.add("tenant-1", due)
     with capture_logs() as logged:
         for _ in range(2):
             dispatch_due(services.redis)

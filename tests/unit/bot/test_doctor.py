@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from bot import doctor
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
@@ -48,7 +47,9 @@ def test_granted_surplus_and_lost(services, provider):
 
     A surplus is no error, and reading the sign-in log is none. No grant is forgotten.
     """
-    app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
+    tenants.keep_grant(
+        services.redis, tenants.AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES)
+    )
     good = "ok     read access: 1 tenants let the bot read by itself"
     assert examined(services) == [good]
     roles = provider.app_roles[GRAPH_SCOPE]
@@ -60,7 +61,7 @@ def test_granted_surplus_and_lost(services, provider):
     (line,) = examined(services)
     lost = f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator"
     assert line.startswith(lost)
-    assert app_access.grant_for(services.redis, TENANT) is not None
+    assert tenants.grant_for(services.redis, TENANT) is not None
 
 
 ROW = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}

@@ -125,7 +125,7 @@ def test_timers_that_are_late(redis, monkeypatch):
 
 def settled(services) -> str:
     """Make the next round due later, as the end of a round does, and return the doctor's line."""
-    schedule = services.watching.channels.schedule
+    schedule = services.watching.schedule
     for group in schedule.all():
         schedule.add(group, now() + 10 * MINUTES)
     return line_of(on_watch, services.store)
@@ -144,8 +144,8 @@ def test_a_watch_that_works(services):
 
 def test_a_watch_that_is_late_or_blind_is_wrong(services):
     watched = replace(watch(services), since=now() - 120 * MINUTES)
-    services.watching.channels.save(watched)
-    services.watching.channels.schedule.add(watched.group, now() - 12 * MINUTES)
+    services.watching.save(watched)
+    services.watching.schedule.add(watched.group, now() - 12 * MINUTES)
     line = line_of(on_watch, services.store)
     assert line.startswith("WRONG a group of channels has waited for 12 minutes for its round")
     assert "worker`" in line

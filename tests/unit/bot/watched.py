@@ -25,7 +25,7 @@ def watch(services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChan
     """Watch a channel whose cards go to the space, and return the watched channel."""
     person = Person("person-1", "anna@example.test")
     watched = WatchedChannel(Channel(mailbox, tenant_id="t"), room, person, now())
-    services.watching.channels.save(watched)
+    services.watching.save(watched)
     return watched
 
 
@@ -37,7 +37,7 @@ def incident_card(services, card: str):
 
 def look(services, watched: WatchedChannel, outcome: LookOutcome, at) -> None:
     """Record one look at the channel, with its outcome."""
-    services.watching.incidents.add_look(watched, outcome, at)
+    services.watching.add_look(watched, outcome, at)
 
 
 def with_incident(services, mailbox: str = MAILBOX) -> WatchedChannel:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import advance
-from jobs.access import admin_session, app_access
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
@@ -121,7 +121,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         cache = bot.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     runtime = Runtime(settings, store, vault, no_listener)
     install(runtime)
-    admin_session.save(runtime, opened, cache)
+    tenants.keep_session(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
     advance.advance(say(signed_in()).id)
     words = "AADSTS9999999: No. Trace ID: trace-1 Correlation ID: corr-1 Timestamp: 2026-11-25 00:00:00Z"
@@ -147,7 +147,7 @@ def test_an_ended_run_stays_ended(runtime, store, vault, say):
 def test_a_run_ends_when_everything_is_settled(runtime, store, vault, say, heard):
     """A run ends when its last step is settled, not before. Its stored sign-in is then deleted."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
-    admin_session.save(runtime, run, "cache")
+    tenants.keep_session(runtime, run, "cache")
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
@@ -208,10 +208,10 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime, store, asker, ch
 async def test_clouds_need_a_sign_in(runtime, say):
     """The clients of the clouds need the run's stored sign-in, and fail once it is deleted."""
     run = say(signed_in())
-    admin_session.save(runtime, run, "{}")
-    admin_session.drop(runtime, run.id)
+    tenants.keep_session(runtime, run, "{}")
+    tenants.drop_session(runtime, run.id)
     with pytest.raises(SignInNeeded):
-        async with admin_session.open_clients(runtime, run, ACCOUNT):
+        async with tenants.open_clients(runtime, run, ACCOUNT):
             pass
 
 
@@ -219,7 +219,7 @@ async def test_clouds_need_a_sign_in(runtime, say):
 def test_a_renewal_prolongs_no_sign_in(runtime, say, hours, left):
     """A renewed sign-in still ends 26 hours after the original one."""
     earlier = replace(signed_in(), at=now() - timedelta(hours=hours))
-    admin_session.save(runtime, say(earlier), "cache")
+    tenants.keep_session(runtime, say(earlier), "cache")
     (name,) = runtime.store.redis.scan_iter("sealed:session:*")
     ttl = int(runtime.store.redis.ttl(name))  # type: ignore[arg-type]  # redis-py's two answers
     assert left * 3600 - 5 <= ttl <= left * 3600
@@ -229,13 +229,13 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime, vault, say):
     """Saving a sign-in after its end raises ``SignInNeeded``."""
     run = say(replace(signed_in(), at=now() - timedelta(hours=26)))
     with pytest.raises(SignInNeeded):
-        admin_session.save(runtime, run, "cache")
+        tenants.keep_session(runtime, run, "cache")
     assert not vault.holds(f"session:{run.id}")
 
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime, say):
     """Without a sign-in, a request that needs a token raises ``SignInNeeded``."""
-    async with app_access.open_reader(runtime, "") as nobody:
+    async with tenants.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
             await nobody.context(say(), runtime.store).graph.organization()
 

@@ -26,7 +26,7 @@ from jobs.model import (
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind
-from jobs.tac import Report, RunHistory, Screenshot, TacCase, bundle
+from jobs.tac import RunHistory, Screenshot, TacCase, bundle
 
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
@@ -45,7 +45,7 @@ LOGIN = Finding(
     evidence=tuple(map(Evidence, KINDS, SHOWN)),
 )
 FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
-BARE = TacCase(CHANNEL, Report(RITA), AT)
+BARE = TacCase(CHANNEL, RITA, AT)
 KEYS = {
     "tac.file.none": "not given",
     "step.smtp_login": "The bot's own login",
@@ -81,7 +81,9 @@ IDS = Finding("ids", State.OK, facts={"client_id": CLIENT, "tenant_id": TENANT})
 TRANSACTION, SAID = "2c8ad0a4-88aa-4a43-b31b-b46d6dcbbf4b", "7553 since 14:05 UTC\nsecond line"
 FULL = replace(
     BARE,
-    reported=Report(RITA, "a_638211456712345678", TRANSACTION, SAID),
+    resource_id="a_638211456712345678",
+    transaction_id=TRANSACTION,
+    seen=SAID,
     setup=past("setup", found(IDS), Event(Kind.FINISHED, AT - timedelta(minutes=30))),
     check=past("check", found(LOGIN), Event(Kind.CHECKED, AT - timedelta(minutes=4))),
     picture=Screenshot("png", b"\x89PNG\r\n\x1a\n..."),
@@ -257,5 +259,6 @@ def everywhere(bad: str) -> TacCase:
     events = (found(finding), answer, Event(Kind.CHECKED, AT))
     url = f"https://contoso.us.webexconnect.io/{bad}/callback"
     channel = replace(CHANNEL, callback_url=url, tenant_id=bad)
-    report = Report(RITA, bad, bad, f"seen: {bad}\nand {bad}.")
-    return TacCase(channel, report, AT, past("setup", *events), past("check", *events))
+    report = bad, bad, f"seen: {bad}\nand {bad}."
+    pasts = {name: past(name, *events) for name in ("setup", "check")}
+    return TacCase(channel, RITA, AT, *report, **pasts)

@@ -261,10 +261,10 @@ def test_a_look_follows_a_cancel_that_may_leave_changes(anna, begin):
     watching, watched = anna.services.watching, watch(anna.services, "support@example.test")
     for changed in ((), (CHANGING,)):
         look(anna.services, watched, GOOD, now())
-        watching.channels.schedule.add(watched.group, now() + timedelta(minutes=15))
+        watching.schedule.add(watched.group, now() + timedelta(minutes=15))
         press(anna, "cancel", run=begin(SIGNED_IN, *changed).id)
-        is_due = watching.channels.schedule.due(watched.group) <= now().timestamp()
-        looks = watching.incidents.state(watched.mailbox).next_look is None
+        is_due = watching.schedule.due(watched.group) <= now().timestamp()
+        looks = watching.state(watched.mailbox).next_look is None
         assert (is_due, looks) == (bool(changed),) * 2
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import render, text
-from jobs.checks.assessment import summarize
+from jobs.checks.check import summarize
 from jobs.clock import now
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe, StepContext
@@ -133,7 +133,7 @@ def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
     store.accept(check, OFF.cause, given)
     run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
     ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
-    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check({Access.NONE}))
+    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check())
     found = store.load(run.id).findings["smtp_auth"]
     assert found.state is state
     assert ("it is known" in render(found.seen or Text(""))) is (days > 0)

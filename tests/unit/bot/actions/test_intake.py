@@ -282,13 +282,13 @@ def connect(ctx, mailbox: str, room: str = "room-1") -> WatchedChannel:
     store.append(run.id, Event(Kind.DETAILS, now(), channel=channel))
     store.end(store.load(run.id), Event(Kind.FINISHED, now()))
     watched = WatchedChannel(channel, room, PERSON, now())
-    ctx.services.watching.channels.save(watched)
+    ctx.services.watching.save(watched)
     return watched
 
 
 def broken(ctx, *channels: WatchedChannel, by: LookOutcome = POLICY) -> set[str]:
     """Record two looks that see the break of each channel, and return the ids of the cards."""
-    record = ctx.services.watching.incidents.add_look
+    record = ctx.services.watching.add_look
     found = [
         incident for each in channels for _ in range(2) for incident in record(each, by, now())
     ]
@@ -306,18 +306,18 @@ def test_on_it_can_be_taken_back(anna):
     Everybody in the space may do so, because the person may be away.
     """
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
-    incidents = anna.services.watching.incidents
+    watching = anna.services.watching
     actions()["watch_on_it"](anna, {"card": card})
-    (known,) = incidents.of_card(card)
+    (known,) = watching.of_card(card)
     assert known.acting == "anna@example.test"
     assert "watch_not_on_it" in drawn(anna, card)
     ben = other(anna, "ben")
     actions()["watch_not_on_it"](ben, {"card": card})
-    (known,) = incidents.of_card(card)
+    (known,) = watching.of_card(card)
     assert (known.acting, known.acting_since) == ("", None)
     assert "watch_not_on_it" not in drawn(anna, card)
     actions()["watch_not_on_it"](ben, {"card": card})
-    assert incidents.of_card(card) == (known,)
+    assert watching.of_card(card) == (known,)
 
 
 @pytest.mark.parametrize("verb", ["watch_not_on_it", "watch_fix"])
@@ -329,7 +329,7 @@ def test_people_of_other_spaces_change_nothing(anna, said, verb):
     assert text("watch.not_here") in said()[-1][1]
     actions()[verb](anna, {"card": "NOBODY"})
     assert text("watch.card_gone") in said()[-1][1]
-    (known,) = anna.services.watching.incidents.of_card(card)
+    (known,) = anna.services.watching.of_card(card)
     assert (known.acting, begun(anna)) == ("anna@example.test", [])
 
 
@@ -391,5 +391,5 @@ def test_an_outsider_in_the_other_space_holds_the_repair_back(anna, webex_script
 
 
 def _counts(ctx, card: str) -> bool:
-    known = ctx.services.watching.incidents.card(card)
+    known = ctx.services.watching.card(card)
     return known is not None and known.counts

@@ -40,7 +40,7 @@ def look(services):
         direct: bool = False,
     ) -> str:
         watching = services.watching
-        watched = watching.channels.load(mailbox) or WatchedChannel(
+        watched = watching.load(mailbox) or WatchedChannel(
             Channel(mailbox, tenant_id="tenant-1"),
             "room-1",
             Person("anna", "anna@example.test", "org-1"),
@@ -48,10 +48,10 @@ def look(services):
             notify=notify,
             direct=direct,
         )
-        watching.channels.save(watched)
+        watching.save(watched)
         cards: set[str] = set()
         for outcome in outcomes:
-            for incident in watching.incidents.add_look(watched, outcome, now()):
+            for incident in watching.add_look(watched, outcome, now()):
                 cards |= set(incident.cards)
         for card in cards:
             show(services, card)
@@ -98,7 +98,7 @@ def test_an_end_that_the_run_has_told_is_not_told_after_a_further_break(
 ):
     """The run's card said that the channel works again, so the watch said nothing."""
     look(BROKEN, BROKEN)
-    services.watching.incidents.prove(MAILBOX, begin().id, now())
+    services.watching.prove(MAILBOX, begin().id, now())
     pass_time(1)
     look(GOOD, BROKEN, BROKEN)
     assert any("is broken again" in words for _, words in said())
@@ -138,14 +138,14 @@ def test_people_are_told_1_1_if_nobody_acts(look, services, webex_script, pass_t
     for _ in range(2):
         show(services, card)
     assert to_ben(webex_script) == 1
-    (incident,) = services.watching.incidents.open_incidents()
+    (incident,) = services.watching.open_incidents()
     assert incident.told == ("ben@example.test",)
 
 
 def test_nobody_is_told_1_1_once_somebody_acts(look, services, webex_script, pass_time):
     """Once somebody acts, nobody is told 1:1, and nobody is reminded."""
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))
-    services.watching.incidents.take_on(card, "anna@example.test", now())
+    services.watching.take_on(card, "anna@example.test", now())
     pass_time(25 * 3600)
     show(services, card)
     assert to_ben(webex_script) == 0
@@ -193,7 +193,7 @@ def test_a_reminder_is_over_once_somebody_acts(look, services, pass_time):
     pass_time(3700)
     show(services, card)
     assert over_reminders(services, card) == []
-    services.watching.incidents.take_on(card, "anna@example.test", now())
+    services.watching.take_on(card, "anna@example.test", now())
     assert over_reminders(services, card) == ["nobody:0"]
 
 
@@ -221,7 +221,7 @@ def test_the_operators_space_counts(services):
     for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
         watched = watch(services, mailbox, room)
         for _ in range(2):
-            for incident in watching.incidents.add_look(watched, POLICY, now()):
+            for incident in watching.add_look(watched, POLICY, now()):
                 cards |= set(incident.cards)
     drawn = [draw.of_incidents(services, card) for card in cards]
     texts = {run.origin.room: shown[0].card.text for run, shown, _ in drawn}
@@ -388,7 +388,7 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
     show_run(anna, run)
     webex_script.on("PUT", "/messages/posted-1", reply(400))
     before = len(posts(webex_script))
-    anna.services.watching.channels.save(_watched(anna))
+    anna.services.watching.save(_watched(anna))
     for _ in range(2):
         pass_time(30)
         show_run(anna, run)
@@ -398,7 +398,7 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
 def test_another_spaces_watch_is_not_on_the_card(anna, webex_script):
     """A watch of another space is not on this space's card, because its cards go elsewhere."""
     run = set_up(anna)
-    anna.services.watching.channels.save(_watched(anna, "room-2"))
+    anna.services.watching.save(_watched(anna, "room-2"))
     show_run(anna, run)
     card = posts(webex_script)[-1][1]
     assert ("'do': 'watch', 'channel'" in card, "every 15 minutes" in card) == (True, False)

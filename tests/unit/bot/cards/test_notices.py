@@ -14,7 +14,6 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Origin
 from jobs.storage import codec, keys
-from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.fixtures.parsed import table
 from tests.fixtures.webex_script import Reply
@@ -179,10 +178,10 @@ def gap(services):
     channel = Channel(MAILBOX, tenant_id="t")
     began = now() - timedelta(hours=4)
     watched = WatchedChannel(channel, "room-1", Person("anna", "anna@example.test"), began)
-    services.watching.channels.save(watched)
+    services.watching.save(watched)
     looked = now() - timedelta(hours=3)
-    services.watching.incidents.add_look(watched, LookOutcome(Sight.HEALTHY), looked)
-    assert rounds.note_gaps(services.watching, "t", now() - timedelta(minutes=2)) == 1
+    services.watching.add_look(watched, LookOutcome(Sight.HEALTHY), looked)
+    assert services.watching.note_gaps("t", now() - timedelta(minutes=2)) == 1
     mark_members_checked(services, "room-1")
     return services
 
@@ -206,7 +205,7 @@ def test_nothing_is_lost_while_webex_is_away(gap, said, webex_script, reply):
     mark_members_checked(gap, "room-1")
     notices.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
     assert len(said()) == refused + 1
-    assert rounds.gaps_due(gap.redis, now() + timedelta(days=1)) == {}
+    assert gap.watching.gaps_due(now() + timedelta(days=1)) == {}
 
 
 def test_a_space_without_watched_channels_is_not_told(gap, said):

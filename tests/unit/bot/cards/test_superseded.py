@@ -193,7 +193,7 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     watched = watch(services, MAILBOX)
     broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", fix="fix.smtp_auth")
     for _ in range(2):
-        changed = watching.incidents.add_look(watched, broken, now())
+        changed = watching.add_look(watched, broken, now())
     (card_id,) = changed[0].cards
     assert is_history(shown(services, before))
     assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
@@ -202,13 +202,13 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     fix = start(RunKind.FIX, *CHANGES)
     assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
-    watching.incidents.prove(MAILBOX, fix.id, now())
+    watching.prove(MAILBOX, fix.id, now())
     over = incident_card(services, card_id)
     assert "fix" not in verbs(over)
     assert not is_history(shown(services, fix))
     for _ in range(2):
         pass_time(60)
-        watching.incidents.add_look(watched, broken, now())
+        watching.add_look(watched, broken, now())
     assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
     assert is_history(shown(services, fix))
 
@@ -218,7 +218,7 @@ def test_the_end_of_the_watch_is_not_the_end_of_the_break(services, check, pass_
     watching, watched = services.watching, watch(services, MAILBOX)
     for _ in range(2):
         broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox")
-        changed = watching.incidents.add_look(watched, broken, now())
+        changed = watching.add_look(watched, broken, now())
     pass_time(60)
     watching.end(MAILBOX, now())
     (card_id,) = changed[0].cards

@@ -11,7 +11,7 @@ from adaptive_cards.texts import render, text
 from bot.cards.presenters import lists
 from bot.chat.permissions import visible_channels
 from bot.commands import check
-from jobs.checks.assessment import summarize
+from jobs.checks.check import summarize
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.run import Event, Kind

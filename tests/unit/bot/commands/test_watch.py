@@ -10,8 +10,7 @@ from adaptive_cards.locale import written_date
 from adaptive_cards.texts import text
 from bot.chat import preferences
 from bot.commands import actions
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight
 from tests.fixtures.parsed import table
@@ -33,17 +32,17 @@ def connected(anna):
 
 def watched(ctx):
     """Return the watched channel."""
-    found = ctx.services.watching.channels.load(MAILBOX)
+    found = ctx.services.watching.load(MAILBOX)
     assert found is not None
     return found
 
 
 def break_it(services) -> str:
     """Record two looks that find the channel broken, and return the id of the incident."""
-    (one,) = services.watching.channels.all()
+    (one,) = services.watching.channels()
     for _ in range(2):
-        services.watching.incidents.add_look(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
-    (incident,) = services.watching.incidents.open_incidents()
+        services.watching.add_look(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
+    (incident,) = services.watching.open_incidents()
     return incident.id
 
 
@@ -61,8 +60,8 @@ def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds, told)
 @pytest.mark.parametrize("allowed", [True, False])
 def test_what_the_watch_would_not_notice_is_said_first(connected, said, allowed, monkeypatch):
     """Without the tenant's read access the answer is not green, and offers to change that."""
-    grant = AppAccess("t", now(), "carl@example.test", ()) if allowed else None
-    monkeypatch.setattr(app_access, "grant_for", lambda *_: grant)
+    grant = tenants.AppAccess("t", now(), "carl@example.test", ()) if allowed else None
+    monkeypatch.setattr(tenants, "grant_for", lambda *_: grant)
     type_(connected, "watch", MAILBOX)
     words = said()[0][1]
     assert (text("watch.begun_blind") in words) is not allowed
@@ -92,7 +91,7 @@ def test_an_address_that_nobody_knows(connected, said):
         for each in ("other@contoso.com", MAILBOX)
     ]
     assert [title in words for title, (_, words) in zip(titles, said(), strict=True)] == [True] * 2
-    assert connected.services.watching.channels.all() == ()
+    assert connected.services.watching.channels() == ()
 
 
 def test_the_end_of_a_watch_ends_its_incident(connected, said):
@@ -103,8 +102,8 @@ def test_the_end_of_a_watch_ends_its_incident(connected, said):
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
     type_(connected, "watch", f"{MAILBOX} off")
-    assert connected.services.watching.channels.all() == ()
-    assert connected.services.watching.incidents.open_incidents() == ()
+    assert connected.services.watching.channels() == ()
+    assert connected.services.watching.open_incidents() == ()
     assert connected.services.cards.due(incident) > 0
     type_(connected, "watch", f"{MAILBOX} off")
     assert text("watch.ended", mailbox=MAILBOX) in said()[1][1]
@@ -190,12 +189,12 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected, said):
     """
     type_(connected, "watch", f"{MAILBOX} 1h")
     named = replace(watched(connected), notify=("ben@example.test",))
-    connected.services.watching.channels.save(named)
+    connected.services.watching.save(named)
     connected.services.redis.sadd("space:room-2:channels", MAILBOX)
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
     known = watched(connected)
     assert (known.room, known.interval_s, known.notify) == ("room-2", 3600, named.notify)
-    assert connected.services.watching.channels.of_space("room-1") == ()
+    assert connected.services.watching.of_space("room-1") == ()
     assert text("watch.begun", mailbox=MAILBOX, interval="every hour") in said()[1][1]
 
 
@@ -213,7 +212,7 @@ def test_the_buttons_do_what_the_commands_do(connected):
     assert watched(connected).interval_s == 900
     actions()["watch_list"](connected, {})
     actions()["watch_off"](connected, {"channel": MAILBOX})
-    assert connected.services.watching.channels.all() == ()
+    assert connected.services.watching.channels() == ()
 
 
 def test_who_is_on_it(connected, said):
@@ -223,13 +222,13 @@ def test_who_is_on_it(connected, said):
     """
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
-    on_it, incidents = actions()["watch_on_it"], connected.services.watching.incidents
+    on_it, watching = actions()["watch_on_it"], connected.services.watching
     elsewhere = other(connected, "ben", room="direct-2", direct=True)
     on_it(elsewhere, {"card": incident})
     assert text("watch.not_here") in said()[-1][1]
-    incidents.change(incident, lambda each: replace(each, told=("ben@example.test",)))
+    watching.change(incident, lambda each: replace(each, told=("ben@example.test",)))
     on_it(elsewhere, {"card": incident})
-    acting = incidents.load(incident)
+    acting = watching.incident(incident)
     assert acting.acting == "ben@example.test"
     on_it(connected, {"card": incident})
     on_it(connected, {"card": "GONE"})

@@ -32,8 +32,8 @@ def worker(services, *outcomes: LookOutcome):
 
     def work() -> None:
         while not ended.wait(0.05):
-            watched = services.watching.channels.load(MAILBOX)
-            state = services.watching.incidents.state(MAILBOX)
+            watched = services.watching.load(MAILBOX)
+            state = services.watching.state(MAILBOX)
             if watched is not None and state.next_look is None and len(made) < len(outcomes):
                 made.append(outcomes[len(made)])
                 look(services, watched, made[-1], now())
@@ -51,11 +51,11 @@ def test_a_look_is_made_now(services, capsys):
     """A look is made now, although the next one of the channel and its group would be due later."""
     watched = watch(services)
     look(services, watched, GOOD, now() - timedelta(minutes=1))
-    services.watching.channels.schedule.add(watched.group, now() + timedelta(minutes=14))
+    services.watching.schedule.add(watched.group, now() + timedelta(minutes=14))
     with worker(services, GOOD) as made:
         assert operator_commands.look(services.store, "") == 0
     assert (made, capsys.readouterr().out) == ([GOOD], f"{MAILBOX}: healthy\n")
-    assert services.watching.channels.schedule.due(watched.group) <= now().timestamp()
+    assert services.watching.schedule.due(watched.group) <= now().timestamp()
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_nothing_to_look_at(services, capsys, mailbox):
     """If no channel or not the given one is watched, or the watch is paused, nothing is looked at."""
     assert operator_commands.look(services.store, mailbox) == bool(mailbox)
     watched = replace(watch(services), paused_until=now() + timedelta(hours=1))
-    services.watching.channels.save(watched)
+    services.watching.save(watched)
     assert operator_commands.look(services.store, mailbox) == bool(mailbox)
     what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
     line = f"{what}, or the watch is paused. Type /watch ADDRESS.\n"

@@ -25,7 +25,7 @@ def watched(services, begin) -> WatchedChannel:
     services.store.end(run, Event(Kind.FINISHED, now()))
     record = services.channels.record(MAILBOX)
     made = WatchedChannel(record.channel, "room-1", Person("p", "anna@example.test"), now())
-    services.watching.channels.save(made)
+    services.watching.save(made)
     return made
 
 
@@ -50,9 +50,9 @@ def test_a_round_says_when_the_group_is_due_again(services, watched):
     That is within one interval, and at most an hour ahead.
     """
     watch.look(watched.group)
-    state = services.watching.incidents.state(MAILBOX)
+    state = services.watching.state(MAILBOX)
     assert (state.last and state.last.sight) is Sight.HEALTHY
-    due = services.watching.channels.schedule.all()[watched.group]
+    due = services.watching.schedule.all()[watched.group]
     assert abs(due - (state.next_look or now())) < timedelta(seconds=1)
 
 
@@ -64,39 +64,39 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(services, watch
     for name in ("sales@example.test", "later@example.test"):
         channel = Channel(name, tenant_id=name.partition("@")[0])
         services.channels.keep(Record("SEEDED", now(), channel))
-        services.watching.channels.save(replace(watched, channel=channel))
-    later = services.watching.channels.load("later@example.test")
+        services.watching.save(replace(watched, channel=channel))
+    later = services.watching.load("later@example.test")
     assert later is not None
-    services.watching.incidents.add_look(later, LookOutcome(Sight.HEALTHY), now())
-    before = services.watching.incidents.state("later@example.test")
+    services.watching.add_look(later, LookOutcome(Sight.HEALTHY), now())
+    before = services.watching.state("later@example.test")
     assert claimed(services.redis)
     watch.look(watched.group)
     for each in (MAILBOX, "sales@example.test"):
-        assert services.watching.incidents.state(each).looked
-    assert services.watching.incidents.state("later@example.test") == before
+        assert services.watching.state(each).looked
+    assert services.watching.state("later@example.test") == before
 
 
 def test_a_group_that_another_worker_has_is_left_alone(services, watched):
     """A group that another worker has is left alone, so no group is looked at twice at once."""
     with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
         watch.look(watched.group)
-    assert services.watching.incidents.state(MAILBOX) == ChannelState()
+    assert services.watching.state(MAILBOX) == ChannelState()
 
 
 def test_an_earlier_fix_has_not_ended_a_later_break(services, watched):
     """The same cause within two hours continues the incident, which a fix had ended in between."""
-    incidents, seen = services.watching.incidents, LookOutcome(Sight.BROKEN, "not_forwarded")
+    watching, seen = services.watching, LookOutcome(Sight.BROKEN, "not_forwarded")
     good, minute = LookOutcome(Sight.HEALTHY), timedelta(minutes=1)
     ago = now() - 30 * minute
     for number, each in enumerate((seen, seen, good)):
-        incidents.add_look(watched, each, ago + number * minute)
+        watching.add_look(watched, each, ago + number * minute)
     fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
     services.store.append(fix.id, answered("token_saved"))
     services.store.end(fix, Event(Kind.FINISHED, ago + 3 * minute))
     for number, each in enumerate((seen, seen, good, good, good), 4):
-        incidents.add_look(watched, each, ago + number * minute)
+        watching.add_look(watched, each, ago + number * minute)
     watch.look(watched.group)
-    (incident,) = incidents.of_channel(MAILBOX)
+    (incident,) = watching.of_channel(MAILBOX)
     assert (incident.is_open, incident.flaps, incident.fixed_by) == (False, 1, "")
 
 
@@ -104,11 +104,11 @@ def test_a_fix_that_waits_for_the_agent_has_ended_the_break(services, watched):
     """The setting is right again as soon as the fix has changed it, before its mail is answered."""
     seen = LookOutcome(Sight.BROKEN, "not_forwarded")
     for minutes in (30, 29):
-        services.watching.incidents.add_look(watched, seen, now() - timedelta(minutes=minutes))
+        services.watching.add_look(watched, seen, now() - timedelta(minutes=minutes))
     fix = services.store.open(watched.channel, watched.by, Origin("room-1"), RunKind.FIX)
     services.store.append(fix.id, answered("token_saved"))
     watch.look(watched.group)
-    (incident,) = services.watching.incidents.of_channel(MAILBOX)
+    (incident,) = services.watching.of_channel(MAILBOX)
     assert (incident.is_open, incident.fixed_by) == (False, fix.id)
 
 
@@ -119,17 +119,17 @@ def test_an_undone_channel_is_watched_no_more(services, watched):
     """
     broken = LookOutcome(Sight.BROKEN, "not_forwarded")
     for _ in range(2):
-        services.watching.incidents.add_look(watched, broken, now())
-    incident = services.watching.incidents.open_of_channel(MAILBOX)
+        services.watching.add_look(watched, broken, now())
+    incident = services.watching.open_of_channel(MAILBOX)
     assert incident is not None
     with services.redis.pipeline() as pipe:
         services.channels.remove(pipe, MAILBOX, ())
         pipe.execute()
     watch.look(watched.group)
-    assert services.watching.channels.all() == ()
-    assert services.watching.incidents.open_incidents() == ()
+    assert services.watching.channels() == ()
+    assert services.watching.open_incidents() == ()
     assert services.cards.due(incident.id) > 0
-    assert services.watching.channels.schedule.all() == {}
+    assert services.watching.schedule.all() == {}
 
 
 def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
@@ -139,8 +139,8 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     on.
     """
     old = Channel(MAILBOX, tenant_id="before")
-    services.watching.channels.save(replace(watched, channel=old))
+    services.watching.save(replace(watched, channel=old))
     watch.look("before")
-    known = services.watching.channels.load(MAILBOX)
+    known = services.watching.load(MAILBOX)
     assert known.channel == watched.channel
-    assert watched.group in services.watching.channels.schedule.all()
+    assert watched.group in services.watching.schedule.all()

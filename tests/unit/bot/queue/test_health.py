@@ -14,7 +14,7 @@ from jobs.model import Channel, Person
 from jobs.storage import generation, keys
 from jobs.storage.counters import CALLS, EVENTS_REFUSED, Counters
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
-from jobs.watch.store import IncidentStore, WatchStore
+from jobs.watch.store import Watching
 from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import EVENT, alive, wait
 
@@ -190,12 +190,12 @@ def test_the_watch_is_seen(redis):
     assert (empty["watched_channels", ()], empty["watch_late_seconds", ()]) == (0, 0)
     person, begun = Person("p", "anna@contoso.com"), now() - timedelta(minutes=7)
     watched = WatchedChannel(Channel("a@contoso.com"), "room-1", person, begun)
-    store = WatchStore(redis)
+    store = Watching(redis)
     store.save(watched)
     store.schedule.add(watched.group, begun)
     for second in range(2):
         outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
-        IncidentStore(redis).add_look(watched, outcome, begun + timedelta(seconds=second))
+        store.add_look(watched, outcome, begun + timedelta(seconds=second))
     found = shown(redis)
     assert (found["watched_channels", ()], found["incidents_open", ()]) == (1, 1)
     assert 420 <= found["watch_late_seconds", ()] < 480

@@ -11,7 +11,7 @@ from adaptive_cards.texts import text
 from bot.cards.presenters import verdict
 from bot.web import oauth
 from bot.web.oauth import AppAccessConsent, Flow
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
@@ -73,7 +73,7 @@ def test_granted(services, browser, run):
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
     page = come_back(browser, state)
-    after, known = services.store.load(run.id), app_access.grant_for(services.redis, TENANT)
+    after, known = services.store.load(run.id), tenants.grant_for(services.redis, TENANT)
     assert (page.status_code, text("page.readable_title") in page.text) == (200, True)
     assert (known.by, after.checked, after.findings) == ("anna@example.test", None, {})
     data = services.store.events(run.id)[-1].data
@@ -110,7 +110,7 @@ def test_what_does_not_count(services, browser, run, query, cause):
     assert text(f"cause.{cause}").split("'")[0] in page.text
     assert (view.problem and view.problem.cause) == cause
     assert bool(view.grant_url)
-    assert app_access.grant_for(services.redis, TENANT) is None
+    assert tenants.grant_for(services.redis, TENANT) is None
 
 
 def test_consent_without_the_permissions(services, provider, run):
@@ -123,7 +123,7 @@ def test_consent_without_the_permissions(services, provider, run):
         consent.finish(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
     assert (told.value.cause, told.value.code) == ("app_roles_missing", lacking)
-    assert app_access.grant_for(services.redis, TENANT) is None
+    assert tenants.grant_for(services.redis, TENANT) is None
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
@@ -151,7 +151,7 @@ def test_a_state_of_another_check(services, browser, run):
     oauth.save(services, state, replace(flow, run=other.id))
     come_back(browser, state)
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
-    assert app_access.grant_for(services.redis, TENANT) is None
+    assert tenants.grant_for(services.redis, TENANT) is None
 
 
 def test_the_card_says_with_what_each_finding_was_seen(services, run):

@@ -15,13 +15,11 @@ import jwt
 import pytest
 
 import jobs
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.clouds import errors
 from jobs.microsoft import scopes, tokens
 from jobs.microsoft.graph import Graph, Json
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
-from jobs.model import Access
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 SECRET = "s3cr~t.Value"
@@ -66,9 +64,9 @@ def test_proven_by_both_tokens(here, provider):
     Both tokens come from the tenant's own endpoint. Optional roles in a token are noted, too.
     """
     provider.app_roles[GRAPH_SCOPE].append("AuditLog.Read.All")
-    proven = app_access.prove(here, TENANT, "anna@contoso.com")
+    proven = tenants.prove(here, TENANT, "anna@contoso.com")
     roles = tuple(sorted([*GRAPH_APP_ROLES, "AuditLog.Read.All", *EXCHANGE_APP_ROLES]))
-    assert proven == AppAccess(TENANT, proven.at, "anna@contoso.com", roles)
+    assert proven == tenants.AppAccess(TENANT, proven.at, "anna@contoso.com", roles)
     asked = {(path, form["scope"]) for path, form in provider.requests if form}
     assert asked == {(f"/{TENANT}/oauth2/v2.0/token", scope) for scope in ALL}
 
@@ -78,16 +76,16 @@ def test_missing_roles_are_named(here, provider):
     some = ["User.Read.All", "Application.Read.All", "Directory.Read.All"]
     provider.app_roles.update({GRAPH_SCOPE: some, EXCHANGE_SCOPE: []})
     with pytest.raises(errors.Forbidden) as told:
-        app_access.prove(here, TENANT, "anna@contoso.com")
+        tenants.prove(here, TENANT, "anna@contoso.com")
     lacking = "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp"
     assert (told.value.cause, told.value.code) == ("app_roles_missing", lacking)
 
 
 def test_kept_by_tenant_without_a_secret(here, redis):
     """Redis stores what a tenant granted, but neither the token nor the bot's secret."""
-    access = app_access.prove(here, TENANT, "anna@contoso.com")
-    app_access.save(redis, access)
-    found = [app_access.grant_for(redis, each) for each in (TENANT, TENANT.upper(), "", "another")]
+    access = tenants.prove(here, TENANT, "anna@contoso.com")
+    tenants.keep_grant(redis, access)
+    found = [tenants.grant_for(redis, each) for each in (TENANT, TENANT.upper(), "", "another")]
     assert found == [access, access, None, None]
     kept = b"".join(redis.hvals("tenants:app-access"))
     assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
@@ -95,13 +93,13 @@ def test_kept_by_tenant_without_a_secret(here, redis):
 
 def test_one_that_was_granted_anew_is_not_forgotten(redis):
     """A check that began before a new grant can drop only the old grant, so the new grant stays."""
-    old = AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
+    old = tenants.AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
     new = replace(old, at=datetime(2026, 1, 2, tzinfo=UTC))
-    app_access.save(redis, new)
-    app_access.drop(redis, old)
-    assert app_access.grant_for(redis, TENANT) == new
-    app_access.drop(redis, new)
-    assert app_access.grant_for(redis, TENANT) is None
+    tenants.keep_grant(redis, new)
+    tenants.drop_grant(redis, old)
+    assert tenants.grant_for(redis, TENANT) == new
+    tenants.drop_grant(redis, new)
+    assert tenants.grant_for(redis, TENANT) is None
 
 
 def asking(*answers: str | errors.CloudError):
@@ -156,12 +154,12 @@ async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
     A withdrawn grant is reported with its reason and forgotten.
     """
     runtime = runtime_of(here)
-    async with app_access.open_reader(runtime, TENANT) as seen:
-        assert (set(seen.allowed), seen.revoked_event()) == ({Access.NONE}, None)
-    app_access.save(runtime.store.redis, app_access.prove(here, TENANT, asker.email))
+    async with tenants.open_reader(runtime, TENANT) as seen:
+        assert (seen.granted, seen.revoked_event()) == (None, None)
+    tenants.keep_grant(runtime.store.redis, tenants.prove(here, TENANT, asker.email))
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
-    async with app_access.open_reader(runtime, TENANT) as seen:
-        assert set(seen.allowed) == {Access.NONE, Access.APP}
+    async with tenants.open_reader(runtime, TENANT) as seen:
+        assert seen.granted is not None
         with pytest.raises(errors.Forbidden):
             await seen.graph.organization()
     event = seen.revoked_event()
@@ -169,7 +167,7 @@ async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
     withdrawn = {"question": "app_access", "cause": "app_access_withdrawn"}
     assert event.data == withdrawn | {"code": lacking}
-    assert app_access.grant_for(runtime.store.redis, TENANT) is None
+    assert tenants.grant_for(runtime.store.redis, TENANT) is None
 
 
 def writing() -> list[str]:
@@ -252,6 +250,6 @@ def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings, host, tra
 
     Graph traces no messages in national clouds, so no national token can carry that role.
     """
-    graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
+    graph, _ = tenants.needed(make_settings(graph_url=f"https://{host}")).values()
     lacking = set() if traces else {"ExchangeMessageTrace.Read.All"}
     assert set(GRAPH_APP_ROLES) - set(graph) == lacking

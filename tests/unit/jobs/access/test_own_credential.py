@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.access.app_access import own_credential
+from jobs.access.tenants import own_credential
 from jobs.clock import now
 from tests.fixtures.client_certificate import make_pem
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.channel.connect_hosts import PATTERNS, ConnectHosts, foreign_hosts, unconfirmed_hosts
+from jobs.channel.mailbox import PATTERNS, ConnectHosts, foreign_hosts, unconfirmed_hosts
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import FOREIGN_HOSTS, Reply, Run
 from tests.fixtures.parsed import table

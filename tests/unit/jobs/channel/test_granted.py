@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.channel.email_app import grants_of_app, role_assignments
+from jobs.steps.application import grants_of_app, role_assignments
 
 GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"
 PRINCIPAL = "GET /servicePrincipals(appId='client-1')"

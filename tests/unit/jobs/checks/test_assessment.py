@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.checks.assessment import Fact, FactKind, assess, fact_of
+from jobs.checks.check import Fact, FactKind, assess, fact_of
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import UNDOES, Kind, Reply, Run
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.access import app_access
+from jobs.access import tenants
 from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer
 from jobs.clock import now
@@ -97,7 +97,7 @@ async def test_a_tenant_that_was_begun_is_finished(runtime, store, begun, second
     Only the time limit of the job stops it.
     """
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
-    async with app_access.open_reader(runtime, "") as seen:
+    async with tenants.open_reader(runtime, "") as seen:
         await work.channel(seen, Channel(BOXES[0]), asyncio.Semaphore(1))
     assert len(store.load(begun.id).findings) == looked
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.web.oauth import FLOWS
-from jobs.access import app_access
-from jobs.access.app_access import AppAccess
+from jobs.access import tenants
 from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, SignInNeeded, Transient
@@ -53,12 +52,11 @@ class Look(Probe):
 
 
 def looked(
-    ctx, allowed: set[Access], *steps: Look
+    ctx, access: Access, *steps: Look
 ) -> dict[str, tuple[State, Reason | None, Access | None]]:
-    """Return what a check finds, by step."""
-    asyncio.run(
-        Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True).check(allowed)
-    )
+    """Return what a check finds with this access, by step."""
+    ctx.access, named = access, {step.name: step for step in steps}
+    asyncio.run(Engine(ctx, named, no_listener, lambda: True).check())
     return {
         step.name: (f.state, f.reason, f.access)
         for step in steps
@@ -67,22 +65,22 @@ def looked(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "seen"),
+    ("access", "seen"),
     [
-        ({Access.NONE}, [Access.NONE, None, None]),
-        ({Access.NONE, Access.APP}, [Access.NONE, Access.APP, None]),
-        ({Access.NONE, Access.ADMIN}, [Access.NONE, Access.ADMIN, Access.ADMIN]),
+        (Access.NONE, [Access.NONE, None, None]),
+        (Access.APP, [Access.NONE, Access.APP, None]),
+        (Access.ADMIN, [Access.NONE, Access.ADMIN, Access.ADMIN]),
     ],
 )
-def test_every_finding_says_with_what_it_was_seen(given, allowed, seen):
+def test_every_finding_says_with_what_it_was_seen(given, access, seen):
     """Every finding says whether it came without access, from the bot or from a sign-in.
 
     A probe for which the bot has no permission is left to a sign-in.
     """
     policy, sites = (Look(name, reads=(what,)) for name, what in zip("bc", READS, strict=True))
-    found = looked(given(), allowed, Look("a", access=Access.NONE), policy, sites).values()
-    assert [access for _, _, access in found] == seen
-    assert all((access is None) is (why is Reason.NEEDS_SIGN_IN) for _, why, access in found)
+    found = looked(given(), access, Look("a", access=Access.NONE), policy, sites).values()
+    assert [each for _, _, each in found] == seen
+    assert all((each is None) is (why is Reason.NEEDS_SIGN_IN) for _, why, each in found)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,7 @@ def test_a_refusal_is_no_finding(given, error, words):
 
     It is neither wrong nor unknown.
     """
-    found = looked(given(), {Access.NONE, Access.APP}, Look("a", error))
+    found = looked(given(), Access.APP, Look("a", error))
     assert found["a"][:2] == (State.SKIPPED, words)
 
 
@@ -110,7 +108,7 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given, odd):
     The other findings are still looked at.
     """
     ctx = given()
-    found = looked(ctx, {Access.NONE}, Look("a", odd, Access.NONE), Look("b", access=Access.NONE))
+    found = looked(ctx, Access.NONE, Look("a", odd, Access.NONE), Look("b", access=Access.NONE))
     assert [state for state, *_ in found.values()] == [State.UNKNOWN, State.OK]
     assert ctx.run.findings["a"].cause == "answer_unreadable"
     assert ctx.run.findings["a"].evidence == (Evidence("answer", type(odd).__name__),)
@@ -119,8 +117,8 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given, odd):
 def test_a_refusal_of_a_person_is_told_as_it_is(given):
     """A finding is unknown if a signed-in person is refused, or if the cloud is down."""
     away, ctx = Transient("service_unavailable", "graph", 503), given()
-    assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
-    assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
+    assert looked(ctx, Access.ADMIN, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
+    assert looked(ctx, Access.APP, Look("b", away))["b"][0] is State.UNKNOWN
 
 
 NO_LIST = "an answer without a list of objects"
@@ -178,7 +176,7 @@ def test_ids_that_are_known_lead_on(given, state):
     ctx, (first, then) = given(kind="check"), (Look(name, access=Access.NONE) for name in "ab")
     first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
     then.__dict__["needs"] = ("a",)
-    assert looked(ctx, {Access.NONE}, first, then)["b"][0] is State.OK
+    assert looked(ctx, Access.NONE, first, then)["b"][0] is State.OK
 
 
 async def _found(finding: Finding) -> Finding:
@@ -245,7 +243,9 @@ def test_when_the_tenant_can_let_the_bot_read(given, redis):
     over = replace(run, findings={"a": Finding("a", State.OK)})
     offered = [check.may_be_granted(redis, each) for each in (run, nowhere, over)]
     assert offered == [True, False, False]
-    app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
+    tenants.keep_grant(
+        redis, tenants.AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ())
+    )
     assert check.may_be_granted(redis, run) is False
 
 

@@ -45,8 +45,8 @@ class Look(Probe):
 
 def checked(ctx: StepContext, *steps: Step, listener=no_listener):
     """Return a check of these steps without any access, to be carried out."""
-    named = {step.name: step for step in steps}
-    return Engine(ctx, named, listener, lambda: True).check({Access.NONE})
+    named, ctx.access = {step.name: step for step in steps}, Access.NONE
+    return Engine(ctx, named, listener, lambda: True).check()
 
 
 def test_what_is_left_out_holds_up_nobody(given, carry_out):

@@ -274,7 +274,8 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out, given):
     d.hooks["inspect"] = scripted_steps.raising(
         SignInNeeded("sign_in_missing", *scripted_steps.SAID)
     )
-    carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
+    ctx.access = Access.NONE
+    carry_out(engine(ctx, a, b, c, d).check())
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {
         "a": (State.WRONG, scripted_steps.EMPTY),
         "b": (State.SKIPPED, Text("skipped.needs_other", {"step": "key:step.a"})),

@@ -9,7 +9,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
 from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
-from jobs.model import Access, Account, Reason, Scope, State, Text, Turn, verbatim
+from jobs.model import Account, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
@@ -101,7 +101,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(give
 async def test_a_check_never_waits(given, error):
     """A check never waits for a missing role or consent, and reports the failure at once."""
     step, ctx = fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
-    await engine(ctx, step).check({Access.ADMIN})
+    await engine(ctx, step).check()
     found = ctx.run.findings["a"]
     told = found.state, found.waiting_for, found.until, step.log
     assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])

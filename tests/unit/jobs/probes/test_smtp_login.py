@@ -16,7 +16,7 @@ from jobs.clock import now
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
-from jobs.probes.sign_ins import SmtpLogin, login_of
+from jobs.probes.sign_ins import SmtpLogin
 from jobs.runs.run import Brief
 from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
@@ -240,20 +240,26 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
 
 
 @pytest.mark.parametrize(
-    ("brief", "upn", "others"),
+    ("brief", "names"),
     [
-        (Brief("c1", MAILBOX), MAILBOX, ()),
-        (Brief("c1", shared=True, delegate="agent@contoso.com"), "agent@contoso.com", (MAILBOX,)),
+        (Brief("c1", MAILBOX), (MAILBOX,)),
+        (Brief("c1", shared=True, delegate="agent@contoso.com"), ("agent@contoso.com", MAILBOX)),
     ],
 )
-def test_who_logs_in(ctx, brief, upn, others):
+async def test_who_logs_in(ctx, monkeypatch, brief, names):
     """The bot logs in with the name of the token's own user.
 
     The address of a shared mailbox is tried only after a refusal without a reason.
     """
     ctx.run = replace(ctx.run, brief=brief)
-    login = login_of(ctx)
-    assert (login.upn, login.others) == (upn, others)
+    tried = []
+
+    async def log_in(_ctx, app, *names):
+        tried.append((app[1], *names))
+
+    monkeypatch.setattr("jobs.probes.sign_ins.log_in", log_in)
+    await SmtpLogin().inspect(ctx)
+    assert tried == [("c1", *names)]
 
 
 ITS_USER = {"user_id": "u1"}

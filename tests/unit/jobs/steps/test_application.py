@@ -44,7 +44,7 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given, cloud):
 
 async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(given, cloud, monkeypatch):
     """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
-    monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
+    monkeypatch.setattr("jobs.steps.application.TAKEN_S", (0.0, 0.0))
     cloud.on(READ, GONE, GONE, GONE, APP)
     words = "Another object with the same value for property uniqueName already exists."
     cloud.refuse(WRITE, 400, "Request_BadRequest", words)
@@ -55,7 +55,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(given, clou
 
 async def test_a_name_that_the_recycle_bin_keeps(given, cloud, monkeypatch):
     """A deleted app may keep its name for 30 days, so a new app gets the name with the run's ID."""
-    monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
+    monkeypatch.setattr("jobs.steps.application.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     ctx = given(facts=FACTS)
     name = f"{NAME}-{ctx.run.id.lower()}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.access.admin_session import SESSION_S
+from jobs.access.tenants import SESSION_S
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected

@@ -30,7 +30,7 @@ from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, opening
 from jobs.storage import keys
 from jobs.watch import look
-from jobs.watch.look import CountingTrace, MailPlan, MailText, needs_mail, outcome_of
+from jobs.watch.look import CountingTrace, needs_mail, outcome_of
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
 from tests.unit.jobs.probes.trace_rows import MAILBOX, TRACES, row
 
@@ -167,7 +167,7 @@ GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))
 WATCHED = WatchedChannel(
     Channel(MAILBOX, tenant_id="t"), "room-1", Person("p", "anna@contoso.com"), now()
 )
-MAILS = MailPlan(HOUR, lambda watched: MailText("No answer needed", f"Test of {watched.mailbox}."))
+MAILS = HOUR, lambda watched: ("No answer needed", f"Test of {watched.mailbox}.")
 
 
 @dataclass
@@ -271,7 +271,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
     """
 
     async def twice() -> list[bool]:
-        return await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, MAILS) for _ in range(5)))
+        return await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, *MAILS) for _ in range(5)))
 
     assert sorted(asyncio.run(twice())) == [False, False, False, False, True]
     (mail,) = server.took
@@ -292,10 +292,10 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx, server, reply):
     """A mail server's refusal is recorded, and the server is not asked again within the hour."""
     server.refuses = reply
-    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
+    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert (kept.sent, bool(kept.refused)) == (None, True)
-    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
+    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
     assert len(watch_mail.newest(ctx.store.redis, MAILBOX)) == 1
     sent, at = keys.watch_mails_sent(), kept.at - HOUR
     assert not watch_mail.has_others(ctx.store.redis, sent, "other@contoso.com", at)

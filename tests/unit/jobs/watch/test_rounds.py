@@ -10,10 +10,8 @@ from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
-from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel, read_interval, read_span, written
-from jobs.watch.rounds import next_of, run_round
-from jobs.watch.store import IncidentStore, Watching, WatchStore
+from jobs.watch.store import Watching, ping, run_round
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 A, B = "a@contoso.com", "b@contoso.com"
@@ -38,11 +36,10 @@ class Script:
 @pytest.fixture
 def watching(redis) -> Watching:
     """Return a watch of two channels of one tenant, looked at every 15 minutes."""
-    own = Authenticator(("key",))
-    made = Watching(WatchStore(redis, own), IncidentStore(redis, own))
+    made = Watching(redis, Authenticator(("key",)))
     for mailbox in (A, B):
         channel = Channel(mailbox, tenant_id="t")
-        made.channels.save(WatchedChannel(channel, "room-1", Person("p", "anna@c.com"), BEGAN))
+        made.save(WatchedChannel(channel, "room-1", Person("p", "anna@c.com"), BEGAN))
     return made
 
 
@@ -58,33 +55,33 @@ def test_only_what_is_due_is_looked_at(watching):
     after a minute.
     """
     script = Script(answers={A: BROKEN})
-    assert one_round(watching, script).looks == 2
-    assert one_round(watching, script).looks == 0
+    assert one_round(watching, script)[0] == 2
+    assert one_round(watching, script)[0] == 0
     script.at = BEGAN + timedelta(seconds=61)
-    assert next_of(watching, "t", script.at) == script.at
+    assert watching.next_of("t", script.at) == script.at
     told = []
     result = one_round(watching, script, told)
-    assert (result.looks, [each.mailbox for each in told]) == (1, [A])
-    next_due = next_of(watching, "t", script.at) or script.at
+    assert (result[0], [each.mailbox for each in told]) == (1, [A])
+    next_due = watching.next_of("t", script.at) or script.at
     assert timedelta(0) < next_due - script.at <= timedelta(minutes=15)
 
 
 def test_what_was_left_is_still_due(watching):
     """If a round stops early, the remaining channels stay due, and the next round looks at them."""
     script = Script(stops_after=1)
-    assert one_round(watching, script).left == 1
-    assert (next_of(watching, "t", script.at) or now()) <= script.at
+    assert one_round(watching, script)[1] == 1
+    assert (watching.next_of("t", script.at) or now()) <= script.at
     script.stops_after = 99
-    assert one_round(watching, script).looks == 1
+    assert one_round(watching, script)[0] == 1
 
 
 def test_a_channel_that_is_watched_no_more_is_not_recorded(watching):
     """A channel whose watch has ended is not looked at, and its group is not due any more."""
     script = Script()
-    watching.channels.remove(A)
-    assert one_round(watching, script).looks == 1
+    watching.end(A, script.at)
+    assert one_round(watching, script)[0] == 1
     assert watching.end(B, script.at) == (True, None)
-    assert (next_of(watching, "t", script.at), one_round(watching, script).looks) == (None, 0)
+    assert (watching.next_of("t", script.at), one_round(watching, script)[0]) == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -100,17 +97,16 @@ def test_a_gap_is_longer_than_three_intervals(watching, minutes, paused_minutes,
     at = script.at + timedelta(minutes=minutes)
     if paused_minutes:
         until = script.at + timedelta(minutes=paused_minutes)
-        for each in watching.channels.all("t"):
-            watching.channels.save(replace(each, paused_until=until))
-    assert rounds.note_gaps(watching, "t", at) == (2 if gap else 0)
-    redis = watching.channels.redis
-    assert rounds.gaps_due(redis, at) == {}
-    due = rounds.gaps_due(redis, at + timedelta(minutes=2))
+        for each in watching.channels("t"):
+            watching.save(replace(each, paused_until=until))
+    assert watching.note_gaps("t", at) == (2 if gap else 0)
+    assert watching.gaps_due(at) == {}
+    due = watching.gaps_due(at + timedelta(minutes=2))
     told = {room: [each.mailbox for each in gaps] for room, gaps in due.items()}
     assert told == ({"room-1": [A, B]} if gap else {})
     if gap:
-        rounds.forget_gaps(redis, due["room-1"])
-        assert rounds.gaps_due(redis, at + timedelta(minutes=2)) == {}
+        watching.forget_gaps(due["room-1"])
+        assert watching.gaps_due(at + timedelta(minutes=2)) == {}
 
 
 @pytest.mark.parametrize(
@@ -145,13 +141,13 @@ def test_a_span_is_written_as_it_is_typed(minutes, text):
 def test_a_round_is_told_at_most_once_a_minute(redis, watching, outside, free_port):
     """The setting is optional, and a service that is away changes nothing."""
     url, at = f"{outside.on('GET /ping', {}).base}/ping", now()
-    assert [rounds.ping(url, watching, at) for _ in range(2)] == [True, False]
+    assert [ping(url, watching, at) for _ in range(2)] == [True, False]
     redis.delete(keys.watch_pinged())
-    assert rounds.ping(url, watching, at)
+    assert ping(url, watching, at)
     assert [each[0] for each in outside.asked] == ["GET /ping"] * 2
     redis.delete(keys.watch_pinged())
-    assert not rounds.ping("", watching, at)
-    assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", watching, at)
+    assert not ping("", watching, at)
+    assert not ping(f"http://127.0.0.1:{free_port}/ping", watching, at)
 
 
 @pytest.mark.slow
@@ -161,7 +157,7 @@ def test_a_late_watch_is_silent(outside, watching):
     The monitoring service then hears nothing. A group that a worker has does not count as late.
     """
     begun, url = now(), f"{outside.on('GET /ping', {}).base}/ping"
-    assert not rounds.ping(url, watching, begun + timedelta(minutes=6))
-    assert rounds.ping(url, watching, begun + timedelta(minutes=4))
-    watching.channels.schedule.extend("t")
-    assert rounds.lateness(watching, now()) <= timedelta(0)
+    assert not ping(url, watching, begun + timedelta(minutes=6))
+    assert ping(url, watching, begun + timedelta(minutes=4))
+    watching.schedule.extend("t")
+    assert watching.lateness(now()) <= timedelta(0)

@@ -15,7 +15,7 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
 from jobs.watch.model import ChannelState, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.store import IncidentStore, Watching, WatchStore
+from jobs.watch.store import Watching
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.run_events import answered, changing, noted
 
@@ -28,9 +28,9 @@ OWN = Authenticator(("key",))
 
 
 @pytest.fixture
-def store(redis) -> IncidentStore:
+def store(redis) -> Watching:
     """Return a store without incidents, and with a space for the operator."""
-    return IncidentStore(redis, OWN, "operators")
+    return Watching(redis, OWN, "operators")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def watch(redis):
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
         watched = a_watched(mailbox, room=room)
-        WatchStore(redis, OWN).save(watched)
+        Watching(redis, OWN).save(watched)
         return watched
 
     return begin
@@ -90,7 +90,7 @@ def channels(watch) -> list[WatchedChannel]:
 
 
 def broken(
-    store: IncidentStore,
+    store: Watching,
     channels: list[WatchedChannel],
     since: datetime,
     outcome: LookOutcome = POLICY,
@@ -149,8 +149,7 @@ def test_the_end_of_the_watch_ends_the_incident(store, watch):
     """
     watched = watch("a@contoso.com")
     broken(store, [watched], AT, BROKEN)
-    watching = Watching(WatchStore(store.redis, OWN), store)
-    was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
+    was_watched, ended = store.end("a@contoso.com", AT + 2 * MINUTE)
     assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
     assert store.add_look(watched, BROKEN, AT + 3 * MINUTE) == ()
     assert store.open_incidents() == ()
@@ -164,7 +163,7 @@ def test_what_this_bot_did_not_write_is_not_believed(store, watch):
     (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     key = keys.incident(incident.id)
     store.redis.set(key, Authenticator(("other",)).dump(key, incident))
-    assert store.load(incident.id) is None
+    assert store.incident(incident.id) is None
     other = keys.watch_state("b@contoso.com")
     store.redis.copy(keys.watch_state("a@contoso.com"), other)
     assert store.state("b@contoso.com").looked is None
@@ -174,7 +173,7 @@ def test_a_person_changes_an_incident_in_a_transaction(store, watch):
     """A person who acts on an incident is recorded once. Without a change, nothing is written."""
     (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)
-    assert acting == store.load(incident.id)
+    assert acting == store.incident(incident.id)
     assert acting.acting == "bob@contoso.com"
     assert store.take_on(incident.id, "bob@contoso.com", AT + 3 * MINUTE) is None
     assert store.change(incident.id, lambda _each: None) is None
@@ -187,18 +186,18 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     After an undo of one run the channel is looked at now, and not at the next round.
     """
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
-    watching = Watching.of(runs)
+    watching = Watching(redis, OWN)
     watched = watch(channel.mailbox)
-    broken(watching.incidents, [watched], AT, BROKEN)
+    broken(watching, [watched], AT, BROKEN)
     who, origin = watched.by, Origin("room-1", message="typed-1")
     fix = runs.open(channel, who, origin, RunKind.FIX)
     proof = (AT + 5 * MINUTE).isoformat()
     seen = Finding("agent_answer", State.OK, facts={"answered_at": proof})
     runs.append(fix.id, answered("token_saved"), noted(seen))
     (card,) = watching.finish(runs.load(fix.id), AT + 9 * MINUTE)
-    (incident,) = watching.incidents.of_channel(channel.mailbox)
+    (incident,) = watching.of_channel(channel.mailbox)
     assert (incident.ended, incident.fixed_by) == (AT + 5 * MINUTE, fix.id)
-    assert (incident.cards, watching.incidents.open_incidents()) == ((card,), ())
+    assert (incident.cards, watching.open_incidents()) == ((card,), ())
     assert watching.finish(runs.load(fix.id), AT + 9 * MINUTE) == ()
     runs.end(fix, Event(Kind.FINISHED, AT))
     undo = runs.open(channel, who, replace(origin, message="typed-2"), RunKind.UNDO)
@@ -207,22 +206,22 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     back = Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
     begun = Event(Kind.RECALLED, AT, past=(past,), data={UNDOES: fix.id}), changing("smtp_auth")
     runs.append(undo.id, *begun, back)
-    watching.channels.schedule.add(watched.group, now() + 9 * MINUTE)
+    watching.schedule.add(watched.group, now() + 9 * MINUTE)
     watching.finish(runs.load(undo.id), AT)
-    assert watching.channels.schedule.due(watched.group) <= now().timestamp()
+    assert watching.schedule.due(watched.group) <= now().timestamp()
     runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)))
     watching.finish(runs.load(undo.id), AT)
-    assert watching.channels.load(channel.mailbox) is None
+    assert watching.load(channel.mailbox) is None
 
 
 def test_a_fix_that_repaired_nothing_has_not_fixed_the_channel(redis, watch):
     """Its mail proves that a person has repaired the channel before."""
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
-    watching, watched = Watching.of(runs), watch(channel.mailbox)
-    broken(watching.incidents, [watched], AT, BROKEN)
+    watching, watched = Watching(redis, OWN), watch(channel.mailbox)
+    broken(watching, [watched], AT, BROKEN)
     fix = runs.open(channel, watched.by, Origin("room-1"), RunKind.FIX)
     watching.finish(fix, AT + 9 * MINUTE)
-    (incident,) = watching.incidents.of_channel(channel.mailbox)
+    (incident,) = watching.of_channel(channel.mailbox)
     assert (incident.is_open, incident.fixed_by) == (False, "")
 
 
@@ -236,8 +235,8 @@ def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> W
 
 
 @pytest.fixture
-def listed(redis) -> WatchStore:
-    return WatchStore(redis, Authenticator(("key",)))
+def listed(redis) -> Watching:
+    return Watching(redis, Authenticator(("key",)))
 
 
 def test_a_channel_is_listed_by_its_space_and_its_tenant(listed):
@@ -249,11 +248,13 @@ def test_a_channel_is_listed_by_its_space_and_its_tenant(listed):
     listed.save(one)
     listed.save(two)
     assert listed.load("a@contoso.com") == one
-    assert listed.of_space("room-1") == listed.all("tenant-1") == listed.all() == (one, two)
+    assert (
+        listed.of_space("room-1") == listed.channels("tenant-1") == listed.channels() == (one, two)
+    )
     moved = replace(two, room="room-2", channel=replace(two.channel, tenant_id="tenant-2"))
     listed.save(moved)
     assert (listed.of_space("room-1"), listed.of_space("room-2")) == ((one,), (moved,))
-    assert (listed.all("tenant-1"), listed.all("tenant-2")) == ((one,), (moved,))
+    assert (listed.channels("tenant-1"), listed.channels("tenant-2")) == ((one,), (moved,))
 
 
 def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed):
@@ -262,18 +263,23 @@ def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed):
     A second end reports that the channel was not watched.
     """
     listed.save(a_watched("a@contoso.com"))
-    assert (listed.remove("a@contoso.com"), listed.remove("a@contoso.com")) == (True, False)
-    assert (listed.load("a@contoso.com"), listed.all(), listed.of_space("room-1")) == (None, (), ())
+    ends = [listed.end("a@contoso.com", AT) for _ in range(2)]
+    assert ends == [(True, None), (False, None)]
+    assert (listed.load("a@contoso.com"), listed.channels(), listed.of_space("room-1")) == (
+        None,
+        (),
+        (),
+    )
 
 
 def test_a_record_that_this_bot_did_not_write_is_not_believed(listed):
     """A forged or copied record, which could send a channel's cards elsewhere, is ignored."""
-    forged = WatchStore(listed.redis, Authenticator(("other",)))
+    forged = Watching(listed.redis, Authenticator(("other",)))
     forged.save(a_watched("a@contoso.com", room="elsewhere"))
     listed.save(a_watched("b@contoso.com"))
     listed.redis.copy(keys.watched("b@contoso.com"), keys.watched("c@contoso.com"))
     assert [listed.load(f"{name}@contoso.com") for name in "ac"] == [None, None]
-    assert listed.all() == (a_watched("b@contoso.com"),)
+    assert listed.channels() == (a_watched("b@contoso.com"),)
 
 
 def test_a_group_with_a_new_channel_is_due(listed):

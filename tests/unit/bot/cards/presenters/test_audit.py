@@ -6,11 +6,11 @@ from pathlib import Path
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, keys, own_text
 from bot.cards.presenters.lists import words_of_entry
-from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.check import APP, FORWARDING
 from jobs.runs.event_log import entry
 from jobs.runs.run import FOREIGN_HOSTS
+from jobs.steps.application import ADOPT
 
 BOT = Path(__file__).parents[5] / "bot"
 NAMED = (ADOPT, APP, DELEGATE, FOREIGN_HOSTS, FORWARDING, SIGNED_IN)

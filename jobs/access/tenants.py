@@ -1,11 +1,13 @@
-"""Read access that a tenant's administrator has granted to the bot's own app.
+"""Access to a tenant: an administrator's sign-in during a run, and what the bot's own app may read.
 
-The stored record holds no secret: only when it was granted, through whose card, and which roles the
-token carried (platforms/microsoft.md 6.2). The clients keep within Microsoft's limits for the
+The sign-in is encrypted, renewed, and deleted when the run ends. The record of the read access that
+a tenant's administrator has granted holds no secret: only when, through whose card, and which roles
+the token carried (platforms/microsoft.md 6.2). The clients keep within Microsoft's limits for the
 tenant. The app's credential ends some day, which the doctor tells.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,21 +16,97 @@ from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import Forbidden
+from jobs.clouds import calls
+from jobs.clouds.errors import CloudError, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
+from jobs.clouds.json_values import lower_of
 from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
-from jobs.microsoft import scopes
+from jobs.microsoft import scopes, tokens
 from jobs.microsoft.client_credential import CredentialError, credential_end
+from jobs.microsoft.exchange import InvokeCommand
+from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.tokens import AppTokens, ReadingExchange, ReadingGraph, missing_in, roles_in
-from jobs.model import Access
+from jobs.microsoft.tokens import AppTokens, ReadingExchange, ReadingGraph, Tokens
+from jobs.model import Access, Account, Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec, keys
+from jobs.storage.vault import Sealed
+
+SESSION_S = 26 * 3600
+"""Longest lifetime of a sign-in, in seconds: verification step M5 may need 24 hours."""
+
+
+def keep_session(runtime: Runtime, run: Run, cache: str) -> None:
+    """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
+    age_s = (now() - run.signed_in).total_seconds() if run.signed_in else 0
+    left = SESSION_S - int(age_s)
+    if left <= 0:
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
+    runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
+
+
+def drop_session(runtime: Runtime, run_id: str) -> None:
+    runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
+
+
+@asynccontextmanager
+async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
+    """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
+    cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
+    if cache is None:
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
+    settings, store, vault = runtime.settings, runtime.store, runtime.vault
+
+    def keep(renewed: str) -> None:
+        calls.check_guard()
+        keep_session(runtime, run, renewed)
+
+    async with async_client(settings) as http:
+        with sync_client(settings) as login:
+            identity = Identity.of_bot(settings, login, account.tenant_id)
+            session = Tokens(identity, cache, keep)
+            at_graph = session.source(*scopes.graph_scopes(settings.graph_url, run.permissions))
+            graph = Graph(http, at_graph, settings.graph_url)
+            source = session.source(scopes.exchange_scope(settings.exchange_url))
+            whose = account.tenant_id, account.upn
+            exchange = InvokeCommand(http, source, settings.exchange_url, *whose)
+            trace = Trace(graph, exchange)
+            yield StepContext(run, settings, store, vault, graph, exchange, lambda: trace)
+
+
+LOOK_S = 8.0
+"""Longest wait for Graph's answer, in seconds; without it the worker decides later."""
+
+
+def require_own_tenant(settings: Settings, channel: Channel, account: Account, token: str) -> None:
+    """Check that the mailbox's domain is verified in the account's tenant.
+
+    The step ``tenant`` checks it, too; here the person in the browser sees the result. If the
+    domains cannot be read, nothing is decided.
+
+    Raises:
+        Rejected: ``wrong_tenant``, with the account's name as its code.
+    """
+    domains = asyncio.run(_read_domains(settings, token))
+    if domains and channel.domain not in domains:
+        raise Rejected(Cause.WRONG_TENANT, "entra", code=account.upn)
+
+
+async def _read_domains(settings: Settings, token: str) -> set[str]:
+    async def source() -> str:
+        return token
+
+    try:
+        async with asyncio.timeout(LOOK_S), async_client(settings) as http:
+            organization = await Graph(http, source, settings.graph_url).organization()
+    except (CloudError, TimeoutError):
+        return set()
+    return {lower_of(domain, "name") for domain in organization.get("verifiedDomains") or ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +135,11 @@ def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
     return tuple(sorted(found, key=lambda each: each.tenant))
 
 
-def save(redis: Redis, access: AppAccess) -> None:
+def keep_grant(redis: Redis, access: AppAccess) -> None:
     redis.hset(keys.app_access(), access.tenant.lower(), codec.dump(access))
 
 
-def drop(redis: Redis, access: AppAccess) -> None:
+def drop_grant(redis: Redis, access: AppAccess) -> None:
     """Delete a grant that has ended, unless a newer one of the tenant has replaced it."""
     if grant_for(redis, access.tenant) == access:
         redis.hdel(keys.app_access(), access.tenant.lower())
@@ -88,11 +166,11 @@ def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
             carries.
         CloudError: when no token can be obtained at all.
     """
-    tokens = {scope: app_token(settings, tenant, scope) for scope in needed(settings)}
-    lists = (missing_in(tokens[scope], names) for scope, names in needed(settings).items())
+    found = {scope: app_token(settings, tenant, scope) for scope in needed(settings)}
+    lists = (tokens.missing_in(found[scope], names) for scope, names in needed(settings).items())
     if lacking := [name for names in lists for name in names]:
         raise Forbidden(Cause.APP_ROLES_MISSING, "entra", code=", ".join(lacking))
-    roles = sorted(role for token in tokens.values() for role in roles_in(token))
+    roles = sorted(role for token in found.values() for role in tokens.roles_in(token))
     return AppAccess(tenant, now(), by, tuple(roles))
 
 
@@ -109,10 +187,6 @@ class TenantReader:
     reads: SingleFlight
     many: bool
 
-    @property
-    def allowed(self) -> Collection[Access]:
-        return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
-
     def context(self, run: Run, store: RunStore) -> StepContext:
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
@@ -125,7 +199,7 @@ class TenantReader:
         """Delete the grant that this reader saw revoked and return an event of it, else None."""
         if self.granted is None or self.tokens.ended is None:
             return None
-        drop(self.runtime.store.redis, self.granted)
+        drop_grant(self.runtime.store.redis, self.granted)
         cause, code = Cause.APP_ACCESS_WITHDRAWN, self.tokens.ended.code
         data = {"question": "app_access", "cause": cause, "code": code}
         return Event(Kind.PROBLEM, now(), data=data)
@@ -143,15 +217,15 @@ async def open_reader(
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
     required = needed(settings) if granted else {}
-    tokens = AppTokens(lambda scope: app_token(settings, tenant, scope), required)
+    own = AppTokens(lambda scope: app_token(settings, tenant, scope), required)
     pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if reads else SingleFlight
     async with async_client(settings) as http:
-        source = tokens.source(scopes.graph_default(settings.graph_url))
+        source = own.source(scopes.graph_default(settings.graph_url))
         graph = ReadingGraph(http, source, settings.graph_url, kept(), pace)
-        source = tokens.source(scopes.exchange_scope(settings.exchange_url))
+        source = own.source(scopes.exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", kept(), pace)
         trace, once, many = Trace(graph, exchange), reads or ReadCache(), reads is not None
-        yield TenantReader(runtime, graph, exchange, trace, granted, tokens, once, many)
+        yield TenantReader(runtime, graph, exchange, trace, granted, own, once, many)
 
 
 SOON = timedelta(days=30)

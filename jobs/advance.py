@@ -18,7 +18,7 @@ from jobs.clouds import calls, warm_loop
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import StoppingError, is_due
-from jobs.model import RunKind, State
+from jobs.model import CHECKS, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust
 from jobs.runs.event_log import HISTORY, foreign_event
@@ -143,7 +143,7 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if gap := run.problems.get(HISTORY):
         mailbox = run.channel.mailbox
         log.error("the run's history has a gap", run=run_id, mailbox=mailbox, entry=gap.code)
-    if run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}:
+    if run.kind not in CHECKS:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)

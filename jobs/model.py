@@ -72,6 +72,8 @@ def second_of(at: datetime) -> str:
 
 RunKind = StrEnum("RunKind", "SETUP CHECK FIX UNDO BULK_CHECK")
 """Purpose of a run: a bulk check is about many channels, every other kind about one."""
+CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
+"""Kinds of runs that change nothing, and so hold no mailbox."""
 
 
 State = StrEnum("State", "OK WRONG WARNING POSSIBLE WAITING SKIPPED UNKNOWN")

@@ -110,7 +110,8 @@ def test_what_is_needed_is_kept_however_old(redis, run_of, clear, wanted, kept):
 
 def test_checks_end_by_themselves(redis, store, asker, clear):
     """The history of a check expires in Redis by itself, and its cards expire at the same time."""
-    check = store.check(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
+    origin = Origin("room-1", message="message-1")
+    check = store.open(Channel(MAILBOX), asker, origin, RunKind.CHECK)
     redis.hset(f"cards:{check.id}", "verdict", "{}")
     clear()
     assert there(redis, check) == (True,)

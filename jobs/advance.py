@@ -206,7 +206,11 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
-        _schedule_next_look(runtime, run)
+        times = [each.until for each in run.findings.values() if each.until and not run.checked]
+        if times and run.account and not run.ended:
+            runtime.schedule.add(run_id, min(times))
+        else:
+            runtime.schedule.remove(run_id)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
         runtime.schedule.add(run_id, now())
@@ -216,14 +220,6 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
     runtime.listener(run_id)
-
-
-def _schedule_next_look(runtime: Runtime, run: Run) -> None:
-    times = [each.until for each in run.findings.values() if each.until and not run.checked]
-    if times and run.account and not run.ended:
-        runtime.schedule.add(run.id, min(times))
-    else:
-        runtime.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

@@ -13,11 +13,12 @@ from jobs.access import mailbox_login, tenants
 from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import calls, warm_loop
+from jobs.clouds import calls
 from jobs.clouds.errors import SignInNeeded
+from jobs.clouds.http import run_job
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import StoppingError, is_due
-from jobs.model import RunKind, State
+from jobs.model import CHECKS, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust
 from jobs.runs.event_log import HISTORY, ForeignRunError, foreign_event
@@ -47,7 +48,7 @@ def advance(run_id: str) -> None:
     runtime = current(Runtime)
     with bound_contextvars(run=run_id), runtime.store.lease(run_id) as lease:
         if lease is None:
-            runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+            runtime.store.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
         held = replace(runtime, store=runtime.store.held_by(lease))
@@ -69,7 +70,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
             _give_up(runtime, run_id)
     elif wait:
         log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
-        runtime.schedule.add(run_id, now() + timedelta(seconds=wait))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=wait))
     return not wait
 
 
@@ -93,14 +94,14 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         try:
             # every call that may change something asks for the lease, and whether the run goes on
             with calls.guarded(lambda: runtime.store.confirm(run_id)):
-                seen = warm_loop.run(_work(runtime, lease, run_id))
+                seen = run_job(_work(runtime, lease, run_id))
         finally:
             lease.stop_renewing()  # before the run gets its next date
         finish_or_reschedule(runtime, run_id, seen)
     except OthersAtWorkError:
-        runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
     except StoppingError:
-        runtime.schedule.add(run_id, now())  # the next available worker continues
+        runtime.store.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
         with suppress(RunGoneError):
@@ -117,7 +118,7 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
         log.warning("no such run", run=run_id)
-        runtime.schedule.remove(run_id)
+        runtime.store.schedule.remove(run_id)
     except RedisError:
         log.warning("Redis is away; the run goes on when it is back", run=run_id)
         raise  # not the run's fault: it stays on the queue of what is due
@@ -134,7 +135,7 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if gap := run.problems.get(HISTORY):
         mailbox = run.channel.mailbox
         log.error("the run's history has a gap", run=run_id, mailbox=mailbox, entry=gap.code)
-    if run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}:
+    if run.kind not in CHECKS:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
@@ -202,7 +203,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
-        runtime.schedule.add(run_id, now())
+        runtime.store.schedule.add(run_id, now())
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     if place := foreign_event(run):
@@ -214,9 +215,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
 def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     times = [each.until for each in run.findings.values() if each.until and not run.checked]
     if times and run.account and not run.ended:
-        runtime.schedule.add(run.id, min(times))
+        runtime.store.schedule.add(run.id, min(times))
     else:
-        runtime.schedule.remove(run.id)
+        runtime.store.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
@@ -226,7 +227,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     _problem(runtime, run_id, Cause.UNEXPECTED, reference)
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
-        runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
         runtime.listener(run_id)
     else:
         _fail(runtime, run_id, reference)

@@ -31,6 +31,11 @@ class Channel:
     def domain(self) -> str:
         return self.mailbox.rpartition("@")[2]
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses that Webex Connect generated, which an approval names."""
+        return {"callback_url": self.callback_url, "forwarding_address": self.forwarding_address}
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -72,6 +77,8 @@ def second_of(at: datetime) -> str:
 
 RunKind = StrEnum("RunKind", "SETUP CHECK FIX UNDO BULK_CHECK")
 """Purpose of a run: a bulk check is about many channels, every other kind about one."""
+CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
+"""Kinds of runs that change nothing, and so hold no mailbox."""
 
 
 State = StrEnum("State", "OK WRONG WARNING POSSIBLE WAITING SKIPPED UNKNOWN")
@@ -259,6 +266,11 @@ class Change:
     note: Text | None = None
     warning: bool = False
     overwrites: bool = False
+
+    @property
+    def approval_scope(self) -> Scope:
+        """Return the scope of the approval: changes to the whole tenant have one of their own."""
+        return Scope.TENANT if self.scope is Scope.TENANT else Scope.MAILBOX
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     records the channel once it is found.
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
-    opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
+    opened = ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin, RunKind.CHECK, brief)
     ctx.services.carry_on(opened.id)
 
 
@@ -93,7 +93,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     brief = check.brief_for(ctx.services.store, mailbox)
-    opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
+    opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, RunKind.CHECK, brief)
     ctx.services.carry_on(opened.id)
 
 
@@ -106,7 +106,7 @@ def everything(ctx: ChatContext) -> None:
         ctx.services.cards.request(before.id)
         return
     brief = Brief(mailboxes=visible_channels(ctx))
-    opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
+    opened = store.open(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
     ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
     ctx.services.carry_on(opened.id)
 

@@ -12,15 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from jobs.causes.cause import Cause, ErrorKind, Meaning
+from jobs.causes.cause import Cause
+from jobs.causes.patterns import meaning_of
 from jobs.clock import now, parse
 from jobs.clouds import errors
-from jobs.clouds.errors import CloudError
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
 from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
 from jobs.model import ConnectChange
@@ -31,16 +32,12 @@ Json = dict[str, Any]
 Params = Mapping[str, str]
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 MOST_PAGES = 5
-_SERVER_ERRORS = 500
-_KEY_REFUSED = Meaning(Cause.WEBEX_KEY_REFUSED, ErrorKind.FORBIDDEN)
-_BY_STATUS = {
-    401: _KEY_REFUSED,
-    403: _KEY_REFUSED,
-    404: Meaning(Cause.NOT_FOUND, ErrorKind.NOT_FOUND),
-    429: Meaning(Cause.WEBEX_BUSY, ErrorKind.TRANSIENT),
+_BY_STATUS: dict[int, Cause] = {
+    HTTPStatus.UNAUTHORIZED: Cause.WEBEX_KEY_REFUSED,
+    HTTPStatus.FORBIDDEN: Cause.WEBEX_KEY_REFUSED,
+    HTTPStatus.NOT_FOUND: Cause.NOT_FOUND,
+    HTTPStatus.TOO_MANY_REQUESTS: Cause.WEBEX_BUSY,
 }
-_REFUSED = Meaning(Cause.WEBEX_REFUSED, ErrorKind.REJECTED)
-_AWAY = Meaning(Cause.WEBEX_UNAVAILABLE, ErrorKind.TRANSIENT)
 
 
 async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:
@@ -103,10 +100,10 @@ async def organization_id(settings: Settings) -> str:
     return value(await read(settings, in_organization(settings)), "id", "organizationId")
 
 
-def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> CloudError:
+def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> errors.CloudError:
     """Return the error for an answer of 400 and above, with the answer's code and text."""
-    other = _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
-    meaning = _BY_STATUS.get(response.status_code, other)
+    other = Cause.WEBEX_UNAVAILABLE if response.is_server_error else Cause.WEBEX_REFUSED
+    meaning = meaning_of(_BY_STATUS.get(response.status_code, other))
     body = parsed(response.content)
     inner = as_dict(body).get("error")
     told = inner if isinstance(inner, dict) else body
@@ -158,7 +155,7 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
         return rows_in(as_dict(await ask(settings, call, _QUICK)), name, call.service)
 
     rows = await listed("unresolved-incidents", "incidents")
-    with suppress(CloudError):
+    with suppress(errors.CloudError):
         rows += await listed("active-scheduled-maintenances", "scheduled_maintenances")
     names = ("publicationId", "incidentNumber", "id")
     return _newest_first(
@@ -370,10 +367,10 @@ class ConnectChanges:
     method: str
 
 
-async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
+async def read_changes(settings: Settings, since: datetime) -> ConnectChanges:
     try:
         async with asyncio.timeout(LONGEST_S):
-            rows, whole, method = await _entries(settings, since, until)
+            rows, whole, method = await _entries(settings, since)
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
         raise errors.Transient(Cause.TIMED_OUT, _AUDIT, message=words) from late
@@ -382,12 +379,10 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
     return ConnectChanges(tuple(newest_first), whole, method)
 
 
-async def _entries(
-    settings: Settings, since: datetime, until: datetime
-) -> tuple[list[Json], bool, str]:
+async def _entries(settings: Settings, since: datetime) -> tuple[list[Json], bool, str]:
     """Return the entries, whether these are all, and the method; a page may be a short one."""
     rows, method = list[Json](), ""
-    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(until), "max": _ENTRIES}
+    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(now()), "max": _ENTRIES}
     wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     for _ in range(_MOST_AUDIT_PAGES):
         answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})
@@ -408,12 +403,12 @@ async def _page_of_log(settings: Settings, method: str, body: Json) -> tuple[Jso
 
     try:
         return await send(method or "POST")
-    except CloudError as first:
+    except errors.CloudError as first:
         if method or first.status not in _OTHER_METHOD:
             raise
         try:
             return await send("GET")
-        except CloudError as second:  # that a method is not there says less than a refusal
+        except errors.CloudError as second:  # that a method is not there says less than a refusal
             raise (first if second.status in {404, 405} else second) from None
 
 

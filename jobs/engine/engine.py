@@ -17,7 +17,6 @@ from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError, unreadable
 from jobs.engine import inspector
-from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
@@ -54,15 +53,14 @@ def digest(changes: tuple[Change, ...], run: Run) -> str:
     The channel's addresses and the account that makes the changes are part of it. Most lines of a
     plan do not name them, and an approval for one of them must not count for another.
     """
-    channel = run.channel
-    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    addresses = (run.channel.mailbox, *run.channel.addresses.values())
     lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
     text = repr((addresses, identity(run.account), lines))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)
-class Engine(Inspector):
+class Engine(inspector.Inspector):
     """Work of one worker on one run; only a later inspection may call a step done."""
 
     _begun: set[str] = field(init=False, default_factory=set)
@@ -248,10 +246,9 @@ class Engine(Inspector):
         run, other = self.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
-        planned = run.plan.changes if run.plan else ()
-        shown = other.name in {line.step for line in planned}
+        shown = other.name in run.planned_steps
         lines = () if shown else other.plan(self.ctx, other.wrong(Reason.DEMANDED))
-        data = {"plan": digest((*planned, *lines), run)}
+        data = {"plan": digest((*run.plan_lines, *lines), run)}
         self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return inspector.waits_for_step(step, other.name)
 

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, RunKind, State, Text, day_of
+from jobs.model import CHECKS, Channel, Finding, Person, RunKind, State, Text, day_of
 from jobs.runs import event_log
 from jobs.runs.audit import Along, Trail
 from jobs.runs.fold import apply_events, fold
@@ -167,7 +167,7 @@ class RunStore:
         kind: RunKind = RunKind.SETUP,
         brief: Brief | None = None,
     ) -> Run:
-        """Open a run and claim its mailbox.
+        """Open a run, and claim its mailbox; any number may check at a time, as they change nothing.
 
         While the mailbox is not known, the message or button press that asked for it is claimed.
 
@@ -175,19 +175,23 @@ class RunStore:
             AlreadyRunningError: there is such a run, and it has not ended.
         """
         run_id = new_id()
-        at = {run_id: now().timestamp()}
         first = opening(channel, requester, kind, origin, brief)
-        self.append(run_id, first, along=lambda pipe: pipe.zadd(keys.runs_open(), at))
-        try:
-            self.claim(channel.mailbox or origin.message or run_id, run_id)
-        except AlreadyRunningError as busy:
-            with self.redis.pipeline() as pipe:
-                self.closing(run_id, "")(pipe)
-                pipe.delete(keys.run_events(run_id))
-                pipe.execute()
-            self.attest("not_opened", run_id, by=requester.email, running=busy.run)
-            raise
-        self.redis.zadd(keys.space_runs(origin.room), at)
+        if kind in CHECKS:
+            self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
+            self.redis.expire(keys.run_events(run_id), CHECK_KEPT_S)
+        else:
+            at = {run_id: now().timestamp()}
+            self.append(run_id, first, along=lambda pipe: pipe.zadd(keys.runs_open(), at))
+            try:
+                self.claim(channel.mailbox or origin.message or run_id, run_id)
+            except AlreadyRunningError as busy:
+                with self.redis.pipeline() as pipe:
+                    self.closing(run_id, "")(pipe)
+                    pipe.delete(keys.run_events(run_id))
+                    pipe.execute()
+                self.attest("not_opened", run_id, by=requester.email, running=busy.run)
+                raise
+            self.redis.zadd(keys.space_runs(origin.room), at)
         COUNTERS.add(RUNS_OPENED, kind)
         return self.load(run_id)
 
@@ -307,22 +311,6 @@ class RunStore:
                 pipe.delete(keys.channel_claim(mailbox))
 
         return close
-
-    def check(
-        self,
-        channel: Channel,
-        requester: Person,
-        origin: Origin,
-        kind: RunKind = RunKind.CHECK,
-        brief: Brief | None = None,
-    ) -> Run:
-        """Begin a check; any number may run at a time, as they change nothing."""
-        run_id = new_id()
-        first = opening(channel, requester, kind, origin, brief)
-        self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
-        self.redis.expire(keys.run_events(run_id), CHECK_KEPT_S)
-        COUNTERS.add(RUNS_OPENED, kind)
-        return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:
         return self.last_checks([mailbox])[0]
@@ -489,11 +477,11 @@ class RunStore:
             raise EventsLostError
         if not last and not opens:
             raise RunGoneError(run_id)
-        self._require_open(run_id, last[-2:])
+        self._require_open(run_id, last)
         return last
 
     def _require_open(self, run_id: str, last: list[bytes]) -> None:
-        event = self.event_log.last(run_id, last) if last else None
+        event = self.event_log.last(run_id, last)
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
 

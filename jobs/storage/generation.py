@@ -41,7 +41,10 @@ class Generation:
             pipe.hget(key, ID)
             _, raised, raw = pipe.execute()
         data_id, count = codec.as_text(raw), int(raised)
-        before, remembered = self._id, self._remembered()
+        before, limit = self._id, self._clock() - TOLERATED_S
+        while len(self._seen) > 1 and self._seen[1][0] <= limit:
+            self._seen.popleft()
+        remembered = self._seen[0][1] if self._seen and self._seen[0][0] <= limit else 0
         if before == data_id and count <= remembered:
             another = self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8))
             data_id = codec.as_text(another)
@@ -61,12 +64,6 @@ class Generation:
             remembered=remembered,
         )
         return data_id
-
-    def _remembered(self) -> int:
-        limit = self._clock() - TOLERATED_S
-        while len(self._seen) > 1 and self._seen[1][0] <= limit:
-            self._seen.popleft()
-        return self._seen[0][1] if self._seen and self._seen[0][0] <= limit else 0
 
 
 LAYOUT = 1

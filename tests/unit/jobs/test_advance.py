@@ -197,7 +197,7 @@ def test_a_mistake_of_ours_is_told_by_a_reference(runtime, store, vault, say):
 
 def test_a_check_that_has_ended_is_not_looked_at_again(runtime, store, asker, channel):
     """A check inspects once, even if a step asked for a later look."""
-    run = store.check(channel, asker, ORIGIN)
+    run = store.open(channel, asker, ORIGIN, RunKind.CHECK)
     later = now() - timedelta(seconds=5)
     unknown = found("a", State.UNKNOWN, until=later)
     store.append(run.id, signed_in(), unknown, Event(Kind.CHECKED, now()))

@@ -37,19 +37,21 @@ def test_an_old_fix_button_says_what_fixed_it(channel, said):
     press(channel, "fix", channel=MAILBOX)
     (setup,) = channel.services.store.runs_of_mailbox(MAILBOX)
     assert f"Run {setup.id} connected it" in said()[0][1]
-    check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
-    channel.services.store.append(check.id, noted(OFF), Event(Kind.CHECKED, now()))
+    store = channel.services.store
+    check = store.open(Channel(MAILBOX), channel.asker, channel.origin, RunKind.CHECK)
+    store.append(check.id, noted(OFF), Event(Kind.CHECKED, now()))
     channel.services.channels.set_last_check(MAILBOX, check.id)
     press(channel, "fix", channel=MAILBOX)
-    fixes = channel.services.store.runs_of_mailbox(MAILBOX)[1:]
+    fixes = store.runs_of_mailbox(MAILBOX)[1:]
     assert [run.kind for run in fixes] == [RunKind.FIX]
 
 
 def test_the_fix_button_of_a_check_that_goes_on_fixes(channel):
     """A check shows a certain cause with its button before it ends, when nothing newer is known."""
-    check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
+    store = channel.services.store
+    check = store.open(Channel(MAILBOX), channel.asker, channel.origin, RunKind.CHECK)
     press(channel, "fix", channel=MAILBOX, check=check.id)
-    fixes = channel.services.store.runs_of_mailbox(MAILBOX)[1:]
+    fixes = store.runs_of_mailbox(MAILBOX)[1:]
     assert [run.kind for run in fixes] == [RunKind.FIX]
 
 
@@ -76,7 +78,7 @@ OFF = Finding("smtp_auth", State.WRONG, Text("seen.off"), cause="smtp_auth_off_f
 def check(anna):
     """Return a finished check that found SMTP AUTH off for a connected mailbox."""
     proven(anna)
-    run = anna.services.store.check(Channel(MAILBOX), anna.asker, anna.origin)
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind.CHECK)
     anna.services.store.append(run.id, noted(OFF), Event(Kind.CHECKED, now()))
     return anna.services.store.load(run.id)
 
@@ -131,7 +133,8 @@ def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
     store = anna.services.store
     given = Accepted(now() + timedelta(days=days), "it is known", "anna@example.test")
     store.accept(check, OFF.cause, given)
-    run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
+    again = replace(anna.origin, message="again")
+    run = store.open(Channel(MAILBOX), anna.asker, again, RunKind.CHECK)
     ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
     asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check())
     found = store.load(run.id).findings["smtp_auth"]

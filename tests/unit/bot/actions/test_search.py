@@ -12,7 +12,7 @@ from adaptive_cards.texts import text
 from bot.commands import actions, tac
 from bot.commands.tac import Case, save
 from jobs.clock import now
-from jobs.model import Channel, Finding, Reason, State, Text
+from jobs.model import Channel, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from tests.fixtures.run_events import noted
@@ -30,7 +30,7 @@ def channel(anna):
 
 def check(ctx, *findings: Finding) -> None:
     """Record a finished check with these findings as the channel's newest one."""
-    run = ctx.services.store.check(Channel(MAILBOX), ctx.asker, ctx.origin)
+    run = ctx.services.store.open(Channel(MAILBOX), ctx.asker, ctx.origin, RunKind.CHECK)
     found = [noted(each) for each in findings]
     ctx.services.store.append(run.id, *found, Event(Kind.CHECKED, now()))
     ctx.services.channels.set_last_check(MAILBOX, run.id)

@@ -12,7 +12,7 @@ from bot.chat import preferences
 from bot.chat.permissions import mark_members_checked
 from bot.commands import actions
 from jobs.clock import now
-from jobs.model import Channel, ConnectChange, Finding, Person, State, Station
+from jobs.model import Channel, ConnectChange, Finding, Person, RunKind, State, Station
 from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.steps import steps_of
 from jobs.storage import keys
@@ -318,7 +318,7 @@ def found(ctx):
     """Return a check that has found a channel which somebody made by hand."""
     store, brief = ctx.services.store, Brief(by_hand=True, discover=True)
     origin = Origin("room-1", "thread-1", message="typed-1")
-    run = store.check(Channel(WATCHED), WHO, origin, brief=brief)
+    run = store.open(Channel(WATCHED), WHO, origin, RunKind.CHECK, brief=brief)
     data = {"client_id": "client-1", "upn": WATCHED}
     store.append(
         run.id,

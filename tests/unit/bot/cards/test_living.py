@@ -281,7 +281,7 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
     """A Fix button is untrue once a finished run has changed the setting that was wrong."""
     channel = Channel("support@example.test")
     setup = begin()
-    opened = services.store.check(channel, setup.requester, Origin("room-1", "t"))
+    opened = services.store.open(channel, setup.requester, Origin("room-1", "t"), RunKind.CHECK)
     off = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
     services.store.append(opened.id, off, Event(Kind.CHECKED, now()))
     checked = services.store.load(opened.id)

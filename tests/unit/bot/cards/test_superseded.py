@@ -43,7 +43,7 @@ def check(services, pass_time):
     """Return a function that makes a finished check that found SMTP AUTH off."""
 
     def made(room: str = "room-1", *events: Event):
-        opened = services.store.check(CHANNEL, WHO, Origin(room, "t"))
+        opened = services.store.open(CHANNEL, WHO, Origin(room, "t"), RunKind.CHECK)
         services.store.append(opened.id, *(events or (OFF,)), Event(Kind.CHECKED, now()))
         services.channels.set_last_check(MAILBOX, opened.id)
         pass_time(60)
@@ -258,7 +258,7 @@ def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
 ):
     """A check that searches a channel of another space shows no run and no person of that space."""
     brief = Brief(by_hand=True, discover=True)
-    opened = services.store.check(CHANNEL, WHO, Origin("room-2", "t"), brief=brief)
+    opened = services.store.open(CHANNEL, WHO, Origin("room-2", "t"), RunKind.CHECK, brief=brief)
     services.store.append(opened.id, OFF, Event(Kind.CHECKED, now()))
     pass_time(60)
     verdict = tell(services, opened.id)

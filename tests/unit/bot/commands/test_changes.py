@@ -38,7 +38,7 @@ def fixed(ctx, *causes: tuple[str, str], age: timedelta = timedelta(0), changes=
     setup = store.open(channel, ctx.asker, replace(ctx.origin, message="typed-0"))
     store.end(setup, Event(Kind.FINISHED, now()))
     if causes:
-        check = store.check(channel, ctx.asker, Origin())
+        check = store.open(channel, ctx.asker, Origin(), RunKind.CHECK)
         found = [
             Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause))
             for step, cause in causes

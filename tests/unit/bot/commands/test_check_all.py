@@ -13,7 +13,7 @@ from bot.chat.permissions import visible_channels
 from bot.commands import check
 from jobs.checks.check import summarize
 from jobs.clock import now
-from jobs.model import Channel, Finding, Profile, Reason, State, Text
+from jobs.model import Channel, Finding, Profile, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import Record
 from jobs.storage import codec
@@ -129,8 +129,8 @@ MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
 
 def checked(anna, *findings: Finding, mailbox: str = "support@example.test"):
     """Return a check that ended with these findings."""
-    run = anna.services.store.check(
-        Channel(mailbox, profile=Profile.LEAST), anna.asker, anna.origin
+    run = anna.services.store.open(
+        Channel(mailbox, profile=Profile.LEAST), anna.asker, anna.origin, RunKind.CHECK
     )
     return found(anna, run, *findings)
 

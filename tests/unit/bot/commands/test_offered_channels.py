@@ -59,7 +59,7 @@ def test_at_most_four_channels_have_a_button(anna, webex_script):
     """
     boxes = [f"box{at}@contoso.com" for at in range(6)]
     know(anna, *boxes)
-    run = anna.services.store.check(Channel(boxes[5]), anna.asker, anna.origin)
+    run = anna.services.store.open(Channel(boxes[5]), anna.asker, anna.origin, RunKind.CHECK)
     anna.services.store.append(run.id, Event(Kind.CHECKED, now()))
     anna.services.channels.set_last_check(boxes[5], run.id)
     type_(anna, "fix")

@@ -15,7 +15,7 @@ from jobs.access import tenants
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
-from jobs.model import Access, Channel, Finding, Person, Reason, State
+from jobs.model import Access, Channel, Finding, Person, Reason, RunKind, State
 from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import noted
 from tests.unit.bot.web import journey
@@ -35,8 +35,8 @@ def services(services, provider):
 def run(services):
     """Check of Anna's that had to skip a step."""
     channel = Channel("support@example.test", tenant_id=TENANT)
-    begun = services.store.check(
-        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
+    begun = services.store.open(
+        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t"), RunKind.CHECK
     )
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
@@ -146,8 +146,8 @@ def test_a_state_of_another_check(services, browser, run):
     state = depart(services, browser, run)["state"]
     flow = oauth.read(services, state, once=True)
     assert flow is not None
-    channel = Channel("other@example.test", tenant_id=TENANT)
-    other = services.store.check(channel, Person("bob", "bob@example.test"), Origin("room-1"))
+    channel, bob = Channel("b@example.test", tenant_id=TENANT), Person("bob", "bob@example.test")
+    other = services.store.open(channel, bob, Origin("room-1"), RunKind.CHECK)
     oauth.save(services, state, replace(flow, run=other.id))
     come_back(browser, state)
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
@@ -169,8 +169,8 @@ def test_the_card_says_with_what_each_finding_was_seen(services, run):
 @pytest.mark.parametrize("tenant", ["", "known"])
 def test_the_button_needs_a_tenant(services, begin, tenant):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
-    channel = Channel("support@example.test", tenant_id=tenant)
-    begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
+    channel, anna = Channel("b@example.test", tenant_id=tenant), Person("anna", "anna@example.test")
+    begun = services.store.open(channel, anna, Origin("room-1"), RunKind.CHECK)
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
     after = verdict.view(services.store.load(begun.id), services)

@@ -33,7 +33,7 @@ def runtime(provider, work_settings, runtime_of):
 def begun(store, asker):
     """A bulk check of three channels, one of which is in a known tenant."""
     store.channels.keep(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2")))
-    return store.check(
+    return store.open(
         Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES))
     )
 

@@ -8,7 +8,7 @@ from jobs.checks import check
 from jobs.checks.check import APP, FORWARDING, answers_to, brief_for, discover, open_questions
 from jobs.clock import now
 from jobs.engine.inspector import Recorder
-from jobs.model import Channel, Finding, Profile, State
+from jobs.model import Channel, Finding, Profile, RunKind, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Search
 from jobs.runtime import no_listener
 
@@ -139,7 +139,7 @@ def test_it_is_kept_once(checked, store, asker):
     """
     assert check.keep_found(store, checked, "anna@contoso.com")
     assert check.keep_found(store, store.load(checked.id), "anna@contoso.com")
-    other = store.check(checked.channel, asker, Origin("room-2"), brief=BRIEF)
+    other = store.open(checked.channel, asker, Origin("room-2"), RunKind.CHECK, brief=BRIEF)
     store.append(
         other.id,
         Event(Kind.DISCOVERED, now(), channel=checked.channel, data={"client_id": "client-1"}),

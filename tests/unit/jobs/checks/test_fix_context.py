@@ -8,7 +8,7 @@ import pytest
 from jobs.causes.cause import NEW_TOKEN
 from jobs.checks.check import fix_context
 from jobs.clock import now
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan
 from jobs.steps import CONSENT, FORM, steps_of
 
@@ -21,7 +21,7 @@ PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 
 def checked(store, channel, asker, *findings: Finding):
     """Return a finished check with these findings, which is the channel's newest."""
-    run = store.check(channel, asker, Origin())
+    run = store.open(channel, asker, Origin(), RunKind.CHECK)
     store.append(
         run.id,
         *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),

@@ -153,7 +153,7 @@ def test_a_run_knows_what_it_was_opened_with(kind, brief):
 
 def test_the_audit_trail_says_where_it_was_asked_for(store, asker, channel):
     """A run's first audit entry has its origin and brief, without their empty fields."""
-    store.check(channel, asker, DIRECT, brief=FIX)
+    store.open(channel, asker, DIRECT, RunKind.CHECK, brief=FIX)
     entry = codec.load(store.audit.entries()[0], dict)
     origin = {"room": "room-1", "thread": "thread-1", "direct": True, "message": "message-1"}
     assert (entry["kind"], entry["origin"], "data" in entry) == ("check", origin, False)

@@ -153,7 +153,7 @@ def test_nothing_is_added_to_a_run_that_is_gone(store, opened):
 
 def test_a_check_holds_nothing(store, asker, opened):
     """Any number of checks can run during a setup, and the newest check is found by its mailbox."""
-    first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
+    first, second = (store.open(Channel(MAILBOX), asker, ORIGIN, RunKind.CHECK) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
     store.channels.set_last_check("sales@contoso.com", "GONE22")

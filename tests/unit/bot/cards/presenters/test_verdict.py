@@ -15,6 +15,7 @@ from jobs.model import (
     Account,
     Finding,
     Reason,
+    RunKind,
     Signals,
     State,
     Station,
@@ -249,7 +250,7 @@ UNREAD = {"state": State.SKIPPED, "reason": Reason.NEEDS_SIGN_IN}
 
 def checked(services, setup, *events: Event):
     """Return a finished check of the channel of this setup."""
-    run = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
+    run = services.store.open(setup.channel, setup.requester, Origin("room-1", "t"), RunKind.CHECK)
     services.store.append(run.id, *events, Event(Kind.CHECKED, now()))
     return services.store.load(run.id)
 

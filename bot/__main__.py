@@ -25,15 +25,7 @@ _NO_TEXT = {
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
-    about = "Connects an Office 365 mailbox to Webex Contact Center."
-    parser = argparse.ArgumentParser(prog=program(), description=about)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, flags in table(__file__).items():
-        command = commands.add_parser(name, help=flags.pop("help"))
-        for flag, how in flags.items():
-            kind = {"type": _TYPES[how["type"]]} if "type" in how else {}
-            command.add_argument(flag, **how | kind)
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     if options.command == "version":
         print(f"webex-email-bot {__version__}")
         return 0
@@ -88,6 +80,18 @@ def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     else:
         print("\n".join(explanation.as_lines(reading)))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Connects an Office 365 mailbox to Webex Contact Center."
+    parser = argparse.ArgumentParser(prog=program(), description=about)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, flags in table(__file__).items():
+        command = commands.add_parser(name, help=flags.pop("help"))
+        for flag, how in flags.items():
+            kind = {"type": _TYPES[how["type"]]} if "type" in how else {}
+            command.add_argument(flag, **how | kind)
+    return parser
 
 
 if __name__ == "__main__":

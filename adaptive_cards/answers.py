@@ -131,17 +131,13 @@ class HelpEntry:
 
 
 def help_card(
-    entries: Iterable[HelpEntry],
-    *,
-    direct: bool = False,
-    left_out: bool = False,
-    typed: str = "",
-    bot: str = "Bot",
+    entries: Iterable[HelpEntry], *, mention: str = "Bot", left_out: bool = False, typed: str = ""
 ) -> ui.Card:
     """Return the card with the commands that a person may use here, in the registry's order.
 
-    ``left_out`` means that there are others. ``bot`` is the bot's first name in Webex, by which
-    people mention it. ``typed`` is a name that no command has, with its slash, or empty.
+    ``left_out`` means that there are others. ``mention`` is the bot's first name in Webex, by which
+    people mention it in a space, or empty in a 1:1 message. ``typed`` is a name that no command has,
+    with its slash, or empty.
     """
     body: list[el.Element] = []
     for group, some in groupby(entries, key=lambda entry: entry.group):
@@ -153,19 +149,17 @@ def help_card(
     if left_out:
         body.append(ui.small_print(Text("help.not_listed")))
     how = el.own("help.how_direct", spacing="Small")
-    if not direct:
-        example = text("help.how_space_example", bot=bot, command=f"/{shown_name('check')}")
+    if mention:
+        example = text("help.how_space_example", bot=mention, command=f"/{shown_name('check')}")
         before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
         how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
     title = Text("help.unknown", {"typed": typed}) if typed else Text("help.title")
     actions = [el.submit(text("button.setup"), "setup"), el.submit(text("button.check"), "check")]
-    return ui.finished(
-        _kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions
-    )
+    return ui.finished(_kicker(mention), ui.Band.of("emphasis", None, title, how), body, actions)
 
 
-def _kicker(*, direct: bool) -> el.Element:
-    here = text("help.here_direct" if direct else "help.here_space")
+def _kicker(mention: str) -> el.Element:
+    here = text("help.here_space" if mention else "help.here_direct")
     return ui.kicker_of(Text("help.kicker"), here)
 
 
@@ -176,14 +170,12 @@ def _as_typed(entry: HelpEntry) -> str:
     return f"/{shown_name(entry.name)} {argument}".rstrip()
 
 
-def command_help(
-    entry: HelpEntry, names: Iterable[str] = (), *, direct: bool = False, bot: str = "Bot"
-) -> ui.Card:
+def command_help(entry: HelpEntry, names: Iterable[str] = (), mention: str = "Bot") -> ui.Card:
     """Return the help of a command; ``names`` are its others, without the slash, in any language."""
     name, typed = entry.name, _as_typed(entry)
-    in_space = text("help.how_space_example", bot=bot, command=typed)
+    in_space = text("help.how_space_example", bot=mention, command=typed)
     ways = {
-        "help.type": typed if direct else in_space,
+        "help.type": in_space if mention else typed,
         "help.also": ", ".join(f"/{each}" for each in names),
     }
     actions = [el.submit(text("button.commands"), "help")]
@@ -192,7 +184,7 @@ def command_help(
         actions.insert(0, el.press(text("help.run", value=f"/{shown_name(name)}"), pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
-    return ui.finished(_kicker(direct=direct), band, body, actions)
+    return ui.finished(_kicker(mention), band, body, actions)
 
 
 def shown_name(name: str) -> str:

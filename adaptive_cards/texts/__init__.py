@@ -12,15 +12,14 @@ from typing import Any
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.locale import SECONDS, day_clock, in_unit, span, written_date
 from jobs.model import Text
 
 _VERBATIM = "verbatim"
 _MOMENTS: Mapping[str, Callable[[str], str]] = {
-    "day": lambda value: written_date(date.fromisoformat(value)),
-    "clock": lambda value: day_clock(datetime.fromisoformat(value)),
-    "second": lambda value: day_clock(datetime.fromisoformat(value), SECONDS),
-    "span": lambda value: span(timedelta(seconds=float(value))),
+    "day": lambda value: locale.written_date(date.fromisoformat(value)),
+    "clock": lambda value: locale.day_clock(datetime.fromisoformat(value)),
+    "second": lambda value: locale.day_clock(datetime.fromisoformat(value), locale.SECONDS),
+    "span": lambda value: locale.span(timedelta(seconds=float(value))),
     "every": lambda value: _every(timedelta(seconds=float(value))),
 }
 """Functions that show a date, moment or span, by a value's prefix (:func:`jobs.model.day_of`)."""
@@ -62,7 +61,7 @@ def plural(key: str, count: int, **values: str) -> str:
 
 
 def _every(length: timedelta) -> str:
-    unit, count = in_unit(length)
+    unit, count = locale.in_unit(length)
     return plural(f"every.{unit}", count)
 
 

@@ -309,13 +309,12 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    # The requester may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
     # A form is always 1:1, and so is the card of everybody but the requester and an approver who
     # is in the space.
     approves = wait.turn is Turn.APPROVER and not run.answer(permissions.ABSENT)
-    own = person == run.requester.email
+    own = person == run.requester.email  # who may have to find another person
     here = run.origin.direct or wait.kind in FORMS or not (own or approves)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),

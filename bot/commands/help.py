@@ -29,17 +29,19 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.tell("help.kicker", title, words, {"command": f"/{shown}"})
         return
     others = tuple(other for other, each in every.items() if each is command and other != shown)
-    bot = ctx.services.me.display_name
-    ctx.say(command_help(command, others, direct=ctx.direct, bot=bot))
+    ctx.say(command_help(command, others, _mention(ctx)))
 
 
 def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = [each for each in every if each.may(ctx)]
-    left_out, bot = len(entries) < len(every), ctx.services.me.display_name
-    typed = typed and f"/{typed}"
-    ctx.say(help_card(entries, direct=ctx.direct, left_out=left_out, typed=typed, bot=bot))
+    left_out, typed = len(entries) < len(every), typed and f"/{typed}"
+    ctx.say(help_card(entries, mention=_mention(ctx), left_out=left_out, typed=typed))
+
+
+def _mention(ctx: ChatContext) -> str:
+    return "" if ctx.direct else ctx.services.me.display_name
 
 
 FOR_HELP = ("button.help", {"do": "help"})

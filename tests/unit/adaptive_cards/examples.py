@@ -225,7 +225,7 @@ def _hostile_answers() -> dict[str, cards.Card]:
     return {
         "hostile-typed": typed_wrong("check", bad, words, bad, AT),
         "hostile-help": help_card((HelpEntry("check", "more", bad),), typed=bad),
-        "hostile-command-help": command_help(HelpEntry("check", "more", bad), (bad,) * 20, bot=bad),
+        "hostile-command-help": command_help(HelpEntry("check", "more", bad), (bad,) * 20, bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)

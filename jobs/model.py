@@ -31,6 +31,11 @@ class Channel:
     def domain(self) -> str:
         return self.mailbox.rpartition("@")[2]
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses that Webex Connect generated, which an approval names."""
+        return {"callback_url": self.callback_url, "forwarding_address": self.forwarding_address}
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -261,6 +266,11 @@ class Change:
     note: Text | None = None
     warning: bool = False
     overwrites: bool = False
+
+    @property
+    def approval_scope(self) -> Scope:
+        """Return the scope of the approval: changes to the whole tenant have one of their own."""
+        return Scope.TENANT if self.scope is Scope.TENANT else Scope.MAILBOX
 
 
 @dataclass(frozen=True, slots=True)

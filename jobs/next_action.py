@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from jobs.causes.cause import Cause
 from jobs.engine.inspector import NOT_INSPECTABLE
-from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
+from jobs.model import Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
-from jobs.runs.run import Kind, Run, word_for
+from jobs.runs.run import Kind, Run
 from jobs.steps import all_steps, steps_of
 from jobs.steps.connect_form import MailboxFields
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
@@ -96,7 +96,7 @@ def is_blocked(run: Run) -> bool:
 
 
 def _approval(run: Run) -> NextAction | None:
-    scopes = {word_for(change.scope) for change in planned_changes(run)}
+    scopes = {change.approval_scope for change in run.plan_lines}
     missing = scopes - run.approvals.keys()
     if not missing:
         return None
@@ -194,13 +194,9 @@ def lacks_own_secret(run: Run) -> bool:
     return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
-def planned_changes(run: Run) -> tuple[Change, ...]:
-    return run.plan.changes if run.plan else ()
-
-
 def unplanned_steps(run: Run) -> list[str]:
     """Return the automatic steps, in their order, that the current plan does not change."""
-    planned = {change.step for change in planned_changes(run)}
+    planned = run.planned_steps
     return [name for name, step in steps_of(run).items() if step.automatic and name not in planned]
 
 

@@ -31,7 +31,7 @@ from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
-from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
+from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run
 from jobs.runs.run_store import Accepted, AlreadyRunningError
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
@@ -244,7 +244,7 @@ def _approve(scope: Scope, ctx: ChatContext, inputs: dict[str, str], run: Run) -
     if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
         raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
     foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
-    data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
+    data = {"plan": inputs["plan"], "scope": str(scope)} | run.channel.addresses
     data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
     commands.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
 
@@ -338,8 +338,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [ctx.answered("new_secret", lost)]
     events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
-    changes = run.plan.changes if run.plan else ()
-    if not any(change.step == "client_secret" for change in changes):
+    if "client_secret" not in run.planned_steps:
         events.append(ctx.event(Kind.DETAILS, channel=run.channel))
     commands.finish(ctx, run, *events)
 

@@ -54,7 +54,7 @@ from jobs.model import Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.probes.outside import exchangers
 from jobs.redact import GONE, Redactor
-from jobs.runs.run import FOREIGN_HOSTS, UNDOES, Event, Kind, Origin, Run, addresses, word_for
+from jobs.runs.run import FOREIGN_HOSTS, UNDOES, Event, Kind, Origin, Run
 from jobs.runs.run_store import AlreadyRunningError
 from jobs.runtime import install, no_listener
 from jobs.settings import Settings
@@ -533,9 +533,9 @@ def _approved(services: Services, run: Run, ask: Ask) -> bool:
         asked = APPROVE.format(command=line.command, mind=mind, **texts)
         if not run.approved(line) and ask(asked) != "yes":
             return False
-    data = {"plan": plan.id, **addresses(run.channel)}
+    data = {"plan": plan.id, **run.channel.addresses}
     data |= {FOREIGN_HOSTS: foreign} if foreign else {}
-    for scope in sorted({word_for(line.scope) for line in plan.changes}):
+    for scope in sorted({line.approval_scope for line in plan.changes}):
         services.store.append(run.id, Event(Kind.APPROVED, now(), data=data | {"scope": scope}))
     return True
 

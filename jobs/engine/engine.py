@@ -252,10 +252,9 @@ class Engine(Inspector):
         run, other = self.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
-        planned = run.plan.changes if run.plan else ()
-        shown = other.name in {line.step for line in planned}
+        shown = other.name in run.planned_steps
         lines = () if shown else other.plan(self.ctx, other.wrong(Reason.DEMANDED))
-        data = {"plan": digest((*planned, *lines), run)}
+        data = {"plan": digest((*run.plan_lines, *lines), run)}
         self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return inspector.waits_for_step(step, other.name)
 

@@ -3,23 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from jobs.model import RunKind, Scope, State
+from jobs.model import Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
-from jobs.runs.run import (
-    Brief,
-    Changed,
-    Event,
-    Kind,
-    Origin,
-    Plan,
-    Problem,
-    Reply,
-    Run,
-    RunGoneError,
-    addresses,
-    identity,
-    word_for,
-)
+from jobs.runs.run import Changed, Event, Kind, Plan, Problem, Reply, Run, identity
 
 
 def fold(run_id: str, events: Iterable[Event]) -> Run:
@@ -29,19 +15,7 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
         RunGoneError: when there are no events.
     """
     events = iter(events)
-    first = next(events, None)
-    if first is None or first.channel is None or first.person is None:
-        raise RunGoneError(run_id)
-    run = Run(
-        id=run_id,
-        channel=first.channel,
-        requester=first.person,
-        opened=first.at,
-        kind=first.run_kind or RunKind.SETUP,
-        origin=first.origin or Origin(),
-        brief=first.brief or Brief(),
-    )
-    return apply_events(run, events)
+    return apply_events(Run.begun(run_id, next(events, None)), events)
 
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
@@ -112,7 +86,7 @@ def _differs(run: Run, event: Event) -> Run:
     """Replace the lines that differ, and withdraw the approvals of their scope; the others hold."""
     if run.plan is None:
         return run
-    scopes = {word_for(change.scope) for change in event.changes}
+    scopes = {change.approval_scope for change in event.changes}
     plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
     kept = {scope: word for scope, word in run.approvals.items() if scope not in scopes}
     return replace(run, plan=plan, approvals=kept)
@@ -122,7 +96,7 @@ def _approved(run: Run, event: Event) -> Run:
     """Count an approval for the present plan and its addresses only."""
     if run.plan is None or run.plan.id != event.data["plan"]:
         return run
-    if any(event.data.get(name, value) != value for name, value in addresses(run.channel).items()):
+    if any(event.data.get(name, value) != value for name, value in run.channel.addresses.items()):
         return run
     answer = Reply(event.data["plan"], event.by, event.at)
     return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})

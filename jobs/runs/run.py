@@ -92,21 +92,12 @@ FOREIGN_HOSTS = "foreign_hosts"
 """Question about hosts that are not Webex Connect's; the answer is the hosts with spaces."""
 
 
-def addresses(channel: Channel) -> dict[str, str]:
-    return {"callback_url": channel.callback_url, "forwarding_address": channel.forwarding_address}
-
-
 def identity(account: Account | None) -> tuple[str, ...]:
     return (account.tenant_id, account.object_id) if account else ()
 
 
-def word_for(scope: Scope) -> Scope:
-    """Return the scope of the approval: changes to the whole tenant have one of their own."""
-    return Scope.TENANT if scope is Scope.TENANT else Scope.MAILBOX
-
-
 def _outcome(line: Change) -> tuple[object, ...]:
-    return line.step, line.object, line.after.key, word_for(line.scope)
+    return line.step, line.object, line.after.key, line.approval_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +280,21 @@ class Run:
     ended_at: datetime | None = None
     ended_by: str = ""
 
+    @classmethod
+    def begun(cls, run_id: str, first: Event | None) -> Self:
+        """Return the run after its first event; RunGoneError for any other one, or none."""
+        if first is None or first.channel is None or first.person is None:
+            raise RunGoneError(run_id)
+        return cls(
+            id=run_id,
+            channel=first.channel,
+            requester=first.person,
+            opened=first.at,
+            kind=first.run_kind or RunKind.SETUP,
+            origin=first.origin or Origin(),
+            brief=first.brief or Brief(),
+        )
+
     @property
     def required_tenant(self) -> str:
         """Return the only tenant that a sign-in may be for; empty before the first approval."""
@@ -307,6 +313,14 @@ class Run:
     @property
     def _planned_in(self) -> str:
         return self.planned_by.tenant_id if self.planned_by else ""
+
+    @property
+    def plan_lines(self) -> tuple[Change, ...]:
+        return self.plan.changes if self.plan else ()
+
+    @property
+    def planned_steps(self) -> frozenset[str]:
+        return frozenset(line.step for line in self.plan_lines)
 
     @property
     def undoes(self) -> str:
@@ -345,7 +359,7 @@ class Run:
 
     def approved(self, change: Change) -> bool:
         planned = self.plan is not None and self.plan.shows(change)
-        return planned and word_for(change.scope) in self.approvals
+        return planned and change.approval_scope in self.approvals
 
 
 UNDOES = "undoes"

@@ -62,7 +62,7 @@ def steps_of(run: Run) -> dict[str, Step]:
 
 def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
     """Return the steps that can be repaired, and the form, consent and proof of what was broken."""
-    changed, told = _planned(run), run.brief.fix or FixBrief()
+    changed, told = run.planned_steps, run.brief.fix or FixBrief()
     new_token = bool(told.token_cause)
     carry = any(step.carries_answers for name, step in all_steps().items() if name in changed)
     needed = {
@@ -105,7 +105,7 @@ def permissions_for(run: Run) -> tuple[str, ...]:
     if run.kind is RunKind.FIX:
         told = run.brief.fix or FixBrief()
         # those of some fixes are in a run only if needed
-        writing = _planned(run) | SOMETIMES if run.plan else frozenset(told.wrong)
+        writing = run.planned_steps | SOMETIMES if run.plan else frozenset(told.wrong)
     names = set(every["tenant"].reads).union(*(step.reads for step in steps.values()))
     names.update(*(steps[name].writes for name in steps.keys() & writing))
     if run.kind is RunKind.FIX and "client_secret" in writing:
@@ -120,7 +120,3 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
         return ()
     known = scopes.with_included(run.permissions) | scopes.LOG_NEEDS | {scopes.SIGN_IN_LOG}
     return tuple(name for name in permissions_for(run) if name not in known)
-
-
-def _planned(run: Run) -> frozenset[str]:
-    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()

@@ -27,8 +27,8 @@ from jobs.channel import connect_hosts as hosts, form
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
-from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
-from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
+from jobs.next_action import blocking_steps, next_action, unplanned_steps
+from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
@@ -150,8 +150,8 @@ def listed_changes(run: Run) -> list[Change]:
     unread = Reason.NOT_KNOWN.text() if _blocking(run) else None
     return [
         _with_baselines(run, change)
-        for change in planned_changes(run)
-        if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+        for change in run.plan_lines
+        if change.approval_scope in run.approvals or not run.change_applied(change.step)
         if change.before != unread
     ]
 
@@ -313,7 +313,7 @@ def consent(run: Run) -> Text | None:
         return None
     if for_all(run):
         return Text("plan.everyone")
-    if not any(change.step == "smtp_grant" for change in planned_changes(run)):
+    if "smtp_grant" not in run.planned_steps:
         return None
     return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
 

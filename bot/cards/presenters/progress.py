@@ -213,7 +213,7 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
-        lines = [change for change in turns.planned_changes(run) if change.step == step.name]
+        lines = [change for change in run.plan_lines if change.step == step.name]
         return bool(lines) and all(map(run.approved, lines))
     unchanged = finding.state is State.WRONG and step.name not in run.changed
     return unchanged or finding.waiting_for is Turn.NOBODY

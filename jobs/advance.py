@@ -14,8 +14,9 @@ from jobs.access import admin_session, mailbox_login
 from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import calls, warm_loop
+from jobs.clouds import calls
 from jobs.clouds.errors import SignInNeeded
+from jobs.clouds.http import run_job
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import StoppingError, is_due
 from jobs.model import CHECKS, RunKind, State
@@ -102,7 +103,7 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         try:
             # every call that may change something asks for the lease, and whether the run goes on
             with calls.guarded(lambda: runtime.store.confirm(run_id)):
-                seen = warm_loop.run(_work(runtime, lease, run_id))
+                seen = run_job(_work(runtime, lease, run_id))
         finally:
             lease.stop_renewing()  # before the run gets its next date
         finish_or_reschedule(runtime, run_id, seen)

@@ -33,7 +33,7 @@ from jobs.causes.reader import Place, read
 from jobs.checks import check
 from jobs.checks.reading import Reading
 from jobs.clock import now
-from jobs.clouds import warm_loop
+from jobs.clouds.http import run_job
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, State, Text, second_of
 from jobs.probes.traces import WatchMailProbe
@@ -258,7 +258,7 @@ def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
         words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
-        warm_loop.run(deliver(services.settings, redis, mailbox, words))
+        run_job(deliver(services.settings, redis, mailbox, words))
     newest = watch_mail.newest(redis, mailbox)[0]
     if newest.refused:
         _edit(ctx, _card(ctx, case, _words(newest.refused)))
@@ -275,7 +275,7 @@ def follow(services: Services) -> None:
     rows: Any = services.redis.hgetall(keys.tac_mails())
     for name, raw in rows.items():
         mail = codec.load(raw, Followed)
-        found = warm_loop.run(_sighted(services, mail.mailbox))
+        found = run_job(_sighted(services, mail.mailbox))
         arrived = bool(found.facts)
         over = found.state is not State.SKIPPED or now() - mail.sent > FOLLOWED
         if arrived == mail.arrived and not over:

@@ -22,7 +22,7 @@ from bot.chat import preferences
 from bot.services import Services
 from jobs.checks.bulk import SLICE_S, TENANTS_AT_ONCE
 from jobs.clock import now
-from jobs.clouds import warm_loop
+from jobs.clouds.http import run_job
 from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, LOOKS
@@ -43,7 +43,7 @@ def look(group: str) -> None:
     spends most of its time waiting for Microsoft's limits, which count for each tenant by itself.
     So a suspicion in a small tenant is confirmed in time although a large one takes minutes.
     """
-    warm_loop.run(_all_rounds(current(Services), group))
+    run_job(_all_rounds(current(Services), group))
 
 
 async def _all_rounds(services: Services, first: str) -> None:

@@ -49,7 +49,7 @@ from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
 from jobs.clock import now
-from jobs.clouds import warm_loop
+from jobs.clouds.http import keep_loop
 from jobs.runs import retention
 from jobs.settings import Settings
 from jobs.storage import due_queue, generation, locks
@@ -152,7 +152,7 @@ def work(
     if RUNS in queues:
         runs = queue.make_queue(redis, RUNS)
         shutdown.run_waits = lambda: runs.count > 0
-    warm_loop.keep()
+    keep_loop()
     worker = BotWorker(
         [queue.make_queue(redis, name) for name in queues],
         connection=redis,
@@ -173,8 +173,8 @@ class BotWorker(SimpleWorker):
     """RQ worker whose jobs find nothing of earlier jobs but the open connections.
 
     Each job runs in a copy of the context, and the event loop of the process keeps no task
-    (:mod:`jobs.clouds.warm_loop`). While Redis is unavailable, this worker retries every 2 seconds;
-    RQ's own waits for up to a minute.
+    (:func:`jobs.clouds.http.run_job`). While Redis is unavailable, this worker retries every 2
+    seconds; RQ's own waits for up to a minute.
     """
 
     max_connection_wait_time = 2.0

@@ -4,10 +4,11 @@ A request is sent again by the rules of checklist.toml J6.
 """
 
 import asyncio
+import contextvars
 import json
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ import structlog
 from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
 from jobs.causes.cause import Cause
-from jobs.clouds import calls, errors, warm_loop
+from jobs.clouds import calls, errors
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -164,6 +165,35 @@ _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
+@dataclass(slots=True)
+class WarmLoop:
+    """Event loop that a worker process keeps between jobs, with its connections to the clouds."""
+
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+    http: httpx.AsyncClient | None = None
+
+
+_kept: contextvars.ContextVar[WarmLoop | None] = contextvars.ContextVar("warm_loop", default=None)
+"""Loop of the jobs. A thread of the background does not see it, because it has its own context."""
+
+
+def keep_loop() -> None:
+    _kept.set(WarmLoop())
+
+
+def run_job(work: Coroutine[Any, Any, T]) -> T:
+    """Run the work in the kept loop; a task that is left at its end ends with the loop."""
+    kept = _kept.get()
+    if kept is None:
+        return asyncio.run(work)
+    try:
+        return kept.runner.run(work, context=contextvars.copy_context())
+    finally:
+        if asyncio.all_tasks(kept.runner.get_loop()):
+            kept.runner.close()
+            kept.runner, kept.http = asyncio.Runner(), None
+
+
 @asynccontextmanager
 async def async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None = None
@@ -173,9 +203,10 @@ async def async_client(
     It follows no redirects, connects only to the configured hosts, and keeps no cookies, because
     the next job may be another tenant's.
     """
-    kept = None if transport else warm_loop.client(lambda: _async_client(settings, None))
-    if kept:
-        yield kept
+    kept = None if transport else _kept.get()
+    if kept and kept.runner.get_loop() is asyncio.get_running_loop():
+        kept.http = kept.http or _async_client(settings, None)
+        yield kept.http
         return
     async with _async_client(settings, transport) as client:
         yield client

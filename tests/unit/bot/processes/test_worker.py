@@ -15,7 +15,7 @@ from bot import queue
 from bot.processes import worker as processes
 from bot.processes.worker import BotWorker
 from bot.queue import SERIALIZER, SafeJob, make_queue
-from jobs.clouds import warm_loop
+from jobs.clouds import http
 from jobs.runtime import Shutdown
 
 PERSON: contextvars.ContextVar[str] = contextvars.ContextVar("person", default="")
@@ -24,7 +24,7 @@ seen: list[object] = []
 
 def leave_traces(person: str) -> None:
     """Note what is left of the job before, and leave as much as a job can."""
-    warm_loop.run(_leave_traces(person))
+    http.run_job(_leave_traces(person))
     bound = structlog.contextvars.get_contextvars().get("person")
     seen.append((PERSON.get(), locale.current().language, bound))
     PERSON.set(person)
@@ -56,11 +56,11 @@ def worker(redis, monkeypatch):
     monkeypatch.setattr(queue, "ALLOWED", frozenset(names))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[leave_traces.__module__])
     seen.clear()
-    warm_loop.keep()
+    http.keep_loop()
     yield BotWorker([make_queue(redis)], connection=redis, job_class=SafeJob, serializer=SERIALIZER)
-    if kept := warm_loop._kept.get():  # noqa: SLF001  the worker's process would end here
+    if kept := http._kept.get():  # noqa: SLF001  the worker's process would end here
         kept.runner.close()
-    warm_loop._kept.set(None)  # noqa: SLF001
+    http._kept.set(None)  # noqa: SLF001
 
 
 def do(worker: BotWorker, function: str, *arguments: str, seconds: int = 900) -> Job:

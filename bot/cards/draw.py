@@ -23,8 +23,7 @@ from bot.chat import preferences
 from bot.services import Services
 from jobs.clock import now, paced
 from jobs.model import Channel, RunKind
-from jobs.runs.fold import fold
-from jobs.runs.run import Origin, Run, RunGoneError, opening
+from jobs.runs.run import Origin, Run, RunGoneError
 from jobs.runtime import current
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
@@ -166,8 +165,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     living = posted_card(services, card_id, watch.SLOT)
     # The cards are delivered in the name of a run, which is never stored.
     origin = Origin(card.room, living.message if living else "", direct=card.direct)
-    opened = opening(Channel(shown[0].mailbox), card.by, RunKind.CHECK, origin, None)
-    run = fold(card.id, [opened])
+    run = Run(card.id, Channel(shown[0].mailbox), card.by, at, RunKind.CHECK, origin)
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     if quiet_until is None:

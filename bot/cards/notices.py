@@ -37,8 +37,7 @@ from jobs.access.app_access import own_credential
 from jobs.clock import now, paced
 from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
 from jobs.next_action import ActionKind, Wait, next_action, wait_of
-from jobs.runs.fold import fold
-from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
+from jobs.runs.run import Kind, Origin, Run, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
 from jobs.storage import keys
@@ -156,7 +155,7 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
         try:
             if watched := next(filter(None, known), None):
                 channel, origin = Channel(watched.mailbox), Origin(room, direct=watched.direct)
-                run = fold("", [opening(channel, watched.by, RunKind.CHECK, origin, None)])
+                run = Run("", channel, watched.by, at, RunKind.CHECK, origin)
                 post_in_space(services, run, partial(card_of_gaps, found, at))
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))

@@ -367,10 +367,10 @@ class ConnectChanges:
     method: str
 
 
-async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
+async def read_changes(settings: Settings, since: datetime) -> ConnectChanges:
     try:
         async with asyncio.timeout(LONGEST_S):
-            rows, whole, method = await _entries(settings, since, until)
+            rows, whole, method = await _entries(settings, since)
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
         raise errors.Transient(Cause.TIMED_OUT, _AUDIT, message=words) from late
@@ -379,12 +379,10 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
     return ConnectChanges(tuple(newest_first), whole, method)
 
 
-async def _entries(
-    settings: Settings, since: datetime, until: datetime
-) -> tuple[list[Json], bool, str]:
+async def _entries(settings: Settings, since: datetime) -> tuple[list[Json], bool, str]:
     """Return the entries, whether these are all, and the method; a page may be a short one."""
     rows, method = list[Json](), ""
-    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(until), "max": _ENTRIES}
+    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(now()), "max": _ENTRIES}
     wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     for _ in range(_MOST_AUDIT_PAGES):
         answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})

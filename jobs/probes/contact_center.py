@@ -345,7 +345,7 @@ class ConnectChanges(Configured, row="connect_changes"):
         """Read the audit log; an unreadable one says nothing."""
         try:
             since, read = now() - timedelta(days=BACK_DAYS), services.read_changes
-            found = await ctx.reads.read("connect audit", lambda: read(ctx.settings, since, now()))
+            found = await ctx.reads.read("connect audit", lambda: read(ctx.settings, since))
         except CloudError as error:
             lasting = self.lasting.get(str(error.status))
             why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY

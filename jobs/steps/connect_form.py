@@ -203,7 +203,7 @@ class Registered(Step, row="registered"):
 async def _changes_since_token(ctx: StepContext) -> list[datetime]:
     since = token_at(ctx.run) or now()
     try:
-        found = await read_changes(ctx.settings, since, now())
+        found = await read_changes(ctx.settings, since)
     except CloudError as error:
         log.info("audit log not read", run=ctx.run.id, why=str(error))
         return []

@@ -197,7 +197,8 @@ def read(work_settings, monkeypatch):
         settings = replace(work_settings, **values)  # type: ignore[arg-type]  # texts by their names
         transport = httpx.MockTransport(log)
         monkeypatch.setattr(services, "async_client", lambda given: async_client(given, transport))
-        return asyncio.run(read_changes(settings, YESTERDAY, AT))
+        monkeypatch.setattr(services, "now", lambda: AT)
+        return asyncio.run(read_changes(settings, YESTERDAY))
 
     return made
 

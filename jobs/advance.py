@@ -57,7 +57,7 @@ def advance(run_id: str) -> None:
     runtime = current(Runtime)
     with bound_contextvars(run=run_id), runtime.store.lease(run_id) as lease:
         if lease is None:
-            runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+            runtime.store.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         lease.renew()
         held = replace(runtime, store=runtime.store.held_by(lease))
@@ -79,7 +79,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
             _give_up(runtime, run_id)
     elif wait:
         log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
-        runtime.schedule.add(run_id, now() + timedelta(seconds=wait))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=wait))
     return not wait
 
 
@@ -108,9 +108,9 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
             lease.stop_renewing()  # before the run gets its next date
         finish_or_reschedule(runtime, run_id, seen)
     except OthersAtWorkError:
-        runtime.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
     except StoppingError:
-        runtime.schedule.add(run_id, now())  # the next available worker continues
+        runtime.store.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
         with suppress(RunGoneError):
@@ -127,7 +127,7 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
         log.warning("no such run", run=run_id)
-        runtime.schedule.remove(run_id)
+        runtime.store.schedule.remove(run_id)
     except RedisError:
         log.warning("Redis is away; the run goes on when it is back", run=run_id)
         raise  # not the run's fault: it stays on the queue of what is due
@@ -207,20 +207,24 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
-        times = [each.until for each in run.findings.values() if each.until and not run.checked]
-        if times and run.account and not run.ended:
-            runtime.schedule.add(run_id, min(times))
-        else:
-            runtime.schedule.remove(run_id)
+        _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
-        runtime.schedule.add(run_id, now())
+        runtime.store.schedule.add(run_id, now())
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
     runtime.listener(run_id)
+
+
+def _schedule_next_look(runtime: Runtime, run: Run) -> None:
+    times = [each.until for each in run.findings.values() if each.until and not run.checked]
+    if times and run.account and not run.ended:
+        runtime.store.schedule.add(run.id, min(times))
+    else:
+        runtime.store.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
@@ -230,7 +234,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     _problem(runtime, run_id, Cause.UNEXPECTED, reference)
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
-        runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        runtime.store.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
         runtime.listener(run_id)
     else:
         _fail(runtime, run_id, reference)

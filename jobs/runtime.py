@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from jobs.runs.run_store import ChannelIndex, RunStore
 from jobs.settings import Settings
-from jobs.storage.due_queue import DueQueue
 from jobs.storage.vault import Vault
 
 
@@ -49,10 +48,6 @@ class Runtime:
     @property
     def channels(self) -> ChannelIndex:
         return self.store.channels
-
-    @property
-    def schedule(self) -> DueQueue:
-        return self.store.schedule
 
 
 _installed: list[Runtime] = []

@@ -26,15 +26,7 @@ from jobs.probes import transport_rules as rules
 from jobs.probes.sign_ins import touches
 from jobs.settings import Settings
 from jobs.steps.service_principal import allows
-from tests.contract.recordings import (
-    COUNTS,
-    Json,
-    cases,
-    entries,
-    entry,
-    has_answer,
-    needed,
-)
+from tests.contract.recordings import COUNTS, Json, cases, entries, entry, has_answer, needed
 
 pytestmark = [needed, pytest.mark.usefixtures("one_try")]
 EMPTY: Json = {"status": 200, "headers": {}, "body": {"value": []}}

@@ -29,7 +29,7 @@ def bells(services) -> tuple[Doorbell, ...]:
 def test_everything_that_is_due_is_handed_out_once(services):
     """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
-        services.schedule.add(name, now() + timedelta(seconds=wait))
+        services.store.schedule.add(name, now() + timedelta(seconds=wait))
         services.cards.schedule.add(name, now() + timedelta(seconds=wait))
     services.events.add(EVENT)
     services.events.bell.queue.empty()
@@ -74,7 +74,7 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
     redis.zadd(keys.due(), dict.fromkeys(strange, 0))
     redis.set(keys.event("odd"), "no JSON")
     redis.zadd(keys.due(), {"event:odd": 0})
-    services.schedule.add("NOW222", due)
+    services.store.schedule.add("NOW222", due)
     services.cards.schedule.add("NOW222", due)
     services.watching.channels.schedule.add("tenant-1", due)
     with capture_logs() as logged:
@@ -93,14 +93,14 @@ def test_the_next_round_is_when_more_is_due(services):
     """A round ends with the time until the next one: a second, or less if more is due before."""
     assert dispatch_due(services.redis) == PAUSE_S
     for wait, name in ((60, "LATER2"), (0.4, "SOON22")):
-        services.schedule.add(name, now() + timedelta(seconds=wait))
+        services.store.schedule.add(name, now() + timedelta(seconds=wait))
         left = dispatch_due(services.redis)
     assert 0 < left <= 0.4
 
 
 def test_two_dispatchers_share_what_is_due(services, monkeypatch):
     """Work that two dispatchers read in the same moment is handed out by one of them."""
-    services.schedule.add("NOW222", now())
+    services.store.schedule.add("NOW222", now())
     read = services.redis.zrange
 
     def read_at_the_same_time(*arguments: object, **options: object) -> object:

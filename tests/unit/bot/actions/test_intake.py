@@ -7,13 +7,7 @@ import pytest
 from adaptive_cards.texts import plural, text
 from bot.cards import living
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import (
-    LIVING,
-    PostedCard,
-    earlier_slot,
-    keep,
-    posted_cards,
-)
+from bot.cards.presenters.card_state import LIVING, PostedCard, earlier_slot, keep, posted_cards
 from bot.commands import actions, changes
 from bot.commands.changes import begin_known
 from jobs.clock import now

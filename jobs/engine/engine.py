@@ -17,7 +17,6 @@ from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError, unreadable
 from jobs.engine import inspector
-from jobs.engine.inspector import Inspector
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
@@ -62,7 +61,7 @@ def digest(changes: tuple[Change, ...], run: Run) -> str:
 
 
 @dataclass(slots=True)
-class Engine(Inspector):
+class Engine(inspector.Inspector):
     """Work of one worker on one run; only a later inspection may call a step done."""
 
     _begun: set[str] = field(init=False, default_factory=set)

@@ -244,18 +244,6 @@ def account_name(claims: Mapping[str, Any]) -> str:
     return text_of(claims, "preferred_username", "upn", "unique_name", "email")
 
 
-def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: str) -> None:
-    own, sent = str(claims.get("tid", "")), str(claims.get("nonce", ""))
-    if not own or not is_filled_text(claims.get("oid")):
-        raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
-    if tenant.lower() not in {"", own.lower()}:
-        raise errors.Rejected(Cause.WRONG_TENANT, "entra", code=account_name(claims))
-    if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(own, issuer).rstrip("/"):
-        raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
-    if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
-        raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
-
-
 def _refused(cause: str, message: str) -> errors.Rejected:
     return errors.Rejected(cause, "entra", message=message)
 
@@ -494,7 +482,16 @@ class Identity:
             cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
             skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
             raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
-        _check_claims(claims, str(document.get("issuer", "")), nonce, tenant)
+        own, sent = str(claims.get("tid", "")), str(claims.get("nonce", ""))
+        if not own or not is_filled_text(claims.get("oid")):
+            raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
+        if tenant.lower() not in {"", own.lower()}:
+            raise errors.Rejected(Cause.WRONG_TENANT, "entra", code=account_name(claims))
+        issuer = _ANY_TENANT.sub(own, str(document.get("issuer", "")))
+        if str(claims["iss"]).rstrip("/") != issuer.rstrip("/"):
+            raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
+        if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
+            raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
         return claims
 
     def _signing_key(self, uri: str, key_id: str) -> jwt.PyJWK:

@@ -66,9 +66,8 @@ GRAPH_SETUP_SCOPES = minimal({*GRAPH_READ_SCOPES, *INCLUDED})
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
     """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
     host = _host(graph_url)
-    if host.endswith(_NATIONAL):
-        return [f"https://{host}/{name}" for name in names_in(graph_url, names)]
-    return list(names)
+    resource = f"https://{host}/" if host.endswith(_NATIONAL) else ""
+    return [resource + name for name in names_in(graph_url, names)]
 
 
 def with_included(names: Collection[str]) -> frozenset[str]:

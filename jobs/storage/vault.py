@@ -19,7 +19,6 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import codec, keys
-from jobs.storage.keys import Key
 
 LABEL = b"webex-email-bot: entries in Redis"
 """Purpose of the derived keys (HKDF's ``info``, RFC 5869), so that no key serves two purposes."""
@@ -96,18 +95,20 @@ class Records:
         self.redis = redis
         self._authenticator = authenticator or Authenticator()
 
-    def _get(self, key: Key, kind: type[T], reader: Redis | None = None) -> T | None:
+    def _get(self, key: keys.Key, kind: type[T], reader: Redis | None = None) -> T | None:
         return self._authenticator.load(key, (reader or self.redis).get(key), kind)
 
     def _get_all(
-        self, names: Iterable[object], key: Callable[[str], Key], kind: type[T]
+        self, names: Iterable[object], key: Callable[[str], keys.Key], kind: type[T]
     ) -> tuple[T, ...]:
         every = [key(codec.as_text(name)) for name in names]
         rows = self.redis.mget(every) if every else ()
         found = (self._authenticator.load(*each, kind) for each in zip(every, rows, strict=True))
         return tuple(each for each in found if each is not None)
 
-    def _put(self, key: Key, value: object, pipe: Redis, ends: timedelta | None = None) -> None:
+    def _put(
+        self, key: keys.Key, value: object, pipe: Redis, ends: timedelta | None = None
+    ) -> None:
         pipe.set(key, self._authenticator.dump(key, value), ex=ends)
 
 

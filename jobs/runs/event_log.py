@@ -90,10 +90,9 @@ class EventLog:
             previous = mac_of(line)
 
     def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
-        """Return the event of the last of one or two lines, or None if this bot did not make it."""
-        *before, last = lines
-        found = self.read(run_id, [last], mac_of(before[-1]) if before else "")
-        return next(iter(found.events), None)
+        """Return the event of the last of these lines, or None if this bot did not make it there."""
+        before = mac_of(lines[-2]) if len(lines) > 1 else ""
+        return next(iter(self.read(run_id, lines[-1:], before).events), None)
 
     def missing(
         self, run_id: str, seen: Sequence[bytes], stored: Sequence[bytes]

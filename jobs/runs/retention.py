@@ -10,15 +10,15 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
-import msgspec
 import structlog
 from redis.client import Pipeline
 
 from jobs.clock import now, paced
 from jobs.runs.audit import SLICE
+from jobs.runs.event_log import lines_of
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
-from jobs.storage import codec, keys
+from jobs.storage import keys
 
 EVERY_S = paced(60)
 KEYS_AT_ONCE = 200
@@ -65,11 +65,8 @@ class Retention:
                 self._remove(each)
 
     def _last_event(self, run_id: str) -> Event | None:
-        raw = self._redis.lindex(keys.run_events(run_id), -1)
-        try:
-            return codec.load(codec.as_bytes(raw), Event) if raw is not None else None
-        except msgspec.MsgspecError:
-            return None  # not made by this bot, and left for the operator to look at
+        # one that this bot did not make is left for the operator to look at
+        return self._store.event_log.last(run_id, lines_of(self._redis, run_id, -2))
 
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
         """Return the runs that may go, oldest first; an undo stays as long as what it undid."""

@@ -478,11 +478,11 @@ class RunStore:
             raise EventsLostError
         if not last and not opens:
             raise RunGoneError(run_id)
-        self._require_open(run_id, last[-2:])
+        self._require_open(run_id, last)
         return last
 
     def _require_open(self, run_id: str, last: list[bytes]) -> None:
-        event = self.event_log.last(run_id, last) if last else None
+        event = self.event_log.last(run_id, last)
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
 

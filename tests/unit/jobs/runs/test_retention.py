@@ -108,6 +108,14 @@ def test_what_is_needed_is_kept_however_old(redis, run_of, clear, wanted, kept):
     assert there(redis, *runs) == kept
 
 
+def test_a_history_that_is_no_list_stays_for_the_operator(redis, run_of, clear):
+    """A client of Redis that writes another type of value does not keep old runs from going."""
+    old = run_of()
+    redis.set("run:FOREIGN:events", "text")
+    clear(10 * RUN_DAYS)
+    assert (there(redis, old), redis.get("run:FOREIGN:events")) == ((False,), b"text")
+
+
 def test_checks_end_by_themselves(redis, store, asker, clear):
     """The history of a check expires in Redis by itself, and its cards expire at the same time."""
     origin = Origin("room-1", message="message-1")

@@ -53,8 +53,7 @@ def digest(changes: tuple[Change, ...], run: Run) -> str:
     The channel's addresses and the account that makes the changes are part of it. Most lines of a
     plan do not name them, and an approval for one of them must not count for another.
     """
-    channel = run.channel
-    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    addresses = (run.channel.mailbox, *run.channel.addresses.values())
     lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
     text = repr((addresses, identity(run.account), lines))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from redis import Redis
 
@@ -99,9 +98,7 @@ def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
 
 
 def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
-    with redis.pipeline() as pipe:
-        _note(pipe, keys.watch_mails_arrived(), mailbox, at)
-        pipe.execute()
+    _note(redis, keys.watch_mails_arrived(), mailbox, at)
 
 
 def has_others(redis: Redis, noted: keys.Key, mailbox: str, since: datetime) -> bool:
@@ -110,7 +107,7 @@ def has_others(redis: Redis, noted: keys.Key, mailbox: str, since: datetime) -> 
     return any(row != mailbox.encode() for row in rows)
 
 
-def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:
-    pipe.zadd(key, {mailbox: at.timestamp()}, gt=True)
-    pipe.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
-    pipe.expire(key, KEPT)
+def _note(redis: Redis, key: keys.Key, mailbox: str, at: datetime) -> None:
+    redis.zadd(key, {mailbox: at.timestamp()}, gt=True)
+    redis.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
+    redis.expire(key, KEPT)

@@ -205,16 +205,14 @@ async def async_client(
     """
     kept = None if transport else _kept.get()
     if kept and kept.runner.get_loop() is asyncio.get_running_loop():
-        kept.http = kept.http or _async_client(settings, None)
+        kept.http = kept.http or _client(settings, None)
         yield kept.http
         return
-    async with _async_client(settings, transport) as client:
+    async with _client(settings, transport) as client:
         yield client
 
 
-def _async_client(
-    settings: Settings, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
+def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
     async def check(request: httpx.Request) -> None:
         _require_allowed(settings.hosts, request)
 

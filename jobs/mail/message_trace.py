@@ -287,9 +287,7 @@ def withheld(row: TraceRow) -> bool:
     return row.status in _WITHHELD
 
 
-def without_copy(
-    arrived: Rows, copies: Rows, mailbox: str, since: datetime | None
-) -> tuple[TraceRow, ...]:
+def without_copy(arrived: Rows, copies: Rows, mailbox: str, since: datetime | None) -> Rows:
     """Return others' mails without a copy, after the last copy and ``since``, newest first."""
     handed = _that_went_on(copies)
     ids = {row.message_id for row in handed}

@@ -94,9 +94,7 @@ class EventLog:
         before = mac_of(lines[-2]) if len(lines) > 1 else ""
         return next(iter(self.read(run_id, lines[-1:], before).events), None)
 
-    def missing(
-        self, run_id: str, seen: Sequence[bytes], stored: Sequence[bytes]
-    ) -> tuple[Event, ...]:
+    def missing(self, run_id: str, seen: list[bytes], stored: list[bytes]) -> tuple[Event, ...]:
         """Return the events to add again because Redis has lost them since a worker has seen them.
 
         If others were added since, they were made without the lost ones. Then only the lost changes

@@ -68,8 +68,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
 
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id)
-            session = Tokens(identity, cache, keep)
+            session = Tokens(Identity.of_bot(settings, login, account.tenant_id), cache, keep)
             at_graph = session.source(*scopes.graph_scopes(settings.graph_url, run.permissions))
             graph = Graph(http, at_graph, settings.graph_url)
             source = session.source(scopes.exchange_scope(settings.exchange_url))

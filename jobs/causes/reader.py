@@ -528,8 +528,7 @@ class _Reader:
         return tuple({each.code: each for each in found}.values())
 
     def _line(self, code: str) -> str:
-        lines = self._cleaned.lines
-        return next((line for line in lines if code.lower() in line.lower()), "")
+        return next((line for line in self._cleaned.lines if code.lower() in line.lower()), "")
 
 
 def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:

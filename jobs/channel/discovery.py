@@ -111,13 +111,11 @@ class Apps:
     async def _granted_by_user(self) -> None:
         holders = []
         for user in self.users:
-            grants = await _grants(self.ctx.graph, f"principalId eq {text(user)}")
-            clients = _clients(grants)
+            clients = _clients(await _grants(self.ctx.graph, f"principalId eq {text(user)}"))
             holders += [user] if clients else []
             await self._add_clients(clients, Evidence.THE_USER)
         if len(holders) == 1:
-            holder = await self.ctx.graph.user(holders[0])
-            self.delegate = text_of(holder, "userPrincipalName")
+            self.delegate = text_of(await self.ctx.graph.user(holders[0]), "userPrincipalName")
 
     async def _signed_in(self) -> None:
         """Find apps in the users' newest sign-ins; the log needs a role and a license."""
@@ -134,8 +132,7 @@ class Apps:
             return
         resource = f"resourceId eq {text(text_of(self._exchange, 'id'))}"
         try:
-            wanted = f"{resource} and consentType eq 'AllPrincipals'"
-            grants = await _grants(self.ctx.graph, wanted)
+            grants = await _grants(self.ctx.graph, f"{resource} and consentType eq 'AllPrincipals'")
         except Rejected:  # a directory that does not combine the two
             grants = await _grants(self.ctx.graph, resource)
         of_all = (each for each in grants if lower_of(each, "consentType") == "allprincipals")

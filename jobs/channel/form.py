@@ -116,8 +116,7 @@ def _faults(url: str) -> Iterator[Text]:
     if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
         yield Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
     if signs := stand_ins(url):
-        meant = {"signs": listed_signs(signs), "meant": plain(url)}
-        yield Text("typed.callback_lookalike", meant)
+        yield Text("typed.callback_lookalike", {"signs": listed_signs(signs), "meant": plain(url)})
     try:
         parts = urlsplit(url)
     except ValueError:

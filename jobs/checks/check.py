@@ -19,7 +19,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 from redis import Redis
 
@@ -36,7 +35,7 @@ from jobs.engine.engine import DATA_ERRORS, Engine
 from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, State, Text
+from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import AppCandidate, Brief, Event, FixBrief, Kind, Run, Search, undid
 from jobs.runs.run_store import RunStore
@@ -86,8 +85,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             ctx.reads = ReadCache()
             if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
-            steps = steps_of(ctx.run)
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
+            await Engine(ctx, steps_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
@@ -227,8 +225,8 @@ async def name_changers(ctx: StepContext) -> None:
     for name in {*verdict_of(ctx.run).causes} & OBJECTS.keys():
         change = await _change(ctx, name)
         if change is not None:
-            signals = msgspec.structs.replace(found[name].signals, changes=(change,))
-            finding: Finding = replace(found[name], signals=signals)
+            signals = found[name].signals | Signals(changes=(change,))
+            finding = replace(found[name], signals=signals)
             ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step=name, finding=finding))
 
 

@@ -53,8 +53,7 @@ class Verdict:
         if not self.causes:
             return Turn.NOBODY
         first = self.causes[0]
-        by_plan = self.fixing_step(first)
-        return Turn.APPROVER if by_plan else known(self.weighed[first].cause).acts
+        return Turn.APPROVER if self.fixing_step(first) else known(self.weighed[first].cause).acts
 
     def fixing_step(self, name: str) -> str:
         """Return the step, wrong or not read yet, whose plan changes this finding, or ''."""

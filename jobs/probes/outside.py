@@ -65,8 +65,7 @@ class MailExchanger(Probe, row="mail_exchanger"):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
         if discoverable is False:
             seen = Text("seen.no_autodiscover", hosts | {"domain": domain})
-            warned = self.wrong(seen, cause=Cause.AUTODISCOVER_MISSING)
-            return replace(warned, state=State.WARNING)
+            return replace(self.wrong(seen, cause=Cause.AUTODISCOVER_MISSING), state=State.WARNING)
         return self.ok(Text("seen.mx", hosts))
 
     def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:

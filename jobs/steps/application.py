@@ -478,8 +478,7 @@ class MailSend(Undoable, row="mail_send"):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
         app = await present_app(ctx)
-        send = smtp_send_permission(ctx)
-        for each in ((*send, "Scope"), (*self._permission(ctx), "Role")):
+        for each in ((*smtp_send_permission(ctx), "Scope"), (*self._permission(ctx), "Role")):
             app = {"requiredResourceAccess": manifest.with_permission(app, *each)}
         await ctx.graph.update(APPLICATIONS, ctx.fact("object_id"), app)
 

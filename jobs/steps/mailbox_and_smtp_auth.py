@@ -423,8 +423,7 @@ class SendAs(ExchangeStep, row="send_as"):
         return [_right(ctx, "Add", _delegate(ctx))]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        trustees = past.values_before
-        values = {n: "yes" if await _allowed(ctx, Trustee=n) else "" for n in trustees}
+        values = {n: "yes" if await _allowed(ctx, Trustee=n) else "" for n in past.values_before}
         seen = "key:seen.on" if any(values.values()) else "key:seen.none"
         return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
 

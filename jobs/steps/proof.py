@@ -172,8 +172,7 @@ class _Seen:
 
 def sends_it(ctx: StepContext) -> bool:
     """Return whether the bot can send a test mail, from an address other than the mailbox's."""
-    sender = ctx.settings.probe_from.lower()
-    return ctx.settings.sends_probe and sender not in own_addresses(ctx)
+    return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(ctx)
 
 
 def subject_of(ctx: StepContext) -> str:

@@ -27,7 +27,7 @@ from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.inspector import wrote_within
+from jobs.engine.inspector import UNSEEN, wrote_within
 from jobs.engine.step import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
@@ -258,8 +258,7 @@ def _unseen(weighed: Findings) -> tuple[str, ...]:
     A test mail is not missed if other mail went on, so an incident that only a test mail has seen
     can end without another one.
     """
-    copies = weighed.get("copies")
-    not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
+    not_missed = TEST_MAIL_STEP if weighed.get("copies", UNSEEN).state is State.OK else ""
     unread = (name for name, each in weighed.items() if each.state not in _READ)
     return tuple(name for name in unread if name != not_missed)
 
@@ -309,17 +308,15 @@ def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:
         return app
     # a refused login may be the bot's alone, and suspect changes are read from the log
     read = _READ if eye is Eye.LOGIN else _READ | {State.POSSIBLE}
-    own = weighed.get(EYES[eye][0])
-    return own is not None and own.state in read
+    return weighed.get(EYES[eye][0], UNSEEN).state in read
 
 
 def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
     step, lost, turn = EYES[eye]
-    own = weighed.get(step)
-    if own is not None and _is_for_the_moment(own):
+    own = weighed.get(step, UNSEEN)
+    if _is_for_the_moment(own):
         return replace(known, sight=Sight.UNSURE, cause=own.cause)
-    cause = (own.cause if own is not None else "") or lost
-    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=own.cause or lost, turn=turn)
 
 
 def _is_for_the_moment(finding: Finding) -> bool:

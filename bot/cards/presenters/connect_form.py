@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from adaptive_cards import Card, actions as act, components as ui, elements as el, finished, glyphs
-from adaptive_cards.texts import has_text, remedy_within, text
+from adaptive_cards.texts import has_text, remedy_key, text
 from adaptive_cards.times import clock, day_clock
 from bot import links
 from bot.cards.presenters import card_state as shared
@@ -344,7 +344,7 @@ def _remedy(run: Run, failed: Finding) -> list[el.Element]:
     if run.fact("shared") and failed.cause == Cause.SMTP_TOKEN_REFUSED:
         return [el.said(Text("rehearsal.refused_shared", _named(run)), spacing="Small")]
     known = has_text(f"remedy.{failed.cause}") and not _settles(failed)
-    return [el.own(remedy_within(failed.cause), spacing="Small")] if known else []
+    return [el.own(remedy_key(failed.cause, "within"), spacing="Small")] if known else []
 
 
 def _what(run: Run, link: Link | None = None) -> el.Element:

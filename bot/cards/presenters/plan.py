@@ -16,7 +16,7 @@ from adaptive_cards.actions import button_rows, buttons, cancel, show_card, subm
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import listed, plural, remedy_within, render, text
+from adaptive_cards.texts import listed, plural, remedy_key, render, text
 from adaptive_cards.times import clock, day_clock
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
@@ -419,7 +419,7 @@ def _stops(run: Run) -> list[Text]:
     stops = []
     for each in found:
         code = shared.code_of(each) if each.state is State.UNKNOWN else ""
-        remedy = f"key:{remedy_within(each.cause)}" if last.get(each.cause) is each else ""
+        remedy = f"key:{remedy_key(each.cause, 'within')}" if last.get(each.cause) is each else ""
         more = {"seen": code or _seen_fragment(each), "remedy": remedy}
         stops.append(Text("plan.stop", _named(run, each) | more))
     return stops
@@ -434,7 +434,7 @@ def _causes(told: FixBrief) -> list[el.Element]:
         return []
     at = day_clock(told.checked_at)
     values = (
-        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
+        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_key(each, 'within')}", "at": at}
         for each in told.manual_causes
     )
     return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values]

@@ -72,7 +72,9 @@ class TestMail(Step, row="test_mail"):
         """
         asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked > sent)
-        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
+        before = ctx.run.findings.get(self.name)
+        stuck = before is not None and (bool(before.cause) or before.reason is Reason.SEND_AGAIN)
+        wanted = newer and (stuck or seen.failed is not None)
         if asked and newer == wanted:
             seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:
@@ -165,10 +167,6 @@ class _Seen:
     def since(self, moment: datetime) -> Self:
         every = (self.arrived, self.copies, self.from_itself)
         return type(self)(*([row for row in rows if row.received >= moment] for rows in every))
-
-
-def _stuck(finding: Finding | None) -> bool:
-    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 
 def sends_it(ctx: StepContext) -> bool:

@@ -78,13 +78,10 @@ def own_text(key: str, language: str) -> str:
     return _catalogue(language).get(key, "")
 
 
-def remedy_within(cause: str) -> str:
-    """Return the key of the remedy while a run fixes the cause: it may not be "Run /fix"."""
-    return f"remedy_within.{cause}" if has_text(f"remedy_within.{cause}") else f"remedy.{cause}"
-
-
-def remedy_pasted(cause: str) -> str:
-    return f"remedy_pasted.{cause}" if has_text(f"remedy_pasted.{cause}") else f"remedy.{cause}"
+def remedy_key(cause: str, *places: str) -> str:
+    """Return the key of the remedy: within a run that fixes the cause it may not be "Run /fix"."""
+    own = (f"remedy_{place}.{cause}" for place in places)
+    return next(filter(has_text, own), f"remedy.{cause}")
 
 
 def has_text(key: str) -> bool:

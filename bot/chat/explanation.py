@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs
-from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
+from adaptive_cards.texts import has_text, remedy_key, render, text
 from jobs.causes.cause import Certainty, FoundCause, known, page_of
 from jobs.causes.reader import Reading, UnknownCode
 from jobs.model import Text, Turn
@@ -111,14 +111,13 @@ def headline(
 
 
 def _remedy(found: FoundCause, *, within: bool = False) -> Text:
-    key = remedy_within(found.cause)
-    return Text(key if within and key.startswith("remedy_within.") else remedy_pasted(found.cause))
+    return Text(remedy_key(found.cause, "within" if within else "pasted", "pasted"))
 
 
 def _whose(found: FoundCause) -> Turn:
     """Return who must act. A pasted error is no request of the bot, so somebody always must."""
     turn = known(found.cause).acts
-    if turn is Turn.OPERATOR and remedy_pasted(found.cause).startswith("remedy_pasted."):
+    if turn is Turn.OPERATOR and remedy_key(found.cause, "pasted").startswith("remedy_pasted."):
         return Turn.CONTACT_CENTER
     return Turn.REQUESTER if turn is Turn.TIME else turn
 

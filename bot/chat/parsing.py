@@ -112,7 +112,7 @@ class _Reader(HTMLParser):
 
 GREETING_WORDS_MOST = 4
 """Words of a greeting at most; a longer text that begins with one asks for more than that."""
-_MARKS = ".,;:!?()\"'<>"
+_AROUND_A_WORD = re.compile(r"^\W+|\W+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def address_or_empty(typed: str) -> str:
 
 def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    words = [word for each in small.split() if (word := each.strip(_MARKS))]
+    words = [word for each in small.split() if (word := _AROUND_A_WORD.sub("", each))]
     typed = [each for each in words if "@" in each]
     return words, typed, [each for each in words if "@" not in each]
 

@@ -15,7 +15,7 @@ import structlog
 from adaptive_cards.answers import tac, tac_file
 from adaptive_cards.components import WELL, Card
 from adaptive_cards.locale import DEFAULT, drawn_for
-from adaptive_cards.texts import remedy_pasted, render, text
+from adaptive_cards.texts import remedy_key, render, text
 from bot.cards.presenters import verdict
 from bot.cards.presenters.mail import PLACES, search
 from bot.chat import offers, preferences
@@ -348,7 +348,7 @@ def _next(services: Services, case: Case) -> str:
 
 
 def _words(cause: str) -> tuple[Text, Text]:
-    return Text(f"cause.{cause}"), Text(remedy_pasted(cause))
+    return Text(f"cause.{cause}"), Text(remedy_key(cause, "pasted"))
 
 
 def _english(words: Text) -> str:

@@ -27,7 +27,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     """Looks and mails of a day; ``partly`` looks had no read access and measure no flow.
 
     ``hours`` are the mails by the hour of their arrival. After a week they are one number.
-    ``began`` is the day's first look after a day without any: before it nobody looked.
+    ``began`` is the first look of a watch, or after a day without any: before it nobody looked.
     """
 
     healthy: int = 0
@@ -61,8 +61,10 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
     return tuple(Day(each, _read(known.get(each.isoformat().encode()))) for each in wanted)
 
 
-def add(pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime) -> dict[date, Tally]:
-    """Return the changed days of the history, which are read before ``pipe.multi()``.
+def add(
+    pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime, before: datetime | None
+) -> dict[date, Tally]:
+    """Return the changed days, which are read before ``pipe.multi()``; ``before`` is the last look.
 
     Two looks see the same mails, so the larger number counts. A day's first look adds up old hours.
     """
@@ -77,8 +79,8 @@ def add(pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime) -> dic
     today, old = of_day(moment.date()), moment.date() - HOURS_KEPT
     if not today.looks:
         changed[old] = msgspec.structs.replace(of_day(old), hours={0: of_day(old).mails})
-        began = None if of_day(moment.date() - DAY).looks else moment
-        today = msgspec.structs.replace(today, began=began)
+        goes_on = before is not None and before.date() >= moment.date() - DAY
+        today = msgspec.structs.replace(today, began=None if goes_on else moment)
     partly = outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
     counts = {str(outcome.sight): 1, "partly": int(partly)}
     more = {name: getattr(today, name) + count for name, count in counts.items()}

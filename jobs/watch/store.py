@@ -180,12 +180,12 @@ class Watching(AuthenticatedStore):
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            state, incidents = apply(present, outcome, at)
+            after, incidents = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in incidents]
             changed = tuple(map(Incident.shown_on, incidents, cards))
-            days = history.add(pipe, mailbox, outcome, at)
+            days = history.add(pipe, mailbox, outcome, at, state.looked)
             pipe.multi()
-            self._put(keys.watch_state(mailbox), state, pipe)
+            self._put(keys.watch_state(mailbox), after, pipe)
             for each, own in zip(changed, cards, strict=True):
                 self._write(pipe, each, own)
             history.write(pipe, mailbox, days)

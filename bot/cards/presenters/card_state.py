@@ -9,7 +9,7 @@ from typing import TypeVar
 from adaptive_cards import Card, NoticeView, locale, notice
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import known_text, remedy_within, render
+from adaptive_cards.texts import known_text, remedy_key, render
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -269,7 +269,7 @@ def end_title(run: Run) -> Text:
 
 
 def remedy_of(finding: Finding) -> Text | None:
-    return known_text(remedy_within(finding.cause))
+    return known_text(remedy_key(finding.cause, "within"))
 
 
 def code_of(finding: Finding) -> str:

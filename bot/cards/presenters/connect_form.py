@@ -5,7 +5,7 @@ from typing import Self
 
 from adaptive_cards import Card, components as ui, elements as el, finished, glyphs
 from adaptive_cards.locale import clock, day_clock
-from adaptive_cards.texts import has_text, remedy_within, text
+from adaptive_cards.texts import has_text, remedy_key, text
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.links import Link
@@ -352,7 +352,7 @@ def _remedy(run: Run, failed: Finding) -> list[el.Element]:
     if run.fact("shared") and failed.cause == Cause.SMTP_TOKEN_REFUSED:
         return [el.said(Text("rehearsal.refused_shared", _named(run)), spacing="Small")]
     known = has_text(f"remedy.{failed.cause}") and not _settles(failed)
-    return [el.own(remedy_within(failed.cause), spacing="Small")] if known else []
+    return [el.own(remedy_key(failed.cause, "within"), spacing="Small")] if known else []
 
 
 def _what(run: Run, link: Link | None = None) -> el.Element:

@@ -12,6 +12,7 @@ from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.reading import Line
 from jobs.clock import parse
+from jobs.engine.inspector import ROLE_CAUSES
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 
@@ -20,8 +21,12 @@ AGENT = "agent"
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    if run.kind is RunKind.UNDO or "test_mail" not in run.findings or run.ended:
+    # If nobody can read where the mail is, the progress card names the error and who acts.
+    found, answer = run.findings.get("test_mail"), run.findings.get("agent_answer")
+    if run.kind is RunKind.UNDO or found is None or run.ended or _is_unread(found):
         return []
+    if answer is not None and _is_unread(answer) and not answer.until:
+        return []  # or else it is looked for again by itself
     mail = _Mail.of(run)
     stuck = mail.stuck
     why = (stuck.cause, shared.code_of(stuck), stuck.waiting_for) if stuck else ""
@@ -57,12 +62,17 @@ class _Mail:
         mail, answers = run.findings["test_mail"], run.state_of("agent_answer") is State.WAITING
         late = mail.cause == Cause.TEST_MAIL_LATE
         found = filter(None, (mail, run.findings.get("agent_answer")))
-        stuck = next((each for each in found if each.cause and each.state is not State.OK), None)
+        stopped = (each for each in found if each.cause and not _is_unread(each))
+        stuck = next((each for each in stopped if each.state is not State.OK), None)
         told = run.answers.get("agent_has_it")
         answered = parse(run.fact("answer_failed_at") or run.fact("answered_at"))
         at, forwarded = told.at if told else answered, run.fact("forwarded_at") != ""
         to_send = mail.waiting_for is Turn.REQUESTER and not late
         return cls(late, to_send, stuck, at, forwarded and at is None, answers)
+
+
+def _is_unread(finding: Finding) -> bool:
+    return finding.state is State.UNKNOWN or finding.cause in ROLE_CAUSES
 
 
 def drawn(run: Run, head: ui.Header, to: str) -> Card:
@@ -104,27 +114,22 @@ def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
         return ui.persons_turn(Text("mail.send"), el.rich(*anyone, spacing="Small"))
     if mail.stuck:
         return _stopped(mail.stuck, head, late=mail.late)
-    title, told = Text("mail.on_its_way"), Text("mail.on_its_way_next")
-    asked: Text | None = None
-    if mail.agent_at:
-        title, told = Text("mail.answered"), Text("mail.answered_next")
-        asked = Text("turn_words.answer") if mail.answers else None
-    elif run.fact("forwarded_at"):
+    if mail.for_agent:
         title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
-    if asked:
-        return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
-    return ui.Band.calm(title, told)
+    elif mail.agent_at and mail.answers:
+        title, asked = Text("mail.answered"), Text("turn_words.answer")
+    else:
+        seen = "answered" if mail.agent_at else "on_its_way"
+        return ui.Band.calm(Text(f"mail.{seen}"), Text(f"mail.{seen}_next"))
+    return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
 
 
 def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:
     turn = stuck.waiting_for or Turn.ADMINISTRATOR
     if late:
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))
-    title, told = "mail.stopped", "mail.stopped_turn"
-    if stuck.step == "agent_answer":
-        title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
-    elif not glyphs.is_person(turn):
-        told = "mail.stopped_time"
+    title = "mail.answer_stopped" if stuck.step == "agent_answer" else "mail.stopped"
+    told = f"{title}_turn" if glyphs.is_person(turn) else "mail.stopped_time"
     return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
 

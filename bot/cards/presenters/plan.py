@@ -14,7 +14,7 @@ from dataclasses import replace
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.glyphs import marked
 from adaptive_cards.locale import clock, day_clock
-from adaptive_cards.texts import listed, plural, remedy_within, render, text
+from adaptive_cards.texts import listed, plural, remedy_key, render, text
 from bot.cards.presenters import card_state as shared
 from bot.chat.permissions import ABSENT, served
 from bot.services import Services
@@ -414,7 +414,7 @@ def _stops(run: Run) -> list[Text]:
     stops = []
     for each in found:
         code = shared.code_of(each) if each.state is State.UNKNOWN else ""
-        remedy = f"key:{remedy_within(each.cause)}" if last.get(each.cause) is each else ""
+        remedy = f"key:{remedy_key(each.cause, 'within')}" if last.get(each.cause) is each else ""
         more = {"seen": code or _seen_fragment(each), "remedy": remedy}
         stops.append(Text("plan.stop", _named(run, each) | more))
     return stops
@@ -429,7 +429,7 @@ def _causes(told: FixBrief) -> list[el.Element]:
         return []
     at = day_clock(told.checked_at)
     values = (
-        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
+        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_key(each, 'within')}", "at": at}
         for each in told.manual_causes
     )
     return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values]

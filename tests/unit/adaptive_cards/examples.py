@@ -180,7 +180,8 @@ def _plans():
         for each in stays
     }
     undo = {"kind": RunKind.UNDO, "past": past}
-    yield "plan-undo", planned(CHANGES, *stays, **undo)
+    back = tuple(change(**row) for row in table("changes")["undo"])
+    yield "plan-undo", planned(back, *stays, **undo)
     yield "plan-undo-nothing", planned((), *stays, **undo)
     seen = Text("cause.not_forwarded")
     elsewhere = Finding("forwarding", State.WRONG, seen, cause="not_forwarded")

@@ -193,6 +193,28 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, b
     assert also in content(card)
 
 
+@pytest.mark.parametrize("step", ["test_mail", "agent_answer"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"state": State.UNKNOWN, "cause": "not_allowed"},
+        {"state": State.UNKNOWN, "cause": "service_unavailable", "until": now()},
+        {"state": State.WAITING, "cause": "directory_role_missing", "until": now()},
+    ],
+)
+def test_mail_that_cannot_be_followed_is_not_called_stopped(services, begin, step, trouble):
+    """A trace that cannot be read says nothing about the mail. A person is told of the error.
+
+    The agent's turn stays on the card of the mail while the bot looks again by itself.
+    """
+    run = begin(*BEGUN, GRANTED, *MAIL, found(step, **trouble))
+    said = content(living(services, run)[LIVING])
+    kept = step == "agent_answer" and "until" in trouble
+    assert (text("mail.way") in said, text(f"cause.{trouble['cause']}") in said) == (kept, not kept)
+    assert text("mail.stopped") not in said
+    assert text("mail.answer_stopped") not in said
+
+
 def test_a_step_more_is_small_news(services, begin):
     """On a card that asks a person, a new number of finished steps is news that may wait."""
     run = begin(*BEGUN, CONSENT)
@@ -200,10 +222,8 @@ def test_a_step_more_is_small_news(services, begin):
     one = found("implicit_grant")
     services.store.append(run.id, one)
     after = living(services, services.store.load(run.id))[LIVING]
-    assert (before.urgency == after.urgency, before.fingerprint != after.fingerprint) == (
-        True,
-        True,
-    )
+    assert before.urgency == after.urgency
+    assert before.fingerprint != after.fingerprint
 
 
 def test_a_failed_rehearsal_stays_while_it_is_tried_again(services, begin):

@@ -93,9 +93,8 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna, webex_script
     type_(replace(anna, room=room, message="typed-2"), "setup-email", MAILBOX)
     (run,) = (run for run in anna.services.store.runs_in_space(room) if not run.ended)
     assert {each["run"] for each in pressed(webex_script) if each["do"] == "intake"} == {run.id}
-    assert (run.id == first.id, anna.services.store.load(first.id).ended) == (
-        (True, None) if room == "room-1" else (False, "cancelled")
-    )
+    kept = (True, None) if room == "room-1" else (False, "cancelled")
+    assert (run.id == first.id, anna.services.store.load(first.id).ended) == kept
 
 
 def test_of_somebody_elses_first_card_one_is_only_told(anna, webex_script, reply):

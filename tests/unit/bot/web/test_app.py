@@ -194,11 +194,8 @@ def test_a_refused_webhook_is_counted_without_its_body(settings, redis, redis_ur
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     with capture_logs() as log:
         answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
-    assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (
-        401,
-        ["warning"],
-        False,
-    )
+    assert (answer.status_code, lines(log)) == (401, ["warning"])
+    assert "made-up-words" not in str(log)
     COUNTERS.flush(redis)
     assert read(redis)["events_refused|signature"] == 1
     assert redis.exists("webhooks:refused-at")

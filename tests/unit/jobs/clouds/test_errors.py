@@ -170,10 +170,8 @@ def test_other_errors_are_no_such_reason():
     The search for a reason ends even if an error wraps itself.
     """
     error = httpx.ReadError("broken off")
-    assert (errors.why_unconnected(error, "host"), errors.words_of(error, "host")) == (
-        None,
-        "ReadError",
-    )
+    assert errors.why_unconnected(error, "host") is None
+    assert errors.words_of(error, "host") == "ReadError"
     handshake = ssl.SSLError("handshake")
     handshake.__context__ = wrapped = OSError("outer", handshake)
     wrapped.__cause__ = handshake

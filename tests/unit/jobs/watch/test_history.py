@@ -6,6 +6,7 @@ of each day.
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -123,10 +124,13 @@ def test_a_break_before_the_first_look_is_not_counted():
 def test_the_first_day_counts_from_its_first_look(redis):
     """Nobody looked before the first look, so a day is watched from there.
 
-    A watch that is begun again on the same day cuts nothing away.
+    A watch that is begun again on the same day cuts nothing away, and on the next day it does.
     """
-    for at in (AT - 2 * DAY, AT - DAY - timedelta(hours=9), AT - DAY, AT):
-        add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), at)
+    looks = (AT - 2 * DAY, AT - DAY - timedelta(hours=9), AT - DAY, AT)
+    for before, at in pairwise((None, *looks)):
+        add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), at, before)
+    add_look(redis, LookOutcome(Sight.HEALTHY), AT + DAY)
+    assert history.days(redis, MAILBOX, AT + DAY)[-1].total.began == AT + DAY
     known = history.days(redis, MAILBOX, AT, 3)
     assert [each.total.began for each in known] == [AT - 2 * DAY, None, None]
     whole = figures(known, (), SINCE, AT)
@@ -162,10 +166,10 @@ MAILBOX = "support@contoso.com"
 EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
-def add_look(redis, outcome: LookOutcome, at: datetime) -> None:
+def add_look(redis, outcome: LookOutcome, at: datetime, before: datetime | None = None) -> None:
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
-        fields = history.add(pipe, MAILBOX, outcome, at)
+        fields = history.add(pipe, MAILBOX, outcome, at, before)
         pipe.multi()
         history.write(pipe, MAILBOX, fields)
         pipe.execute()
@@ -213,7 +217,7 @@ def test_a_quarter_of_a_channel_is_small(redis):
     for number in range(95 * 24):
         at = begin + timedelta(hours=number)
         for _ in range(4):
-            add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): 12}), at)
+            add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): 12}), at, at)
     used = redis.memory_usage(keys.watch_history(MAILBOX), samples=0)
     assert redis.hlen(keys.watch_history(MAILBOX)) <= 91
     assert used is not None

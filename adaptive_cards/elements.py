@@ -123,7 +123,6 @@ _MARKDOWN = re.compile(
     r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",
     re.MULTILINE,
 )
-_IN_LONG_NAME = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]{13})")
 _NUMBERED = re.compile(r"^(\d+)([.)]\s)")
 _CUT = re.compile(rf"{ELLIPSIS}([`*\[\]<>~])")
 
@@ -170,10 +169,10 @@ def fact(value: str) -> str:
     """Return a value for a FactSet, which is Markdown in some clients and plain text in others.
 
     Links, and a date such as ``27. Nov.`` that Markdown would take for an item of a list and show
-    without its day, are disabled with an invisible character. Another may break a long name.
+    without its day, are disabled with an invisible character.
     """
     told = _NUMBERED.sub(rf"\1{WORD_JOINER}\2", tame(plain(value), FACT_MOST + len("1234-")))
-    return _IN_LONG_NAME.sub("\u200b", told).replace("](", f"]{WORD_JOINER}(")
+    return told.replace("](", f"]{WORD_JOINER}(")
 
 
 def no_template(value: str) -> str:

@@ -55,6 +55,10 @@ class Nobody:
         raise KeyError(name)
 
 
+QUOTED = {"SmtpClientAuthentication"}
+"""Microsoft's words of evidence, which are quoted as they came, so that people can search for them."""
+
+
 @pytest.fixture(scope="module")
 def address():
     """Address of a page that has only the renderer, the host config and the styles."""
@@ -108,7 +112,7 @@ def test_nothing_is_cut_and_no_word_breaks_on_the_smallest_phone(blank, language
             continue
         if out := blank.evaluate(DRAW, [card, "light", 320])["out"]:
             cut[name] = out[:3]
-        if words := blank.evaluate(BROKEN):
+        if words := set(blank.evaluate(BROKEN)) - QUOTED:
             broken[name] = words
     assert (cut, broken) == ({}, {})
 

@@ -114,7 +114,7 @@ class Services(Runtime):
         token = hashlib.sha256(self.bot.webex_access_token.encode()).hexdigest()
         return keys.bot_account(token[:16])
 
-    def record(self, run_id: str, *events: Event) -> None:
+    def carry_on(self, run_id: str, *events: Event) -> None:
         """Add to the run's history, and have a worker carry the run on and draw its cards.
 
         Raises:

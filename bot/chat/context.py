@@ -103,7 +103,7 @@ class ChatContext:
         )
         self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
 
-    def record(self, what: str, **more: Any) -> None:
+    def attest(self, what: str, **more: Any) -> None:
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
         self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 
@@ -118,7 +118,7 @@ class ChatContext:
         why = {"why": words.key, "reference": reference}
         log.info("refused", person=self.person.id, room=self.room, **why)
         if stranger:
-            self.record("refused", **why)
+            self.attest("refused", **why)
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
         self.tell("refused.kicker", title, words, style=REFUSED, facts=facts)

@@ -75,7 +75,7 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
 
 
 def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
-    ctx.record("limited", data={"most": str(most), "again": again.isoformat()})
+    ctx.attest("limited", data={"most": str(most), "again": again.isoformat()})
     # a minute later, because the card shows no seconds
     values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
     ctx.tell("refused.kicker", "limits.title", "limits.words", values, REFUSED)

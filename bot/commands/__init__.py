@@ -139,7 +139,7 @@ def on_run(
                 if repeats:
                     answer(ctx, inputs, run)
                 else:
-                    ctx.services.record(run.id)
+                    ctx.services.carry_on(run.id)
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
@@ -170,7 +170,7 @@ def require(holds: object, key: str = "refused.old") -> None:
         raise RefusedError(Text(key))
 
 
-def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
+def save_answer(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     finish(ctx, run, ctx.answered(question, value))
 
 
@@ -183,4 +183,4 @@ def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInp
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
     """Save all events of a press together, the last one with its id, and continue the run."""
     *earlier, last = events
-    ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))
+    ctx.services.carry_on(run.id, *earlier, replace(last, request=ctx.action_id))

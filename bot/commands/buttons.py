@@ -207,7 +207,7 @@ def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _require_current(inputs, run)
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
     commands.require(hosts, "refused.twice")
-    commands.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
+    commands.save_answer(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
 @commands.on_run
@@ -284,7 +284,7 @@ def _ask(question: str, ctx: ChatContext, inputs: dict[str, str], run: Run) -> N
     if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
         # the card in the thread says to whom and when the card was sent
         delivery.repost(ctx.services, run.id, card_state.slot_of(address))
-        commands.record(ctx, run, question, address)
+        commands.save_answer(ctx, run, question, address)
 
 
 @commands.on_run
@@ -293,7 +293,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     asked = run.answer("consent_administrator") if run.account else ""
     for place in card_state.thread_and_person(asked or run.answer("administrator")):
         delivery.repost(ctx.services, run.id, card_state.slot_of(place))
-    ctx.services.record(run.id)
+    ctx.services.carry_on(run.id)
 
 
 @commands.on_run
@@ -327,7 +327,7 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _says(question: str) -> commands.OnRun:
-    return lambda ctx, _, run: commands.record(ctx, run, question, "yes")
+    return lambda ctx, _, run: commands.save_answer(ctx, run, question, "yes")
 
 
 @commands.on_run
@@ -383,7 +383,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
         mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    commands.record(ctx, run, "rehearse", f"skip:{reason}")
+    commands.save_answer(ctx, run, "rehearse", f"skip:{reason}")
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -400,7 +400,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
         causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
-        commands.record(ctx, run, TOKEN_FAILED, causes[0].cause)
+        commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)
     ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
 
 

@@ -62,10 +62,10 @@ def begin_known(
             point_to(ctx, opened)
             return
         if opened.detailed:
-            ctx.services.record(opened.id)
+            ctx.services.carry_on(opened.id)
             return
     details = ctx.event(Kind.DETAILS, channel=channel)
-    ctx.services.record(opened.id, details, *events, *note_absent(ctx))
+    ctx.services.carry_on(opened.id, details, *events, *note_absent(ctx))
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

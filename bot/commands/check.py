@@ -75,7 +75,7 @@ def go_on(ctx: ChatContext, run: Run) -> None:
         looks = ctx.event(Kind.LOOK_AGAIN, origin=ctx.origin, request=ctx.request)
         ctx.services.store.append(run.id, looks)
     delivery.repost(ctx.services, run.id, LIVING)
-    ctx.services.record(run.id)
+    ctx.services.carry_on(run.id)
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
@@ -86,7 +86,7 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
     opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
@@ -94,7 +94,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     channel = record.channel if record else Channel(mailbox)
     brief = check.brief_for(ctx.services.store, mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def everything(ctx: ChatContext) -> None:
@@ -108,7 +108,7 @@ def everything(ctx: ChatContext) -> None:
     brief = Brief(mailboxes=visible_channels(ctx))
     opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
     ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
-    ctx.services.record(opened.id)
+    ctx.services.carry_on(opened.id)
 
 
 def listed(ctx: ChatContext, *, every: bool = False) -> None:

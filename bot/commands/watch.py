@@ -94,7 +94,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     watched = replace(new, since=kept.since, interval_s=every_s, notify=kept.notify)
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
-    ctx.record("watched", mailbox=mailbox)
+    ctx.attest("watched", mailbox=mailbox)
     superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
@@ -118,7 +118,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
     if watched:
-        ctx.record("unwatched", mailbox=mailbox)
+        ctx.attest("unwatched", mailbox=mailbox)
         superseded.request(ctx.services, mailbox)
     title, again = "watch.ended" if watched else "watch.not_watched", _begins(mailbox, "again")
     ctx.tell(KICKER, title, "watch.ended_words", {"mailbox": mailbox}, ui.OVER, buttons=again)

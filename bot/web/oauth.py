@@ -298,7 +298,7 @@ class RehearsalSignIn:
         # The calls are recorded, because Entra's log has them next to those of Webex Connect.
         with (
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
-            calls.record_calls() as made,
+            calls.collect() as made,
         ):
             entra = self._identity(services, run, http)
             finish = partial(entra.finish, flow.kept, query, run.tenant)

@@ -47,13 +47,13 @@ def reveal(token: str) -> Response:
     if secret is None:
         return plain("gone", status=HTTPStatus.GONE)
     key_id = services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id")
-    services.store.record_secret_shown(key_id, run.id)
+    services.store.mark_secret_shown(key_id, run.id)
     links.drop(services, "handover", run.id)
     # From now on the run looks for Generate Token, and removes a secret that was shown and then
     # lost.
     data = {"question": SECRET_SHOWN, "value": key_id}
     with suppress(RunEndedError):
-        services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
+        services.carry_on(run.id, Event(Kind.ANSWERED, now(), data=data))
     # Fields in which something is chosen are there, too, so that the page alone is enough.
     form = connect_form.values(run, services.settings, secret)
     fields = tuple((text(label), value) for label, value in form.items() if value)

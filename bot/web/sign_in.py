@@ -194,7 +194,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
     if journey.is_complete(run):
         abort(web.plain("done"))
     try:
-        with calls.record_calls() as made:
+        with calls.collect() as made:
             arrival = journey.finish(services, run, flow, request.args.to_dict())
         if arrival.event is None:
             return _to_microsoft(services, arrival.then, run)
@@ -204,7 +204,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
         if error.ids:
             problem["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
         with suppress(RunEndedError):
-            services.record(run.id, Event(Kind.PROBLEM, now(), data=problem))
+            services.carry_on(run.id, Event(Kind.PROBLEM, now(), data=problem))
         return failure_page(kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
 
@@ -216,7 +216,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
 
     data = arrival.event.data | ({"calls": "; ".join(made)} if made else {})
     services.store.append(run.id, replace(arrival.event, data=data), along=keep)
-    services.record(run.id)
+    services.carry_on(run.id)
     page, domain = arrival.page or journey.arrived, run.channel.domain
     return web.plain(page, {"account": arrival.account, "domain": domain})
 

@@ -175,7 +175,7 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
-    with sync_client(ctx.settings) as http, calls.record_calls() as made:
+    with sync_client(ctx.settings) as http, calls.collect() as made:
         try:
             identity = Identity(url, http, login.tenant, login.client_id, secret)
             token, renewed = identity.token(cache, [scope], refresh=True)

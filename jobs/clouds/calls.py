@@ -39,7 +39,7 @@ def _set(variable: ContextVar[T | None], value: T) -> Iterator[T]:
 
 
 @contextmanager
-def record_calls() -> Iterator[list[str]]:
+def collect() -> Iterator[list[str]]:
     """Collect a line for each call of this task and those it starts, for outer contexts, too."""
     outer = _MADE.get()
     with _set(_MADE, list[str]()) as made:
@@ -50,7 +50,7 @@ def record_calls() -> Iterator[list[str]]:
                 outer += made
 
 
-def record(service: str, what: str, status: int, ids: RequestIds) -> None:
+def note(service: str, what: str, status: int, ids: RequestIds) -> None:
     if (made := _MADE.get()) is not None:
         named = (f"{name}={value}" for name, value in ids.items())
         made.append(" ".join((service, what, str(status), *named)))

@@ -304,7 +304,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
             noted.answered(response.status_code, response.headers)
     except (errors.CloudError, asyncio.CancelledError) as lost:
         if call.changes:  # and may have its effect, although its answer was lost
-            calls.record(call.service, call.name, getattr(lost, "status", 0), sent)
+            calls.note(call.service, call.name, getattr(lost, "status", 0), sent)
         raise
     log.debug(
         "call",
@@ -315,7 +315,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     )
     ids = replace(sent, request_id=response.headers.get("request-id", ""))
     if call.changes:
-        calls.record(call.service, call.name, response.status_code, ids)
+        calls.note(call.service, call.name, response.status_code, ids)
         calls.check_guard()
     if not response.is_success:
         error = judge(response, ids)

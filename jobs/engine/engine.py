@@ -213,7 +213,7 @@ class Engine(Inspector):
         try:
             calls.check_guard()
             try:
-                with calls.record_calls() as made:
+                with calls.collect() as made:
                     await self.retry_while_replicating(step, lambda: step.apply(self.ctx, finding))
             except AlreadyExists:
                 pass  # made by somebody else or by an earlier try: inspect decides
@@ -229,14 +229,14 @@ class Engine(Inspector):
                 log.warning("the run was lost during a change", step=step.name, calls=list(made))
                 if made:  # the next worker looks before it changes
                     data = {"calls": "; ".join(made)}
-                    ctx.store.record("changed_late", ctx.run.id, step=step.name, data=data)
+                    ctx.store.attest("changed_late", ctx.run.id, step=step.name, data=data)
             raise
         return self._refused(step, refused, made) if refused else await self.verify(step)
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
         ctx = self.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
-        ctx.store.record("not_changed", ctx.run.id, step=step.name, data=data)
+        ctx.store.attest("not_changed", ctx.run.id, step=step.name, data=data)
         return (
             self._require_other_step(step, error)
             or step.explain_error(ctx, error)

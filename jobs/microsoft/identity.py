@@ -175,7 +175,7 @@ class MsalHttp:
             ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
             log.debug("call", service="entra", id=number, status=status)
             if method == "POST":
-                calls.record("entra", f"POST {urlsplit(url).path}", status, ids)
+                calls.note("entra", f"POST {urlsplit(url).path}", status, ids)
             meaning = errors.by_status(status)
             if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
                 raise _busy(meaning, response, ids)

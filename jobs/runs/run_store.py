@@ -186,7 +186,7 @@ class RunStore:
                 self.closing(run_id, "")(pipe)
                 pipe.delete(keys.run_events(run_id))
                 pipe.execute()
-            self.record("not_opened", run_id, by=requester.email, running=busy.run)
+            self.attest("not_opened", run_id, by=requester.email, running=busy.run)
             raise
         self.redis.zadd(keys.space_runs(origin.room), at)
         COUNTERS.add(RUNS_OPENED, kind)
@@ -353,8 +353,8 @@ class RunStore:
         known = self.known(self.channels.runs_of_mailboxes(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
-    def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
-        """Record a fact about a run, which is no event of it: another worker may have it."""
+    def attest(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
+        """Add a fact about a run to the audit trail, and no event: another worker may have the run."""
         self.audit.add(event_log.entry(what, self._about(run_id), **more), along=along)
 
     def accept(self, check: Run, cause: str, given: Accepted) -> None:
@@ -367,7 +367,7 @@ class RunStore:
             pipe.hset(key, cause, self.authenticator.dump(key, given, cause))
             pipe.expireat(key, ends)
 
-        self.record("accepted", check.id, along, by=given.by, data=data)
+        self.attest("accepted", check.id, along, by=given.by, data=data)
 
     def accepted(self, mailbox: str) -> dict[str, Accepted]:
         """Return what is accepted for a channel now, by cause; a value of others does not count."""
@@ -376,9 +376,9 @@ class RunStore:
         found = {cause: load(key, raw, Accepted, cause) for cause, raw in rows.items()}
         return {cause: given for cause, given in found.items() if given and given.until > now()}
 
-    def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
+    def mark_secret_shown(self, key_id: str, run_id: str = "") -> None:
         shown = keys.secrets_shown()
-        self.record("handed_over", run_id, lambda pipe: pipe.sadd(shown, key_id), key_id=key_id)
+        self.attest("handed_over", run_id, lambda pipe: pipe.sadd(shown, key_id), key_id=key_id)
 
     def was_secret_shown(self, key_id: str) -> bool:
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))

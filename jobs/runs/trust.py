@@ -36,7 +36,7 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
         store.schedule.remove(run_id)
         return
     log.error("an event of the run was not made by this bot", run=run_id, place=place)
-    store.record(FOREIGN_EVENT, run_id, store.closing(run_id, mailbox), data=told)
+    store.attest(FOREIGN_EVENT, run_id, store.closing(run_id, mailbox), data=told)
 
 
 def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:

@@ -88,7 +88,7 @@ class Country:
         """End the setup of this state, and return the next run, which is about to begin."""
         store = RunStore(self.redis)
         (run,) = store.runs_of_mailbox(MAILBOX)
-        store.record_secret_shown(run.fact("key_id"))
+        store.mark_secret_shown(run.fact("key_id"))
         store.end(run, Event(end, now()))
         ride = Ride(self, self.context(weather, kind), weather)
         if kind == "undo":

@@ -62,8 +62,8 @@ def test_what_is_recorded_is_carried_on_and_drawn(settings, redis, webex):
     services = make(settings, redis, webex)
     who = Person("anna", "anna@example.test", "org-1")
     opened = services.store.open(Channel("support@example.test"), who, Origin("room-1"))
-    services.record(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
-    services.record(opened.id)
+    services.carry_on(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
+    services.carry_on(opened.id)
     kinds = [event.kind for event in services.store.events(opened.id)]
     assert kinds == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
     bells = (services.runs, services.cards.schedule)

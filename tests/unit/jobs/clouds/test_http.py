@@ -196,7 +196,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings):
         return httpx.Response(204, headers={"request-id": "r-1"})
 
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
-        with calls.record_calls() as made:
+        with calls.collect() as made:
             for method, cmdlet in (("GET", ""), ("PATCH", ""), ("PUT", "Get-Mailbox")):
                 call = Call("graph", method, URL, headers={"X-CmdletName": cmdlet})
                 await request(client, call, judge_graph)

@@ -105,7 +105,7 @@ async def test_not_one_more_write_leaves(work_settings, methods, body, refuses_f
     This also holds if the refusal comes while the connection is being opened, or between the head
     and the body. What was sent is in the audit trail, although its answer does not count.
     """
-    with calls.record_calls() as made:
+    with calls.collect() as made:
         assert await send(work_settings, Guard(refuses_from), *methods.split(), body=body) == sees
     assert [line.split()[:4] for line in made] == [["graph", "POST", "/", "200"]] * (len(sees) - 1)
 

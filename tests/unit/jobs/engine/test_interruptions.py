@@ -80,7 +80,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out, given)
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
 
     async def cancelled_during_a_call(_) -> None:
-        calls.record("exchange", "Set-CASMailbox", 200, RequestIds())
+        calls.note("exchange", "Set-CASMailbox", 200, RequestIds())
         ctx.store.append(ctx.run.id, Event(Kind.CANCELLED, now()))
 
     a.hooks["apply"] = cancelled_during_a_call
@@ -143,7 +143,7 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
     lost: list[Exception] = []
 
     async def long(_) -> None:
-        calls.record("graph", "PATCH /applications", 0, RequestIds())
+        calls.note("graph", "PATCH /applications", 0, RequestIds())
         await asyncio.sleep(3600)
 
     async def ends(_) -> None:
@@ -171,7 +171,7 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
     lost: list[Exception] = []
 
     async def late(_) -> None:
-        calls.record("exchange", "Set-Mailbox", 0, RequestIds())
+        calls.note("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
         raise Transient("timed_out", *scripted_steps.SAID)
 

@@ -112,7 +112,7 @@ def test_who_came_second_is_recorded(store, asker, channel):
 def test_a_secret_that_was_shown(store, asker, channel):
     """If a secret is shown, the audit trail records its key ID and never its value."""
     run = store.open(channel, asker, ORIGIN)
-    store.record_secret_shown("key-7", run.id)
+    store.mark_secret_shown("key-7", run.id)
     told = {"what": "handed_over", "key_id": "key-7", "run": run.id, "mailbox": channel.mailbox}
     assert recorded(store)[-1].items() >= told.items()
     assert [store.was_secret_shown(each) for each in ("key-7", "key-8")] == [True, False]

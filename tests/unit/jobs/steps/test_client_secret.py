@@ -79,7 +79,7 @@ async def test_six_months_are_six_months(given, channel, cloud):
 )
 async def test_a_secret_made_by_hand_may_be_used(given, cloud, store, kind, state, days, cause):
     """A check warns that an unknown valid secret may be in use, and a fix creates a known one."""
-    store.record_secret_shown("k1")
+    store.mark_secret_shown("k1")
     ours = [made("k1", "EARLIER", days)] if days else []
     cloud.on(READ, app(*ours, listed("k9", "by hand", 90)))
     ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
@@ -131,7 +131,7 @@ async def test_it_waits_for_the_one_time_page(given, cloud, store):
     cloud.on(READ, app(*both))
     got = await REMOVAL.inspect(ctx)
     assert got == REMOVAL.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
-    store.record_secret_shown("k2")
+    store.mark_secret_shown("k2")
     found = await REMOVAL.inspect(ctx)
     assert found.state is State.WRONG
     await REMOVAL.apply(ctx, found)
@@ -156,7 +156,7 @@ def before(store, channel, asker) -> str:
 async def test_the_plan_shows_it_from_the_start(given, cloud, store, channel, asker):
     """In a fix, the plan lists the removal of the old secret together with the new secret."""
     name = f"Webex Connect {before(store, channel, asker)}"
-    store.record_secret_shown("k1")
+    store.mark_secret_shown("k1")
     cloud.on(READ, app(listed("k1", name, 9), listed("k2", "made by hand")))
     ctx = given(facts=FACTS, kind="fix")
     lines = NEW.plan(ctx, await NEW.inspect(ctx))
@@ -168,7 +168,7 @@ async def test_the_plan_shows_it_from_the_start(given, cloud, store, channel, as
 async def test_the_new_one_does_not_count_as_its_removal(given, cloud, store, channel, asker):
     """The new secret does not count as the removal of the old one, though one plan shows both."""
     old = made("k1", before(store, channel, asker), 9)
-    store.record_secret_shown("k1")
+    store.mark_secret_shown("k1")
     ctx = given(facts=FACTS, kind="fix")
     there, after = (app(old), app(old, made("k9", ctx.run.id)))
     cloud.on(READ, there, there, after).on(ADD, ADDED)

@@ -75,7 +75,7 @@ def context(
     ctx = given(**run | {"channel": replace(CHANNEL, **run.get("channel", {}))})
     ctx.looking = looking
     if shown:
-        ctx.store.record_secret_shown(shown)
+        ctx.store.mark_secret_shown(shown)
     if proven:
         ctx.store.channels.keep(Record(ctx.run.id, now(), ctx.channel))
     for name, value in sealed.items():

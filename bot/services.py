@@ -52,7 +52,7 @@ class Services(Runtime):
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Self:
         METER.redis = redis
-        cards = CardQueue(redis)
+        cards = CardQueue(redis, LockKind.DRAW)
         return cls(
             settings=settings,
             store=RunStore(redis, settings.encryption_keys),

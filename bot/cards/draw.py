@@ -64,19 +64,19 @@ def draw(run_id: str) -> None:
     due = services.cards.begin(run_id)
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run_id), LOCK_S) as held:
         if held is None:
-            services.cards.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
+            services.cards.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
         # Draw in this job, because another one would have to start a process first.
-        if (news := services.cards.schedule.due(run_id)) != due:
+        if (news := services.cards.due(run_id)) != due:
             due, wait = news, _drawn(services, run_id, held)
     # If nothing is left to draw, the run's cards are up to date.
-    if services.cards.schedule.due(run_id) != due:
+    if services.cards.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:
-        services.cards.schedule.add(run_id, now() + timedelta(seconds=wait))
+        services.cards.add(run_id, now() + timedelta(seconds=wait))
     else:
-        services.cards.schedule.settle(run_id, due)
+        services.cards.settle(run_id, due)
 
 
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:

@@ -11,17 +11,10 @@ from bot.cards import delivery
 from bot.cards.presenters import card_state, connect_form, mail, questions
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
-from bot.chat import offers
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
 from bot.chat.parsing import argument_of
-from bot.chat.permissions import (
-    may_approve,
-    may_cancel,
-    note_absent,
-    resolve_recipient,
-    visible_channels,
-)
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
@@ -72,7 +65,9 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     channel, kicker = inputs.get("channel", ""), Text("notice.check_kicker")
     if channel in {"", "all"}:
         check.run(ctx, channel)
-    elif channel in visible_channels(ctx) or not offers.tell_if_disconnected(ctx, kicker, channel):
+    elif channel in permissions.visible_channels(ctx) or not offers.tell_if_disconnected(
+        ctx, kicker, channel
+    ):
         check.one(ctx, channel, exactly=True)
 
 
@@ -149,7 +144,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     given = ctx.event(Kind.DETAILS, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [ctx.answered(question, value) for question, value in asked.items() if value]
-    commands.finish(ctx, run, given, *answers, *note_absent(ctx))
+    commands.finish(ctx, run, given, *answers, *permissions.note_absent(ctx))
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
@@ -162,14 +157,14 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     if not typed or typed.lower() in ctx.person.emails:
         return ""
     try:
-        address = resolve_recipient(ctx, typed)
+        address = permissions.resolve_recipient(ctx, typed)
     except InvalidInputError as wrong:
         errors["administrator"] = wrong.reason
         return ""
     return "" if address in ctx.person.emails else address
 
 
-@partial(commands.on_run, may=may_cancel, repeats=True)
+@partial(commands.on_run, may=permissions.may_cancel, repeats=True)
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled, and so does each card that offered to cancel
     # it. A button with a command begins again.
@@ -255,7 +250,7 @@ def _approve(scope: Scope, ctx: ChatContext, inputs: dict[str, str], run: Run) -
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
-    if not may_approve(ctx, run):
+    if not permissions.may_approve(ctx, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
         key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
         raise RefusedError(Text(key, {"who": who}), "refused.button")
@@ -281,7 +276,7 @@ WAITS = {
 def _ask(question: str, ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(WAITS[question](run))
     typed = inputs.get("administrator", "")
-    if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
+    if address := _accepted(ctx, run, question, typed, partial(permissions.resolve_recipient, ctx)):
         # the card in the thread says to whom and when the card was sent
         delivery.repost(ctx.services, run.id, card_state.slot_of(address))
         commands.save_answer(ctx, run, question, address)
@@ -369,7 +364,9 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     question, login = connect_form.MAILBOX_USER, login_of(run) or run.fact("upn")
     if login and not run.answer(question) and question not in run.problems:
         try:
-            events.append(ctx.answered(question, resolve_recipient(ctx, login, greets=False)))
+            events.append(
+                ctx.answered(question, permissions.resolve_recipient(ctx, login, greets=False))
+            )
         except InvalidInputError as wrong:
             events.append(commands.refused_input(ctx, question, login, wrong))
     commands.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))

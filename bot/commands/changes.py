@@ -14,7 +14,6 @@ from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.parsing import read_known, read_mailbox
-from bot.chat.permissions import note_absent
 from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of
@@ -65,7 +64,7 @@ def begin_known(
             ctx.services.carry_on(opened.id)
             return
     details = ctx.event(Kind.DETAILS, channel=channel)
-    ctx.services.carry_on(opened.id, details, *events, *note_absent(ctx))
+    ctx.services.carry_on(opened.id, details, *events, *permissions.note_absent(ctx))
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:

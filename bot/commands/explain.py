@@ -5,11 +5,10 @@ from contextlib import suppress
 
 from adaptive_cards.answers import offer
 from bot.cards.presenters.lists import channel_row, line_of
-from bot.chat import offers
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline
 from bot.chat.parsing import lone_address
-from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message
 from bot.webex.errors import WebexNotFoundError
@@ -35,7 +34,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     except (NotAcceptedError, NoTextError) as refused:
         ctx.refuse(Text(f"explain.refused.{refused}"), title="refused.nothing")
         return
-    channels = visible_channels(ctx)
+    channels = permissions.visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
         found = assessments(ctx.services.store, named)

@@ -7,10 +7,9 @@ from adaptive_cards.actions import TITLE_MOST
 from adaptive_cards.answers import command_help, help_card, offer, shown_name
 from adaptive_cards.escape import plain, shorten
 from bot import commands
-from bot.chat import offers
+from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
-from bot.chat.permissions import visible_channels
 from bot.commands import check
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -66,7 +65,7 @@ def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
         _address(ctx, meaning.address)
     elif meaning.trouble:
         title = Text("understood.trouble")
-        offers.choose_channel(ctx, "check", visible_channels(ctx), title)
+        offers.choose_channel(ctx, "check", permissions.visible_channels(ctx), title)
     elif not meaning.greeting and _without_slash(ctx, typed.text):
         return
     else:

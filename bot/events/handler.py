@@ -28,7 +28,6 @@ from bot.chat import permissions, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
-from bot.chat.permissions import denial, is_bot, outsiders
 from bot.commands import explain, help, tac  # noqa: A004  its command's name
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.event_queue import PendingEvent, WebhookEvent
@@ -241,7 +240,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         return
     delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    if not outsiders(services, services.webex.members(room)):
+    if not permissions.outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
         _answer(ctx, f"{membership_id}:{mine.created}:greeting", help.greet_space)
 
@@ -263,7 +262,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     person: WebexPerson | None = None
     with suppress(errors.WebexError):
         person = services.webex.person(event.actor)
-    if person and denial(services.bot, person):
+    if person and permissions.denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = trouble("unread", kicker=Text("notice.broken_kicker"))
@@ -276,13 +275,13 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
 def _refusal(ctx: ChatContext, asked: Ask) -> Handler | None:
     """Return how to refuse this person in this space without a channel's name, or None."""
     title = "refused.button" if ctx.action_id else "refused.message"
-    if (why := denial(ctx.services.bot, ctx.person)) is not None:
-        if is_bot(ctx.person):  # two bots would answer each other endlessly
+    if (why := permissions.denial(ctx.services.bot, ctx.person)) is not None:
+        if permissions.is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
         return lambda speaking: refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
+    if permissions.outsiders(ctx.services, asked(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     permissions.mark_members_checked(ctx.services, ctx.room)
     return None

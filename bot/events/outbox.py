@@ -1,7 +1,8 @@
 """Answer of an event: each part is carried out once, and posts that Webex did not accept are kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
@@ -65,9 +66,9 @@ class Outbox(Messenger):
         """Edit the message at once, because a kept edit could be out of date when it is made."""
         self._services.webex.edit(message_id, room_id, text, card)
 
-    def post_all(self, posts: Iterable[Post]) -> None:
+    def post_all(self, kept: str, _: ChatContext) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
-        for post in posts:
+        for post in codec.load(kept, list[Post]):
             if post.shows is not None and was_posted(self._services, *post.shows):
                 continue
             posted = self.post(post)
@@ -106,13 +107,12 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
     redis, done = ctx.services.redis, keys.answered(part)
     sealed, is_done = redis.mget(keys.sealed(name), done)
-    if (kept := vault.opened(name, sealed)) is None:
-        if is_done is not None:
-            return
-        with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
-            _run_safely(speaking, act)
-    else:
-        _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))
+    if (kept := vault.opened(name, sealed)) is not None:
+        act = partial(outbox.post_all, kept)
+    elif is_done is not None:
+        return
+    with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
+        _run_safely(speaking, act)
     if kept is None and not outbox.unsent:
         redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
     else:

@@ -137,22 +137,19 @@ QUEUED_S = 4
 """Seconds for which a draw counts as queued. A second draw does no harm."""
 
 
-class CardQueue:
-    """Queue of the runs whose cards are to be drawn; ``schedule`` has the times."""
-
-    def __init__(self, redis: Redis) -> None:
-        self.schedule = Doorbell(redis, LockKind.DRAW)
+class CardQueue(Doorbell):
+    """Queue of the runs whose cards are to be drawn."""
 
     def request(self, run_id: str) -> None:
         """Have the run's cards drawn; a draw that is already queued will see this change too.
 
         A further draw, which the first one cancels at its end, is scheduled in case that is lost.
         """
-        self.schedule.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
-        if self.schedule.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
-            self.schedule.ring(run_id)
+        self.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
+        if self.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
+            self.ring(run_id)
 
     def begin(self, run_id: str) -> float:
         """Mark a queued draw as begun; return when the run's cards are due."""
-        self.schedule.redis.delete(keys.draw_queued(run_id))
-        return self.schedule.due(run_id)
+        self.redis.delete(keys.draw_queued(run_id))
+        return self.due(run_id)

@@ -30,7 +30,7 @@ def test_everything_that_is_due_is_handed_out_once(services):
     """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
-        services.cards.schedule.add(name, now() + timedelta(seconds=wait))
+        services.cards.add(name, now() + timedelta(seconds=wait))
     services.events.add(EVENT)
     services.events.bell.queue.empty()
     services.redis.zadd(keys.due(), {f"event:{EVENT.key}": now().timestamp()})
@@ -75,7 +75,7 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services):
     redis.set(keys.event("odd"), "no JSON")
     redis.zadd(keys.due(), {"event:odd": 0})
     services.schedule.add("NOW222", due)
-    services.cards.schedule.add("NOW222", due)
+    services.cards.add("NOW222", due)
     services.watching.channels.schedule.add("tenant-1", due)
     with capture_logs() as logged:
         for _ in range(2):
@@ -118,7 +118,7 @@ def make_due(services) -> None:
     """Make every event and every draw due, and remove the mark of a queued draw."""
     for member in services.redis.zrange(keys.due(), 0, -1):
         services.redis.zadd(keys.due(), {member: now().timestamp()})
-    for run_id in services.cards.schedule.all():
+    for run_id in services.cards.all():
         services.redis.delete(keys.draw_queued(run_id))
 
 
@@ -134,7 +134,7 @@ def test_a_backlog_does_not_grow_by_itself(services):
         make_due(services)
         dispatch_due(services.redis)
     assert rung(*bells(services)) == backlog
-    services.cards.schedule.queue.empty()
+    services.cards.queue.empty()
     services.events.bell.queue.empty()
     make_due(services)
     dispatch_due(services.redis)

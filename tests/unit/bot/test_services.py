@@ -66,6 +66,6 @@ def test_what_is_recorded_is_carried_on_and_drawn(settings, redis, webex):
     services.carry_on(opened.id)
     kinds = [event.kind for event in services.store.events(opened.id)]
     assert kinds == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
-    bells = (services.runs, services.cards.schedule)
+    bells = (services.runs, services.cards)
     rung = [[job.args for job in bell.queue.get_jobs()] for bell in bells]
     assert rung == [[[opened.id]] * 2, [[opened.id]]]

@@ -42,5 +42,5 @@ def queued(ctx) -> set[str]:
     """Return the jobs that wait for a worker."""
     return {
         f"{job.func_name} {job.args[0]}"
-        for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.schedule.queue.jobs)
+        for job in (*ctx.services.runs.queue.jobs, *ctx.services.cards.queue.jobs)
     }

@@ -351,7 +351,7 @@ def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(services, run, sai
     age(services, run, edits=EDITS - 1)
     delivery.sync(services, run, card("b", urgency="approver"))
     earlier = posted_card(services, run.id, earlier_slot("thread", "posted-1"))
-    assert (earlier.message, earlier.edits, services.cards.schedule.due(run.id) > 0) == (
+    assert (earlier.message, earlier.edits, services.cards.due(run.id) > 0) == (
         "posted-1",
         EDITS - 1,
         True,

@@ -110,4 +110,4 @@ def test_a_run_that_is_gone_has_no_cards(services, said):
     """A run that is gone with the data of Redis shows no card, and no draw of it is due."""
     services.cards.request("GONE22")
     draw.draw("GONE22")
-    assert (said(), services.cards.schedule.due("GONE22")) == ([], 0)
+    assert (said(), services.cards.due("GONE22")) == ([], 0)

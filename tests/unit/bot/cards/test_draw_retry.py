@@ -30,7 +30,7 @@ def run(begin, services, hurried, monkeypatch):
 
 def due_in(services, run) -> float:
     """Return the seconds until the run is drawn again."""
-    return services.cards.schedule.due(run.id) - now().timestamp()
+    return services.cards.due(run.id) - now().timestamp()
 
 
 def about(seconds: float):

@@ -77,7 +77,7 @@ def test_one_card_is_posted_and_then_edited(look, said, services):
     card = look(BROKEN)
     look(BROKEN)
     assert said() == [("POST", f"{MAILBOX} is broken. {text('cause.not_forwarded')}")]
-    assert services.cards.schedule.due(card) > now().timestamp()
+    assert services.cards.due(card) > now().timestamp()
     look(GOOD)
     methods = [method for method, words in said()[1:] if "works again" in words]
     assert sorted(methods) == ["POST", "PUT"]
@@ -361,7 +361,7 @@ def test_the_card_says_that_it_is_watched_and_ends_it(anna, webex_script, pass_t
     assert "'do': 'watch', 'channel'" in card
     assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": WATCHED})
-    assert anna.services.cards.schedule.due(run.id) > 0
+    assert anna.services.cards.due(run.id) > 0
     pass_time(30)
     show_run(anna, run)
     method, card = posts(webex_script)[-1]

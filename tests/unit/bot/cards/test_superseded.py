@@ -178,7 +178,7 @@ def test_a_check_that_is_history_may_go_on(services, check, pass_time):
     assert [is_history(shown(services, each)) for each in (first, second)] == [False, True]
     services.redis.delete(keys.due())
     check()
-    assert services.cards.schedule.due(first.id) > 0
+    assert services.cards.due(first.id) > 0
     assert is_history(shown(services, first))
 
 
@@ -233,14 +233,14 @@ def test_something_new_draws_the_others_once(services, check, start):
     verdict = check()
     services.redis.delete(keys.due())
     run = start(RunKind.FIX)
-    assert services.cards.schedule.due(verdict.id) > 0
+    assert services.cards.due(verdict.id) > 0
     services.redis.delete(keys.due())
     tell(services, run.id)
-    assert services.cards.schedule.due(verdict.id) == 0
+    assert services.cards.due(verdict.id) == 0
     services.store.append(run.id, *CHANGES)
     finish(services, run)
     tell(services, run.id)
-    assert services.cards.schedule.due(verdict.id) > 0
+    assert services.cards.due(verdict.id) > 0
     assert is_history(shown(services, verdict))
     assert services.redis.smembers(keys.cards_about(MAILBOX)) == {run.id.encode()}
 

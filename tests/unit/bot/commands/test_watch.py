@@ -105,7 +105,7 @@ def test_the_end_of_a_watch_ends_its_incident(connected, said):
     type_(connected, "watch", f"{MAILBOX} off")
     assert connected.services.watching.channels.all() == ()
     assert connected.services.watching.incidents.open_incidents() == ()
-    assert connected.services.cards.schedule.due(incident) > 0
+    assert connected.services.cards.due(incident) > 0
     type_(connected, "watch", f"{MAILBOX} off")
     assert text("watch.ended", mailbox=MAILBOX) in said()[1][1]
     assert text("watch.not_watched", mailbox=MAILBOX) in said()[2][1]

@@ -128,7 +128,7 @@ def test_an_undone_channel_is_watched_no_more(services, watched):
     watch.look(watched.group)
     assert services.watching.channels.all() == ()
     assert services.watching.incidents.open_incidents() == ()
-    assert services.cards.schedule.due(incident.id) > 0
+    assert services.cards.due(incident.id) > 0
     assert services.watching.channels.schedule.all() == {}
 
 

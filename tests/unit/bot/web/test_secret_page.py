@@ -151,7 +151,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(services, browser, run, address)
     assert not any(SECRET[:6] in page.text for page in pages)
     assert services.vault.holds(f"secret:{run.id}") is True
     assert posted_card(services, run.id, slot_of(run.requester.email)) is None
-    assert [job.func_name for job in services.cards.schedule.queue.jobs] == ["bot.cards.draw.draw"]
+    assert [job.func_name for job in services.cards.queue.jobs] == ["bot.cards.draw.draw"]
 
 
 def test_a_new_link_is_sent_once(services, browser, run, address):

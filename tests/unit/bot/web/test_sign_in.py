@@ -59,7 +59,7 @@ def test_a_sign_in(services, browser, provider, begin):
     assert (event.kind, event.by) == (Kind.SIGNED_IN, "admin@contoso.com")
     assert (event.account and event.account.tenant_id) == TENANT
     assert services.vault.holds(f"session:{run.id}")
-    jobs = (*services.runs.queue.jobs, *services.cards.schedule.queue.jobs)
+    jobs = (*services.runs.queue.jobs, *services.cards.queue.jobs)
     assert {str(job.func_name) for job in jobs} == {"jobs.advance.advance", "bot.cards.draw.draw"}
 
 

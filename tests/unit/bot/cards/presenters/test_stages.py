@@ -100,12 +100,12 @@ def test_the_progress_card_says_where_the_form_cannot_go(services, begin, webex_
     for _ in range(2):
         services.redis.delete(keys.due())
         delivery.show(services, run, form())
-        drawn.append(services.cards.schedule.due(run.id) > 0)
+        drawn.append(services.cards.due(run.id) > 0)
         turns.append(card_in(services, run, "progress").urgency)
         assert told()
     delivery.show(services, run, form())
     assert drawn == [True, False]
-    assert services.cards.schedule.due(run.id) > 0
+    assert services.cards.due(run.id) > 0
     assert not told()
     assert turns[0] != turns[1] == turns[2]
 
@@ -212,12 +212,12 @@ def test_drawing_posts_each_card_once(services, begin, said):
     run = begin(SIGNED_IN, PLANNED, APPROVED)
     services.cards.request(run.id)
     services.cards.request(run.id)
-    assert len(services.cards.schedule.queue.jobs) == 1
+    assert len(services.cards.queue.jobs) == 1
     draw.draw(run.id)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
     services.cards.request(run.id)
-    assert len(services.cards.schedule.queue.jobs) == 2
+    assert len(services.cards.queue.jobs) == 2
 
 
 def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services, begin):
@@ -243,7 +243,7 @@ def test_a_draw_does_not_wait_for_another(services, begin, said):
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
         draw.draw(run.id)
     assert said() == []
-    assert 0 < services.cards.schedule.due(run.id) - now().timestamp() <= draw.BUSY_S
+    assert 0 < services.cards.due(run.id) - now().timestamp() <= draw.BUSY_S
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
 

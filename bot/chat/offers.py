@@ -1,12 +1,15 @@
-"""Cards that offer the channels known here as buttons of a command."""
+"""Channel that a command means: the typed address, or a card that offers those known here."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 
 from adaptive_cards.actions import fit_title
-from adaptive_cards.answers import OFFERS_MOST, Button, offer
+from adaptive_cards.answers import OFFERS_MOST, Button, offer, typed_wrong
 from bot.chat import permissions
 from bot.chat.context import ChatContext
+from bot.chat.parsing import address_or_empty, lone_address
+from jobs.channel.form import InvalidInputError, read_address
 from jobs.checks.assessment import FactKind, assess
 from jobs.clock import now
 from jobs.model import Text, minute_of, verbatim
@@ -95,3 +98,46 @@ def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
 def unknown_words(ctx: ChatContext) -> Text:
     key = "notice.unknown_channel_words"
     return Text(f"{key}_direct" if ctx.direct else key)
+
+
+_WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
+"""Words after an address that are not part of it, such as "please"."""
+
+
+def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
+    ctx: ChatContext,
+    command: str,
+    argument: str,
+    kicker: Text,
+    may: Callable[[ChatContext, str], object],
+    known: Callable[[ChatContext], tuple[str, ...]] = permissions.visible_channels,
+) -> str:
+    """Return the typed address of a channel of which the person ``may`` know, or answer otherwise.
+
+    If no address was typed, the ``known`` channels are offered instead. The result is then empty,
+    and so it is for a channel that is not known here: the answer reveals nothing about it.
+    """
+    if not argument and (channels := known(ctx)):
+        choose_channel(ctx, command, channels)
+        return ""
+    mailbox = read_mailbox(ctx, command, argument)
+    if mailbox and not may(ctx, mailbox):
+        unknown_channel(ctx, command, kicker, mailbox)
+        return ""
+    return mailbox
+
+
+def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
+    """Return the typed address of a mailbox, without the words after it and known ones before it.
+
+    If it is invalid, post a card for correcting it, and return an empty string.
+    """
+    try:
+        return read_address(argument)
+    except InvalidInputError as wrong:
+        first, _, words = argument.strip().partition(" ")
+        before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
+        found = before or lone_address(argument)
+        if not found:
+            ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
+        return found

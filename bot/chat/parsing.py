@@ -8,21 +8,15 @@ run because of a message. The meaning only decides which buttons are offered.
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 
-from adaptive_cards.answers import typed_wrong
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
-from bot.chat import offers
-from bot.chat.context import ChatContext
-from bot.chat.permissions import visible_channels
 from bot.webex.client import Message, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.clock import now
-from jobs.model import Text
 
 NEAR = 0.6
 LONGEST = 2000
@@ -181,46 +175,3 @@ def _listed(kind: str) -> frozenset[str]:
     """Return the phrases of a list in the texts of all languages, where commas separate them."""
     every = (own_text(f"heard.{kind}", language).split(",") for language in languages())
     return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())
-
-
-_WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
-"""Words after an address that are not part of it, such as "please"."""
-
-
-def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
-    ctx: ChatContext,
-    command: str,
-    argument: str,
-    kicker: Text,
-    may: Callable[[ChatContext, str], object],
-    known: Callable[[ChatContext], tuple[str, ...]] = visible_channels,
-) -> str:
-    """Return the typed address of a channel of which the person ``may`` know, or answer otherwise.
-
-    If no address was typed, the ``known`` channels are offered instead. The result is then empty,
-    and so it is for a channel that is not known here: the answer reveals nothing about it.
-    """
-    if not argument and (channels := known(ctx)):
-        offers.choose_channel(ctx, command, channels)
-        return ""
-    mailbox = read_mailbox(ctx, command, argument)
-    if mailbox and not may(ctx, mailbox):
-        offers.unknown_channel(ctx, command, kicker, mailbox)
-        return ""
-    return mailbox
-
-
-def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
-    """Return the typed address of a mailbox, without the words after it and known ones before it.
-
-    If it is invalid, post a card for correcting it, and return an empty string.
-    """
-    try:
-        return read_address(argument)
-    except InvalidInputError as wrong:
-        first, _, words = argument.strip().partition(" ")
-        before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
-        found = before or lone_address(argument)
-        if not found:
-            ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
-        return found

@@ -10,8 +10,7 @@ from adaptive_cards.texts import text
 from bot.cards.presenters.lists import audit
 from bot.chat import permissions
 from bot.chat.context import ChatContext
-from bot.chat.offers import first_channels, unknown_channel
-from bot.chat.parsing import read_mailbox
+from bot.chat.offers import first_channels, read_mailbox, unknown_channel
 from bot.commands import Command
 from bot.webex.client import File
 from jobs.clock import now

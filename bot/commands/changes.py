@@ -13,7 +13,7 @@ from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, keep, was_posted
 from bot.chat import permissions
 from bot.chat.context import ChatContext
-from bot.chat.parsing import read_known, read_mailbox
+from bot.chat.offers import read_known, read_mailbox
 from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of

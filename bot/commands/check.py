@@ -9,7 +9,7 @@ from bot.cards.presenters.card_state import LIVING
 from bot.cards.presenters.lists import channels, line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
-from bot.chat.parsing import lone_address, read_mailbox
+from bot.chat.parsing import lone_address
 from bot.chat.permissions import visible_channels
 from bot.commands import Command, typed_words
 from jobs.checks import check
@@ -48,7 +48,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
 
     A channel that is not known here is found first, with an administrator's sign-in.
     """
-    if not (mailbox := read_mailbox(ctx, "check", argument)):
+    if not (mailbox := offers.read_mailbox(ctx, "check", argument)):
         return
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))

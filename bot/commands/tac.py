@@ -22,7 +22,6 @@ from bot.cards.presenters.mail import PLACES, search
 from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
-from bot.chat.parsing import read_known
 from bot.chat.permissions import is_visible
 from bot.commands import Command, refusing, require
 from bot.services import Services
@@ -74,7 +73,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 def opened(ctx: ChatContext, argument: str) -> Case | None:
     """Open a case, or answer that the channel is not known here and return None."""
-    mailbox = read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
+    mailbox = offers.read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
     if not mailbox:
         return None
     ctx.services.vault.drop(screenshot_name(ctx))

@@ -13,7 +13,7 @@ from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, permissions, preferences
 from bot.chat.context import Buttons, ChatContext, RefusedError
-from bot.chat.parsing import read_known
+from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError

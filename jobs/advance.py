@@ -20,16 +20,8 @@ from jobs.engine.inspector import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust
-from jobs.runs.event_log import HISTORY, foreign_event
-from jobs.runs.run import (
-    AttemptOverError,
-    Event,
-    ForeignRunError,
-    Kind,
-    Run,
-    RunGoneError,
-    new_reference,
-)
+from jobs.runs.event_log import HISTORY, ForeignRunError, foreign_event
+from jobs.runs.run import AttemptOverError, Event, Kind, Run, RunGoneError, new_reference
 from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
 from jobs.storage import keys

@@ -20,8 +20,6 @@ from jobs.runs.event_log import entry
 from jobs.runs.run import Event, Kind, Origin, new_reference
 
 log = structlog.get_logger(__name__)
-
-
 Buttons = tuple[Button, ...]
 
 

@@ -8,7 +8,6 @@ person's events in Redis, which expires.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from typing import Any
 
 import structlog
@@ -66,8 +65,8 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
     again = _full_until(redis, keys.commands(ctx.person.id), event, most)
     if again is None:
         return None
-    told, left = keys.commands_limit_told(ctx.person.id), again - now()
-    first = redis.set(told, event, nx=True, ex=max(1, ceil(left.total_seconds())))
+    told = keys.commands_limit_told(ctx.person.id)
+    first = redis.set(told, event, nx=True, ex=again - now() + timedelta(seconds=1))
     first = first or redis.get(told) == event.encode()
     log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=bool(first))
     # a person who has been told that the limit is reached gets no answer

@@ -45,15 +45,11 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
         reader.feed(message.html[:HTML_MOST])
         reader.close()
         said = reader.text()
-    text = _without_name(_one_line(said), me)[:LONGEST]
+    text = _without_name(one_line(said), me)
     if not text.startswith("/"):
         return ParsedCommand("", "", text)
     name, _, argument = text[1:].partition(" ")
     return ParsedCommand(name.lower(), argument.strip())
-
-
-def argument_of(text: str) -> str:
-    return _one_line(text)[:LONGEST]
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -62,11 +58,12 @@ def nearest(name: str, known: Collection[str]) -> str:
     return max(starts, key=len, default="") or next(iter(near), "")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     # Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
     # letter and its accent become one character, because some keyboards send two.
     whole = unicodedata.normalize("NFC", text)
-    return " ".join("".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split())
+    words = "".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split()
+    return " ".join(words)[:LONGEST]
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
@@ -75,7 +72,7 @@ def _without_name(text: str, me: WebexPerson) -> str:
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
     before_at = (email.partition("@")[0] for email in me.emails)
-    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at))):
+    for name in filter(None, map(one_line, (*me.emails, me.display_name, first, *before_at))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
@@ -107,10 +104,10 @@ class _Reader(HTMLParser):
         at_start = bool(self._mentions) and not self._begun
         if not at_start and not any(self._mentions):
             self._parts.append(data)
-            self._begun = self._begun or bool(_one_line(data).lstrip(" :,"))
+            self._begun = self._begun or bool(one_line(data).lstrip(" :,"))
 
     def text(self) -> str:
-        return _one_line("".join(self._parts)).lstrip(" :,")
+        return one_line("".join(self._parts)).lstrip(" :,")
 
 
 GREETING_WORDS_MOST = 4

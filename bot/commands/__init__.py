@@ -27,8 +27,8 @@ from bot.chat.permissions import is_concerned, is_participant
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.event_log import distrust
-from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.runs.event_log import ForeignRunError, distrust
+from jobs.runs.run import Event, Kind, Run, RunEndedError
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 Action = Callable[[ChatContext, dict[str, str]], None]

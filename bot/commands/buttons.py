@@ -14,7 +14,7 @@ from bot.cards.presenters.plan import made_by_hand
 from bot.chat import offers, permissions
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
-from bot.chat.parsing import argument_of
+from bot.chat.parsing import one_line
 from bot.commands import changes, check, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
@@ -49,7 +49,7 @@ def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     command = commands.commands().get(inputs.get("command", ""))
     if command is None or not (command.argument or "argument" in inputs):
         raise RefusedError(Text("refused.old"))  # none of the bot's own cards sends this
-    command.run(ctx, argument_of(inputs.get("argument", _typed_address(inputs))))
+    command.run(ctx, one_line(inputs.get("argument", _typed_address(inputs))))
 
 
 def _typed_address(inputs: dict[str, str]) -> str:

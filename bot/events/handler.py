@@ -33,7 +33,6 @@ from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
-from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.http import Pauses
@@ -79,7 +78,7 @@ Ask = Callable[[Callable[[str], Any], str], Any]
 
 
 @contextmanager
-def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Ask]:
+def prefetch(webex: client.Webex, actor: str, room: str) -> Iterator[Ask]:
     """Request the person who acted and the members of the room; what is not needed is discarded."""
     threads = ThreadPoolExecutor(2, "ahead")
     both = ((webex.person, actor), (webex.members, room))
@@ -169,7 +168,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
             message = webex.message(press.message_id if press else event.id)
         except errors.WebexNotFoundError as error:
             raise _FailedError(error, gone=True) from error
-        said: Message | CardAction = press or message
+        said: client.Message | client.CardAction = press or message
         _require_fresh(services, said.created)
         is_own = message.person_id == services.me.id
         if is_own is not bool(press):  # its own message, or a press on somebody else's card
@@ -199,14 +198,14 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _press(ctx: ChatContext, press: CardAction, refusal: Handler | None) -> None:
+def _press(ctx: ChatContext, press: client.CardAction, refusal: Handler | None) -> None:
     act = commands.actions().get(press.inputs.get("do", ""))
     if act is not None:
         inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
         _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
 
 
-def _run_command(ctx: ChatContext, message: Message, refusal: Handler | None) -> None:
+def _run_command(ctx: ChatContext, message: client.Message, refusal: Handler | None) -> None:
     if refusal:
         _answer(ctx, f"{message.id}:refusal", refusal)
         return
@@ -259,7 +258,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if event.resource == "memberships" or not event.actor or services.vault.get(told) is not None:
         return
     services.vault.put(told, "", KEPT_S)
-    person: WebexPerson | None = None
+    person: client.WebexPerson | None = None
     with suppress(errors.WebexError):
         person = services.webex.person(event.actor)
     if person and permissions.denial(services.bot, person):

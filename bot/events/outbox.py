@@ -1,7 +1,7 @@
 """Answer of an event: each part is carried out once, and posts that Webex did not accept are kept."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -26,6 +26,7 @@ Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
 class Outbox(Messenger):
     """Messenger that keeps the posts of a command that Webex did not accept.
 
@@ -39,10 +40,9 @@ class Outbox(Messenger):
         trouble: Error of the first post that was kept, or None if Webex accepted all.
     """
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self.unsent: list[Post] = []
-        self.trouble: errors.WebexError | None = None
+    services: Services
+    unsent: list[Post] = field(default_factory=list)
+    trouble: errors.WebexError | None = None
 
     def post(self, post: Post) -> Message:
         """Post the message or keep it for later; a kept message has no id yet.
@@ -52,7 +52,7 @@ class Outbox(Messenger):
         """
         if self.trouble is None:
             try:
-                return self._services.webex.post(post)
+                return self.services.webex.post(post)
             except errors.WebexError as error:
                 if not errors.passes(error):
                     raise
@@ -64,20 +64,20 @@ class Outbox(Messenger):
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
         """Edit the message at once, because a kept edit could be out of date when it is made."""
-        self._services.webex.edit(message_id, room_id, text, card)
+        self.services.webex.edit(message_id, room_id, text, card)
 
     def post_all(self, kept: str, _: ChatContext) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
         for post in codec.load(kept, list[Post]):
-            if post.shows is not None and was_posted(self._services, *post.shows):
+            if post.shows is not None and was_posted(self.services, *post.shows):
                 continue
             posted = self.post(post)
             if posted.id and post.shows:
                 room = post.fields["roomId"]
                 if post.shows[1].startswith(CHOICE):
-                    living.mark_choice(self._services, post.shows, posted.id, room)
+                    living.mark_choice(self.services, post.shows, posted.id, room)
                 else:
-                    delivery.mark_posted(self._services, post.shows[0], posted.id, room)
+                    delivery.mark_posted(self.services, post.shows[0], posted.id, room)
 
 
 def facts_of(error: errors.WebexError) -> dict[str, str]:

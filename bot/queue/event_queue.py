@@ -137,18 +137,17 @@ class EventQueue:
             elif pending.begun > len(PAUSES_S):
                 self._put_off_or_give_up(pending)
             else:
-                self._try(replace(pending, begun=pending.begun + 1), handle)
-
-    def _try(self, pending: PendingEvent, handle: Handle) -> None:
-        self._save(pending, after_lease())
-        try:
-            again = handle(pending)
-        except Exception:
-            COUNTERS.add(EVENTS_HANDLED, "failed")
-            self._put_off_or_give_up(pending)
-            raise
-        COUNTERS.add(EVENTS_HANDLED, "done" if again is None else "put_off")
-        self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
+                pending = replace(pending, begun=pending.begun + 1)
+                self._save(pending, after_lease())
+                try:
+                    again = handle(pending)
+                except Exception:
+                    COUNTERS.add(EVENTS_HANDLED, "failed")
+                    self._put_off_or_give_up(pending)
+                    raise
+                COUNTERS.add(EVENTS_HANDLED, "done" if again is None else "put_off")
+                tries = pending.tries + 1
+                self._save(replace(pending, tries=tries, begun=0, not_before=again), again)
 
     def _put_off_or_give_up(self, pending: PendingEvent) -> None:
         again = None

@@ -39,6 +39,10 @@ HISTORY, HISTORY_GAP = "history", "history_gap"
 log = structlog.get_logger(__name__)
 
 
+class ForeignRunError(RunGoneError):
+    """Error because the first event of the run was not made by this bot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Events up to the first foreign one, which ``foreign`` says follows; ``mac`` is the last's."""

@@ -14,8 +14,8 @@ from enum import StrEnum
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.runs.event_log import HISTORY, entry, foreign_event
-from jobs.runs.run import ForeignRunError, RunGoneError
+from jobs.runs.event_log import HISTORY, ForeignRunError, entry, foreign_event
+from jobs.runs.run import RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction

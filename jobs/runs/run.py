@@ -369,10 +369,6 @@ class RunGoneError(LookupError):
     """Error because the run never existed, was deleted, or Redis came back without its data."""
 
 
-class ForeignRunError(RunGoneError):
-    """Error because the first event of the run was not made by this bot."""
-
-
 def opening(
     channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None
 ) -> Event:

@@ -21,7 +21,6 @@ from jobs.runs.run import (
     AttemptOverError,
     Brief,
     Event,
-    ForeignRunError,
     Kind,
     LeaseLostError,
     Origin,
@@ -254,7 +253,7 @@ class RunStore:
     def _read(self, run_id: str, lines: list[bytes]) -> Run:
         found = self.event_log.read(run_id, lines)
         if found.foreign and not found.events:
-            raise ForeignRunError(run_id)
+            raise event_log.ForeignRunError(run_id)
         return found.apply_to(fold(run_id, found.events))
 
     def refresh(self, run: Run) -> Run:

@@ -5,15 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.permissions import (
-    Denial,
-    denial,
-    is_participant,
-    may_approve,
-    may_cancel,
-    outsiders,
-    served,
-)
+from bot.chat import permissions
+from bot.chat.permissions import Denial, denial, is_participant, may_approve, may_cancel, outsiders
 from bot.webex.client import Membership, WebexPerson
 from jobs.clock import now
 from jobs.model import Account
@@ -63,7 +56,7 @@ def test_the_allow_list(services, person, why):
 
 def test_only_people_who_are_served_are_told_about_a_channel(services):
     """Of the addresses that a channel knows, those of other domains are left out."""
-    assert served(services.bot, ["eve@elsewhere.example", BEN.email]) == (BEN.email,)
+    assert permissions.served(services.bot, ["eve@elsewhere.example", BEN.email]) == (BEN.email,)
 
 
 @pytest.mark.parametrize(("orgs", "allowed"), [((), True), (("org-1",), True), (("org-2",), False)])

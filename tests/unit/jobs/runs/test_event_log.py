@@ -10,12 +10,11 @@ from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.next_action import next_action, stage_of
 from jobs.runs import trust
-from jobs.runs.event_log import NOT_AUDITED, distrust, doubt, foreign_event
+from jobs.runs.event_log import NOT_AUDITED, ForeignRunError, distrust, doubt, foreign_event
 from jobs.runs.fold import fold
 from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run import (
     Event,
-    ForeignRunError,
     Kind,
     LeaseLostError,
     Origin,

@@ -11,9 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from jobs.clock import now
 from jobs.model import Scope
 from jobs.runs import rekeying, trust
-from jobs.runs.event_log import foreign_event
+from jobs.runs.event_log import ForeignRunError, foreign_event
 from jobs.runs.rekeying import Rekeying, What, doubts
-from jobs.runs.run import Event, ForeignRunError, Kind, Origin
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import Accepted, Record, RunStore
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault

@@ -403,15 +403,15 @@ class ExchangeStep(Undoable):
         return (self.planned(finding, shown(self.cmdlets(ctx, finding))),)
 
     def apply(self, ctx: StepContext, finding: Finding) -> Coroutine[Any, Any, None]:
-        return self.run(ctx, self.cmdlets(ctx, finding))
+        return self.run_cmdlets(ctx, self.cmdlets(ctx, finding))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         return shown(self.undo_cmdlets(ctx, past))
 
     def undo(self, ctx: StepContext, past: RecordedChange) -> Coroutine[Any, Any, None]:
-        return self.run(ctx, self.undo_cmdlets(ctx, past))
+        return self.run_cmdlets(ctx, self.undo_cmdlets(ctx, past))
 
-    async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
+    async def run_cmdlets(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
         """Run the cmdlets, which are not atomic: a second attempt completes the first."""
         for cmdlet, parameters in cmdlets:
             with suppress(AlreadyExists):

@@ -272,7 +272,7 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         there = await Outbound.read(ctx)
         for write in self.undo_cmdlets(ctx, past):
             if (there.rule if write[0].endswith(RULE) else there.policy) is not None:
-                await self.run(ctx, [write])
+                await self.run_cmdlets(ctx, [write])
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait up to a day if Exchange says "not customized" although M5 reports success."""

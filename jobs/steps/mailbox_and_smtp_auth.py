@@ -435,7 +435,7 @@ class SendAs(ExchangeStep, row="send_as"):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         for write in self.undo_cmdlets(ctx, past):
             if await _allowed(ctx, Trustee=write[1]["Trustee"]):
-                await self.run(ctx, [write])
+                await self.run_cmdlets(ctx, [write])
 
 
 def _delegate(ctx: StepContext) -> str:

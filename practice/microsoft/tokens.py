@@ -6,6 +6,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import jwt
@@ -81,6 +82,7 @@ class Keys:
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.kid = secrets.token_urlsafe(16)
+        self._signed = lru_cache(1000)(self._verified)
 
     def jwks(self) -> Json:
         """Return the public key as a JSON Web Key Set."""
@@ -100,19 +102,18 @@ class Keys:
             BadTokenError: when the token was not signed here or has expired.
         """
         try:
-            options: Any = {
-                "verify_aud": False,
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-            }
-            claims: Json = jwt.decode(
-                token, self._key.public_key(), algorithms=["RS256"], options=options
-            )
+            claims = self._signed(token)
         except jwt.PyJWTError as error:
             raise BadTokenError("not signed here") from error
         if claims.get("exp", 0) <= at.timestamp():
             raise BadTokenError("expired")
+        return claims
+
+    def _verified(self, token: str) -> Json:
+        unchecked = ("verify_aud", "verify_exp", "verify_nbf", "verify_iat")
+        options: Any = dict.fromkeys(unchecked, False)
+        key = self._key.public_key()
+        claims: Json = jwt.decode(token, key, algorithms=["RS256"], options=options)
         return claims
 
 

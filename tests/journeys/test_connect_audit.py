@@ -11,8 +11,7 @@ from tests.fixtures.stacks import checked, tac_file
 KIM = "kim@contoso.com"
 SUSPECTS = "Changed in Webex Connect shortly before"
 NO_PROOF = "These changes are possible causes"
-STACK = {"practice": {"trace_delay_s": "0"}}
-"""Message trace that shows each mail at once."""
+SHARES_STACK = True
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,17 @@ A process of its own takes ten times as long, because it imports the bot. It is 
 process: its start, its environment, its signals and its end.
 """
 
-import logging
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 
-from bot.__main__ import main
 from tests.fixtures.waiting import LIMIT_S, ran
 
 ENV = {
@@ -89,23 +85,3 @@ def worker(settings, redis, webex_script, reply, tmp_path):
     env = {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
     with (tmp_path / "worker.log").open("wb") as log, running("worker", env, stderr=log) as process:
         yield process
-
-
-@pytest.fixture
-def here(capfdbinary, monkeypatch):
-    """Return a function that runs a command with this environment and this standard input."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run(
-        command: str, env: dict[str, str], *options: str, given: bytes = b""
-    ) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given)))
-        capfdbinary.readouterr()
-        code = main([command, *options], env)
-        told = capfdbinary.readouterr()
-        return subprocess.CompletedProcess(command, code, told.out.decode(), told.err.decode())
-
-    yield run
-    structlog.reset_defaults()
-    logging.basicConfig(level=level, handlers=handlers, force=True)

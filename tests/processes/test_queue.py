@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bot.processes.worker import dispatch_due, recover
-from bot.queue import SafeJob, make_queue
+from bot.queue import make_queue
 from bot.queue.event_queue import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
@@ -20,17 +20,15 @@ def run_worker(redis_url):
     ran(sys.executable, "-c", BURST, redis_url, check=True)
 
 
-@pytest.mark.parametrize(
-    "function",
-    ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"],
-)
-def test_only_listed_functions_run(redis, redis_url, tmp_path, function):
+def test_only_listed_functions_run(redis, redis_url, tmp_path):
     """Write access to Redis cannot make the worker run a function of the attacker's choice."""
     trace = tmp_path / "trace"
-    job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
+    names = "os.system", "builtins.exec", "subprocess.run", "bot.events.handler.receive.__globals__"
+    queue = make_queue(redis)
+    jobs = [queue.enqueue_call(name, args=(f"touch {trace}",)) for name in names]
     run_worker(redis_url)
-    result = SafeJob.fetch(job.id, connection=redis, serializer="json").latest_result()
-    assert "NotAllowedError" in str(result.exc_string)
+    told = [str(job.latest_result().exc_string) for job in jobs]
+    assert [each for each in told if "NotAllowedError" not in each] == []
     assert not trace.exists()
 
 

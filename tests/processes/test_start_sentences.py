@@ -92,14 +92,14 @@ print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
     ("command", "name"),
     [("web", "SSL_CERT_FILE"), ("worker", "REQUESTS_CA_BUNDLE"), ("audit", "SSL_CERT_FILE")],
 )
-def test_missing_authorities_end_the_process(tmp_path, name, command):
+def test_missing_authorities_end_the_process(here, tmp_path, name, command):
     """If the file of certificate authorities is missing, each command that needs it ends.
 
     The sentence names the variable and the path.
     """
     path = tmp_path / "ca.pem"
-    code, _, done = run((command,), tmp_path, **{name: str(path)})
-    assert code == 2
+    done = here(command, ENV | {name: str(path)})
+    assert done.returncode == 2
     assert f"{name} names {path}, which cannot be used (No such file" in done.stderr
 
 

@@ -78,12 +78,13 @@ def new_walk(people):
     people.control("DELETE", "faults")
 
 
-@pytest.fixture(scope="module")
-def writer(stack):
+@pytest.fixture
+def writer(stack, here, monkeypatch):
     """Intruder with access to the stack's Redis."""
-    redis = stack.redis()
-    yield Writer(stack, redis)
-    redis.close()
+    monkeypatch.setenv("SSL_CERT_FILE", str(stack.ca_path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stack.ca_path))
+    with stack.redis() as redis:
+        yield Writer(stack, redis, here)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,6 @@ from jobs.storage import codec
 from practice.client import actions
 from practice.conversation import Walk, words
 from practice.stack import Stack
-from tests.fixtures.stacks import operator
 
 FOREIGN = "was not made by this bot. Nothing more is done"
 OLDER = "has set the run back to an older state. Nothing more is done"
@@ -26,6 +26,7 @@ class Writer:
 
     stack: Stack
     redis: Redis
+    here: Callable[..., subprocess.CompletedProcess[str]]
 
     def forge(self, run: str, *events: Event) -> None:
         """Add events to a run in Redis, and let a worker take the run at once."""
@@ -47,8 +48,8 @@ class Writer:
         return [each for each in found if each["what"] == what and run in ("", each.get("run"))]
 
     def command(self, *name: str) -> subprocess.CompletedProcess[str]:
-        """Run one of the operator's commands."""
-        return operator(self.stack, *name)
+        """Run one of the operator's commands in this process."""
+        return self.here(name[0], self.stack.processes["worker"].env, *name[1:])
 
 
 def run_of(card: Json) -> tuple[str, str]:

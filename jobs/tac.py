@@ -173,13 +173,12 @@ class Pages:
 
     def _summary(self) -> str:
         matter, channel, none = self.matter, self.matter.channel, self.words("none")
-        org_id = normalize(matter.by.org_id)
         ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
         values = {
             "mailbox": channel.mailbox,
             "resource_id": matter.resource_id,
             "transaction_id": matter.transaction_id,
-            "org_id": org_id if org_id == matter.by.org_id else f"{org_id} ({matter.by.org_id})",
+            "org_id": _organization(matter.by.org_id),
             "tenant_id": self._fact("tenant_id") or channel.tenant_id,
             "client_id": next(filter(None, ids), ""),
             "app_name": self._fact("app_name"),
@@ -259,3 +258,8 @@ def _article_row(run: Run, finding: Finding) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _organization(org_id: str) -> str:
+    found = normalize(org_id)
+    return org_id if found == org_id else f"{found} ({org_id})"

@@ -74,8 +74,8 @@ class TestMail(Step, row="test_mail"):
         asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked > sent)
         before = ctx.run.findings.get(self.name, UNSEEN)
-        stuck = before.cause or before.reason is Reason.SEND_AGAIN or seen.failed is not None
-        wanted = newer and bool(stuck)
+        stuck = (before.cause, before.reason is Reason.SEND_AGAIN, seen.failed)
+        wanted = newer and any(stuck)
         if asked and newer == wanted:
             seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:

@@ -35,35 +35,35 @@ FORM: Final = (
 
 
 class Snapshots:
-    """Keeper of one snapshot of the world, which can be restored as often as needed."""
+    """Keeper of snapshots of the world by name. Each can be restored as often as needed."""
 
     def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
         self._cloud, self._hooks, self._outside = cloud, hooks, outside
-        self._kept: dict[str, Any] | None = None
+        self._kept: dict[str, dict[str, Any]] = {}
 
-    def take(self) -> None:
-        """Take a snapshot of the world."""
+    def take(self, name: str) -> None:
+        """Take a snapshot of the world, in the place of an earlier one with this name."""
         with self._cloud.world.lock:
-            self._kept = copy.deepcopy(self._state())
+            self._kept[name] = copy.deepcopy(self._state())
 
-    def restore(self) -> bool:
-        """Restore the snapshot and remove all pending faults.
+    def restore(self, name: str) -> bool:
+        """Restore a snapshot and remove all pending faults.
 
-        Return False if there is no snapshot.
+        Return False if there is no snapshot with this name.
         """
-        if self._kept is None:
+        if name not in self._kept:
             return False
         self._hooks.clear()
         self._outside.reset()
         world, vault, connect = self._cloud.world, self._cloud.vault, self._cloud.connect
         with world.lock:
-            kept = copy.deepcopy(self._kept)
+            kept = copy.deepcopy(self._kept[name])
             world.tenants, world.secrets, world.smtp_mood = kept["tenants"], kept["secrets"], ""
             vault.codes, vault.refresh = kept["codes"], self._later_tokens() | kept["refresh"]
             connect.center = kept["center"]
             connect.tasks[:], connect.entry_points[:] = kept["tasks"], kept["entry_points"]
-            for name in FORM:
-                setattr(connect.app, name, kept["form"][name])
+            for field in FORM:
+                setattr(connect.app, field, kept["form"][field])
             self._cloud.store.replace(kept["mail"])
             world.traces.replace(kept["traces"])
         return True

@@ -76,13 +76,13 @@ class FaultControl:
         return FaultContext(self._cloud, self._hooks, self._outside, **named)
 
     def snapshot(self) -> ResponseReturnValue:
-        """Take a snapshot of the world."""
-        self._snapshots.take()
+        """Take a snapshot of the world, which may have a name: ``?name=``."""
+        self._snapshots.take(request.args.get("name", ""))
         return jsonify({})
 
     def restore(self) -> ResponseReturnValue:
-        """Restore the snapshot and remove all faults."""
-        if not self._snapshots.restore():
+        """Restore the snapshot with this name and remove all faults: ``?name=``."""
+        if not self._snapshots.restore(request.args.get("name", "")):
             return jsonify({"error": "no snapshot was taken"}), 409
         self._cloud.world.journal.write("practice", "control", "restore", "everything")
         return jsonify({})

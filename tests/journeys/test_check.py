@@ -8,6 +8,7 @@ from practice.conversation import band, words
 from tests.fixtures.stacks import checked
 
 MEASURED = True
+SHARES_STACK = True
 CHANGING = ("graph.", "exchange.")
 
 
@@ -174,7 +175,6 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel):
 @pytest.mark.parametrize(
     ("prefix", "fault", "name"),
     [
-        ("/adminapi", {"status": 503}, "Exchange"),
         ("/adminapi", {"delay_s": 12.0}, "Exchange"),
         ("/graph", {"status": 503}, "Graph"),
     ],

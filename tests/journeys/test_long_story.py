@@ -10,7 +10,10 @@ from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
 from practice.client import does
 from practice.conversation import Walk, fresh, words
+from tests.fixtures.stacks import forget
 from tests.fixtures.watched import WatchedChannels
+
+SHARES_STACK = True
 
 MAILBOX = "support@contoso.com"
 COLLEAGUE = "colleague@contoso.com"
@@ -19,25 +22,15 @@ DIVERTED = {"users": {MAILBOX: {"mailbox": {"forwarding_smtp_address": f"smtp:{S
 LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
-@pytest.fixture(scope="module", params=LANGUAGES)
-def language(request):
-    """Return the language of the space."""
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def env(language):
-    """Return no settings. Each language has a stack of its own, in which the mailbox is unknown."""
-    assert language in LANGUAGES
-    return {}
-
-
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     """A channel is set up, broken, fixed twice, checked meanwhile, watched, disconnected and set up again.
 
     Its newest card is the only one that asks for something. A button of an old card that is pressed
     all the same says what happened.
     """
+    forget(stack, MAILBOX)
+    people.ignore_all()
     walk = new_walk()
     walk.type(f"/language {LANGUAGES[language]}")
     walk.approve(walk.plan())

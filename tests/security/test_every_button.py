@@ -5,6 +5,7 @@ The verbs come from the registry. A new verb must be added to an audience in
 """
 
 from collections import Counter
+from itertools import cycle
 
 import pytest
 
@@ -28,8 +29,7 @@ from tests.security.verbs import (
 )
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
-STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
-"""Every refusal is answered, so that each attempt can be seen."""
+SHARES_STACK = True
 
 
 @pytest.fixture(scope="module")
@@ -197,14 +197,18 @@ def test_forged_runs_plans_and_verbs(people, presses, planned, right):
 
 @pytest.mark.parametrize("kind", list(STRANGE))
 def test_strange_inputs(presses, planned, right, kind):
-    """Every verb gets one answer and no failure, with strange values in all fields but the run."""
+    """Every verb gets one answer and no failure, with strange values in all fields but the run.
+
+    The run is looked for before anything else is read, so each verb gets one strange run.
+    """
     walk, card = planned
     verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
-    strange = dict.fromkeys(FIELDS, STRANGE[kind])
+    strange = dict(zip(FIELDS, cycle(STRANGE[kind]), strict=False))
+    sent = [{**strange, "run": right["run"], "do": verb} for verb in verbs]
+    share = OF_A_RUN[list(STRANGE).index(kind) :: len(STRANGE)]
     said = presses.answers(
-        walk.requester, card, [{**strange, "run": right["run"], "do": verb} for verb in verbs]
+        walk.requester, card, [*sent, *({**strange, "do": verb} for verb in share)]
     )
-    said += presses.answers(walk.requester, card, [{**strange, "do": verb} for verb in OF_A_RUN])
     assert [each for each in said if text("notice.broken_title") in each] == []
     assert walk.writes() == []
 

@@ -26,8 +26,7 @@ from tests.security.redis_writer import run_of
 GUESS = "a-token-of-the-intruder"
 DIGEST = hashlib.sha256(GUESS.encode()).hexdigest()
 QUEUES = (NAME, RUNS, CARDS)
-STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
-"""Every refusal is answered, so that each attempt can be seen."""
+SHARES_STACK = True
 
 
 @pytest.fixture(scope="module")

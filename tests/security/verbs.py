@@ -12,12 +12,9 @@ FIELDS = tuple(LISTED["fields"])
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
 LARGE = "x" * 100_000
 HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${run}|`"
-STRANGE: dict[str, Any] = {
-    "large": LARGE,
-    "hostile": HOSTILE,
-    "number": 7,
-    "nothing": None,
-    "yes": True,
-    "list": ["a", {"b": [1]}],
-    "object": {"run": {"run": "run"}},
+STRANGE: dict[str, tuple[Any, ...]] = {
+    "large": (LARGE,),
+    "hostile": (HOSTILE,),
+    "no text": (7, None, True, ["a", {"b": [1]}], {"run": {"run": "run"}}),
 }
+"""Values for the fields, in turn. The bot makes text of all others in one place (``as_text``)."""

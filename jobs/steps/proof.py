@@ -114,8 +114,9 @@ class TestMail(Step, row="test_mail"):
         return self.waits_for(turn, seen, cause=cause, again_s=pause, facts=facts)
 
     async def _failed(self, ctx: StepContext, row: TraceRow, arrived: Rows) -> Finding:
-        """Explain a failed mail; a policy of the last hour may not be on every server."""
-        words, facts = await ctx.trace().details(row), _facts(ctx, arrived)
+        """Explain a failed mail by its newest event; a policy may take an hour to be everywhere."""
+        there = [each for each in arrived if each.status not in FAILED]
+        words, facts = await ctx.trace().details(row), _facts(ctx, there)
         cause = cause_at(Station.MAILBOX, words) or LOST
         if row.recipient.lower() == ctx.channel.forwarding_address.lower():
             cause = cause_at(Station.FORWARD, words) or cause_of_copy(words)
@@ -126,7 +127,7 @@ class TestMail(Step, row="test_mail"):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         found = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60)
-        return replace(found, facts=facts, evidence=evidence_of(words))
+        return replace(found, facts=facts, evidence=evidence_of(words[::-1]))
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
         sent, told = ctx.run.changed.get(self.name), ctx.answered_at("test_sent")
@@ -241,4 +242,4 @@ class AgentAnswer(Step, row="agent_answer"):
         facts = {"answer_failed_at": failed.received.isoformat()}
         cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")
         found = self.waits_for(Turn.ADMINISTRATOR, seen, cause=cause, again_s=PAUSES_S[-1])
-        return replace(found, facts=facts, evidence=evidence_of(words))
+        return replace(found, facts=facts, evidence=evidence_of(words[::-1]))

@@ -115,15 +115,12 @@ async def test_a_blocked_copy_is_explained(given, cloud, ago, turn):
     ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
     words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
-    events = [
-        {"event": "Defer", "description": "421 4.4.2"},
-        {"event": "Fail", "description": words},
-    ]
-    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", events)
+    told = [{"event": "Defer", "description": "421 4.4.2"}, {"event": "Fail", "description": words}]
+    cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", told)
     found = await STEP.inspect(ctx)
     shown = found.state, found.waiting_for, found.cause
     assert shown == (State.WAITING, turn, "forwarding_blocked")
-    assert found.evidence[1:] == (Evidence("trace", f"Fail | {words}"),)
+    assert [each.text for each in found.evidence] == [f"Fail | {words}", "Defer | 421 4.4.2"]
 
 
 UNKNOWN, FULL = "550 5.1.1 User unknown", "554 5.2.2 mailbox full"
@@ -142,7 +139,7 @@ UNKNOWN, FULL = "550 5.1.1 User unknown", "554 5.2.2 mailbox full"
 async def test_a_bounce_is_told_by_its_code(given, cloud, arrived, copies, words, cause):
     """A bounce gets its cause from its code; a bounced copy says nothing about the mailbox.
 
-    A copy that is refused as unknown is a wrong forwarding address.
+    A copy that is refused as unknown is a wrong forwarding address. A bounced mail has not arrived.
     """
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
@@ -150,6 +147,7 @@ async def test_a_bounce_is_told_by_its_code(given, cloud, arrived, copies, words
         details(cloud, recipient, words)
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
+    assert ("arrived_at" in found.facts) is (arrived == "delivered")
 
 
 async def test_it_is_sent_again_when_the_policy_may_have_spread(given, cloud, sends):

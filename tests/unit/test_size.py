@@ -18,16 +18,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 184,
-        "code": 25_575,
-        "functions": 2_797,
-        "used once, %": 10.9,
-        "borders": 5_676,
-        "docstrings": 5_298,
+        "files": 173,
+        "code": 25_291,
+        "functions": 2_743,
+        "used once, %": 10.4,
+        "borders": 5_490,
+        "docstrings": 5_296,
     },
     ("practice",): {"code": 14_757},
-    ("tests",): {"code": 41_876},
-    ("bench", "tools"): {"code": 3_743},
+    ("tests",): {"code": 41_871},
+    ("bench", "tools"): {"code": 3_740},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -15,15 +15,8 @@ from waitress.adjustments import Adjustments
 from werkzeug.test import Client
 
 from bot.queue import connect_for_web
-from bot.web.wsgi import (
-    HEADERS,
-    AddressError,
-    RefusedError,
-    StrictChannel,
-    Webhooks,
-    listener,
-    whole_site,
-)
+from bot.web import wsgi
+from bot.web.wsgi import HEADERS, AddressError, RefusedError, Webhooks, listener, whole_site
 from jobs.settings import Settings
 from jobs.storage import generation
 from jobs.storage.counters import CARDS, COUNTERS, read
@@ -307,7 +300,7 @@ def test_the_loop_leaves_a_thread_alone_that_sends():
     """The loop does not wait for a socket whose answer a thread is sending, as it would spin."""
     server, ours = SimpleNamespace(active_channels={}), socket.socketpair()
     with closing(ours[0]), closing(ours[1]), ThreadPoolExecutor(1) as other:
-        channel = StrictChannel(server, ours[0], "", Adjustments(), {})
+        channel = wsgi.StrictChannel(server, ours[0], "", Adjustments(), {})
         assert not channel.writable()
         channel.total_outbufs_len = 1
         assert channel.writable()

@@ -72,10 +72,10 @@ class Plan:
     at: datetime
 
     def shows(self, change: Change) -> bool:
-        """Return whether the change has the same result as a line, for the same object and scope.
+        """Return whether the change has the same result as a line, for the same people and scope.
 
-        No unmentioned party may lose something. The method, IDs and days may have become known
-        later. Reopening something that somebody has closed is a different result from creating it.
+        No unmentioned party may gain or lose something. The method, IDs and days may have become
+        known later. Reopening something that somebody has closed is a different result from creating it.
         """
         same = (line for line in self.changes if _outcome(line) == _outcome(change))
         return any(not change.overwrites or change.before == line.before for line in same)
@@ -97,7 +97,9 @@ def identity(account: Account | None) -> tuple[str, ...]:
 
 
 def _outcome(line: Change) -> tuple[object, ...]:
-    return line.step, line.object, line.after.key, line.approval_scope
+    # The user or addresses that it is for are a part of it, the day of its end is not.
+    after = {name: value for name, value in line.after.values.items() if name != "expires"}
+    return line.step, line.object, line.after.key, after, line.approval_scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,7 @@ LATER = Text("c", {"expires": "26 Nov 2027"})
         (WIDE, TENANT_WIDE, True),
         (MAIL, replace(CHANGE, step="other"), False),
         (MAIL, replace(CHANGE, after=Text("d")), False),
+        (MAIL, replace(CHANGE, after=Text("c", {"user": "another@contoso.com"})), False),
         (MAIL, replace(CHANGE, after=LATER, command="PATCH /applications/o-1"), True),
         (MAIL, replace(CHANGE, before=Text("other")), True),
         (MAIL, replace(CHANGE, before=Text("other"), overwrites=True), False),

@@ -1,4 +1,4 @@
-"""Archive for Cisco TAC (T3): a ZIP file with all that is known about a channel, without secrets.
+"""Archive for Cisco TAC: a ZIP file with all that is known about a channel, without secrets.
 
 It has pages for people, findings and events for machines, and the SMTP dialogues. Texts are keys,
 as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or an empty string for an

@@ -96,7 +96,7 @@ def _remaining(post: Post, error: errors.WebexError) -> tuple[Post, ...]:
 
 
 def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
-    """Carry out a part of an event only once, however often the event is retried.
+    """Carry out a part of an event, unless an earlier try of the event has done it to the end.
 
     Raises:
         WebexError: Webex is unavailable. The next try of the event does the rest.

@@ -96,8 +96,8 @@ def readable(raw: object) -> PendingEvent | None:
 class EventQueue:
     """Queue of the events that Webex has sent and no worker has handled yet.
 
-    Each event is handled once, no matter which process dies. It is kept until it is handled, and
-    its id for an hour after that, so that another delivery is recognized. A retry is a new time in
+    Each event is handled to its end, no matter which process dies. It is kept until then, and its id
+    for an hour after that, so that another delivery is recognized. A retry is a new time in
     the queue of what is due. Every method raises redis.RedisError if Redis is unavailable.
     """
 

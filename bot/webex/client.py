@@ -174,7 +174,7 @@ _READ: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
 }
 """Readers of the fields that are not the text under their name."""
 MAX_EVENT_AGE = timedelta(minutes=10)
-"""Age from which an event is ignored, as a captured webhook can be sent again (W4)."""
+"""Age from which an event is ignored, as a captured webhook can be sent again (checklist.toml W4)."""
 
 
 def is_older_than(created: str, age: timedelta) -> bool:

@@ -1,6 +1,6 @@
 """HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
 
-A request is sent again by the rules of checklist.toml J6.
+Each call is tried with every fault (checklist.toml J6).
 """
 
 import asyncio

@@ -389,7 +389,7 @@ Cmdlet = tuple[str, dict[str, object]]
 
 
 class ExchangeStep(Undoable):
-    """Step that runs the very cmdlets that the plan shows."""
+    """Step that runs cmdlets, which its line of the plan shows, too."""
 
     @abstractmethod
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:

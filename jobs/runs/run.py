@@ -27,7 +27,7 @@ from jobs.model import (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Space and thread in Webex in which a run shows itself; only the conversation reads them."""
+    """Space and thread in Webex in which a run shows itself, and what in them asked for it."""
 
     room: str = ""
     thread: str = ""

@@ -1,7 +1,7 @@
 """Steps for the article's rows, and the Graph permissions that a run's sign-in asks for.
 
-Steps are discovered automatically: a step is a class in a module here and a row in steps.toml. They declare the permissions
-(``reads`` and ``writes``), and docs/permissions.md lists them.
+Steps are discovered automatically: a step is a class in a module here and a row in steps.toml. They
+declare the permissions (``reads`` and ``writes``), and docs/permissions.md lists them.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,8 @@ from tests.fixtures.stacks import checked, tac_file
 KIM = "kim@contoso.com"
 SUSPECTS = "Changed in Webex Connect shortly before"
 NO_PROOF = "These changes are possible causes"
-SHARES_STACK = True
+STACK = {"practice": {"trace_delay_s": "0"}}
+"""Message trace that shows each mail at once."""
 
 
 @pytest.fixture(scope="module")

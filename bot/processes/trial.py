@@ -330,10 +330,14 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         shapes = {json.dumps(each): each for each in map(shape, value[:100])}
         return list(shapes.values())[:3]
-    if isinstance(value, str) and value not in WORDS:
-        kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, value))
-        return value and f"({next(kinds, 'text')} {told_codes(value)}".rstrip() + ")"
-    return value if value is None or isinstance(value, bool | str) else 0
+    if isinstance(value, str):
+        return value if value in WORDS else _kind_and_codes(value)
+    return value if value is None or isinstance(value, bool) else 0
+
+
+def _kind_and_codes(text: str) -> str:
+    kinds = (kind for kind, pattern in TEXTS.items() if re.search(pattern, text))
+    return text and f"({next(kinds, 'text')} {told_codes(text)}".rstrip() + ")"
 
 
 def _line(line: str) -> list[str]:

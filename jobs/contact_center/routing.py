@@ -106,8 +106,7 @@ class ContactCenter:
             return None
         found = {
             lower_of(row, "agentLogin", "agentId")
-            for row in rows
-            if row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+            for row in filter(_is_logged_in, rows)
             if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
         }
         return None if not found and services.is_cut(rows, size) else len(found)
@@ -236,6 +235,10 @@ class ContactCenter:
         if isinstance(found, CloudError):
             raise found
         return found
+
+
+def _is_logged_in(row: Json) -> bool:
+    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
 
 
 async def _seen(reading: Awaitable[Found]) -> Found | None:

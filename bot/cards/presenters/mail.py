@@ -21,12 +21,8 @@ AGENT = "agent"
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    # If nobody can read where the mail is, the progress card names the error and who acts.
-    found, answer = run.findings.get("test_mail"), run.findings.get("agent_answer")
-    if run.kind is RunKind.UNDO or found is None or run.ended or _is_unread(found):
+    if run.kind is RunKind.UNDO or run.ended or not _is_mail_seen(run):
         return []
-    if answer is not None and _is_unread(answer) and not answer.until:
-        return []  # or else it is looked for again by itself
     mail = _Mail.of(run)
     stuck = mail.stuck
     why = (stuck.cause, shared.code_of(stuck), stuck.waiting_for) if stuck else ""
@@ -37,6 +33,14 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     places = shared.thread_and_person(run.answer(AGENT) if with_agent else "")
     copies = {to: drawn(run, shared.header(run, to=to), to) for to in places}
     return shared.desired_cards("mail", copies, turn, asks)
+
+
+def _is_mail_seen(run: Run) -> bool:
+    # If nobody can read where the mail is, the progress card names the error and who acts.
+    found, answer = run.findings.get("test_mail"), run.findings.get("agent_answer")
+    if answer is not None and _is_unread(answer) and not answer.until:
+        return False  # or else it is looked for again by itself
+    return found is not None and not _is_unread(found)
 
 
 def waits_for_agent(run: Run) -> bool:

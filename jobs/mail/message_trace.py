@@ -75,7 +75,7 @@ class Trace:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 
     Without ``graph`` the cmdlet alone is used. If neither can trace, Graph's error is raised. If
-    the cmdlet is only not answered, its error is raised, because no role would help then.
+    the cmdlet has no readable answer, its error is raised, because no role would help then.
     """
 
     def __init__(self, graph: Graph | None, runner: InvokeCommand) -> None:
@@ -102,7 +102,7 @@ class Trace:
         given = {name: value for name, value in given.items() if value}
         try:
             found = _tidy(await self._by_cmdlet(given, since, until), subject)
-        except Transient:
+        except (Transient, MalformedAnswer):
             raise
         except CloudError as error:
             raise (refused or error) from None

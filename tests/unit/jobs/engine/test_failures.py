@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from adaptive_cards.texts import render
 from jobs.clock import now
 from jobs.clouds import errors
 from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
@@ -14,6 +15,21 @@ from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding, OutboundPolicy
 
 SAID = ("graph", 503, "ServiceUnavailable", "Try later")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("text/html: not JSON", "Graph answered with a web page in place of data."),
+        ("application/json: not JSON", "Graph did not answer properly"),
+    ],
+)
+def test_an_unreadable_answer_is_told_in_words(given, message, words):
+    """The finding names the service and what it did; our own words for it are only evidence."""
+    error = errors.unreadable("graph", message, 200)
+    found = finding_from_error(ConnectIds(), error, given().run)
+    assert render(found.seen).startswith(words)
+    assert found.evidence[0].text == f"200 {message}"
 
 
 @pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])

@@ -177,7 +177,7 @@ def test_cancel(anna, argument, ends):
 
 @pytest.mark.parametrize("changed", [True, False])
 def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_script, changed):
-    """The card of a canceled run has a button that undoes the run only if it changed something.
+    """The card of a canceled run undoes it, or checks what stays, only if it changed something.
 
     The answer to ``/cancel`` has none, because it would still be there after the undo.
     """
@@ -189,6 +189,8 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_scr
     (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
     verb = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
     assert (str(verb) in str(card.card.content)) is changed
+    check = {"do": "check", "channel": MAILBOX}
+    assert (str(check) in str(card.card.content)) is changed
 
 
 def test_a_cancelled_run_keeps_nothing_sealed(anna):

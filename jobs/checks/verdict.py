@@ -28,6 +28,8 @@ UNSPECIFIC = {
     Cause.CONNECT_LOGIN_FAILED,
     Cause.CONNECT_SMTP_FAILED,
 }
+UNREAD = {Cause.SMTP_TOKEN_REFUSED: Cause.SMTP_LOGIN_UNEXPLAINED}
+"""Causes that are one of several until the settings are read (microsoft.md 4.1: 535 5.7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class Case:
         return replace(finding, state=State.WRONG, cause=cause, signals=signals)
 
     def _may_explain(self, name: str) -> list[str]:
-        code = {self.findings[name].cause} & UNSPECIFIC
+        code = {self.findings[name].cause} & (UNSPECIFIC | UNREAD.keys())
         return [each for each in self.ancestors(name) if code & self.diagnosis(each).explains]
 
     def _has_unread(self, names: Iterable[str]) -> bool:
@@ -303,7 +305,8 @@ class Case:
         for name in causes:
             cause = self._while_settling(name)
             if self._has_unread(self._may_explain(name)):
-                cause = Cause.WHAT_STOPS_MAIL_NOT_READ
+                unread = Cause.WHAT_STOPS_MAIL_NOT_READ
+                cause = UNREAD.get(self.findings[name].cause, unread)
             if cause:
                 told[name] = replace(self.findings[name], cause=cause)
         return told

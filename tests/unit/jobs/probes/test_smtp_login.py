@@ -14,7 +14,7 @@ from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Reason, Signals, State, Text
+from jobs.model import Finding, Reason, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin
 from jobs.runs.run import Brief
@@ -390,3 +390,24 @@ def test_another_finding_decides(ctx, cause, other, told):
     The login is then skipped, a symptom, or a possible cause.
     """
     assert judged(ctx, own(cause), other) == told
+
+
+@pytest.mark.parametrize(
+    ("other", "cause"),
+    [
+        (
+            Finding("mailbox_user", SKIPPED, reason=Reason.NEEDS_SIGN_IN),
+            "smtp_login_unexplained",
+        ),
+        (Finding("smtp_auth", State.UNKNOWN), "smtp_login_unexplained"),
+        (Finding("mailbox_user", OK), "smtp_token_refused"),
+    ],
+)
+def test_a_bare_refusal_is_one_of_several_until_the_settings_are_read(ctx, other, cause):
+    """Without the settings the token is not blamed: a removed license has the same reply.
+
+    A sign-in shows which it is, so the administrator acts, and not the mailbox user.
+    """
+    verdict = verdict_on(ctx, Finding("smtp_login", WRONG, cause="smtp_token_refused"), other)
+    assert (verdict.causes, verdict.weighed["smtp_login"].cause) == (OWN, cause)
+    assert (verdict.turn is Turn.ADMINISTRATOR) == (cause == "smtp_login_unexplained")

@@ -222,19 +222,15 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     return "" if cause in patterns().groups[others] else cause
 
 
-def unknown_recipient(words: Iterable[str]) -> bool:
-    return _says("unknown_recipient", words)
-
-
 def cause_of_copy(words: Sequence[str]) -> str:
     """Return why a copy failed, without a known code; a deferral counts if no line is final."""
-    if unknown_recipient(words):
+    if says("unknown_recipient", words):
         return GONE
     final = list(filter(_FINAL.search, words))
-    return UNANSWERED if _says("expired", final or words) else LOST
+    return UNANSWERED if says("expired", final or words) else LOST
 
 
-def _says(name: str, words: Iterable[str]) -> bool:
+def says(name: str, words: Iterable[str]) -> bool:
     return any(map(patterns().named[name].search, words))
 
 

@@ -103,26 +103,11 @@ def test_where_a_channel_is_known(anna, webex_script, words, buttons):
     assert (pressed(webex_script), begun(anna)) == (buttons, [])
 
 
-@pytest.mark.parametrize(
-    ("words", "cause"),
-    [
-        (
-            "535 5.7.139 SmtpClientAuthentication is disabled for the Tenant.",
-            "smtp_auth_off_for_tenant",
-        ),
-        ("explain AADSTS65001: The user has not consented", "consent_missing"),
-        (
-            f"Your message to {MAILBOX} couldn't be delivered. 550 5.7.520 Access denied",
-            "forwarding_blocked",
-        ),
-    ],
-)
-def test_an_error_text_is_explained_at_once(anna, typed, webex_script, words, cause):
+@pytest.mark.parametrize("before", ["", "explain ", f"Your mail to {MAILBOX} was not delivered: "])
+def test_an_error_text_is_explained_at_once(typed, webex_script, before):
     """A text with an error's code and a certain cause is explained without any command."""
-    proven(anna)
-    typed(words)
-    assert text(f"cause.{cause}") in cards(webex_script)
-    assert begun(anna) == []
+    typed(f"{before}550 5.7.520 Access denied")
+    assert text("cause.forwarding_blocked") in cards(webex_script)
 
 
 @pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])

@@ -23,7 +23,6 @@ from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_det
 from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_hosts
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
-from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
@@ -390,9 +389,9 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
         run = None  # this person may not know it
     # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
     # reports say so (platforms/microsoft.md 2.6).
-    causes, of_shared = reading.causes, Cause.FORM_USERNAME_SHARED
+    causes, bare, instead = reading.causes, Cause.SMTP_TOKEN_REFUSED, Cause.FORM_USERNAME_SHARED
     if run and run.fact("shared"):
-        causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
+        causes = tuple(replace(c, cause=instead) if c.cause == bare else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
         commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)

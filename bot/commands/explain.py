@@ -41,7 +41,9 @@ def run(ctx: ChatContext, argument: str) -> None:
         known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
         runs = ctx.services.store.runs_in_space(ctx.room)
-        place = _place(ctx, runs, named)
+        # the text has the channel's address, or was typed in the thread of a channel's run
+        about = named or any(run.origin.thread == ctx.thread for run in runs)
+        place = Place.CHANNEL if about else Place.ANYWHERE
         reading = None if is_address else read(told.text, place, cut=told.cut)
         mailboxes = named if is_address else channels
         within = _is_within(ctx, runs, named or channels)
@@ -53,13 +55,6 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(offer(kicker, title, checks, now(), turn=words, lines=lines))
     else:
         ctx.say(explanation(None, now()))
-
-
-def _place(ctx: ChatContext, runs: tuple[Run, ...], named: tuple[str, ...]) -> Place:
-    # A text is about a channel if it has the channel's address, or was typed in the thread of a
-    # channel's run.
-    known = named or any(run.origin.thread == ctx.thread for run in runs)
-    return Place.CHANNEL if known else Place.ANYWHERE
 
 
 def _is_within(ctx: ChatContext, runs: tuple[Run, ...], meant: tuple[str, ...]) -> bool:

@@ -9,7 +9,8 @@ from bot import commands
 from bot.chat import offers, permissions
 from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
-from bot.commands import check
+from bot.commands import check, explain
+from jobs.causes.reader import read
 from jobs.clock import now
 from jobs.model import Text, verbatim
 
@@ -49,7 +50,8 @@ BEGIN = tuple((f"button.{each}", {"do": each}) for each in ("setup", "check"))
 
 
 def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
-    # A message without a probable meaning is answered with two buttons, as a greeting is.
+    # A message without a probable meaning is answered with two buttons, as a greeting is. An error
+    # text with a code and a certain cause is explained at once, because that runs nothing.
     if typed.name:
         if near := nearest(typed.name, commands.by_typed_name()):
             unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
@@ -57,8 +59,10 @@ def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
         else:
             show(ctx, typed=typed.name)
         return
-    meaning = meaning_of(typed.text)
-    if meaning.address:
+    meaning, reading = meaning_of(typed.text), read(typed.text)
+    if reading.certain and reading.codes:
+        explain.run(ctx, typed.text)
+    elif meaning.address:
         _address(ctx, meaning.address)
     elif meaning.trouble:
         title = Text("understood.trouble")

@@ -45,7 +45,7 @@ from jobs.clouds.http import client_of
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys
 from jobs.contact_center.services import token_header
 from jobs.engine.undo import known, recall
-from jobs.mail.smtp_login import hello_probe
+from jobs.mail.smtp_login import login_probe
 from jobs.microsoft.exchange import SYSTEM_MAILBOX
 from jobs.microsoft.graph import instant
 from jobs.microsoft.scopes import exchange_scope, graph_default
@@ -148,7 +148,7 @@ class Trial:
 
     def _asked(self, row: Assumption) -> Json:
         if row.cloud == "smtp":
-            probe = asyncio.run(hello_probe(self.work.smtp_server))
+            probe = asyncio.run(login_probe(self.work.smtp_server, "", ""))
             if probe.failed_phase == "connect":
                 raise UnseenError("no connection")
             return {"status": 200, "text": "\n".join(probe.transcript)}

@@ -179,6 +179,8 @@ LONGEST = 254
 for _name in ("invalid", "local", "localhost", "test"):
     # the package's documented way to allow the names of closed networks
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
+_NAME = re.compile(r"^[^@<>]+<(?=[^<>]+>$)")
+"""Name before an address in angle brackets, as mail programs copy it."""
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
@@ -199,7 +201,7 @@ def read_address(text: str) -> str:
     Raises:
         InvalidInputError: there is none or more than one, or it has strange characters.
     """
-    typed = text.strip().removeprefix("mailto:").strip("<>").strip()
+    typed = _NAME.sub("", text.strip()).removeprefix("mailto:").strip("<>").strip()
     if not typed:
         raise InvalidInputError(Text("typed.no_address"))
     if len(typed) > LONGEST:

@@ -28,6 +28,9 @@ UNSPECIFIC = {
     Cause.CONNECT_LOGIN_FAILED,
     Cause.CONNECT_SMTP_FAILED,
 }
+UNREAD = dict.fromkeys(UNSPECIFIC, Cause.WHAT_STOPS_MAIL_NOT_READ)
+UNREAD[Cause.SMTP_TOKEN_REFUSED] = Cause.SMTP_LOGIN_UNEXPLAINED
+"""Causes that are one of several, with their names until the settings are read (535 5.7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,7 @@ class Case:
         return replace(finding, state=State.WRONG, cause=cause, signals=signals)
 
     def _may_explain(self, name: str) -> list[str]:
-        code = {self.findings[name].cause} & UNSPECIFIC
+        code = {self.findings[name].cause} & UNREAD.keys()
         return [each for each in self.ancestors(name) if code & self.diagnosis(each).explains]
 
     def _has_unread(self, names: Iterable[str]) -> bool:
@@ -303,7 +306,7 @@ class Case:
         for name in causes:
             cause = self._while_settling(name)
             if self._has_unread(self._may_explain(name)):
-                cause = Cause.WHAT_STOPS_MAIL_NOT_READ
+                cause = UNREAD[self.findings[name].cause]
             if cause:
                 told[name] = replace(self.findings[name], cause=cause)
         return told

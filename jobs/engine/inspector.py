@@ -221,10 +221,14 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     asked_s = min(error.retry_after or 0, LONGEST_PAUSE_S)
     pause = max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], asked_s)
     own = error.message or error.code
+    seen = verbatim(own) if own else Text(f"cause.{error.cause}")
+    if error.cause == Cause.ANSWER_UNREADABLE:  # whose message is our own, for the evidence
+        kind = "web_page" if "html" in own else "unreadable"
+        seen = Text(f"seen.{kind}", {"service": f"key:evidence.{error.service}"})
     return Finding(
         step.name,
         State.UNKNOWN,
-        seen=verbatim(own) if own else Text(f"cause.{error.cause}"),
+        seen=seen,
         cause=error.cause,
         evidence=error.evidence(),
         waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,

@@ -75,7 +75,7 @@ class Trace:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 
     Without ``graph`` the cmdlet alone is used. If neither can trace, Graph's error is raised. If
-    the cmdlet is only not answered, its error is raised, because no role would help then.
+    the cmdlet has no readable answer, its error is raised, because no role would help then.
     """
 
     def __init__(self, graph: Graph | None, runner: InvokeCommand) -> None:
@@ -102,7 +102,7 @@ class Trace:
         given = {name: value for name, value in given.items() if value}
         try:
             found = _tidy(await self._by_cmdlet(given, since, until), subject)
-        except Transient:
+        except (Transient, MalformedAnswer):
             raise
         except CloudError as error:
             raise (refused or error) from None
@@ -222,19 +222,15 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     return "" if cause in patterns().groups[others] else cause
 
 
-def unknown_recipient(words: Iterable[str]) -> bool:
-    return _says("unknown_recipient", words)
-
-
 def cause_of_copy(words: Sequence[str]) -> str:
     """Return why a copy failed, without a known code; a deferral counts if no line is final."""
-    if unknown_recipient(words):
+    if says("unknown_recipient", words):
         return GONE
     final = list(filter(_FINAL.search, words))
-    return UNANSWERED if _says("expired", final or words) else LOST
+    return UNANSWERED if says("expired", final or words) else LOST
 
 
-def _says(name: str, words: Iterable[str]) -> bool:
+def says(name: str, words: Iterable[str]) -> bool:
     return any(map(patterns().named[name].search, words))
 
 

@@ -183,8 +183,6 @@ class SmtpConnection(SMTPProtocol):
 
 BUSY = frozenset({Cause.SMTP_BUSY, Cause.SMTP_TOO_MANY_CONNECTIONS})
 CUT_OFF = frozenset({Cause.SMTP_UNREACHABLE, Cause.SMTP_TLS_FAILED, Cause.TIMED_OUT})
-REFUSED = Cause.SMTP_TOKEN_REFUSED
-"""Cause of a bare 5.7.3: the user name is not the token's user, or the token is wrong."""
 _PAUSE_S = 1.0
 _SUBMISSION_PORT = 587
 #: RFC 4954, 4: a longer command line cannot contain the initial response.
@@ -210,10 +208,6 @@ class SmtpProbe:
             return Text("seen.verbatim_reply", {"reply": self.reply})
         told = {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
         return Text("seen.smtp_failed", told)
-
-    @property
-    def outcome(self) -> str:
-        return "ok" if self.ok else "lost" if self.cause in CUT_OFF else "refused"
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
@@ -245,18 +239,13 @@ async def login_with(server: str, username: str, others: Iterable[str], token: s
     one the form needs: if the server takes none, the first refusal is returned.
     """
     first = await login_probe(server, username, token)
-    if first.cause != REFUSED:
+    if first.cause != Cause.SMTP_TOKEN_REFUSED:
         return first
     for name in others:
         probe = await login_probe(server, name, token)
         if probe.ok:
             return replace(probe, instead=name)
     return first
-
-
-async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
-    """Check like :func:`login_probe` only whether XOAUTH2 is offered: that needs no token."""
-    return await login_probe(server, "", "", seconds)
 
 
 async def _carried_out(server: str, username: str, token: str, seconds: float) -> SmtpProbe:
@@ -273,7 +262,7 @@ async def _carried_out(server: str, username: str, token: str, seconds: float) -
             await talk.close()
         failed = talk.phase if cause else ""
         probe = SmtpProbe(not cause, failed, cause, reply, tuple(talk.transcript))
-        noted.outcome = probe.outcome
+        noted.outcome = "lost" if cause in CUT_OFF else "refused" if cause else "ok"
     return probe
 
 

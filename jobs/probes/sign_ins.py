@@ -20,7 +20,7 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, if_answered, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.step import Diagnosis, Probe, Step, StepContext
-from jobs.mail.smtp_login import SmtpProbe, hello_probe
+from jobs.mail.smtp_login import SmtpProbe, login_probe
 from jobs.microsoft import graph
 from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
@@ -105,8 +105,9 @@ class SmtpServer(Probe, row="smtp_server"):
     """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
-        answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        server = ctx.settings.smtp_server
+        probe = await ctx.reads.read("smtp_server", lambda: login_probe(server, "", ""))
+        answers = Text("seen.smtp_answers", {"server": server})
         return finding_from_probe(self, probe, answers, probe.lines)
 
 
@@ -132,12 +133,6 @@ def finding_from_probe(
 
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
-LOCKED = Cause.ACCOUNT_LOCKED
-"""Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
-
-The address may be the bot's. Both have the code 50053 (platforms/microsoft.md 5). What shows that a
-policy concerns only the bot's location shows the same here, but no sign-in from before the lock.
-"""
 GRANT = Cause.GRANT_INVALID
 """Cause of one token, whatever the user's others (platforms/microsoft.md 4, 5: AADSTS70000)."""
 OF_THE_USER = frozenset({Cause.SESSION_REVOKED, GRANT, Cause.REFRESH_TOKEN_EXPIRED})
@@ -236,7 +231,10 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
             since = newest.replace(microsecond=0) - timedelta(microseconds=1)
             return Signals(disproved_by=BY_LOG, harmless_after=since), True
         return Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at"), True
-    if cause in {*patterns().groups["of_place"], LOCKED}:
+    # 50053 has two meanings: a locked account, or an address that Microsoft considers malicious,
+    # which may be the bot's (platforms/microsoft.md 5). What shows that a policy concerns only the
+    # bot's location shows the same here, but no sign-in from before the lock.
+    if cause in {*patterns().groups["of_place"], Cause.ACCOUNT_LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
     if cause in SmtpLogin.own and not of_the_user:

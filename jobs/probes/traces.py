@@ -230,7 +230,7 @@ class Answers(_Traced, row="answers"):
         if not certain and len(newest) >= flow.ENOUGH:
             rows = [*newest.values()][-MOST_READ:]
             each_told = await asyncio.gather(*(why(ctx, row) for row in rows))
-            others = [each for each in each_told if not flow.unknown_recipient(each.words)]
+            others = [each for each in each_told if not flow.says("unknown_recipient", each.words)]
             certain = len(others) >= flow.ENOUGH
         return self._failed(passage, replace(told, cause=ours), certain=certain)
 

@@ -16,7 +16,7 @@ import pytest
 from jobs.causes.cause import CAUSES
 from jobs.causes.reader import read
 from jobs.clouds.errors import CloudError
-from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, meaning_of, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, login_probe, meaning_of, send_test_mail
 from practice.mail import sasl
 from tests.contract.recordings import cases, entries, entry, needed
 from tests.fixtures.practice_cloud import practice_cloud
@@ -118,7 +118,7 @@ async def offers_oauth(port, recorded):
 
     The probe also shows the server's first line as it was sent.
     """
-    probe = await hello_probe(f"localhost:{port}")
+    probe = await login_probe(f"localhost:{port}", "", "")
     assert (probe.ok, probe.reply) == (True, "XOAUTH2")
     first = next(line for who, line in recorded["lines"] if who == "S")
     assert f"S: {first}" in probe.transcript

@@ -174,10 +174,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel):
 
 @pytest.mark.parametrize(
     ("prefix", "fault", "name"),
-    [
-        ("/adminapi", {"delay_s": 12.0}, "Exchange"),
-        ("/graph", {"status": 503}, "Graph"),
-    ],
+    [("/adminapi", {"delay_s": 12.0}, "Exchange"), ("/graph", {"status": 503}, "Graph")],
 )
 def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(channel, prefix, fault, name):
     """The card names a cloud that gives no answer, long before the check gives that cloud up."""

@@ -231,8 +231,10 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.ended is Kind.CANCELLED:
         mailbox = run.channel.mailbox
         kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
-        pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
-        buttons = (("button.undo", pressed),) if run.changed else ()
+        undo = "button.undo", {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
+        check = "button.check_now", {"do": "check", "channel": mailbox}
+        # the cards of earlier checks are history now
+        buttons = (undo, check) if run.changed else ()
         view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
         return [shared.desired_card("ended", notice(view))]
     if run.ended is not Kind.FINISHED:

@@ -231,7 +231,7 @@ def _again(view: Reading) -> list[el.Element]:
     return every[: el.ACTIONS_MOST - 1 - bool(view.fix)]
 
 
-SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}
+SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED, Cause.SMTP_LOGIN_UNEXPLAINED}
 """Causes for which a sign-in would reveal the cause, or which of several causes it is."""
 _NAMED_MOST = 4
 

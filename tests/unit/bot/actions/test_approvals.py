@@ -104,6 +104,7 @@ def test_only_an_approver_approves(anna, begin, said, do):
         press(replace(ctx, direct=direct), do, run=run.id, plan="plan-1")
         words = text(f"refused.{key}", who="boss@example.test")
         assert (caused(anna, run), words in said()[-1][1]) == ([], True)
+    assert "Add an approver who is not in this space" in said()[-2][1]
 
 
 def test_less_is_asked_for(anna, begin):

@@ -177,7 +177,7 @@ def test_cancel(anna, argument, ends):
 
 @pytest.mark.parametrize("changed", [True, False])
 def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_script, changed):
-    """The card of a canceled run has a button that undoes the run only if it changed something.
+    """The card of a canceled run undoes it, or checks what stays, only if it changed something.
 
     The answer to ``/cancel`` has none, because it would still be there after the undo.
     """
@@ -187,8 +187,9 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_scr
     type_(anna, "cancel", MAILBOX)
     assert text("button.undo") not in cards(webex_script)
     (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
-    verb = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
-    assert (str(verb) in str(card.card.content)) is changed
+    undo = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
+    for button in (undo, {"do": "check", "channel": MAILBOX}):
+        assert (str(button) in str(card.card.content)) is changed
 
 
 def test_a_cancelled_run_keeps_nothing_sealed(anna):

@@ -10,14 +10,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.webex_script import Reply
-from tests.unit.bot.commands.typed_commands import (
-    MAILBOX,
-    begun,
-    cards,
-    pressed,
-    proven,
-    type_,
-)
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
 
 TYPED = "suport@contoso.com"
 

@@ -56,7 +56,10 @@ MEANT: dict[str, tuple[list[dict[str, str]], tuple[str, ...]]] = {
     "": ([CHECK_IT, HELP], (MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please")),
     "understood.trouble": ([TYPED], ("no mail since this morning",)),
     "understood.hello": ([SETUP, CHECK], ("", "hello", "guten Morgen")),
-    "understood.unknown": ([SETUP, CHECK], ("what is this", "check this", "language is hard")),
+    "understood.unknown": (
+        [SETUP, CHECK],
+        ("what is this", "check this", "language is hard", "we want conditional access"),
+    ),
 }
 """Messages where no channel is known: a text of the answer, its buttons, and what was typed."""
 
@@ -87,7 +90,7 @@ def test_a_message_gets_buttons_for_what_it_probably_means(anna, webex_script, k
         (f"Reparieren {MAILBOX} bitte", [run("fix", f"{MAILBOX} bitte"), HELP]),
         ("Prüfen: alle", [run("check", "alle"), HELP]),
         ("sprache de", [run("language", "de"), HELP]),
-        ("explain AADSTS700016", [run("explain", "AADSTS700016"), HELP]),
+        ("explain access denied", [run("explain", "access denied"), HELP]),
     ],
 )
 def test_where_a_channel_is_known(anna, webex_script, words, buttons):
@@ -98,6 +101,13 @@ def test_where_a_channel_is_known(anna, webex_script, words, buttons):
     proven(anna)
     say(anna, words)
     assert (pressed(webex_script), begun(anna)) == (buttons, [])
+
+
+@pytest.mark.parametrize("before", ["", "explain ", f"Your mail to {MAILBOX} was not delivered: "])
+def test_an_error_text_is_explained_at_once(typed, webex_script, before):
+    """A text with an error's code and a certain cause is explained without any command."""
+    typed(f"{before}550 5.7.520 Access denied")
+    assert text("cause.forwarding_blocked") in cards(webex_script)
 
 
 @pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])

@@ -12,7 +12,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe
-from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
+from jobs.model import Access, Evidence, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
 from jobs.steps.mailbox_and_smtp_auth import MailboxUser
@@ -121,7 +121,7 @@ def test_a_refusal_of_a_person_is_told_as_it_is(given):
     assert looked(ctx, Access.APP, Look("b", away))["b"][0] is State.UNKNOWN
 
 
-NO_LIST = "an answer without a list of objects"
+UNREADABLE = Text("seen.unreadable", {"service": "key:evidence.exchange"})
 KNOWN = {"user_id": "u1", "upn": "support@contoso.com"}
 MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
 
@@ -131,7 +131,7 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
     [
         (Access.APP, (403, None), State.SKIPPED, Reason.NOT_AT_EXCHANGE.text(), ""),
         (Access.ADMIN, (403, None), State.UNKNOWN, Text(f"cause.{NO_ROLE.cause}"), NO_ROLE.cause),
-        (Access.ADMIN, (200, "a page"), State.UNKNOWN, verbatim(NO_LIST), "answer_unreadable"),
+        (Access.ADMIN, (200, "a page"), State.UNKNOWN, UNREADABLE, "answer_unreadable"),
     ],
 )
 async def test_a_mailbox_that_exchange_does_not_show(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from adaptive_cards.texts import render, text
 from jobs.clock import now
 from jobs.clouds import errors
 from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
@@ -14,6 +15,13 @@ from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding, OutboundPolicy
 
 SAID = ("graph", 503, "ServiceUnavailable", "Try later")
+
+
+@pytest.mark.parametrize(("said", "key"), [("text/html", "web_page"), ("NUL", "unreadable")])
+def test_an_unreadable_answer_is_told_in_words(given, said, key):
+    """The finding names the service and what it did; our own words for it are only evidence."""
+    found = finding_from_error(ConnectIds(), errors.unreadable("graph", said), given().run)
+    assert render(found.seen) == text(f"seen.{key}", service="Graph")
 
 
 @pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])
@@ -57,10 +65,7 @@ def test_everything_else_is_a_persons_turn(given, error, waits):
 
 @pytest.mark.parametrize(
     ("said", "words"),
-    [
-        ({"code": "C"}, verbatim("C")),
-        ({}, Text("cause.not_found")),
-    ],
+    [({"code": "C"}, verbatim("C")), ({}, Text("cause.not_found"))],
 )
 def test_an_error_without_words_is_told_by_its_code(given, said, words):
     """An error without a message shows the cloud's code, or else our own text for its cause."""
@@ -84,11 +89,7 @@ AT_EXCHANGE = errors.NotFound("not_found", "exchange", 404)
         (NOT_THERE, {"application": 10}, True),
         (NOT_THERE, {"application": 121}, False),
         (NOT_THERE, {}, False),
-        (
-            errors.Rejected("client_secret_wrong", "entra", 401),
-            {"application": 119},
-            True,
-        ),
+        (errors.Rejected("client_secret_wrong", "entra", 401), {"application": 119}, True),
         (NOT_READY, {"application": 121}, True),
         (NOT_READY, {"application": 299}, True),
         (NOT_READY, {"application": 301}, False),
@@ -97,11 +98,7 @@ AT_EXCHANGE = errors.NotFound("not_found", "exchange", 404)
         (AT_EXCHANGE, {"outbound_policy": 299, "forwarding": 0}, True),
         (AT_EXCHANGE, {"outbound_policy": 301, "forwarding": 0}, False),
         (AT_EXCHANGE, {}, False),
-        (
-            errors.Rejected("request_rejected", "exchange", 400),
-            {"outbound_policy": 10},
-            False,
-        ),
+        (errors.Rejected("request_rejected", "exchange", 400), {"outbound_policy": 10}, False),
     ],
 )
 def test_what_a_write_of_ours_explains(given, error, ago, settling):

@@ -211,13 +211,14 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status):
     [
         (403, Rejected("exchange_parameter_wrong", "exchange", 400), "graph"),
         (403, Transient("service_unavailable", "exchange", 503), "exchange"),
+        (403, MalformedAnswer("answer_unreadable", "exchange", 200), "exchange"),
         (429, AssertionError("the cmdlet is asked only if Graph refuses"), "graph"),
     ],
 )
 async def test_whose_error_is_raised(graph, exchange, raised):
     """If both refuse, it is Graph's, because Graph is the documented way.
 
-    If only a cloud is away, it is that one's: asking for somebody with a role would not help.
+    If only a cloud is away or unreadable, it is that one's: asking for somebody with a role would not help.
     """
     said = httpx.Response(graph, headers={"Retry-After": "300"}, json={"error": {"code": "No"}})
     either = trace(said, exchange=Exchange(exchange))

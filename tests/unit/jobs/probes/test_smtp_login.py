@@ -14,7 +14,7 @@ from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Reason, Signals, State, Text
+from jobs.model import Finding, Reason, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin
 from jobs.runs.run import Brief
@@ -229,10 +229,10 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
     An older answer does not prove it.
     """
 
-    async def busy(_server: str) -> SmtpProbe:
+    async def busy(*_: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.sign_ins.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.sign_ins.login_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")
@@ -390,3 +390,16 @@ def test_another_finding_decides(ctx, cause, other, told):
     The login is then skipped, a symptom, or a possible cause.
     """
     assert judged(ctx, own(cause), other) == told
+
+
+@pytest.mark.parametrize(
+    ("other", "cause", "turn"),
+    [
+        (Finding("smtp_auth", State.UNKNOWN), "smtp_login_unexplained", Turn.ADMINISTRATOR),
+        (Finding("mailbox_user", OK), "smtp_token_refused", Turn.MAILBOX_USER),
+    ],
+)
+def test_a_bare_refusal_is_one_of_several_until_the_settings_are_read(ctx, other, cause, turn):
+    """Without the settings the token is not blamed: a removed license has the same reply."""
+    verdict = verdict_on(ctx, Finding("smtp_login", WRONG, cause="smtp_token_refused"), other)
+    assert (verdict.weighed["smtp_login"].cause, verdict.turn) == (cause, turn)

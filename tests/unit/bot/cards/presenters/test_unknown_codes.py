@@ -13,7 +13,7 @@ from bot.cards.presenters.verdict import draw as draw_verdict
 from jobs.clock import now
 from jobs.clouds.errors import RequestIds
 from jobs.engine.inspector import finding_from_error
-from jobs.mail.smtp_login import hello_probe
+from jobs.mail.smtp_login import login_probe
 from jobs.microsoft.exchange import judge_exchange
 from jobs.microsoft.graph import judge_graph
 from jobs.microsoft.identity import entra_error
@@ -114,7 +114,7 @@ async def test_on_the_card_of_a_rehearsal(begin):
         writer.close()
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-        probe = await hello_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", 5)
+        probe = await login_probe(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", "", "", 5)
     told = {"phase": f"key:phase.{probe.failed_phase}", "reply": probe.reply}
     more = {"cause": probe.cause, "evidence": (Evidence("smtp", probe.reply),)}
     more |= {"seen": Text("seen.smtp_failed", told), "waiting_for": Turn.MAILBOX_USER}

@@ -192,6 +192,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     If something happened after ``seen``, the version that was worked on, the run is due at once.
     """
     run = runtime.store.load(run_id)
+    times = [each.until for each in run.findings.values() if each.until and not run.checked]
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
         watching = Watching(runtime.store.redis, runtime.store.authenticator)
@@ -199,8 +200,10 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         tenants.drop_session(runtime, run_id)
+    elif times and run.account and not run.ended:
+        runtime.store.schedule.add(run.id, min(times))
     else:
-        _schedule_next_look(runtime, run)
+        runtime.store.schedule.remove(run.id)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
         runtime.store.schedule.add(run_id, now())
@@ -210,14 +213,6 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         tenants.drop_session(runtime, run.id)
     runtime.listener(run_id)
-
-
-def _schedule_next_look(runtime: Runtime, run: Run) -> None:
-    times = [each.until for each in run.findings.values() if each.until and not run.checked]
-    if times and run.account and not run.ended:
-        runtime.store.schedule.add(run.id, min(times))
-    else:
-        runtime.store.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

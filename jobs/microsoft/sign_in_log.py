@@ -85,12 +85,15 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
     return [row for row in kept if not (row.personal and renewed)]
 
 
+def _for_another(row: dict[str, Any]) -> bool:
+    number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
+    return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
+
+
 def _read(row: dict[str, Any]) -> SignInRow | None:
     at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
     code = text_of(status, "errorCode") or "0"
-    number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
-    of_another = number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
-    if at is None or (code == "0" and of_another):
+    if at is None or (code == "0" and _for_another(row)):
         return None
     applied = dicts_in(row.get("appliedConditionalAccessPolicies"))  # if the reader may read them
     failed = (each for each in applied if lower_of(each, "result") == "failure")

@@ -5,7 +5,7 @@ What the token may not read is skipped, because it says nothing about the channe
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -264,6 +264,9 @@ class WaitingTasks(Configured, row="waiting_tasks"):
         waiting = [task for task in await own_tasks(ctx) if task.waits]
         if not waiting or now() - waiting[-1].created < WAITS_LONG:
             return self.ok(Text("seen.no_waiting"))
+        return await self._waits(ctx, waiting)
+
+    async def _waits(self, ctx: StepContext, waiting: Sequence[services.Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
         center = ContactCenter(ctx.settings, ctx.reads)
         routings = await _routings(ctx) or ()
@@ -368,11 +371,7 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
     or a bad sign, the time has an open end.
     """
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=_FIRST)
-    answers = findings["answers"].signals
-    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
-    wrong = [each.signals for each in known if each.state is State.WRONG]
-    times = (answers.unanswered, answers.unproven, *(e.missed_since or e.since for e in wrong))
-    bad = min((at for at in times if at and at + LOG_SLACK > good), default=_LAST)
+    bad = min((at for at in _bad_signs(findings) if at + LOG_SLACK > good), default=_LAST)
     slow = SLOW if bad < _LAST else ()
     return Signals(
         changes=tuple(
@@ -382,3 +381,11 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
             if change.at - LOG_SLACK <= bad and change.at + lag > good
         )
     )
+
+
+def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
+    answers = findings["answers"].signals
+    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
+    wrong = [each.signals for each in known if each.state is State.WRONG]
+    times = (each.missed_since or each.since for each in wrong)
+    return filter(None, (answers.unanswered, answers.unproven, *times))

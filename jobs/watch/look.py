@@ -177,12 +177,15 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
     reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
     may = sends_it(ctx) and is_open and (Eye.APP in outcome.eyes or has_tasks)
-    # a task shows that a mail has gone the whole way, and a copy shows most of it
+    return bool(every) and may and not _is_proven(ctx, at - every)
+
+
+def _is_proven(ctx: StepContext, since: datetime) -> bool:
+    """Return whether a mail has gone the whole way since: a task shows all of it, a copy most."""
     copies_do = ctx.run.state_of("mail_to_task") is State.OK or not ctx.settings.contact_center_url
     steps = ("agent_tasks", "copies") if copies_do else ("agent_tasks",)
     good = (ctx.run.findings[name] for name in steps if ctx.run.state_of(name) is State.OK)
-    newest = max(filter(None, (each.signals.at for each in good)), default=None)
-    return bool(every) and may and (newest is None or newest <= at - every)
+    return any(each.signals.at is not None and each.signals.at > since for each in good)
 
 
 async def send_watch_mail(
@@ -239,11 +242,7 @@ def outcome_of(
     """
     verdict = verdict_of(run)
     eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
-    unread = [name for name, each in verdict.weighed.items() if each.state not in _READ]
-    # a test mail is not missed if other mail went on, so an incident that only a test mail has
-    # seen can end without another one
-    went_on = verdict.weighed.get("copies", UNSEEN).state is State.OK
-    unseen = tuple(name for name in unread if name != TEST_MAIL_STEP or not went_on)
+    unseen = _unseen(verdict.weighed)
     known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails or {}))
     if verdict.causes:
         return _broken(run, verdict, known)
@@ -251,6 +250,17 @@ def outcome_of(
         return replace(known, sight=Sight.UNSURE, cause=unknown)
     lost = next((eye for eye in had if eye not in eyes), None)
     return known if lost is None else _without(lost, verdict.weighed, known)
+
+
+def _unseen(weighed: Findings) -> tuple[str, ...]:
+    """Return the steps that the look could not read.
+
+    A test mail is not missed if other mail went on, so an incident that only a test mail has seen
+    can end without another one.
+    """
+    not_missed = TEST_MAIL_STEP if weighed.get("copies", UNSEEN).state is State.OK else ""
+    unread = (name for name, each in weighed.items() if each.state not in _READ)
+    return tuple(name for name in unread if name != not_missed)
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:

@@ -65,27 +65,22 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     wait = 0.0
     with suppress(RunGoneError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
-    if wait == GIVEN_UP:
+    if wait == GIVEN_UP:  # so that the workers can serve other runs
+        reference = new_reference()
+        log.critical(
+            "run given up: its processes were killed, one after the other",
+            run=run_id,
+            reference=reference,
+            to_do="look for out of memory in the system's log, and give the worker more memory",
+        )
         with suppress(AttemptOverError):
-            _give_up(runtime, run_id)
+            _problem(runtime, run_id, Cause.UNEXPECTED, reference)
+            _fail(runtime, run_id, reference)
+            end_attempt(runtime.store.redis, run_id)
     elif wait:
         log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
         runtime.store.schedule.add(run_id, now() + timedelta(seconds=wait))
     return not wait
-
-
-def _give_up(runtime: Runtime, run_id: str) -> None:
-    """End a run on which every worker process dies, so that the workers can serve other runs."""
-    reference = new_reference()
-    log.critical(
-        "run given up: its processes were killed, one after the other",
-        run=run_id,
-        reference=reference,
-        to_do="look for out of memory in the system's log, and give the worker more memory",
-    )
-    _problem(runtime, run_id, Cause.UNEXPECTED, reference)
-    _fail(runtime, run_id, reference)
-    end_attempt(runtime.store.redis, run_id)
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
@@ -192,7 +187,6 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     If something happened after ``seen``, the version that was worked on, the run is due at once.
     """
     run = runtime.store.load(run_id)
-    times = [each.until for each in run.findings.values() if each.until and not run.checked]
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
         watching = Watching(runtime.store.redis, runtime.store.authenticator)
@@ -200,10 +194,8 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         tenants.drop_session(runtime, run_id)
-    elif times and run.account and not run.ended:
-        runtime.store.schedule.add(run.id, min(times))
     else:
-        runtime.store.schedule.remove(run.id)
+        _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
         runtime.store.schedule.add(run_id, now())
@@ -213,6 +205,14 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         tenants.drop_session(runtime, run.id)
     runtime.listener(run_id)
+
+
+def _schedule_next_look(runtime: Runtime, run: Run) -> None:
+    times = [each.until for each in run.findings.values() if each.until and not run.checked]
+    if times and run.account and not run.ended:
+        runtime.store.schedule.add(run.id, min(times))
+    else:
+        runtime.store.schedule.remove(run.id)
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

@@ -179,10 +179,9 @@ def test_looks_are_counted(redis):
     add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), EARLY)
     add_look(redis, LookOutcome(Sight.BROKEN), EARLY + timedelta(minutes=1))
     add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
-    ((day, today),) = history.days(redis, MAILBOX, EARLY, 1).items()
-    assert day == EARLY.date()
     counted = Tally(healthy=1, broken=1, unsure=1, partly=1, began=EARLY)
-    assert (today, today.looks) == (counted, 3)
+    assert history.days(redis, MAILBOX, EARLY, 1) == {EARLY.date(): counted}
+    assert counted.looks == 3
 
 
 def test_the_same_mails_count_once(redis):

@@ -224,7 +224,7 @@ def _connect(store: RunStore, pipe: Pipeline, number: int, tenant: int) -> Itera
     pipe.sadd(keys.space_channels(room), box)
     pipe.zadd(keys.channel_runs(box), {run_id: at.timestamp()})
     pipe.zadd(keys.space_runs(room), {run_id: at.timestamp()})
-    return event_log.entries_of(event_log.About(run_id), events)
+    return event_log.entries_of({"run": run_id}, events)
 
 
 def until(true: Callable[[], object], what: str, seconds: float = START_S) -> None:

@@ -67,7 +67,7 @@ def _any_refusal() -> AuditEntry:
     The text of the refusal is searched for secrets once.
     """
     who = {"person": "p" * 79, "org": "o" * 78}
-    return entry("refused", None, room="r" * 76, why="refused.organization", reference="REF", **who)
+    return entry("refused", room="r" * 76, why="refused.organization", reference="REF", **who)
 
 
 def _refusal(number: int) -> AuditEntry:

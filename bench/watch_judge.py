@@ -179,7 +179,7 @@ def _judge_mails(quarter: Quarter, found: Judged) -> None:
         for mailbox in some:
             kept = history.days(quarter.redis, mailbox, world.ends)
             found.mails_kept += sum(
-                each.total.mails for each in kept if first.date() <= each.date < last.date()
+                total.mails for day, total in kept.items() if first.date() <= day < last.date()
             )
             hour = first
             while hour < last:

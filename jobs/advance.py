@@ -65,27 +65,22 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     wait = 0.0
     with suppress(RunGoneError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
-    if wait == GIVEN_UP:
+    if wait == GIVEN_UP:  # so that the workers can serve other runs
+        reference = new_reference()
+        log.critical(
+            "run given up: its processes were killed, one after the other",
+            run=run_id,
+            reference=reference,
+            to_do="look for out of memory in the system's log, and give the worker more memory",
+        )
         with suppress(AttemptOverError):
-            _give_up(runtime, run_id)
+            _problem(runtime, run_id, Cause.UNEXPECTED, reference)
+            _fail(runtime, run_id, reference)
+            end_attempt(runtime.store.redis, run_id)
     elif wait:
         log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
         runtime.store.schedule.add(run_id, now() + timedelta(seconds=wait))
     return not wait
-
-
-def _give_up(runtime: Runtime, run_id: str) -> None:
-    """End a run on which every worker process dies, so that the workers can serve other runs."""
-    reference = new_reference()
-    log.critical(
-        "run given up: its processes were killed, one after the other",
-        run=run_id,
-        reference=reference,
-        to_do="look for out of memory in the system's log, and give the worker more memory",
-    )
-    _problem(runtime, run_id, Cause.UNEXPECTED, reference)
-    _fail(runtime, run_id, reference)
-    end_attempt(runtime.store.redis, run_id)
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:

@@ -143,7 +143,17 @@ def _request(run: Run, asking: Finding) -> NextAction:
 
 
 def _asking(run: Run) -> list[Finding]:
-    return [each for each in _in_order(run) if _asks_person(run, each)]
+    """Return the findings whose steps ask a person for something now.
+
+    The rehearsal asks nobody before its card can be shown, or while the bot makes its secret.
+    Nobody is asked for an act that they have just done.
+    """
+    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}  # :func:`_approval` knows of the last
+    waiting = [each for each in _in_order(run) if each.state is State.WAITING]
+    asking = [each for each in waiting if each.waiting_for not in nobody]
+    if not may_rehearse(run) or lacks_own_secret(run):
+        asking = [each for each in asking if not _concerns_rehearsal(each)]
+    return [each for each in asking if not has_returned(run, each.step)]
 
 
 def open_requests(run: Run) -> tuple[NextAction, ...]:
@@ -162,19 +172,6 @@ def _concerns_rehearsal(finding: Finding) -> bool:
 def keeps_secret(run: Run) -> bool:
     """Return whether only the token is new: a plan may list a secret that turns out unneeded."""
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
-
-
-def _asks_person(run: Run, finding: Finding) -> bool:
-    """Return whether the finding's step asks a person for something now.
-
-    The rehearsal asks nobody before its card can be shown, or while the bot makes its secret.
-    Nobody is asked for an act that they have just done.
-    """
-    if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
-        return False
-    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}  # :func:`_approval` knows of the last
-    asks = finding.state is State.WAITING and finding.waiting_for not in nobody
-    return asks and not has_returned(run, finding.step)
 
 
 def may_rehearse(run: Run) -> bool:

@@ -103,7 +103,7 @@ class ChatContext:
 
     def attest(self, what: str, **more: Any) -> None:
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
-        self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
+        self.services.store.audit.add(entry(what, room=self.room, **who, **more))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.

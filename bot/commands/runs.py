@@ -24,7 +24,7 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
 from jobs.runs.audit import canonical, read
-from jobs.runs.event_log import About, entry
+from jobs.runs.event_log import entry
 from jobs.runs.run import Kind, Run
 from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
@@ -107,9 +107,8 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        about = About("", mailbox=mailbox, room=ctx.room)
-        who = {"by": ctx.person.email, "person": ctx.person.id}
-        trail.add(entry("exported", about, entries=len(filed), **who))
+        who = {"by": ctx.person.email, "person": ctx.person.id, "room": ctx.room}
+        trail.add(entry("exported", mailbox=mailbox, entries=len(filed), **who))
         # Anything that looks like a secret was removed when the entries were written. The secrets
         # that this bot holds are removed here.
         content = b"\n".join(map(canonical, filed)) + b"\n"

@@ -223,7 +223,7 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
     watched = watching.load(mailbox) is not None
     known = past.days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
     incidents = watching.of_channel(mailbox)
-    if not incidents and not any(each.total.looks for each in known):
+    if not incidents and not any(each.looks for each in known.values()):
         words = "history.empty_watched" if watched else "history.empty_words"
         values, button = {"mailbox": mailbox}, () if watched else _begins(mailbox, "add")
         ctx.tell(HISTORY_KICKER, "history.empty", words, values, ui.NOT_BEGUN, buttons=button)

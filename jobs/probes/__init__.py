@@ -12,6 +12,7 @@ def all_probes() -> dict[str, Step]:
     return dict(sorted(collected(__name__, __path__).items()))
 
 
+@cache
 def checks_for(profile: Profile) -> dict[str, Step]:
     """Return the steps and probes that ``/check`` runs, by name.
 

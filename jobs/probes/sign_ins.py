@@ -265,7 +265,15 @@ class ConditionalAccess(Probe, row="conditional_access"):
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
         seen, cause = Text("seen.policies", names), Cause.BLOCKED_BY_CONDITIONAL_ACCESS
-        return self.possible(seen, cause=cause, signals=_proof(touching))
+        times = (each.get("modifiedDateTime") or each.get("createdDateTime") for each in touching)
+        changed = list(map(parse, times))
+        newest = max(filter(None, changed), default=None) if all(changed) else None
+        proof = Signals(harmless_after=newest)
+        if any(part_of(policy, "conditions").get("locations") for policy in touching):
+            # the bot's login comes from another location, and a success of Webex Connect shows
+            # that only the bot's is refused
+            proof |= Signals(elsewhere_since=newest, by_place=True, disproved_by=("answers",))
+        return self.possible(seen, cause=cause, signals=proof)
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
@@ -299,21 +307,6 @@ def _covers_exchange(apps: dict[str, Any]) -> bool:
         return False
     included = lower_set(apps.get("includeApplications")) & RESOURCES
     return bool(included or apps.get("applicationFilter"))
-
-
-def _proof(policies: list[dict[str, Any]]) -> Signals:
-    """Return which success shows the policies to be harmless, if every policy has a date.
-
-    If a policy depends on the location, the bot's login comes from another one. A success of Webex
-    Connect then shows that only the bot's location is refused.
-    """
-    times = (each.get("modifiedDateTime") or each.get("createdDateTime") for each in policies)
-    changed = list(map(parse, times))
-    newest = max(filter(None, changed), default=None) if all(changed) else None
-    found = Signals(harmless_after=newest)
-    if not any(part_of(policy, "conditions").get("locations") for policy in policies):
-        return found
-    return found | Signals(elsewhere_since=newest, by_place=True, disproved_by=("answers",))
 
 
 class AuthenticationPolicy(Probe, row="authentication_policy"):

@@ -189,31 +189,19 @@ _CHANGE = ("object", "before", "after", "scope", "command", "reversible")
 _REDACTOR = Redactor()
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    run: str
-    kind: str = ""
-    mailbox: str = ""
-    room: str = ""
-    asked_by: str = ""
-    tenant: str = ""
-    account: str = ""
-
-
-def updated(about: About, event: Event) -> About:
+def updated(about: AuditEntry, event: Event) -> AuditEntry:
+    told: AuditEntry = {}
     if event.kind is Kind.OPENED:
         room = event.origin.room if event.origin else ""
-        kind = str(event.run_kind or RunKind.SETUP)
-        about = replace(about, kind=kind, room=room, asked_by=event.by)
+        told = {"kind": event.run_kind or RunKind.SETUP, "room": room, "asked_by": event.by}
     if event.channel is not None:
-        mailbox, tenant = event.channel.mailbox, event.channel.tenant_id
-        about = replace(about, mailbox=mailbox or about.mailbox, tenant=tenant or about.tenant)
+        told |= {"mailbox": event.channel.mailbox, "tenant": event.channel.tenant_id}
     if event.account is not None:
-        about = replace(about, tenant=event.account.tenant_id, account=event.account.upn)
-    return about
+        told |= {"tenant": event.account.tenant_id, "account": event.account.upn}
+    return about | {name: value for name, value in told.items() if value}
 
 
-def entries_of(about: About, events: Iterable[Event]) -> Iterator[AuditEntry]:
+def entries_of(about: AuditEntry, events: Iterable[Event]) -> Iterator[AuditEntry]:
     for event in events:
         about = updated(about, event)
         changes = map(msgspec.to_builtins, event.changes)
@@ -229,14 +217,12 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[AuditEntry]:
             "channel": event.channel,
             "account_ids": event.account,
         }
-        yield entry(str(event.kind), about, **own)
+        yield entry(str(event.kind), **about, **own)
 
 
-def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
+def entry(what: str, **more: Any) -> AuditEntry:
     """Return one entry, without empty values and anything that looks like a secret."""
-    whole = {"at": now().isoformat(), "by": BOT, "what": what}
-    whole |= msgspec.to_builtins(about) if about else {}
-    whole |= msgspec.to_builtins(more)
+    whole = {"at": now().isoformat(), "by": BOT, "what": what} | msgspec.to_builtins(more)
     filled = {name: value for name, value in whole.items() if value not in ("", None, [], {})}
     clean: AuditEntry = _REDACTOR.data(filled)
     return clean

@@ -39,11 +39,27 @@ class Retention:
         self._reported = 0
 
     def __call__(self) -> None:
+        """Look at some runs, and once a day at the audit trail.
+
+        Old entries go by midnight, so that one entry a day says so.
+        """
         done = list(islice(self._left, KEYS_AT_ONCE))
         if not done and (self._passed is None or now() - self._passed >= PASS):
             self._left = self._one_pass()
             done = list(islice(self._left, KEYS_AT_ONCE))
-        self._keep_trail()
+        moment, trail = now(), self._store.audit
+        if self._verified is not None and moment - self._verified < PASS:
+            return
+        self._verified = moment
+        trail.look()
+        found = trail.verify()
+        if found.broken_at not in {0, self._reported}:  # once for each such entry
+            log.error("audit trail is broken", entry=found.broken_at, why=found.why)
+        self._reported = found.broken_at
+        if not found.broken_at:
+            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+            while trail.clear(midnight - self._audit_age) == SLICE:
+                pass
 
     def _one_pass(self) -> Iterator[str]:
         every = {keys.run_events("*"): self._keep_run, keys.cards("*"): self._keep_cards}
@@ -105,20 +121,3 @@ class Retention:
         last = self._last_event(run_id)
         if last is not None and last.kind in ENDS:
             self._redis.expire(cards, self._run_age, nx=True)
-
-    def _keep_trail(self) -> None:
-        """Verify the trail, and remove old entries, by midnight so that one entry a day says so."""
-        moment = now()
-        if self._verified is not None and moment - self._verified < PASS:
-            return
-        self._verified = moment
-        trail = self._store.audit
-        trail.look()
-        found = trail.verify()
-        if found.broken_at not in {0, self._reported}:  # once for each such entry
-            log.error("audit trail is broken", entry=found.broken_at, why=found.why)
-        self._reported = found.broken_at
-        if not found.broken_at:
-            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            while trail.clear(midnight - self._audit_age) == SLICE:
-                pass

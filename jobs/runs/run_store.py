@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from jobs.clock import now
 from jobs.model import CHECKS, Channel, Finding, Person, RunKind, State, Text, day_of
 from jobs.runs import event_log
-from jobs.runs.audit import Along, Trail
+from jobs.runs.audit import Along, AuditEntry, Trail
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     ENDS,
@@ -342,7 +342,7 @@ class RunStore:
 
     def attest(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
         """Add a fact about a run to the audit trail, and no event: another worker may have the run."""
-        self.audit.add(event_log.entry(what, self._about(run_id), **more), along=along)
+        self.audit.add(event_log.entry(what, **self._about(run_id), **more), along=along)
 
     def accept(self, check: Run, cause: str, given: Accepted) -> None:
         mailbox = check.channel.mailbox
@@ -485,10 +485,10 @@ class RunStore:
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
 
-    def _about(self, run_id: str) -> event_log.About:
+    def _about(self, run_id: str) -> AuditEntry:
         lines = self._seen.get(keys.run_lock(run_id)) or event_log.lines_of(self.redis, run_id)
         events = self.event_log.read(run_id, lines).events
-        return reduce(event_log.updated, events, event_log.About(run_id))
+        return reduce(event_log.updated, events, {"run": run_id})
 
     def known(self, run_ids: Iterable[str], read: Iterable[Run] = ()) -> Iterator[Run]:
         """Yield the runs that exist: a check expires, and an id may be that of an incident.

@@ -35,7 +35,9 @@ def all_steps() -> dict[str, Step]:
     return collected(__name__, __path__)
 
 
+@cache
 def steps_for(profile: Profile) -> dict[str, Step]:
+    """Return the steps of every setup with this profile, which nobody changes."""
     every = ((name, step) for name, step in all_steps().items() if name not in SOMETIMES)
     return {name: step for name, step in every if profile in step.profiles}
 

@@ -260,7 +260,12 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         policy, rule = recorded_row(was["policy"]), recorded_row(was["rule"])
         writes = [_named("Remove", RULE, name, Confirm=False)]
         if rule:
-            writes = [_named("Set", RULE, name, **_rule_before(past))]
+            senders, left = rule["From"], recorded_row(past.values_after.get("rule"))
+            fields = {"From": ([senders] if isinstance(senders, str) else senders) or None}
+            if rule.get(POLICY) not in {None, left.get(POLICY)}:
+                fields[POLICY] = rule[POLICY]
+            fields |= {each: rule[each] for each in spam.NARROWING if each in rule}
+            writes = [_named("Set", RULE, name, **fields)]
             writes += [] if spam.enabled(rule) else [_named("Disable", RULE, name)]
         if not policy:
             return [*writes, _named("Remove", POLICY, name, Confirm=False)]
@@ -292,18 +297,6 @@ def _recorded(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 
 def recorded_row(recorded: str | None) -> ExchangeRow:
     return ExchangeRow(json.loads(recorded or "{}"))
-
-
-def _rule_before(past: RecordedChange) -> dict[str, object]:
-    was = json.loads(past.values_before["rule"])
-    other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
-    policy = {POLICY: was[POLICY]} if other else {}
-    senders = was["From"]
-    return {
-        "From": ([senders] if isinstance(senders, str) else senders) or None,
-        **policy,
-        **{name: was[name] for name in spam.NARROWING if name in was},
-    }
 
 
 class Customization(Step, row="customization"):

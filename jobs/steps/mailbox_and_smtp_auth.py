@@ -445,15 +445,14 @@ def _delegate(ctx: StepContext) -> str:
 
 async def _allowed(ctx: StepContext, **trustee: object) -> list[ExchangeRow]:
     """Return the rows that allow somebody, or this trustee, to send as the mailbox."""
-    wanted = {"Identity": ctx.channel.mailbox, **trustee}
-    return list(filter(_allows, await ctx.exchange.run("Get-RecipientPermission", wanted)))
-
-
-def _allows(row: ExchangeRow) -> bool:
-    rights = row.get("AccessRights")  # a list, or one text
-    names = rights if isinstance(rights, list) else str(rights).split(",")
-    has_right = RIGHT.lower() in {str(name).strip().lower() for name in names}
-    return has_right and lower_of(row, "AccessControlType") in {"", "allow"}
+    wanted, found = {"Identity": ctx.channel.mailbox, **trustee}, list[ExchangeRow]()
+    for row in await ctx.exchange.run("Get-RecipientPermission", wanted):
+        rights = row.get("AccessRights")  # a list, or one text
+        names = rights if isinstance(rights, list) else str(rights).split(",")
+        has_right = RIGHT.lower() in {str(name).strip().lower() for name in names}
+        if has_right and lower_of(row, "AccessControlType") in {"", "allow"}:
+            found.append(row)
+    return found
 
 
 def _right(ctx: StepContext, verb: str, trustee: str) -> Cmdlet:

@@ -47,18 +47,15 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
         return sum(self.hours.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    date: date
-    total: Tally
+Day = tuple[date, Tally]
 
 
-def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
+def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> dict[date, Tally]:
     """Return the last days up to ``at``, oldest first; those without a look are empty."""
     known = redis.hgetall(keys.watch_history(mailbox))
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
-    return tuple(Day(each, _read(known.get(each.isoformat().encode()))) for each in wanted)
+    return {each: _read(known.get(each.isoformat().encode())) for each in wanted}
 
 
 def add(
@@ -167,12 +164,12 @@ class Figures:
 
 
 def figures(
-    days: Iterable[Day], incidents: Sequence[Incident], since: datetime, end: datetime
+    days: Mapping[date, Tally], incidents: Sequence[Incident], since: datetime, end: datetime
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``end``, which is not in the future."""
     breaks = _touching(incidents, Sight.BROKEN, since, end)
     blind = _touching(incidents, Sight.CANNOT_LOOK, since, end)
-    every = (_of_day(each, breaks, blind, since, end) for each in days)
+    every = (_of_day(each, breaks, blind, since, end) for each in days.items())
     counted = tuple(filter(None, every))
     seen = [each for each in counted if each.measured]
     return Figures(
@@ -219,10 +216,11 @@ def midnight(day: date) -> datetime:
 def _of_day(
     day: Day, breaks: Iterable[Incident], blind: Iterable[Incident], since: datetime, end: datetime
 ) -> DayFigures | None:
-    begins, ends = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
+    at, total = day
+    begins, ends = max(midnight(at), since), min(midnight(at) + DAY, end)
     if begins >= ends:
         return None
-    total, begins = day.total, max(begins, day.total.began or begins)
+    begins = max(begins, total.began or begins)
     broken = _total(_overlap(each, begins, ends) for each in breaks)
     measured = total.healthy + total.broken > total.partly
     if not total.looks:
@@ -234,7 +232,7 @@ def _of_day(
         state = DayState.BLIND if unseen else DayState.WELL
     length = ends - begins
     broken = min(broken, length)
-    return DayFigures(day.date, state, length, broken, total.mails, total.looks, measured)
+    return DayFigures(at, state, length, broken, total.mails, total.looks, measured)
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.audit import read
-from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
+from jobs.runs.event_log import NOT_RECORDED, entries_of, entry
 from jobs.runs.fold import fold
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, opening
 from jobs.runs.run_store import AlreadyRunningError
@@ -92,7 +92,7 @@ def test_a_run_that_learns_its_mailbox(channel):
         Kind.OPENED, AT, by="a@b.c", run_kind=RunKind.UNDO, origin=ORIGIN, channel=Channel("")
     )
     details = Event(Kind.DETAILS, AT, by="a@b.c", channel=channel)
-    first, second = entries_of(About("r-1"), (opened, details))
+    first, second = entries_of({"run": "r-1"}, (opened, details))
     every = {"run": "r-1", "kind": "undo", "room": "room-1", "asked_by": "a@b.c"}
     known = {"mailbox": channel.mailbox, "tenant": channel.tenant_id}
     assert (every.items() <= first.items(), "mailbox" in first) == (True, False)

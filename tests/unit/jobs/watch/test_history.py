@@ -12,7 +12,7 @@ import pytest
 
 from jobs.storage import keys
 from jobs.watch import history
-from jobs.watch.history import DAY, Day, DayState, Tally, figures, last_days, midnight, month
+from jobs.watch.history import DAY, DayState, Tally, figures, last_days, midnight, month
 from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -20,10 +20,10 @@ SINCE, _ = last_days(AT, 3)
 LOOKED = Tally(healthy=96, hours={8: 10})
 
 
-def days(*tallies: Tally) -> tuple[Day, ...]:
+def days(*tallies: Tally) -> dict[date, Tally]:
     """Return consecutive days that end with the present day, with these counts."""
     first = AT.date() - timedelta(days=len(tallies) - 1)
-    return tuple(Day(first + timedelta(days=number), each) for number, each in enumerate(tallies))
+    return {first + timedelta(days=number): each for number, each in enumerate(tallies)}
 
 
 def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
@@ -130,9 +130,9 @@ def test_the_first_day_counts_from_its_first_look(redis):
     for before, at in pairwise((None, *looks)):
         add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), at, before)
     add_look(redis, LookOutcome(Sight.HEALTHY), AT + DAY)
-    assert history.days(redis, MAILBOX, AT + DAY)[-1].total.began == AT + DAY
+    assert history.days(redis, MAILBOX, AT + DAY)[(AT + DAY).date()].began == AT + DAY
     known = history.days(redis, MAILBOX, AT, 3)
-    assert [each.total.began for each in known] == [AT - 2 * DAY, None, None]
+    assert [each.began for each in known.values()] == [AT - 2 * DAY, None, None]
     whole = figures(known, (), SINCE, AT)
     hours = [each.length / timedelta(hours=1) for each in whole.days]
     assert (hours, whole.watched) == ([12, 24, 12], timedelta(hours=48))
@@ -179,10 +179,9 @@ def test_looks_are_counted(redis):
     add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), EARLY)
     add_look(redis, LookOutcome(Sight.BROKEN), EARLY + timedelta(minutes=1))
     add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
-    (today,) = history.days(redis, MAILBOX, EARLY, 1)
-    assert today.date == EARLY.date()
     counted = Tally(healthy=1, broken=1, unsure=1, partly=1, began=EARLY)
-    assert (today.total, today.total.looks) == (counted, 3)
+    assert history.days(redis, MAILBOX, EARLY, 1) == {EARLY.date(): counted}
+    assert counted.looks == 3
 
 
 def test_the_same_mails_count_once(redis):
@@ -190,8 +189,8 @@ def test_the_same_mails_count_once(redis):
     hour = "2026-11-26T23:00:00+00:00"
     add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), EARLY)
     add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), EARLY)
-    yesterday, _today = history.days(redis, MAILBOX, EARLY, 2)
-    assert yesterday.total == Tally(hours={23: 4})
+    yesterday, _today = history.days(redis, MAILBOX, EARLY, 2).values()
+    assert yesterday == Tally(hours={23: 4})
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis):
@@ -203,7 +202,7 @@ def test_old_hours_are_added_up_and_old_days_are_dropped(redis):
         for hour in (2, 1):
             at = EARLY - timedelta(days=age, hours=hour)
             add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): hour}), at)
-    kept = {each.date: each.total for each in history.days(redis, MAILBOX, EARLY, 100)}
+    kept = history.days(redis, MAILBOX, EARLY, 100)
     totals = {age: kept[EARLY.date() - timedelta(days=age)] for age in (99, 90, 89, 8, 7, 6)}
     hours = {age: total.hours for age, total in totals.items()}
     assert hours == {99: {}, 90: {}, 89: {1: 2, 2: 1}, 8: {0: 3}, 7: {0: 3}, 6: {1: 2, 2: 1}}

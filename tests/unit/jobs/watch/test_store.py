@@ -63,8 +63,8 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(store, watch):
     assert [each.fixed_by for each in fixed] == ["RUN1"]
     assert (store.open_incidents(), store.of_channel("a@contoso.com")) == ((), fixed)
     assert store.of_channel("a@contoso.com", AT + MINUTE) == ()
-    (day,) = history.days(store.redis, "a@contoso.com", AT, 1)
-    assert (day.total.broken, day.total.healthy) == (2, 1)
+    (total,) = history.days(store.redis, "a@contoso.com", AT, 1).values()
+    assert (total.broken, total.healthy) == (2, 1)
 
 
 def test_workers_at_the_same_time_open_one_incident(store, watch):

@@ -276,12 +276,12 @@ def test_nothing_is_asked_for_any_more(services, begin, events, end):
 
 
 def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services, begin):
-    """A canceled run names its changes, and offers to undo them."""
+    """A canceled run names its changes, and offers to undo or to check them."""
     changes = replace(changing("smtp_auth"), changes=(LINE,))
     changed = Event(Kind.CHANGED, now(), step="smtp_auth")
     run = begin(SIGNED_IN, OF_BOTH, APPROVED, changes, changed, Event(Kind.CANCELLED, now()))
     card = places(services, run)["thread"]
-    assert verbs(card) == ["undo"]
+    assert verbs(card) == ["undo", "check"]
     assert "These changes remain" in card.card.text
 
 

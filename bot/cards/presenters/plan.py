@@ -47,16 +47,12 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
-    return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
-
-
-def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, ui.Card]:
     drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
         head, people = shared.header(run, services, to=to), _people(run, services, to)
-        opens, known_hosts = to != shared.THREAD or not approvers, services.settings.connect_hosts
+        opens = to != shared.THREAD or not approvers
         drawn[to] = plan(run, head, known_hosts, people, opens=opens)
-    return drawn
+    return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:

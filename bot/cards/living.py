@@ -17,8 +17,7 @@ from adaptive_cards.components import Card, whose_turn, with_lines
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.presenters import card_state as shared, progress
-from bot.cards.presenters.card_state import DesiredCard, PostedCard
-from bot.chat.context import ChatContext
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -220,16 +219,12 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(SHOWS.get(turn.kind, ""))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        return _to_look_at(run, cards)
+        stuck = {name for name, each in run.findings.items() if each.cause}
+        first = cards.get("mail" if stuck & OF_MAIL else "plan")
+        return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
-
-
-def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    stuck = {name for name, each in run.findings.items() if each.cause}
-    first = cards.get("mail" if stuck & OF_MAIL else "plan")
-    return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
@@ -286,16 +281,3 @@ def choice(title: Text, runs: Sequence[Run]) -> Card:
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:
     """Return the id of one of the runs, and the card's slot before it is posted."""
     return runs[0].id, f"{shared.CHOICE}:{','.join(run.id for run in runs)}"
-
-
-def post_choice(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
-    slot = shows_choice(runs)
-    posted = ctx.say(card, shows=slot)
-    if posted.id:
-        mark_choice(ctx.services, slot, posted.id, ctx.room)
-
-
-def mark_choice(services: Services, card: tuple[str, str], message: str, room: str) -> None:
-    slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
-    for each in card[1].rpartition(":")[2].split(","):
-        shared.keep(services, each, slot, shown)

@@ -62,7 +62,7 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
         return False
     with drawn_for(locale_of_card(services, run, THREAD)):
         card = notice(view())
-    services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
+    services.messenger.send(card, room_id=run.origin.room)
     return True
 
 
@@ -259,8 +259,7 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
         told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
             card = notice(view)
-        send = partial(services.messenger.send, to_email=approver)
-        tell = partial(send, text=card.text, card=card.content)
+        tell = partial(services.messenger.send, card, to_email=approver)
         tell_once(services, told, ends - at + KEPT, tell)
 
 

@@ -71,18 +71,15 @@ class ChatContext:
     def answered(self, question: str, value: str) -> Event:
         return self.event(Kind.ANSWERED, data={"question": question, "value": value})
 
-    def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
-        """Post a card in the thread and return the message, without id if it is not accepted yet.
+    def say(
+        self, said: Card | str, *, shows: tuple[str, str] | None = None, file: File | None = None
+    ) -> Message:
+        """Post in the thread and return the message, without id if it is not accepted yet.
 
         ``shows`` names the run and its card if this is one.
         """
-        return self.services.messenger.send(
-            room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
-        )
-
-    def say_file(self, words: str, file: File) -> None:
         send = self.services.messenger.send
-        send(room_id=self.room, text=words, parent_id=self.thread, file=file)
+        return send(said, room_id=self.room, parent_id=self.thread, shows=shows, file=file)
 
     def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
         self,

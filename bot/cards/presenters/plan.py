@@ -387,20 +387,17 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = _staying(run)
+    undo = run.kind is RunKind.UNDO
+    staying = [each for each in _standing(run) if each.state in NOTED]
+    if undo:
+        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
-    if run.kind is RunKind.UNDO and not run.undoes:
+    if undo and not run.undoes:
         found.append(Text("plan.undo_asset"))
     return found
-
-
-def _staying(run: Run) -> list[Finding]:
-    if run.kind is RunKind.UNDO:
-        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stops(run: Run) -> list[Text]:

@@ -24,7 +24,8 @@ PLACES = table("addresses")
 MEMBER = {"id": "member-1", "personId": "ann", "personEmail": "Ann@Example.test", "new": False}
 MEMBER |= {"roomId": "room-1", "personOrgId": "org-1"}
 ANN = Membership("member-1", "ann", "ann@example.test", "org-1")
-CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
+CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "3 of 7")
+ATTACHED = [{"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD.content}]
 
 
 def test_who_the_bot_is(webex, webex_script, reply):
@@ -83,9 +84,8 @@ def test_one_membership(webex, webex_script, reply):
 def test_a_card_is_sent(webex, webex_script, reply):
     """A card is sent with its text and in its thread, and no field is sent that was not given."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
-    assert webex.send(Card(CARD, "Hello"), room_id="room-1", parent_id="m-1").id == "m-9"
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    body = {"roomId": "room-1", "parentId": "m-1", "text": "Hello", "attachments": [attachment]}
+    assert webex.send(CARD, room_id="room-1", parent_id="m-1").id == "m-9"
+    body = {"roomId": "room-1", "parentId": "m-1", "text": "3 of 7", "attachments": ATTACHED}
     assert webex_script.asked == [("POST", "/messages", body)]
 
 
@@ -113,9 +113,8 @@ def test_the_kind_of_a_room(webex, webex_script, reply, body, kind):
 def test_a_card_is_edited_in_place(webex, webex_script, reply):
     """An edit sends the whole card again, with the space and the text (platforms/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
-    webex.edit("m-1", "room-1", Card(CARD, "3 of 7"))
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    body = {"roomId": "room-1", "text": "3 of 7", "attachments": [attachment]}
+    webex.edit("m-1", "room-1", CARD)
+    body = {"roomId": "room-1", "text": "3 of 7", "attachments": ATTACHED}
     assert webex_script.asked == [("PUT", "/messages/m-1", body)]
 
 
@@ -127,7 +126,7 @@ def test_an_edit_that_webex_refuses_is_told_apart(webex, webex_script, reply):
     refusal = {"message": "Unable to edit", "trackingId": "ROUTER_1"}
     webex_script.on("PUT", "/messages/m-1", reply(400, refusal))
     with pytest.raises(WebexBadRequestError) as caught:
-        webex.edit("m-1", "room-1", Card(CARD, "3 of 7"))
+        webex.edit("m-1", "room-1", CARD)
     assert (caught.value.status, caught.value.tracking_id) == (400, "ROUTER_1")
     assert len(webex_script.asked) == 1
     assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"

@@ -1,7 +1,7 @@
 """One message or button press, and the means to answer it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from adaptive_cards import Card, notice
-from adaptive_cards.answers import Button, NoticeView
+from adaptive_cards.answers import Button
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex import errors
@@ -33,8 +33,8 @@ class RefusedError(Exception):
 
 def trouble(what: str, **more: Any) -> Card:
     """Return the notice with ``notice.WHAT_kicker``, ``_title`` and ``_words``, and more fields."""
-    kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
-    return notice(replace(NoticeView(kicker, title, words, REFUSED, at=now()), **more))
+    texts = {part: Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words")}
+    return notice(**{**texts, "style": REFUSED, "at": now(), **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ChatContext:
             each if isinstance(each, Text) else Text(each, dict(values))
             for each in (kicker, title, words)
         )
-        self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
+        self.say(notice(head, what, said, style, facts, buttons, now()))
 
     def attest(self, what: str, **more: Any) -> None:
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}

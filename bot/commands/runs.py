@@ -8,7 +8,7 @@ changed. It says whether the trail is intact, and its file ends with a seal
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import NoticeView, notice
+from adaptive_cards import notice
 from adaptive_cards.components import OVER
 from adaptive_cards.elements import ACTIONS_MOST
 from adaptive_cards.texts import text
@@ -46,8 +46,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         if cancel(ctx, wanted[0]):  # the run's own card, which may be far away, says what stays
             key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
             title = end_title(ctx.services.store.refresh(wanted[0]))
-            view = NoticeView(kicker, title, Text(key), OVER, at=now())
-            ctx.say(living.with_doubts(notice(view), runs))
+            card = notice(kicker, title, Text(key), OVER, at=now())
+            ctx.say(living.with_doubts(card, runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -56,7 +56,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         delivery.say(ctx, card, living.shows_choice(offered))
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
-        ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
+        ctx.say(living.with_doubts(notice(kicker, title, words), runs))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:

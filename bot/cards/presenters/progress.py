@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.locale import SECONDS, clock, day, lasted
 from adaptive_cards.texts import listed, render, text, with_counts
 from bot.cards.presenters import card_state as shared, questions, watch
@@ -54,18 +54,15 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     head = shared.header(run, services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
-    asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
+    asks = str(run.ended or "")
+    if unsent or asked:
+        # The value includes the time of the last press of Look again, so that the person sees the
+        # result of the press even if nothing changed.
+        pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
+        finding = _persons_finding(run)
+        asks = f"{turn}{finding.cause or finding.step if finding else ''}{pressed}"
     first, card = (progress(run, head, at, told) for at in (run.opened, now()))
     return [shared.desired_card("progress", card, first.content, urgency=turn, prompt=asks)]
-
-
-def _asks(run: Run, turn: str) -> str:
-    # The value includes the time of the last press of Look again, so that the person sees the
-    # result of the press even if nothing changed.
-    pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
-    finding = _persons_finding(run)
-    why = finding.cause or finding.step if finding else ""
-    return f"{turn}{why}{pressed}"
 
 
 def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | None = None) -> Card:
@@ -233,8 +230,8 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         kicker = Text("living.idle_kicker", {"mailbox": mailbox}) if mailbox else Text("kicker.new")
         pressed = {"do": "undo", "mailbox_meant": mailbox, "undoes": run.id}
         buttons = (("button.undo", pressed),) if run.changed else ()
-        view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
-        return [shared.desired_card("ended", notice(view))]
+        card = notice(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
+        return [shared.desired_card("ended", card)]
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:

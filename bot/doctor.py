@@ -40,7 +40,6 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings
 from jobs.storage import codec, counters, generation, keys
 from jobs.storage.connection import DemotedError
-from jobs.watch.model import WatchedChannel
 from jobs.watch.store import INTERVALS, LATE, Watching, gap_of
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
@@ -97,7 +96,9 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     yield "refused webhooks", on_refused_webhooks(redis)
     yield "Microsoft", _microsoft(work)
     yield "clock", on_clock(redis)
-    yield "the bot's own app", _own_app(work)
+    own = tenants.own_credential(work)
+    sentences = zip(MARKS, (own.words, own.doubt, own.problem), strict=True)
+    yield "the bot's own app", [each for each in sentences if each[1]]
     yield "test mail", _test_mail(work)
     if work.connect_audit_url:
         yield "Webex Connect's audit log", _audit_log(work)
@@ -213,24 +214,15 @@ def on_watch(store: RunStore) -> Iterator[Told]:
         counts = {"count": len(states), "incidents": len(watching.open_incidents())}
         pauses = f", paused: {paused}" if paused else ""
         yield told("watch.good", ended=ended, paused=pauses, **counts)
-        yield from _refused_mails(store.redis, states)
-
-
-def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
-    newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
-    causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
-    if counts := ", ".join(f"{cause} ({count})" for cause, count in causes.most_common()):
-        yield told("watch.refused", counts=counts)
+        newest = (watch_mail.newest(store.redis, each.mailbox)[:1] for each in states)
+        causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
+        if causes:
+            refused = (f"{cause} ({count})" for cause, count in causes.most_common())
+            yield told("watch.refused", counts=", ".join(refused))
 
 
 def _minutes(span: timedelta) -> str:
     return f"{max(round(span.total_seconds() / 60), 0)} minutes"
-
-
-def _own_app(settings: Settings) -> Iterator[Told]:
-    found = tenants.own_credential(settings)
-    sentences = zip(MARKS, (found.words, found.doubt, found.problem), strict=True)
-    yield from (each for each in sentences if each[1])
 
 
 def _test_mail(settings: Settings) -> Iterator[Told]:

@@ -40,6 +40,7 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings
 from jobs.storage import codec, counters, generation, keys
 from jobs.storage.connection import DemotedError
+from jobs.watch.model import WatchedChannel
 from jobs.watch.store import INTERVALS, LATE, Watching, gap_of
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
@@ -214,11 +215,14 @@ def on_watch(store: RunStore) -> Iterator[Told]:
         counts = {"count": len(states), "incidents": len(watching.open_incidents())}
         pauses = f", paused: {paused}" if paused else ""
         yield told("watch.good", ended=ended, paused=pauses, **counts)
-        newest = (watch_mail.newest(store.redis, each.mailbox)[:1] for each in states)
-        causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
-        if causes:
-            refused = (f"{cause} ({count})" for cause, count in causes.most_common())
-            yield told("watch.refused", counts=", ".join(refused))
+        yield from _refused_mails(store.redis, states)
+
+
+def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
+    newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
+    causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
+    if counts := ", ".join(f"{cause} ({count})" for cause, count in causes.most_common()):
+        yield told("watch.refused", counts=counts)
 
 
 def _minutes(span: timedelta) -> str:

@@ -169,18 +169,26 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     cards += notices.closed_cards(run, services)
     if living is None:
         return run, cards, POSTED_SOON_S
-    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
-    behind = any(each.urgency != living.urgency for each in own)
-    fixed_by = [each.fixed_by for each in shown if each.fixed_by] if len(shown) == 1 else []
-    by_run = any(each.origin.room == card.room for each in services.store.known(fixed_by))
+    behind = _has_news(cards, living.urgency)
     with drawn_for(locale):
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
-        if not (behind or living.edits == NO_EDITS or by_run):
+        told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
+        if not told:
             cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
     wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
     return run, cards, wait_s
+
+
+def _has_news(cards: list[DesiredCard], urgency: str) -> bool:
+    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
+    return any(each.urgency != urgency for each in own)
+
+
+def _is_told_by_run(services: Services, card: IncidentCard, shown: watch.Incidents) -> bool:
+    fixed_by = [each.fixed_by for each in shown if each.fixed_by] if len(shown) == 1 else []
+    return any(run.origin.room == card.room for run in services.store.known(fixed_by))
 
 
 def _living(

@@ -219,12 +219,16 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(SHOWS.get(turn.kind, ""))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        stuck = {name for name, each in run.findings.items() if each.cause}
-        first = cards.get("mail" if stuck & OF_MAIL else "plan")
-        return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
+        return _to_look_at(run, cards)
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
+
+
+def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
+    stuck = {name for name, each in run.findings.items() if each.cause}
+    first = cards.get("mail" if stuck & OF_MAIL else "plan")
+    return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
 
 
 def _placed(card: DesiredCard) -> DesiredCard:

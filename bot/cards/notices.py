@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 
 import structlog
 
@@ -283,22 +282,25 @@ FORMS = frozenset({ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER})
 def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
     # If Webex is unavailable, the reminder is retried at the next round.
     at = clock()
-    each_alone = (services.store.known([each]) for each in services.channels.open_runs(MOST))
-    for run in chain.from_iterable(each_alone):  # a run's history may be long
-        wait = wait_of(run) if run.kind in KINDS else None
-        age = at - wait.since if wait else LATEST
-        due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
-        # An older reminder that was missed is left out.
-        if wait is None or not due or age > LATEST:
-            continue
-        stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
-        people: tuple[str, ...] = (wait.who or run.requester.email,)
-        if wait.turn is Turn.APPROVER and services.bot.approvers:
-            people = permissions.served(services.bot, services.bot.approvers)
-        for person in people:
-            told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
-            tell = partial(_tell_turn, services, run, wait, person, due)
-            tell_once(services, told, TURNS_KEPT, tell)
+    for run_id in services.channels.open_runs(MOST):
+        for run in services.store.known([run_id]):  # none if it was deleted meanwhile
+            _remind(services, run, at)
+
+
+def _remind(services: Services, run: Run, at: datetime) -> None:
+    wait = wait_of(run) if run.kind in KINDS else None
+    age = at - wait.since if wait else LATEST
+    due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
+    # An older reminder that was missed is left out.
+    if wait is None or not due or age > LATEST:
+        return
+    stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
+    people: tuple[str, ...] = (wait.who or run.requester.email,)
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        people = permissions.served(services.bot, services.bot.approvers)
+    for person in people:
+        told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
+        tell_once(services, told, TURNS_KEPT, partial(_tell_turn, services, run, wait, person, due))
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:

@@ -13,7 +13,7 @@ from adaptive_cards.answers import Button
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex import errors
-from bot.webex.client import File, FileTooLargeError, Message, WebexPerson, is_older_than
+from bot.webex.client import File, FileTooLargeError, Message, Shows, WebexPerson, is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.event_log import entry
@@ -71,13 +71,8 @@ class ChatContext:
     def answered(self, question: str, value: str) -> Event:
         return self.event(Kind.ANSWERED, data={"question": question, "value": value})
 
-    def say(
-        self, said: Card | str, *, shows: tuple[str, str] | None = None, file: File | None = None
-    ) -> Message:
-        """Post in the thread and return the message, without id if it is not accepted yet.
-
-        ``shows`` names the run and its card if this is one.
-        """
+    def say(self, said: Card | str, *, shows: Shows = None, file: File | None = None) -> Message:
+        """Post in the thread and return the message, without id if it is not accepted yet."""
         send = self.services.messenger.send
         return send(said, room_id=self.room, parent_id=self.thread, shows=shows, file=file)
 

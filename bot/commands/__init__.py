@@ -135,8 +135,7 @@ def on_run(
             if held is None:
                 raise LockError("another press on the run takes long")
             run = store.refresh(run)
-            ended = run.ended_at if states and run.ended is Kind.FINISHED else None
-            if ctx.action_id in run.requests or (ended and now() - ended < MEANWHILE):
+            if ctx.action_id in run.requests or (states and _has_just_finished(run)):
                 if repeats:
                     answer(ctx, inputs, run)
                 else:
@@ -152,6 +151,11 @@ def on_run(
                 raise RefusedError(Text("refused.over")) from None
 
     return checked
+
+
+def _has_just_finished(run: Run) -> bool:
+    at = run.ended_at if run.ended is Kind.FINISHED else None
+    return at is not None and now() - at < MEANWHILE
 
 
 for_everybody = partial(on_run, may=is_concerned)

@@ -394,11 +394,15 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if run and run.fact("shared"):
         causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
-    if causes and run and run.kind is RunKind.SETUP and not run.ended:
-        untried = "mailbox_fields" in run.findings and not rehearses(run)
-        if untried and not run.settled("token"):
-            commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)
+    if causes and run and _lacks_token(run):
+        commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)
     ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
+
+
+def _lacks_token(run: Run) -> bool:
+    open_setup = run.kind is RunKind.SETUP and not run.ended
+    untried = "mailbox_fields" in run.findings and not rehearses(run)
+    return open_setup and untried and not run.settled("token")
 
 
 ACTIONS: dict[str, commands.Action] = {

@@ -28,6 +28,8 @@ from jobs.storage.counters import CARDS, COUNTERS
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
 Json = dict[str, Any]
+Shows = tuple[str, str] | None
+"""Run and slot of the card that a post shows, or None for any other post."""
 T = TypeVar("T")
 
 
@@ -92,7 +94,7 @@ class Post:
     fields: dict[str, Any] = field(repr=False)
     file: File | None = None
     doubts: int = 0
-    shows: tuple[str, str] | None = None
+    shows: Shows = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ class Messenger(Protocol):
         to_person_id: str = "",
         to_email: str = "",
         parent_id: str = "",
-        shows: tuple[str, str] | None = None,
+        shows: Shows = None,
         file: File | None = None,
     ) -> Message:
         """Post a card or a text to a space or to a person (exactly one of them).

@@ -47,12 +47,16 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
+    return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
+
+
+def _copies(run: Run, services: Services, *, waits: bool) -> dict[str, ui.Card]:
     drawn, approvers = {}, _approvers(run, services)
     for to in (shared.THREAD, *(served(services.bot, approvers) if waits else ())):
         head, people = shared.header(run, services, to=to), _people(run, services, to)
-        opens = to != shared.THREAD or not approvers
+        opens, known_hosts = to != shared.THREAD or not approvers, services.settings.connect_hosts
         drawn[to] = plan(run, head, known_hosts, people, opens=opens)
-    return shared.desired_cards(SLOT, drawn, turn, asks)
+    return drawn
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
@@ -387,17 +391,20 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    undo = run.kind is RunKind.UNDO
-    staying = [each for each in _standing(run) if each.state in NOTED]
-    if undo:
-        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    staying = _staying(run)
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
-    if undo and not run.undoes:
+    if run.kind is RunKind.UNDO and not run.undoes:
         found.append(Text("plan.undo_asset"))
     return found
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stops(run: Run) -> list[Text]:

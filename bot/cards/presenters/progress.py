@@ -54,15 +54,18 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     head = shared.header(run, services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
-    asks = str(run.ended or "")
-    if unsent or asked:
-        # The value includes the time of the last press of Look again, so that the person sees the
-        # result of the press even if nothing changed.
-        pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
-        finding = _persons_finding(run)
-        asks = f"{turn}{finding.cause or finding.step if finding else ''}{pressed}"
+    asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
     first, card = (progress(run, head, at, told) for at in (run.opened, now()))
     return [shared.desired_card("progress", card, first.content, urgency=turn, prompt=asks)]
+
+
+def _asks(run: Run, turn: str) -> str:
+    # The value includes the time of the last press of Look again, so that the person sees the
+    # result of the press even if nothing changed.
+    pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
+    finding = _persons_finding(run)
+    why = finding.cause or finding.step if finding else ""
+    return f"{turn}{why}{pressed}"
 
 
 def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | None = None) -> Card:

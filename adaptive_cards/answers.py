@@ -15,25 +15,21 @@ Button = tuple[str | Text, dict[str, str]]
 """Title of a button, or the key of its title, and the data that a press sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeView:
-    """Short answer: what happened, then what is next; ``facts`` are (label key, value)."""
-
-    kicker: Text
-    title: Text
-    words: Text
-    style: ui.Style = ui.PLAIN
-    facts: tuple[tuple[str, Text], ...] = ()
-    buttons: tuple[Button, ...] = ()
-    at: datetime | None = None
-
-
-def notice(view: NoticeView) -> ui.Card:
-    band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
-    body = [ui.labeled(view.facts)] if view.facts else []
-    actions = [el.press(_title(each), data) for each, data in view.buttons[: el.ACTIONS_MOST]]
-    at = day_clock(view.at) if view.at else ""
-    return ui.finished(ui.kicker_of(view.kicker, at), band, body, actions)
+def notice(  # noqa: PLR0913, PLR0917  what a short answer is made of
+    kicker: Text,
+    title: Text,
+    words: Text,
+    style: ui.Style = ui.PLAIN,
+    facts: tuple[tuple[str, Text], ...] = (),
+    buttons: tuple[Button, ...] = (),
+    at: datetime | None = None,
+) -> ui.Card:
+    """Return a short answer: what happened, then what is next; ``facts`` are (label key, value)."""
+    band = ui.Band.of(*style, title, el.said(words, spacing="Small"))
+    body = [ui.labeled(facts)] if facts else []
+    actions = [el.press(_title(each), data) for each, data in buttons[: el.ACTIONS_MOST]]
+    head = ui.kicker_of(kicker, day_clock(at) if at else "")
+    return ui.finished(head, band, body, actions)
 
 
 def _title(title: str | Text) -> str:

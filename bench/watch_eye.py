@@ -16,7 +16,6 @@ from bot import logs
 from bot.queue import connect
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.webex.client import Webex
 from jobs import runtime
 from jobs.access import tenants
 from jobs.clock import now
@@ -32,8 +31,7 @@ NOBODY = Person("nobody", "nobody@example.test")
 def services() -> Services:
     """Return the parts that a worker consists of, created in this process."""
     bot, work = BotSettings.from_env(os.environ), Settings.from_env(os.environ)
-    webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    made = Services.of(bot, work, connect(bot.redis_url), webex)
+    made = Services.of(bot, work, connect(bot.redis_url))
     runtime.install(made)
     return made
 

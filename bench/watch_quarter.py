@@ -26,8 +26,6 @@ from bot.cards.presenters.watch import SLOT
 from bot.processes import watch
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.webex.client import Webex
-from bot.webex.errors import HURRIED
 from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.run_store import Record
@@ -272,9 +270,7 @@ def _services(redis: Redis, cards: Cards) -> Services:
         watch_space=OPERATORS,
     )
     work = Settings(bot.public_url, "", "bot-app", "none", (Fernet.generate_key().decode(),))
-    webex = Webex(bot.webex_access_token, bot.webex_api_url, HURRIED)
-    made = Services.of(bot, work, redis, webex)
-    made = replace(made, cards=cards)  # type: ignore[arg-type]  # a queue that draws at once
+    made = replace(Services.of(bot, work, redis), cards=cards)  # type: ignore[arg-type]  # a queue that draws at once
     cards.services = made
     runtime.install(made)
     return made

@@ -97,7 +97,9 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     yield "refused webhooks", on_refused_webhooks(redis)
     yield "Microsoft", _microsoft(work)
     yield "clock", on_clock(redis)
-    yield "the bot's own app", _own_app(work)
+    own = tenants.own_credential(work)
+    sentences = zip(MARKS, (own.words, own.doubt, own.problem), strict=True)
+    yield "the bot's own app", [each for each in sentences if each[1]]
     yield "test mail", _test_mail(work)
     if work.connect_audit_url:
         yield "Webex Connect's audit log", _audit_log(work)
@@ -225,12 +227,6 @@ def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator
 
 def _minutes(span: timedelta) -> str:
     return f"{max(round(span.total_seconds() / 60), 0)} minutes"
-
-
-def _own_app(settings: Settings) -> Iterator[Told]:
-    found = tenants.own_credential(settings)
-    sentences = zip(MARKS, (found.words, found.doubt, found.problem), strict=True)
-    yield from (each for each in sentences if each[1])
 
 
 def _test_mail(settings: Settings) -> Iterator[Told]:

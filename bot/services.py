@@ -13,6 +13,7 @@ from bot.queue import CardQueue, Doorbell
 from bot.queue.event_queue import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Messenger, Webex, WebexPerson
+from bot.webex.errors import HURRIED
 from jobs.clouds.clock_skew import METER
 from jobs.redact import SHORTEST_KNOWN
 from jobs.runs.run import Event
@@ -50,7 +51,7 @@ class Services(Runtime):
         return self.webex if self.outbox is None else self.outbox
 
     @classmethod
-    def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Self:
+    def of(cls, bot: BotSettings, settings: Settings, redis: Redis) -> Self:
         METER.redis = redis
         cards = CardQueue(redis, LockKind.DRAW)
         return cls(
@@ -60,7 +61,7 @@ class Services(Runtime):
             listener=cards.request,
             bot=bot,
             redis=redis,
-            webex=webex,
+            webex=Webex(bot.webex_access_token, bot.webex_api_url, HURRIED),
             events=EventQueue(redis),
             runs=Doorbell(redis, LockKind.RUN),
             cards=cards,

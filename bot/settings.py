@@ -50,10 +50,10 @@ def log_advice(settings: "BotSettings") -> None:
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
 
-    ``watch_interval_s`` is the usual time between two looks at a watched channel, in seconds.
-    ``watch_space`` is the id of the space that gets a card for each cause that many channels share,
-    or empty. ``watch_test_mail_s`` is the shortest time between two test mails of the watch to a
-    channel, in seconds; 0 means never. Secrets never appear in the repr.
+    ``watch_interval`` is the usual time between two looks at a watched channel. ``watch_space`` is
+    the id of the space that gets a card for each cause that many channels share, or empty.
+    ``watch_test_mail`` is the shortest time between two test mails of the watch to a channel; zero
+    means never. Secrets never appear in the repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -75,9 +75,9 @@ class BotSettings:
     audit_retention_days: int = 730
     workers: int = 2
     metrics_token: str = field(default="", repr=False)
-    watch_interval_s: int = 900
+    watch_interval: timedelta = timedelta(minutes=15)
     watch_space: str = ""
-    watch_test_mail_s: int = 3600
+    watch_test_mail: timedelta = timedelta(hours=1)
     watch_ping_url: str = field(default="", repr=False)
 
     @classmethod
@@ -96,10 +96,6 @@ class BotSettings:
             if name in given:
                 found[each.name] = _READ.get(name, str)(given[name])
         return cls(**found | {"embedded_redis": "REDIS_URL" not in given})
-
-
-def _seconds(span: timedelta | None) -> int:
-    return int(span.total_seconds()) if span else 0
 
 
 def _bare_host(host: str) -> str:
@@ -122,11 +118,7 @@ def _read(read: Callable[[str], object], text: str) -> object:
         return None
 
 
-_VARIABLES = {
-    "webhook_secrets": "WEBEX_WEBHOOK_SECRET",
-    "watch_interval_s": "WATCH_INTERVAL",
-    "watch_test_mail_s": "WATCH_TEST_MAIL",
-}
+_VARIABLES = {"webhook_secrets": "WEBEX_WEBHOOK_SECRET"}
 """Variables of the fields that have another name."""
 _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(NUMBERS, int),
@@ -139,8 +131,8 @@ _READ: dict[str, Callable[[str], Any]] = {
     "APPROVERS": lambda text: tuple(dict.fromkeys(listed(text.lower()))),
     "DEFAULT_LANGUAGE": str.lower,
     "DEFAULT_TIMEZONE": find_zone,
-    "WATCH_INTERVAL": lambda typed: _seconds(model.read_interval(typed)),
-    "WATCH_TEST_MAIL": lambda typed: _seconds(model.read_mail_interval(typed)),
+    "WATCH_INTERVAL": model.read_interval,
+    "WATCH_TEST_MAIL": model.read_mail_interval,
 }
 """Readers of the settings that are not taken as they are."""
 _CHECKS: dict[str, Callable[[str], object]] = {

@@ -33,6 +33,7 @@ from adaptive_cards import Card
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat import permissions
+from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import errors
 from bot.webex.client import Message, is_own, may_be_of_run, plain
@@ -145,9 +146,22 @@ def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
     return CALM_S - (now() - calm).total_seconds()
 
 
-def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
+def say(ctx: ChatContext, card: Card, shows: tuple[str, str]) -> None:
+    """Answer with a run's first card, or with one that offers runs, and note its message."""
+    posted = ctx.say(card, shows=shows)
+    if posted.id:
+        mark_posted(ctx.services, shows, posted.id, ctx.room)
+
+
+def mark_posted(services: Services, shows: tuple[str, str], message: str, room: str) -> None:
+    run_id, slot = shows
+    if slot.startswith(shared.CHOICE):
+        shown = PostedCard(message, room, "", "", now())
+        for each in slot.rpartition(":")[2].split(","):
+            shared.keep(services, each, f"{shared.CHOICE}{message}", shown)
+        return
     first = PostedCard(message, room, shared.FIRST, shared.FIRST, now(), prompt=shared.FIRST)
-    _save(services, run_id, shared.slot_of(shared.THREAD), first)
+    _save(services, run_id, slot, first)
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
@@ -214,9 +228,8 @@ def _send(
         shared.keep(services, run.id, slot, begun)
     try:
         if wanted.to == shared.THREAD:
-            send, room = services.messenger.send, run.origin.room
-            text, drawn, thread = wanted.card.text, wanted.card.content, run.origin.thread
-            message = send(room_id=room, text=text, card=drawn, parent_id=thread).id
+            room, thread = run.origin.room, run.origin.thread
+            message = services.messenger.send(wanted.card, room_id=room, parent_id=thread).id
         else:
             posted = send_direct(services, run, wanted.to, wanted.card)
             message, room = posted.id, posted.room_id
@@ -241,9 +254,8 @@ def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
 
     The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
     """
-    person, email = (run.requester.id, None) if to == run.requester.email else (None, to)
-    send = services.messenger.send
-    return send(to_person_id=person, to_email=email, text=card.text, card=card.content)
+    person, email = (run.requester.id, "") if to == run.requester.email else ("", to)
+    return services.messenger.send(card, to_person_id=person, to_email=email)
 
 
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
@@ -258,7 +270,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
         shared.keep(services, run.id, wanted.slot, counted)
-        services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
+        services.messenger.edit(shown.message, room, wanted.card)
     except errors.WebexError as error:
         refused = isinstance(error, errors.WebexAnswerError) and error.status in EDIT_REFUSED
         if refused and not _is_elsewhere(services, shown, error):

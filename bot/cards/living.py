@@ -17,8 +17,7 @@ from adaptive_cards.components import Card, whose_turn, with_lines
 from adaptive_cards.glyphs import OK, PERSON, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.presenters import card_state as shared, progress
-from bot.cards.presenters.card_state import DesiredCard, PostedCard
-from bot.chat.context import ChatContext
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -286,16 +285,3 @@ def choice(title: Text, runs: Sequence[Run]) -> Card:
 def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:
     """Return the id of one of the runs, and the card's slot before it is posted."""
     return runs[0].id, f"{shared.CHOICE}:{','.join(run.id for run in runs)}"
-
-
-def post_choice(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
-    slot = shows_choice(runs)
-    posted = ctx.say(card, shows=slot)
-    if posted.id:
-        mark_choice(ctx.services, slot, posted.id, ctx.room)
-
-
-def mark_choice(services: Services, card: tuple[str, str], message: str, room: str) -> None:
-    slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
-    for each in card[1].rpartition(":")[2].split(","):
-        shared.keep(services, each, slot, shown)

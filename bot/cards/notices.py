@@ -23,7 +23,7 @@ from functools import partial
 
 import structlog
 
-from adaptive_cards import NoticeView, notice
+from adaptive_cards import Card, notice
 from adaptive_cards.components import ASKED, BROKEN, WARNED
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
@@ -50,7 +50,7 @@ REFUSED_FOR = timedelta(hours=12)
 """Time after which a notice that Webex has refused may be tried again."""
 
 
-def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) -> bool:
+def post_in_space(services: Services, run: Run, draw: Callable[[], Card]) -> bool:
     """Post a notice in the run's space; return False if an outsider is there and prevents it.
 
     ``view`` is called when the texts are drawn in the language and time zone of the space.
@@ -61,8 +61,8 @@ def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) 
     if not permissions.may_read(services, run):
         return False
     with drawn_for(locale_of_card(services, run, THREAD)):
-        card = notice(view())
-    services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
+        card = draw()
+    services.messenger.send(card, room_id=run.origin.room)
     return True
 
 
@@ -132,10 +132,10 @@ class LossWatch:
                 self._known[run_id] = last if last and last.channel.mailbox else store.load(run_id)
 
 
-def card_of_loss(runs: list[Run]) -> NoticeView:
+def card_of_loss(runs: list[Run]) -> Card:
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes}) if mailboxes else Text("loss.title")
-    return NoticeView(Text("loss.kicker"), about, Text("loss.words"), BROKEN, at=now())
+    return notice(Text("loss.kicker"), about, Text("loss.words"), BROKEN, at=now())
 
 
 GAPS_EVERY_S = 20.0
@@ -161,7 +161,7 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
         services.watching.forget_gaps(found)
 
 
-def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
+def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> Card:
     names = ", ".join(each.mailbox for each in found[:CHANNELS_MOST])
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),
@@ -170,7 +170,7 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
     )
     title = Text("watch.gap_title", {"count": str(len(found))})
     words = Text("watch.gap_words")
-    return NoticeView(Text("watch.kicker"), title, words, WARNED, lines, at=at)
+    return notice(Text("watch.kicker"), title, words, WARNED, lines, at=at)
 
 
 EVERY_S = 3600
@@ -227,7 +227,7 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     return Ending(made.opened, datetime.fromisoformat(end))
 
 
-def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
+def card_of(mailbox: str, ending: Ending, at: datetime) -> Card:
     # Until a fix can renew the secret, the card names the date from which a fix can. After that the
     # card offers the fix.
     title = _days_left("reminder.", ending.end, at, mailbox=mailbox)
@@ -235,7 +235,7 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
-    return NoticeView(Text("reminder.kicker"), title, words, WARNED, buttons=buttons, at=at)
+    return notice(Text("reminder.kicker"), title, words, WARNED, buttons=buttons, at=at)
 
 
 WHOSE = "the bot's own app"
@@ -252,15 +252,13 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     day = f"{ends:%Y-%m-%d}"
     warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
     tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
-    title, words = _days_left("reminder.own_", ends, at), {"end": day_of(ends)}
-    kicker = Text("reminder.own_kicker")
-    view = NoticeView(kicker, title, Text("reminder.own_words", words), WARNED, at=at)
+    kicker, title = Text("reminder.own_kicker"), _days_left("reminder.own_", ends, at)
+    words = Text("reminder.own_words", {"end": day_of(ends)})
     for approver in services.bot.approvers:
         told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
         with drawn_for(locale_of(services, approver)):
-            card = notice(view)
-        send = partial(services.messenger.send, to_email=approver)
-        tell = partial(send, text=card.text, card=card.content)
+            card = notice(kicker, title, words, WARNED, at=at)
+        tell = partial(services.messenger.send, card, to_email=approver)
         tell_once(services, told, ends - at + KEPT, tell)
 
 
@@ -285,11 +283,8 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
     # If Webex is unavailable, the reminder is retried at the next round.
     at = clock()
     for run_id in services.channels.open_runs(MOST):
-        try:
-            run = services.store.load(run_id)
-        except LookupError:  # deleted meanwhile, or not this bot's
-            continue
-        _remind(services, run, at)
+        for run in services.store.known([run_id]):  # none if it was deleted meanwhile
+            _remind(services, run, at)
 
 
 def _remind(services: Services, run: Run, at: datetime) -> None:
@@ -324,7 +319,7 @@ def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) 
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
     with drawn_for(locale_of_card(services, run, person)):
-        card = notice(NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts))
+        card = notice(kicker, title, Text(f"reminder.{key}", who), ASKED, facts)
     sent = delivery.send_direct(services, run, person, card)
     slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
     shared.keep(services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now()))
@@ -350,9 +345,9 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     is_watch = not services.store.length(run.id)
     with drawn_for(locale_of_card(services, run, to)):
         if refusal and not (told and run.ended):
-            view = card_of_closed(run, is_watch=is_watch)
-            urgency = next_action(run).kind
-            return [shared.desired_card(CLOSED_SLOT, notice(view), view, to=to, urgency=urgency)]
+            card, urgency = card_of_closed(run, is_watch=is_watch), next_action(run).kind
+            seen = is_watch, run.channel.mailbox, next_action(run).words, run.ended
+            return [shared.desired_card(CLOSED_SLOT, card, seen, to=to, urgency=urgency)]
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
         title, words = Text("living.reopened_title", values), Text("living.over_words")
         if run.ended:
@@ -362,13 +357,13 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return [shared.last_look(CLOSED_SLOT, Text("notice.closed_kicker"), title, words, to=to)]
 
 
-def card_of_closed(run: Run, *, is_watch: bool = False) -> NoticeView:
+def card_of_closed(run: Run, *, is_watch: bool = False) -> Card:
     if is_watch:
         about = {"mailbox": run.channel.mailbox}
         title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
-        return NoticeView(Text("watch.kicker"), title, words, BROKEN, at=now())
+        return notice(Text("watch.kicker"), title, words, BROKEN, at=now())
     title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
     kicker, words = Text("notice.closed_kicker"), Text("notice.closed_words")
     facts = (("notice.closed_now", next_action(run).words),)
     buttons = () if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),)
-    return NoticeView(kicker, title, words, BROKEN, facts, buttons, now())
+    return notice(kicker, title, words, BROKEN, facts, buttons, now())

@@ -1,7 +1,7 @@
 """One message or button press, and the means to answer it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 
 from adaptive_cards import Card, notice
-from adaptive_cards.answers import Button, NoticeView
+from adaptive_cards.answers import Button
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex import errors
-from bot.webex.client import File, FileTooLargeError, Message, WebexPerson, is_older_than
+from bot.webex.client import File, FileTooLargeError, Message, Shows, WebexPerson, is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.event_log import entry
@@ -33,8 +33,8 @@ class RefusedError(Exception):
 
 def trouble(what: str, **more: Any) -> Card:
     """Return the notice with ``notice.WHAT_kicker``, ``_title`` and ``_words``, and more fields."""
-    kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
-    return notice(replace(NoticeView(kicker, title, words, REFUSED, at=now()), **more))
+    texts = {part: Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words")}
+    return notice(**{**texts, "style": REFUSED, "at": now(), **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,10 @@ class ChatContext:
     def answered(self, question: str, value: str) -> Event:
         return self.event(Kind.ANSWERED, data={"question": question, "value": value})
 
-    def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
-        """Post a card in the thread and return the message, without id if it is not accepted yet.
-
-        ``shows`` names the run and its card if this is one.
-        """
-        return self.services.messenger.send(
-            room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
-        )
-
-    def say_file(self, words: str, file: File) -> None:
+    def say(self, said: Card | str, *, shows: Shows = None, file: File | None = None) -> Message:
+        """Post in the thread and return the message, without id if it is not accepted yet."""
         send = self.services.messenger.send
-        send(room_id=self.room, text=words, parent_id=self.thread, file=file)
+        return send(said, room_id=self.room, parent_id=self.thread, shows=shows, file=file)
 
     def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
         self,
@@ -99,7 +91,7 @@ class ChatContext:
             each if isinstance(each, Text) else Text(each, dict(values))
             for each in (kicker, title, words)
         )
-        self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
+        self.say(notice(head, what, said, style, facts, buttons, now()))
 
     def attest(self, what: str, **more: Any) -> None:
         who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}

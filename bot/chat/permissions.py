@@ -136,8 +136,7 @@ def may_read(services: Services, run: Run) -> bool:
         if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
             with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
                 card = trouble("held")
-            thread, send = run.origin.thread, services.messenger.send
-            send(room_id=room, text=card.text, card=card.content, parent_id=thread)
+            services.messenger.send(card, room_id=room, parent_id=run.origin.thread)
         return False
     mark_members_checked(services, room)
     return True
@@ -216,7 +215,7 @@ def _greet(ctx: ChatContext, address: str) -> None:
     with drawn_for(preferences.locale_of(ctx.services, address, preferences.place_of(ctx))):
         hello = text("notice.asked_hello")
     try:
-        room = ctx.services.messenger.send(to_email=address, text=hello).room_id
+        room = ctx.services.messenger.send(hello, to_email=address).room_id
     except (errors.WebexBadRequestError, errors.WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried

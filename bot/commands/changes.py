@@ -73,9 +73,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
         typed = questions.TypedInputs(_known(ctx, mailbox))
         keep(ctx.services, opened.id, questions.TYPED, typed)
         first = questions.intake_card(opened, ctx.services)
-        posted = ctx.say(first.card, shows=(opened.id, LIVING))
-        if posted.id:
-            delivery.mark_posted(ctx.services, opened.id, posted.id, ctx.room)
+        delivery.say(ctx, first.card, (opened.id, LIVING))
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
@@ -186,7 +184,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         offers.append(("button.begin_again", again))
         lines.append(Text("notice.running_stays"))
     card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
-    living.post_choice(ctx, card, [other])
+    delivery.say(ctx, card, living.shows_choice([other]))
 
 
 def _space_of(ctx: ChatContext, other: Run) -> str:

@@ -8,11 +8,11 @@ changed. It says whether the trail is intact, and its file ends with a seal
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import NoticeView, notice
+from adaptive_cards import notice
 from adaptive_cards.components import OVER
 from adaptive_cards.elements import ACTIONS_MOST
 from adaptive_cards.texts import text
-from bot.cards import living
+from bot.cards import delivery, living
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import end_title
 from bot.chat import offers, permissions
@@ -46,16 +46,17 @@ def run(ctx: ChatContext, argument: str) -> None:
         if cancel(ctx, wanted[0]):  # the run's own card, which may be far away, says what stays
             key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
             title = end_title(ctx.services.store.refresh(wanted[0]))
-            view = NoticeView(kicker, title, Text(key), OVER, at=now())
-            ctx.say(living.with_doubts(notice(view), runs))
+            card = notice(kicker, title, Text(key), OVER, at=now())
+            ctx.say(living.with_doubts(card, runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
         offered = (wanted or open_runs)[:ACTIONS_MOST]
-        living.post_choice(ctx, living.with_doubts(living.choice(title, offered), runs), offered)
+        card = living.with_doubts(living.choice(title, offered), runs)
+        delivery.say(ctx, card, living.shows_choice(offered))
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
-        ctx.say(living.with_doubts(notice(NoticeView(kicker, title, words)), runs))
+        ctx.say(living.with_doubts(notice(kicker, title, words), runs))
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
@@ -115,7 +116,7 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
         for secret in ctx.services.own_secrets:
             content = content.replace(secret.encode(), GONE.encode())
         file = File(name, "application/jsonl", sealed_file(ctx.services.store, content))
-        ctx.say_file(text("audit.posted", name=name), file)
+        ctx.say(text("audit.posted", name=name), file=file)
     offered = () if mailbox else offers.first_channels(ctx, permissions.visible_channels(ctx))
     card = lists.audit(
         mailbox, at, mine, filed=len(filed), name=name, broken_at=broken, offered=offered

@@ -146,7 +146,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
-    ctx.say_file(text("tac.posted", name=made.name), File(made.name, TYPE, made.content))
+    ctx.say(text("tac.posted", name=made.name), file=File(made.name, TYPE, made.content))
     checked = matter.check is not None
     ctx.say(tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
 
@@ -295,7 +295,7 @@ def follow(services: Services) -> None:
         with drawn_for(preferences.locale_of(services, mail.place)):
             card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
         try:
-            services.messenger.edit(mail.message, mail.room, card.text, card.content)
+            services.messenger.edit(mail.message, mail.room, card)
         except WebexError as error:
             log.info("card of a search not edited", why=str(error))
 
@@ -364,7 +364,7 @@ def _sends(services: Services, mailbox: str) -> bool:
 def _edit(ctx: ChatContext, card: Card) -> None:
     """Show the card in place of the pressed one, or below it if Webex takes no more edits."""
     try:
-        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+        ctx.services.messenger.edit(ctx.message, ctx.room, card)
     except (WebexBadRequestError, WebexNotFoundError):
         ctx.say(card)
 

@@ -87,10 +87,11 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if (record := services.channels.record(mailbox)) is None:
         offers.unknown_channel(ctx, "watch", KICKER, mailbox)
         return
-    before, usual = services.watching.load(mailbox), services.bot.watch_interval_s
-    new = model.WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    before = services.watching.load(mailbox)
+    new = model.WatchedChannel(record.channel, ctx.room, ctx.asker, now(), direct=ctx.direct)
     kept = before or new  # the interval and the people of an earlier watch are kept
-    every_s = int(interval.total_seconds()) if interval else kept.interval_s
+    every = interval or (before.interval if before else services.bot.watch_interval)
+    every_s = int(every.total_seconds())
     watched = replace(new, since=kept.since, interval_s=every_s, notify=kept.notify)
     services.watching.save(watched)
     services.watching.look_soon(mailbox, fresh=True)
@@ -100,10 +101,9 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title, values = "watch.begun", {"mailbox": mailbox, "interval": every_of(watched.interval)}
     facts: tuple[tuple[str, Text], ...] = ()
-    every = timedelta(seconds=services.bot.watch_test_mail_s)
-    if every and services.settings.sends_probe:
-        mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
-        facts = (("step.watch_mail", mails),)
+    if services.bot.watch_test_mail and services.settings.sends_probe:
+        every_mail = {"interval": span_of(services.bot.watch_test_mail)}
+        facts = (("step.watch_mail", Text("watch.begun_test_mail", every_mail)),)
     if tenants.grant_for(services.redis, record.channel.tenant_id) is not None:
         ctx.tell(KICKER, title, words, values, ui.WELL, facts, LIST)
         return

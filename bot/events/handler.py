@@ -266,7 +266,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = trouble("unread", kicker=Text("notice.broken_kicker"))
     try:
-        services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
+        services.messenger.send(card, to_person_id=event.actor)
     except errors.WebexError as error:
         log.warning("unread event not told", id=event.id, error=str(error))
 

@@ -7,14 +7,15 @@ from functools import partial
 import structlog
 from redis.exceptions import RedisError
 
+from adaptive_cards.components import Card
 from adaptive_cards.locale import drawn_for
-from bot.cards import delivery, living
-from bot.cards.presenters.card_state import CHOICE, was_posted
+from bot.cards import delivery
+from bot.cards.presenters.card_state import was_posted
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
 from bot.services import Services
 from bot.webex import errors
-from bot.webex.client import Json, Message, Messenger, Post
+from bot.webex.client import Message, Messenger, Post
 from jobs.model import verbatim
 from jobs.runs.run import new_reference
 from jobs.storage import codec, keys
@@ -62,9 +63,9 @@ class Outbox(Messenger):
             self.unsent.append(post)
         return Message.of({})
 
-    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
+    def edit(self, message_id: str, room_id: str, card: Card) -> None:
         """Edit the message at once, because a kept edit could be out of date when it is made."""
-        self.services.webex.edit(message_id, room_id, text, card)
+        self.services.webex.edit(message_id, room_id, card)
 
     def post_all(self, kept: str, _: ChatContext) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
@@ -74,10 +75,7 @@ class Outbox(Messenger):
             posted = self.post(post)
             if posted.id and post.shows:
                 room = post.fields["roomId"]
-                if post.shows[1].startswith(CHOICE):
-                    living.mark_choice(self.services, post.shows, posted.id, room)
-                else:
-                    delivery.mark_posted(self.services, post.shows[0], posted.id, room)
+                delivery.mark_posted(self.services, post.shows, posted.id, room)
 
 
 def facts_of(error: errors.WebexError) -> dict[str, str]:
@@ -132,8 +130,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
             # only moderators may write in the space of the question, or nobody may
             log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
-            card, send = trouble("unposted"), ctx.services.messenger.send
-            send(to_person_id=ctx.person.id, text=card.text, card=card.content)
+            ctx.services.messenger.send(trouble("unposted"), to_person_id=ctx.person.id)
         elif isinstance(error, errors.WebexError | RedisError) and not rejected:
             raise
         else:

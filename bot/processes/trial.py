@@ -34,7 +34,6 @@ from bot.queue.health import seen_workers
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.oauth import FLOWS, Flow
-from bot.webex.client import Webex
 from jobs.access.tenants import app_token
 from jobs.advance import advance
 from jobs.channel.form import read_details
@@ -421,8 +420,7 @@ def services_of(bot: BotSettings, work: Settings) -> Services:
         raise SystemExit(problem)
     if seen_workers(redis):
         raise SystemExit("The bot's workers run. Stop them first.")
-    webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    return replace(Services.of(bot, work, redis, webex), listener=no_listener)
+    return replace(Services.of(bot, work, redis), listener=no_listener)
 
 
 def set_up_and_undo(services: Services, mailbox: str, ask: Ask) -> Iterator[Seen]:

@@ -83,12 +83,12 @@ async def _whole_round(services: Services, group: str) -> bool:
         _refresh(services, group)
         services.watching.note_gaps(group, now())
         with suppress(AttemptOverError):
-            mail_every = timedelta(seconds=services.bot.watch_test_mail_s)
             mail, state = partial(_mail, services), services.watching.state
+            every = services.bot.watch_test_mail
             looks, left = await run_round(
                 services.watching,
                 group,
-                CloudLook(services, lambda: not held.lost, state, mail_every, mail),
+                CloudLook(services, lambda: not held.lost, state, every, mail),
                 now,
                 fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.broke),
                 held=held,
@@ -107,7 +107,7 @@ async def _whole_round(services: Services, group: str) -> bool:
 
 def _mail(services: Services, watched: WatchedChannel) -> tuple[str, str]:
     place = watched.by.email if watched.direct else watched.room
-    interval = written(timedelta(seconds=services.bot.watch_test_mail_s))
+    interval = written(services.bot.watch_test_mail)
     with drawn_for(preferences.locale_of(services, place)):
         body = text("watch.mail_body", mailbox=watched.mailbox, interval=interval)
         return text("watch.mail_subject"), body

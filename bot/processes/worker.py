@@ -43,8 +43,6 @@ from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
 from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.webex.client import Webex
-from bot.webex.errors import HURRIED
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
@@ -89,8 +87,7 @@ def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     log_advice(bot)
 
     def parts(connect: Callable[[str], Redis]) -> Services:
-        webex = Webex(bot.webex_access_token, bot.webex_api_url, HURRIED)
-        return Services.of(bot, settings, connect(bot.redis_url), webex)
+        return Services.of(bot, settings, connect(bot.redis_url))
 
     # each process makes the connections that it uses
     own, slow, services = map(parts, (queue.connect_for_web, queue.connect, queue.connect))

@@ -423,13 +423,9 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
 def pages_for_people(settings: BotSettings, work: Settings) -> Wsgi:
     from bot.services import Services  # noqa: PLC0415  at the first request for a page
     from bot.web import history_page, pages, secret_page, sign_in  # noqa: PLC0415  same
-    from bot.webex.client import Webex  # noqa: PLC0415  same
-    from bot.webex.errors import HURRIED  # noqa: PLC0415  same
 
-    webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = pages.create_app((sign_in.pages, secret_page.pages, history_page.pages, pages.assets))
-    app.config["SERVICES"] = services
+    app.config["SERVICES"] = Services.of(settings, work, connect_for_web(settings.redis_url))
     app.before_request(pages.use_browsers_language)
     return app
 

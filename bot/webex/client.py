@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from adaptive_cards.components import Card
 from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now, parse
@@ -27,6 +28,8 @@ from jobs.storage.counters import CARDS, COUNTERS
 CARD = "application/vnd.microsoft.card.adaptive"
 PAGE, NEWEST = 100, 50
 Json = dict[str, Any]
+Shows = tuple[str, str] | None
+"""Run and slot of the card that a post shows, or None for any other post."""
 T = TypeVar("T")
 
 
@@ -91,7 +94,7 @@ class Post:
     fields: dict[str, Any] = field(repr=False)
     file: File | None = None
     doubts: int = 0
-    shows: tuple[str, str] | None = None
+    shows: Shows = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,7 @@ class Messenger(Protocol):
         """Post a message and return it; it has no id if Webex has not accepted it yet."""
 
     @abstractmethod
-    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
+    def edit(self, message_id: str, room_id: str, card: Card) -> None:
         """Replace a message including its card; Webex allows 10 edits at most.
 
         Raises:
@@ -227,29 +230,28 @@ class Messenger(Protocol):
 
     def send(  # noqa: PLR0913  each is one of the API's own fields
         self,
+        said: Card | str,
         *,
-        room_id: str | None = None,
-        to_person_id: str | None = None,
-        to_email: str | None = None,
-        text: str | None = None,
-        card: Json | None = None,
-        parent_id: str | None = None,
-        shows: tuple[str, str] | None = None,
+        room_id: str = "",
+        to_person_id: str = "",
+        to_email: str = "",
+        parent_id: str = "",
+        shows: Shows = None,
         file: File | None = None,
     ) -> Message:
-        """Post a message to a space or to a person (exactly one of them).
+        """Post a card or a text to a space or to a person (exactly one of them).
 
         It is retried only if it is certain that nothing was posted.
         """
         to = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email}
-        cards = attachments(card) if card else None
-        fields: Json = to | {"text": text, "attachments": cards, "parentId": parent_id}
-        fields = {name: each for name, each in fields.items() if each}
-        return self.post(Post(fields, file, shows=shows))
+        fields = {name: each for name, each in (to | {"parentId": parent_id}).items() if each}
+        content = {"text": said} if isinstance(said, str) else content_of(said)
+        return self.post(Post(fields | content, file, shows=shows))
 
 
-def attachments(card: Json) -> list[Json]:
-    return [{"contentType": CARD, "content": card}]
+def content_of(card: Card) -> Json:
+    attachments = [{"contentType": CARD, "content": card.content}]
+    return {"text": card.text, "attachments": attachments}
 
 
 class Webex(Messenger):
@@ -326,8 +328,8 @@ class Webex(Messenger):
             fields = {name: each for name, each in post.fields.items() if name != "parentId"}
             return self._posted(replace(post, fields=fields))
 
-    def edit(self, message_id: str, room_id: str, text: str, card: Json) -> None:
-        body = {"roomId": room_id, "text": text, "attachments": attachments(card)}
+    def edit(self, message_id: str, room_id: str, card: Card) -> None:
+        body = {"roomId": room_id} | content_of(card)
         # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
         with _counted("edited", is_card=True):
             put = self._api._session.put  # noqa: SLF001  see above

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from adaptive_cards.components import Card
 from bot.webex.client import Webex
 from jobs.channel import discovery
 from jobs.model import Channel
@@ -74,14 +75,15 @@ def test_webex_is_asked_what_webex_knows(cloud):
     good = {"status": 200, "headers": {"Content-Type": "application/json"}}
     cloud.play(good | {"body": {"id": "x", "items": [{}], "emails": ["a@b.c"]}})
     client = Webex("token", f"{cloud.base}/v1/")
-    card = {"type": "AdaptiveCard", "version": "1.3"}  # cards have a schema and tests of their own
+    # cards have a schema and tests of their own
+    card = Card({"type": "AdaptiveCard", "version": "1.3"}, "t")
     client.me(), client.person("p1"), client.message("m1"), client.action("a1")
     client.members("r1"), client.membership("r1", "p1"), client.room_type("r1")
     client.room_title("r1"), client.people("a@b.c"), client.webhooks()
-    client.send(room_id="r1", text="t", card=card, parent_id="m1")
-    client.send(to_email="a@b.c", text="t", card=card)
-    client.send(to_person_id="p1", text="t")
-    client.edit("m1", "r1", "t", card)
+    client.send(card, room_id="r1", parent_id="m1")
+    client.send(card, to_email="a@b.c")
+    client.send("t", to_person_id="p1")
+    client.edit("m1", "r1", card)
     hook = {"name": "n", "targetUrl": "https://b.test/x", "secret": "s" * 20}
     client.create_webhook(**hook, resource="messages", event="created")
     client.update_webhook("w1", **hook, status="active")

@@ -43,11 +43,11 @@ CALLS: dict[str, Callable[[Webex], Any]] = {
     "webex-message": lambda webex: webex.message("m1"),
     "webex-action": lambda webex: webex.action("a1"),
     "webex-webhooks": lambda webex: webex.webhooks()[0],
-    "webex-too-big": lambda webex: webex.send(room_id="r1", text="t"),
-    "webex-malformed": lambda webex: webex.send(room_id="r1", text="t"),
+    "webex-too-big": lambda webex: webex.send("t", room_id="r1"),
+    "webex-malformed": lambda webex: webex.send("t", room_id="r1"),
     "webex-unauthorized": lambda webex: webex.me(),
     "webex-scope": lambda webex: webex.person("p1"),
-    "webex-headers": lambda webex: webex.send(room_id="r1", text="t"),
+    "webex-headers": lambda webex: webex.send("t", room_id="r1"),
 }
 """Call of the bot for each recorded answer.
 

@@ -25,7 +25,6 @@ from bot.settings import BotSettings
 from bot.web import oauth, secret_page, sign_in
 from bot.web.oauth import Flow
 from bot.web.pages import HOST_COOKIE, fingerprint
-from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
@@ -79,7 +78,7 @@ def services(redis):
         nowhere,
         nowhere,
     )
-    return Services.of(bot, work, redis, Webex("a-made-up-token", bot.webex_api_url))
+    return Services.of(bot, work, redis)
 
 
 @pytest.fixture

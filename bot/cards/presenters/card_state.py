@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from adaptive_cards import Card, NoticeView, locale, notice
+from adaptive_cards import Card, locale, notice
 from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import known_text, remedy_key, render
@@ -118,12 +118,8 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     urgency: str = "",
     prompt: str | None = None,
 ) -> DesiredCard:
-    """Return a card with a fingerprint of the view without its time of drawing (``at``).
-
-    Without a view, the card's contents must have no such time.
-    """
-    plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return DesiredCard(slot, card, marked("", plain or card.content), to, urgency, prompt=prompt)
+    """Return a card with a fingerprint of the view or its contents, without a time of drawing."""
+    return DesiredCard(slot, card, marked("", view or card.content), to, urgency, prompt=prompt)
 
 
 def desired_cards(
@@ -139,9 +135,8 @@ def desired_cards(
 def last_look(  # noqa: PLR0913  what a short card is made of
     slot: str, kicker: Text, title: Text, words: Text, *, to: str = THREAD, mark: Mark = SKIPPED
 ) -> DesiredCard:
-    view = NoticeView(kicker, title, words, ("emphasis", mark))
-    card = desired_card(slot, notice(view), to=to, prompt="")
-    return replace(card, final=True, retires=True)
+    card = notice(kicker, title, words, ("emphasis", mark))
+    return replace(desired_card(slot, card, to=to, prompt=""), final=True, retires=True)
 
 
 def marked(before: str, view: object) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.locale import SECONDS, clock, day, lasted
 from adaptive_cards.texts import listed, render, text, with_counts
 from bot.cards.presenters import card_state as shared, questions, watch
@@ -235,8 +235,8 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         check = "button.check_now", {"do": "check", "channel": mailbox}
         # the cards of earlier checks are history now
         buttons = (undo, check) if run.changed else ()
-        view = NoticeView(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
-        return [shared.desired_card("ended", notice(view))]
+        card = notice(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
+        return [shared.desired_card("ended", card)]
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:

@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
-from adaptive_cards.answers import NoticeView
 from adaptive_cards.locale import day_clock
 from adaptive_cards.texts import render, text
 from bot import links
@@ -158,8 +157,8 @@ def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return shared.desired_cards(SLOT, drawn, shared.urgency(run, "sign_in", "administrator"))
     kicker, words = Text("notice.signed_in_kicker"), Text("notice.signed_in_words")
     title = Text("notice.signed_in_title", {"account": run.account.upn})
-    view = NoticeView(kicker, title, words, ui.WELL)
-    return [shared.desired_card(SLOT, notice(view), urgency="signed in", prompt="")]
+    card = notice(kicker, title, words, ui.WELL)
+    return [shared.desired_card(SLOT, card, urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:

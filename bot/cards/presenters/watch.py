@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import groupby
 
-from adaptive_cards import Card, NoticeView, components as ui, elements as el, glyphs, notice
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.locale import day_clock, lasted, number, percent, written_date
 from adaptive_cards.texts import has_text, known_text, render, text
 from bot.cards import superseded
@@ -56,26 +56,27 @@ def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[s
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
-        found.append(NoticeView(kicker, title, _cause_now(one), ui.WELL, at=end))
+        found.append((end, notice(kicker, title, _cause_now(one), ui.WELL, at=end)))
     for news in () if card.shared else one.news:
         # an earlier end of a break that has come again is over
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
             words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
             words = words or cause_text(news.cause)
-            found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
+            drawn = notice(kicker, title, words, _POSTED[news.kind], at=news.at)
+            found.append((news.at, drawn))
     return [
-        shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
-        for each in found
-        if each.at and at - each.at <= NEWS_FOR
+        shared.DesiredCard(f"news:{since.isoformat()}", drawn, card.id)
+        for since, drawn in found
+        if at - since <= NEWS_FOR
     ]
 
 
 def reminder_card(card: IncidentCard, incidents: Incidents, number: int) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
-    shown = NoticeView(Text("watch.kicker"), title, cause_text(first.cause), ui.ASKED)
-    return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
+    shown = notice(Text("watch.kicker"), title, cause_text(first.cause), ui.ASKED)
+    return shared.DesiredCard(f"{NOBODY}{number}", shown, card.id)
 
 
 def reminder_over(slot: str, incidents: Incidents) -> shared.DesiredCard:

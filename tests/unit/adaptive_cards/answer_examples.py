@@ -8,7 +8,6 @@ from adaptive_cards import components as ui
 from adaptive_cards.answers import (
     Button,
     HelpEntry,
-    NoticeView,
     command_help,
     help_card,
     offer,
@@ -99,7 +98,7 @@ def _status():
 
 
 def _notices():
-    refused = NoticeView(
+    refused = cards.notice(
         Text("refused.kicker"),
         Text("refused.button"),
         Text("refused.organization"),
@@ -108,18 +107,14 @@ def _notices():
         buttons=(("button.help", {"do": "help"}),),
         at=AT,
     )
-    yield "notice", cards.notice(refused)
-    yield (
-        "notice-plain",
-        cards.notice(
-            NoticeView(
-                Text("notice.cancel_kicker"),
-                Text("notice.over_cancelled", CANCELED),
-                Text("refused.nothing"),
-                style=("accent", None),
-            )
-        ),
+    yield "notice", refused
+    plain = cards.notice(
+        Text("notice.cancel_kicker"),
+        Text("notice.over_cancelled", CANCELED),
+        Text("refused.nothing"),
+        style=("accent", None),
     )
+    yield "notice-plain", plain
 
 
 LONG = "customer-care-returns-and-refunds@department.contoso.com"

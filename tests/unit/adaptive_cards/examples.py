@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.answers import HelpEntry, NoticeView, command_help, help_card, typed_wrong
+from adaptive_cards.answers import HelpEntry, command_help, help_card, typed_wrong
 from adaptive_cards.components import WARNED, Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
@@ -229,7 +229,7 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-command-help": command_help(HelpEntry("check", "more", bad), (bad,) * 20, bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
-            NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)
+            words, words, words, WARNED, (("done.run", words),), buttons, AT
         ),
     }
 

@@ -1,5 +1,6 @@
 import base64
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -7,7 +8,7 @@ from bot.settings import BotSettings
 from jobs.settings import SettingsError, is_loopback
 from tests.fixtures.parsed import table
 
-VALUES = table("bot_settings")
+VALUES, HOUR = table("bot_settings"), timedelta(hours=1)
 
 LEAST = {
     "WEBEX_ACCESS_TOKEN": "token-of-the-bot",
@@ -31,7 +32,7 @@ def test_the_least_settings_are_enough():
     assert BotSettings.from_env(LEAST) == read
     assert (read.port, read.host, read.redis_url) == (8080, "0.0.0.0", "redis+embedded:data")
     assert read.webex_api_url == "https://webexapis.com/v1/"
-    assert (read.watch_interval_s, read.watch_test_mail_s) == (900, 3600)
+    assert (read.watch_interval, read.watch_test_mail) == (HOUR / 4, HOUR)
     limits = (read.refusals_per_hour, read.commands_per_hour)
     assert (*limits, read.run_retention_days, read.audit_retention_days) == (1, 120, 180, 730)
 
@@ -42,8 +43,9 @@ def test_the_least_settings_are_enough():
 )
 def test_a_value_that_is_right_is_read(name, value, read):
     """Lists are separated by commas, and surrounding space does not count."""
-    found = BotSettings.from_env(LEAST | {name.removesuffix("_S"): f" {value}"})
-    assert getattr(found, name.lower()) == (tuple(read) if isinstance(read, list) else read)
+    found = getattr(BotSettings.from_env(LEAST | {name: f" {value}"}), name.lower())
+    kinds = {list: tuple, dict: lambda length: timedelta(**length)}
+    assert found == kinds.get(type(read), type(read))(read)
 
 
 def test_two_secrets_are_read_in_their_order():

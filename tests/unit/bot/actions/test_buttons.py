@@ -202,7 +202,7 @@ def test_a_first_card_that_is_wrong_again_and_again(
         body = {"id": message, "message": "no"}
         webex_script.on("PUT", f"/messages/{message}", reply(status, body))
     run = begin(detailed=False)
-    delivery.mark_posted(anna.services, run.id, "card-1", "room-1")
+    delivery.mark_posted(anna.services, (run.id, "living"), "card-1", "room-1")
     for number in range(12):
         wrong = RIGHT | {"callback_url": f"http://x{number}.y/callback"}
         press(anna, "intake", run=run.id, **wrong)

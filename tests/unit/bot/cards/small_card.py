@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import notice
-from adaptive_cards.answers import NoticeView
 from bot.cards import delivery
 from bot.cards.presenters.card_state import desired_card, posted_card, protected
 from jobs.clock import now
@@ -13,8 +12,8 @@ from jobs.model import verbatim
 
 def card(text: str, **more):
     """Return a small card with this text and a few other values."""
-    view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
-    return replace(desired_card("plan", notice(view), view), **more)
+    drawn = notice(verbatim("k"), verbatim(text), verbatim("w"), at=now())
+    return replace(desired_card("plan", drawn, text), **more)
 
 
 def plan_card(services, run):

@@ -27,7 +27,7 @@ def runs(anna):
     for at, mailbox in enumerate(("support@contoso.com", "sales@contoso.com")):
         store.open(Channel(mailbox), anna.asker, replace(anna.origin, message=f"typed-{at}"))
     newer, older = store.runs_in_space(anna.room)
-    living.mark_choice(anna.services, living.shows_choice([newer, older]), MESSAGE, anna.room)
+    delivery.mark_posted(anna.services, living.shows_choice([newer, older]), MESSAGE, anna.room)
     return newer, older
 
 

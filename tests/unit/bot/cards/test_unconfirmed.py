@@ -9,7 +9,7 @@ import pytest
 from bot.cards import delivery
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import posted_card, slot_of, unconfirmed
-from bot.webex.client import attachments
+from bot.webex.client import content_of
 from bot.webex.errors import WebexError
 from jobs.clock import now
 from tests.unit.bot.cards.small_card import card, methods, plan_card
@@ -90,7 +90,7 @@ def test_another_runs_card_with_the_same_text_is_not_taken_over(
     wanted = with_button(run.id)
     dies(services, run, wanted)
     named = {"own": run.id}.get(shown, shown)
-    cards = {"attachments": attachments(with_button(named).card.content)} if named else {}
+    cards = content_of(with_button(named).card) if named else {}
     shows(webex_script, reply, message(services), cards)
     delivery.sync(services, run, wanted)
     assert (posted_card(services, run.id, "plan") is not None) is found
@@ -116,7 +116,7 @@ def test_a_known_card_is_not_taken_over(services, run, said, webex_script, reply
     """A message that is known as another card of the run is not taken over."""
     listed = reply(body={"items": [message(services, id="posted-1")]})
     webex_script.on("GET", "/messages/direct", listed)
-    delivery.mark_posted(services, run.id, "posted-1", "room-of-carl")
+    delivery.mark_posted(services, (run.id, "living"), "posted-1", "room-of-carl")
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, strategies as st
 
+from adaptive_cards.components import Card
 from bot.webex.client import (
     CardAction,
     File,
@@ -23,7 +24,8 @@ PLACES = table("addresses")
 MEMBER = {"id": "member-1", "personId": "ann", "personEmail": "Ann@Example.test", "new": False}
 MEMBER |= {"roomId": "room-1", "personOrgId": "org-1"}
 ANN = Membership("member-1", "ann", "ann@example.test", "org-1")
-CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
+CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "3 of 7")
+ATTACHED = [{"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD.content}]
 
 
 def test_who_the_bot_is(webex, webex_script, reply):
@@ -82,9 +84,8 @@ def test_one_membership(webex, webex_script, reply):
 def test_a_card_is_sent(webex, webex_script, reply):
     """A card is sent with its text and in its thread, and no field is sent that was not given."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
-    assert webex.send(room_id="room-1", text="Hello", card=CARD, parent_id="m-1").id == "m-9"
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    body = {"roomId": "room-1", "parentId": "m-1", "text": "Hello", "attachments": [attachment]}
+    assert webex.send(CARD, room_id="room-1", parent_id="m-1").id == "m-9"
+    body = {"roomId": "room-1", "parentId": "m-1", "text": "3 of 7", "attachments": ATTACHED}
     assert webex_script.asked == [("POST", "/messages", body)]
 
 
@@ -92,9 +93,9 @@ def test_a_person_is_written_to(webex, webex_script, reply):
     """A person is written to by id or by address, in a 1:1 room that Webex creates."""
     direct = {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}
     webex_script.on("POST", "/messages", reply(200, direct))
-    posted = webex.send(to_person_id="ann", text="Hello")
+    posted = webex.send("Hello", to_person_id="ann")
     assert (posted.id, posted.room_id, posted.room_type) == ("m-9", "direct-1", "direct")
-    webex.send(to_email="ann@example.test", text="Hello", parent_id="")
+    webex.send("Hello", to_email="ann@example.test", parent_id="")
     to = ({"toPersonId": "ann"}, {"toPersonEmail": "ann@example.test"})
     assert [body for _, _, body in webex_script.asked] == [each | {"text": "Hello"} for each in to]
 
@@ -112,9 +113,8 @@ def test_the_kind_of_a_room(webex, webex_script, reply, body, kind):
 def test_a_card_is_edited_in_place(webex, webex_script, reply):
     """An edit sends the whole card again, with the space and the text (platforms/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
-    webex.edit("m-1", "room-1", "3 of 7", CARD)
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    body = {"roomId": "room-1", "text": "3 of 7", "attachments": [attachment]}
+    webex.edit("m-1", "room-1", CARD)
+    body = {"roomId": "room-1", "text": "3 of 7", "attachments": ATTACHED}
     assert webex_script.asked == [("PUT", "/messages/m-1", body)]
 
 
@@ -126,7 +126,7 @@ def test_an_edit_that_webex_refuses_is_told_apart(webex, webex_script, reply):
     refusal = {"message": "Unable to edit", "trackingId": "ROUTER_1"}
     webex_script.on("PUT", "/messages/m-1", reply(400, refusal))
     with pytest.raises(WebexBadRequestError) as caught:
-        webex.edit("m-1", "room-1", "3 of 7", CARD)
+        webex.edit("m-1", "room-1", CARD)
     assert (caught.value.status, caught.value.tracking_id) == (400, "ROUTER_1")
     assert len(webex_script.asked) == 1
     assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"
@@ -196,7 +196,7 @@ def test_a_thread_that_is_gone_is_left(webex, webex_script, reply, refusal):
     """If Webex refuses the parent message, the message is posted in the space without a thread."""
     answers = (reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"}))
     webex_script.on("POST", "/messages", *answers)
-    assert webex.send(room_id="room-1", text="hello", parent_id="gone").id == "posted"
+    assert webex.send("hello", room_id="room-1", parent_id="gone").id == "posted"
     body = {"roomId": "room-1", "text": "hello"}
     assert [each for *_, each in webex_script.asked] == [body | {"parentId": "gone"}, body]
 
@@ -205,7 +205,7 @@ def test_a_refused_message_without_a_thread_is_not_posted_again(webex, webex_scr
     """A refused message without a thread is not posted again, as it has no parent to leave out."""
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):
-        webex.send(room_id="room-1", text="hello")
+        webex.send("hello", room_id="room-1")
     assert len(webex_script.asked) == 1
 
 
@@ -258,7 +258,7 @@ FILE = File("tac.zip", "application/zip", ZIP)
 def test_a_file_is_sent(webex, webex_script, reply):
     """A file is sent in one form with the space, the thread, the text, and its name and type."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
-    sent = webex.send(room_id="room-1", text="For Cisco TAC", file=FILE, parent_id="root")
+    sent = webex.send("For Cisco TAC", room_id="room-1", file=FILE, parent_id="root")
     ((_, path, body),) = webex_script.asked
     fields = {"roomId": "room-1", "parentId": "root", "text": "For Cisco TAC", "files": ZIP}
     assert (sent.id, path, body) == ("m-9", "/messages", fields)
@@ -269,7 +269,7 @@ def test_a_file_is_sent(webex, webex_script, reply):
 def test_it_is_sent_again_whole(webex, webex_script, reply, hasty_retries):
     """After a 503 the whole file is sent again, and without a thread the form has no parentId."""
     webex_script.on("POST", "/messages", reply(503, {}), reply(200, {"id": "m-9"}))
-    assert webex.send(room_id="room-1", text="For Cisco TAC", file=FILE).id == "m-9"
+    assert webex.send("For Cisco TAC", room_id="room-1", file=FILE).id == "m-9"
     fields = {"roomId": "room-1", "text": "For Cisco TAC", "files": ZIP}
     assert [body for *_, body in webex_script.asked] == [fields] * 2
 
@@ -278,5 +278,5 @@ def test_what_may_have_arrived_is_not_sent_twice(webex, webex_script, reply, has
     """After a 502 a file is not sent again, because it may have arrived in the space."""
     webex_script.on("POST", "/messages", reply(502, {}))
     with pytest.raises(WebexAnswerError, match="502"):
-        webex.send(room_id="room-1", text="For Cisco TAC", file=FILE)
+        webex.send("For Cisco TAC", room_id="room-1", file=FILE)
     assert len(webex_script.asked) == 1

@@ -7,6 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from adaptive_cards.components import Card
 from bot.webex.client import File, Post, Webex
 from bot.webex.errors import (
     HURRIED,
@@ -102,7 +103,7 @@ def test_a_post_that_was_not_accepted_is_sent_again(webex, webex_script, reply, 
     """
     headers = {"Retry-After": "0", "Location": "http://127.0.0.2:9/login"}
     webex_script.on("POST", "/messages", reply(status, {}, headers), reply(200, {"id": "m-1"}))
-    assert (webex.send(room_id="r", text="Hello").id, len(webex_script.asked)) == ("m-1", 2)
+    assert (webex.send("Hello", room_id="r").id, len(webex_script.asked)) == ("m-1", 2)
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])
@@ -113,14 +114,14 @@ def test_a_post_that_may_have_been_accepted_is_not_sent_again(webex, webex_scrip
     """
     webex_script.on("POST", "/messages", reply(status, {}), reply(200, {"id": "m-1"}))
     with pytest.raises(WebexError) as caught:
-        webex.send(room_id="r", text="Hello")
+        webex.send("Hello", room_id="r")
     assert (caught.value.accepted, len(webex_script.asked)) == (True, 1)
 
 
 def test_a_post_that_never_left_is_known_as_such(free_port, hasty_retries):
     """Without a connection nothing was posted, and the error says so."""
     with pytest.raises(WebexUnreachableError) as caught:
-        Webex("token", f"http://127.0.0.1:{free_port}/v1/").send(room_id="r", text="Hello")
+        Webex("token", f"http://127.0.0.1:{free_port}/v1/").send("Hello", room_id="r")
     assert caught.value.accepted is False
 
 
@@ -160,10 +161,10 @@ def test_a_mistake_is_no_rate_limit(webex, webex_script, reply, hasty_retries):
     assert (caught.value.status, caught.value.retry_after) == (0, None)
 
 
-CARD = {"type": "AdaptiveCard", "version": "1.3"}
+CARD = Card({"type": "AdaptiveCard", "version": "1.3"}, "t")
 MADE = {"resource": "messages", "event": "created"}
 HOOK = {"name": "n", "targetUrl": "https://b.test/x", "secret": "s" * 20}
-IN_THREAD = {"room_id": "r1", "text": "t", "parent_id": "m1"}
+IN_THREAD = {"room_id": "r1", "parent_id": "m1"}
 FILE = File("a.zip", "application/zip", b"PK")
 CALLS = {
     "me": ("GET", "/people/me", lambda webex, _: webex.me()),
@@ -177,9 +178,9 @@ CALLS = {
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
     "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
-    "send": ("POST", "/messages", lambda webex, _: webex.send(**IN_THREAD, card=CARD)),
-    "send a file": ("POST", "/messages", lambda webex, _: webex.send(**IN_THREAD, file=FILE)),
-    "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),
+    "send": ("POST", "/messages", lambda webex, _: webex.send(CARD, **IN_THREAD)),
+    "send a file": ("POST", "/messages", lambda webex, _: webex.send("t", **IN_THREAD, file=FILE)),
+    "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", CARD)),
     "webhooks": ("GET", "/webhooks", lambda webex, _: webex.webhooks()),
     "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(**MADE, **HOOK)),
     "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),

@@ -120,7 +120,7 @@ DRIPS = {
 CALLS = {
     "a call": lambda webex, _: webex.me(),
     "a download": lambda webex, url: webex.download(f"{url}contents/1", 99),
-    "a post": lambda webex, _: webex.send(room_id="r", text="t"),
+    "a post": lambda webex, _: webex.send("t", room_id="r"),
 }
 
 

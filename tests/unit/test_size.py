@@ -19,15 +19,15 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 173,
-        "code": 25_291,
-        "functions": 2_743,
-        "used once, %": 10.4,
-        "borders": 5_490,
-        "docstrings": 5_296,
+        "code": 25_242,
+        "functions": 2_733,
+        "used once, %": 10.3,
+        "borders": 5_484,
+        "docstrings": 5_285,
     },
     ("practice",): {"code": 14_757},
-    ("tests",): {"code": 41_871},
-    ("bench", "tools"): {"code": 3_740},
+    ("tests",): {"code": 41_869},
+    ("bench", "tools"): {"code": 3_734},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -57,8 +57,8 @@ practice: $(STAMP)
 PYTEST := pytest --quiet -p no:cacheprovider
 # Tests of real processes wait more than they compute, so there are more workers than cores.
 WORKERS ?= 5
-# Those with the longest tests come first.
-REAL := security chaos browser processes journeys foreign
+# Those with the longest tests come first, so that no worker ends alone with one of them.
+REAL := journeys/test_long_story.py journeys/test_undo.py security chaos browser processes journeys foreign
 FAST := $(PYTEST) -p no:rerunfailures
 
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to

@@ -32,7 +32,8 @@ def imports(path: Path) -> Iterator[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 place = ROOT / full.replace(".", "/")
-                yield full if place.is_dir() or place.with_suffix(".py").exists() else node.module
+                is_module = place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+                yield full if is_module else node.module
 
 
 def rooms() -> dict[str, set[str]]:
@@ -82,9 +83,10 @@ def folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     def drawn(room: str) -> str:
         return "adaptive_cards" if room.startswith("adaptive_cards") else room
 
-    kept = {drawn(room) for room in graph if (ROOT / room.replace(".", "/")).is_dir()} | {
-        "adaptive_cards"
+    kept = {
+        drawn(each) for each in graph if (ROOT / each.replace(".", "/") / "__init__.py").exists()
     }
+    kept.add("adaptive_cards")
     merged: dict[str, set[str]] = {}
     for room, used in graph.items():
         if drawn(room) in kept:

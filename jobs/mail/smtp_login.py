@@ -309,13 +309,8 @@ async def _authenticated(talk: SmtpConnection, login: str) -> str:
             reply = await talk.command(login)
     if reply.code != SMTPStatus.auth_continue:
         return _good(reply)
-    try:
-        challenge = base64.b64decode(reply.message.replace("\n", ""))
-    except ValueError:
-        challenge = b""
     # the error challenge must be answered, or the final reply never comes
-    final = await talk.command("")
-    return _good(final, str(as_dict(parsed(challenge)).get("status", "")))
+    return _good(await talk.command(""), _challenge_status(reply))
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -329,6 +324,14 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's successful replies
         raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
     return text
+
+
+def _challenge_status(challenge: SMTPResponse) -> str:
+    try:
+        text = base64.b64decode(challenge.message.replace("\n", ""))
+    except ValueError:
+        return ""
+    return str(as_dict(parsed(text)).get("status", ""))
 
 
 _PORTS = {"smtp": 587, "smtps": 465}

@@ -19,15 +19,15 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 173,
-        "code": 25_242,
-        "functions": 2_733,
-        "used once, %": 10.3,
-        "borders": 5_484,
+        "code": 25_243,
+        "functions": 2_734,
+        "used once, %": 10.4,
+        "borders": 5_485,
         "docstrings": 5_285,
     },
     ("practice",): {"code": 14_757},
-    ("tests",): {"code": 41_869},
-    ("bench", "tools"): {"code": 3_734},
+    ("tests",): {"code": 41_865},
+    ("bench", "tools"): {"code": 3_736},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

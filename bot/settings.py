@@ -27,6 +27,7 @@ _TOLD = table(__file__)
 NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
+LARGEST_BODY = 65_536  # bytes of a webhook or a form
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
 MOST_SECRETS = 2

@@ -22,7 +22,7 @@ from adaptive_cards import locale
 from adaptive_cards.texts import render, text
 from bot import links
 from bot.services import Services
-from bot.web.wsgi import LARGEST_BODY, TEXT
+from bot.settings import LARGEST_BODY
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
@@ -186,6 +186,6 @@ def create_app(pages: Iterable[Blueprint]) -> Flask:
 
 def _plain_error(error: HTTPException) -> Response:
     headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
-    response = Response(status=error.code, headers=headers, content_type=TEXT)
+    response = Response(status=error.code, headers=headers, mimetype="text/plain")
     response.data = f"{response.status}\n"
     return response

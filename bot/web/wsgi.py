@@ -36,7 +36,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]  # wai
 
 from bot import logs
 from bot.queue import connect_for_web, event_queue, health
-from bot.settings import BotSettings, from_environment, log_advice
+from bot.settings import LARGEST_BODY, BotSettings, from_environment, log_advice
 from jobs.clock import now
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.settings import Settings, SettingsError
@@ -71,7 +71,6 @@ HEADERS = {
 REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
 """Labels of the metrics for refused webhooks, by status. Every other refusal is about the body."""
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
-LARGEST_BODY = 65_536
 EVERY_S = 60.0
 REFUSED_KEPT_S = 24 * 3600
 """Seconds for which the time of the last wrong signature is kept for ``doctor``."""

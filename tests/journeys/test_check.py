@@ -8,7 +8,6 @@ from practice.conversation import band, words
 from tests.fixtures.stacks import checked
 
 MEASURED = True
-SHARES_STACK = True
 CHANGING = ("graph.", "exchange.")
 
 

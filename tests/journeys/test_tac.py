@@ -9,8 +9,6 @@ from practice.client import does
 from practice.conversation import Walk, words
 from tests.fixtures.stacks import unpacked
 
-SHARES_STACK = True
-
 PNG = b"\x89PNG\r\n\x1a\n" + b"not a real picture" * 20_000
 SECRET = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"
 ALWAYS = {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}

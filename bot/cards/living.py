@@ -26,6 +26,7 @@ from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, op
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
+from jobs.storage import codec, keys
 
 
 def lines(run: Run) -> tuple[Text, ...]:
@@ -139,7 +140,7 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
-    names = shared.fields(services, run.id)
+    names = list(map(codec.as_text, services.redis.hkeys(keys.cards(run.id))))
     in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
     kept = shared.posted_cards(services, run.id).keys() | in_doubt
     # A place that shows a card already is included even if no card is wanted there any more.

@@ -118,8 +118,7 @@ class RenewedLock(Lock):
 
     def hold(self, wait_s: float) -> bool:
         """Take the lock within ``wait_s`` seconds and keep renewing it; return whether it is held."""
-        pid = str(os.getpid())
-        me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
+        me = f"{_process(os.getpid())}/{secrets.token_hex(8)}"
         longest = None if wait_s == math.inf else wait_s
         if not self.acquire(blocking=wait_s > 0, blocking_timeout=longest, token=me):
             return False
@@ -226,6 +225,11 @@ def _place() -> str:
         return f"{boot} {(PROC / 'self/ns/pid').readlink().name}"
     except OSError:
         return ""
+
+
+@cache
+def _process(pid: int) -> str:
+    return f"{_place()}/{pid}/{_started(str(pid))}"
 
 
 def _started(pid: str) -> str:

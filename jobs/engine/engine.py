@@ -212,7 +212,7 @@ class Engine(inspector.Inspector):
             calls.check_guard()
             try:
                 with calls.collect() as made:
-                    await self.retry_while_replicating(step, lambda: step.apply(self.ctx, finding))
+                    await self.retry_while_replicating(step, step.apply, finding)
             except AlreadyExists:
                 pass  # made by somebody else or by an earlier try: inspect decides
             except CloudError as error:

@@ -346,7 +346,7 @@ class Inspector(Recorder):
     async def inspect(self, step: Step) -> Finding:
         """Return the finding of ``step``, or a finding with the reason why it could not be read."""
         try:
-            return await self.retry_while_replicating(step, lambda: step.inspect(self.ctx))
+            return await self.retry_while_replicating(step, step.inspect)
         except CloudError as error:
             return self.finding_from(step, error)
 
@@ -359,17 +359,19 @@ class Inspector(Recorder):
             await self._pause(step, pause)
         return self.wait_for_replication(step)
 
-    async def retry_while_replicating(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry_while_replicating(
+        self, step: Step, call: Callable[..., Awaitable[T]], *found: Finding
+    ) -> T:
         """Repeat ``call`` while a write of ours may not be known; a new role takes longer."""
         for pause in SETTLE_S:
             try:
-                return await call()
+                return await call(self.ctx, *found)
             except CloudError as error:
                 passing = may_be_replication(error, self.run, step)
                 if error.cause in ROLE_CAUSES or not passing:
                     raise
             await self._pause(step, pause)
-        return await call()
+        return await call(self.ctx, *found)
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding, which waits if replication may be the cause."""

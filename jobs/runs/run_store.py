@@ -33,8 +33,7 @@ from jobs.runs.run import (
 )
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
-from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
-from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.locks import DueQueue, LockKind, LockName, RenewedLock, after_lease, renewed_lock
 from jobs.storage.vault import AuthenticatedStore, Authenticator, mac_of
 
 CHECK_KEPT_S = 30 * 24 * 3600
@@ -377,7 +376,7 @@ class RunStore:
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
-            self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.add(run_id, after_lease())
+            self.redis, name, on_renewal=lambda: self.schedule.add(run_id, after_lease())
         )
 
     def held_by(self, lease: RenewedLock) -> Self:

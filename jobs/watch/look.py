@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from jobs.access.tenants import TenantReader, open_reader
 from jobs.causes.cause import Cause
-from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
+from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, checked
 from jobs.checks.check import findings_of, name_changers, repaired, verdict_of
 from jobs.checks.reading import COUNTED, signals_of
 from jobs.checks.verdict import Verdict
@@ -35,6 +35,7 @@ from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
+from jobs.runs.run_store import CheckBuffer
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.proof import sends_it

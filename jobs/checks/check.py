@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -29,7 +28,7 @@ from jobs.channel.mailbox import delegate_of
 from jobs.checks.verdict import Verdict, in_state, judge, mail_flows
 from jobs.clock import now, parse
 from jobs.clouds.errors import SignInNeeded, if_answered
-from jobs.clouds.json_values import as_dict, text_of
+from jobs.clouds.json_values import Json, as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import DATA_ERRORS, Engine
 from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
@@ -244,7 +243,7 @@ async def _change(ctx: StepContext, step: str) -> ConnectChange | None:
     return max(changes, key=lambda each: each.at, default=None)
 
 
-def _read(row: dict[str, Any], words: tuple[str, ...], since: datetime) -> ConnectChange | None:
+def _read(row: Json, words: tuple[str, ...], since: datetime) -> ConnectChange | None:
     at, activity = parse(row.get("activityDateTime")), text_of(row, "activityDisplayName")
     by = as_dict(row.get("initiatedBy"))
     who = text_of(as_dict(by.get("user")), "userPrincipalName", "displayName", "id")

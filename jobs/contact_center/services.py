@@ -23,12 +23,11 @@ from jobs.causes.patterns import meaning_of
 from jobs.clock import now, parse
 from jobs.clouds import errors
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
-from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
+from jobs.clouds.json_values import Json, Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
 from jobs.model import ConnectChange
 from jobs.redact import without_secrets
 from jobs.settings import Settings
 
-Json = dict[str, Any]
 Params = Mapping[str, str]
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 MOST_PAGES = 5

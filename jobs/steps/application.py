@@ -18,11 +18,11 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError, Rejected
-from jobs.clouds.json_values import dicts_in, lower_of, text_of
+from jobs.clouds.json_values import Json, dicts_in, lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft import app_manifest as manifest, graph
-from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
+from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, GRAPH_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 

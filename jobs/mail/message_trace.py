@@ -16,7 +16,7 @@ from jobs.causes.patterns import patterns
 from jobs.causes.reader import Place, read
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
-from jobs.clouds.json_values import text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph, instant
 from jobs.model import Station
@@ -47,11 +47,6 @@ class TraceStatus(StrEnum):
     def went_on(self) -> bool:
         """Return whether it reached the recipient, or what the address represents."""
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self:
-        plain = str(value).replace(" ", "").lower()
-        return next((each for each in cls if each.value == plain), cls.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +182,7 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
     received, size = parse(row.get("receivedDateTime") or row.get("Received")), row.get("size")
     if received is None:
         return None
+    status = lower_of(row, "status").replace(" ", "")
     return TraceRow(
         id=text_of(row, "id", "MessageTraceId"),
         sender=text_of(row, "senderAddress"),
@@ -194,7 +190,7 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
         message_id=text_of(row, "messageId"),
         received=received,
         subject=text_of(row, "subject"),
-        status=TraceStatus(text_of(row, "status")),
+        status=next((each for each in TraceStatus if each == status), TraceStatus.UNKNOWN),
         size=size if isinstance(size, int) else 0,
     )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
@@ -86,7 +85,7 @@ class Settings:
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self:
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Return the settings from the environment.
 
         Raises:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -228,8 +227,8 @@ class Entra(Probe, row="entra"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
-        reading = partial(asyncio.to_thread, self._seen, ctx)
-        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", reading)
+        key = f"entra {ctx.channel.tenant_id}"
+        return await ctx.reads.read(key, lambda: asyncio.to_thread(self._seen, ctx))
 
     def _seen(self, ctx: StepContext) -> Finding:
         tenant = ctx.channel.tenant_id or "organizations"

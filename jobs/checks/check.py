@@ -118,11 +118,14 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     given = list(filter(token_at, runs))
     shared = bool(_newest(runs, "shared"))
     made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
+    ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
+    # a channel that was kept, and not set up since
+    by_hand = next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
-        by_hand=is_by_hand(runs),
+        by_hand=by_hand,
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
         changed_at=max(filter(None, (each.done for each in made)), default=None),
@@ -370,14 +373,10 @@ def _answer(run: Run, question: str) -> str:
     return "" if answer == WITHOUT else answer
 
 
-NEEDED = ("client_id", "callback_url", "forwarding_address")
-"""Values without which a channel cannot be saved, because a fix would write an empty value."""
-
-
 def missing_values(run: Run) -> tuple[str, ...]:
-    channel = run.channel
-    known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
-    return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)
+    """Return what a channel lacks to be saved, because a fix would write an empty value."""
+    needed = {"client_id": run.fact("client_id"), **run.channel.addresses}
+    return tuple(name for name, value in needed.items() if not value)
 
 
 def may_be_kept(run: Run) -> bool:
@@ -396,12 +395,6 @@ def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:
         return known is not None and known.run == run.id
     store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
     return True
-
-
-def is_by_hand(runs: Sequence[Run]) -> bool:
-    """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
-    ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
-    return next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)
 
 
 FactKind = StrEnum(

@@ -31,22 +31,11 @@ _EVENT = (("dateTime", "Date"), ("event",), ("action",), ("description", "Detail
 """Fields of an event, each by Graph's name and by the cmdlet's if that differs in more than case."""
 
 
-class TraceStatus(StrEnum):
-    DELIVERED = "delivered"
-    EXPANDED = "expanded"
-    FAILED = "failed"
-    FILTERED_AS_SPAM = "filteredasspam"
-    GETTING_STATUS = "gettingstatus"
-    PENDING = "pending"
-    QUARANTINED = "quarantined"
-    RECALLED = "recalled"
-    RESOLVED = "resolved"
-    UNKNOWN = "unknown"
-
-    @property
-    def went_on(self) -> bool:
-        """Return whether it reached the recipient, or what the address represents."""
-        return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
+TraceStatus = StrEnum(
+    "TraceStatus",
+    "DELIVERED EXPANDED RESOLVED FAILED FILTERED_AS_SPAM QUARANTINED PENDING GETTING_STATUS UNKNOWN",
+)
+"""State of a message for one recipient, without those that mean nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +50,11 @@ class TraceRow:
     subject: str
     status: TraceStatus
     size: int = 0
+
+    @property
+    def went_on(self) -> bool:
+        """Return whether it reached the recipient, or what the address represents."""
+        return self.status in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
 
 Rows = Sequence[TraceRow]
@@ -182,7 +176,8 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
     received, size = parse(row.get("receivedDateTime") or row.get("Received")), row.get("size")
     if received is None:
         return None
-    status = lower_of(row, "status").replace(" ", "")
+    word = lower_of(row, "status").replace(" ", "")
+    known = {each.replace("_", ""): each for each in TraceStatus}
     return TraceRow(
         id=text_of(row, "id", "MessageTraceId"),
         sender=text_of(row, "senderAddress"),
@@ -190,7 +185,7 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
         message_id=text_of(row, "messageId"),
         received=received,
         subject=text_of(row, "subject"),
-        status=next((each for each in TraceStatus if each == status), TraceStatus.UNKNOWN),
+        status=known.get(word, TraceStatus.UNKNOWN),
         size=size if isinstance(size, int) else 0,
     )
 
@@ -259,8 +254,8 @@ class MailFlow:
     @classmethod
     def of(cls, rows: Rows) -> Self:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
-        done = [row for row in rows if row.status.went_on or stopped(row)]
-        good = next((row for row in done if row.status.went_on), None)
+        done = [row for row in rows if row.went_on or stopped(row)]
+        good = next((row for row in done if row.went_on), None)
         begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
         return cls(good, tuple(takewhile(stopped, done)), tuple(begun))
 
@@ -294,7 +289,7 @@ def without_copy(arrived: Rows, copies: Rows, mailbox: str, since: datetime | No
 
 
 def _that_went_on(rows: Rows) -> list[TraceRow]:
-    return [row for row in rows if row.status.went_on]
+    return [row for row in rows if row.went_on]
 
 
 def never_copied(mails: Rows, copies: Rows, patience: timedelta = COPIED_WITHIN) -> Rows:

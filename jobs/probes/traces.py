@@ -147,7 +147,7 @@ class Copies(_Traced, row="copies"):
         arrived, copies = watch_mail.without_watch_mails(arrived), watch_mail.with_proofs(copies)
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
-        taken = [each for each in copies if each.status.went_on or each.size <= flow.LARGEST]
+        taken = [each for each in copies if each.went_on or each.size <= flow.LARGEST]
         finding = await self._judge(ctx, MailFlow.of(taken), lost, copies)
         if not lost:
             return finding
@@ -325,7 +325,7 @@ class Sightings:
         if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
             return Way(mail, Fate.UNDER_WAY)
         later = watch_mail.without_watch_mails(self.arrived or ())
-        if any(row.received > mail.sent and row.status.went_on for row in later):
+        if any(row.received > mail.sent and row.went_on for row in later):
             return Way(mail, Fate.NOTHING)  # so the sending server is to blame
         return Way(mail, Fate.MISSING)
 

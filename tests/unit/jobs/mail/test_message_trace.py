@@ -182,7 +182,7 @@ async def test_a_status_is_read_in_any_spelling(word, status, went_on):
     A new word is unknown, and not an error. A mail to a group or an alias was passed on.
     """
     (found,) = await trace([GRAPH_ROW | {"status": word}]).find(SINCE)
-    assert (found.status, found.status.went_on) == (status, went_on)
+    assert (found.status, found.went_on) == (status, went_on)
 
 
 async def test_details_are_lines_in_which_codes_can_be_found():

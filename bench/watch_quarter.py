@@ -30,7 +30,7 @@ from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.run_store import Record
 from jobs.settings import Settings
-from jobs.storage import due_queue, keys
+from jobs.storage import keys, locks
 from jobs.watch.model import LookOutcome, WatchedChannel
 from jobs.watch.store import LEASE_S
 
@@ -156,7 +156,7 @@ class Quarter:
             if away is not None:
                 VirtualClock.at = away.ends
                 continue
-            for name in due_queue.claim(self.services.redis)[0]:
+            for name in locks.claim_due(self.services.redis)[0]:
                 if name.kind == "watch":
                     self._round(name.owner, drawn)
             self._tell_gaps()

@@ -34,6 +34,7 @@ from jobs.clouds.http import sync_client
 from jobs.contact_center.services import organization_id, read_changes
 from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.mail import watch_mail
+from jobs.microsoft.client_credential import own_credential
 from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
@@ -97,7 +98,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     yield "refused webhooks", on_refused_webhooks(redis)
     yield "Microsoft", _microsoft(work)
     yield "clock", on_clock(redis)
-    own = tenants.own_credential(work)
+    own = own_credential(work)
     sentences = zip(MARKS, (own.words, own.doubt, own.problem), strict=True)
     yield "the bot's own app", [each for each in sentences if each[1]]
     yield "test mail", _test_mail(work)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
@@ -86,7 +85,7 @@ class Settings:
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self:
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Return the settings from the environment.
 
         Raises:
@@ -99,6 +98,8 @@ class Settings:
         audit_url = values.get("CONNECT_AUDIT_URL", "").rstrip("/")
         # one of Cisco's two paths may be named, and stays
         audit_path = "" if not audit_url or parts_of(audit_url).path else AUDIT_PATH
+        smtp = urlsplit(f"//{values['SMTP_SERVER'].rpartition('://')[2]}")
+        port = "" if smtp.port else f":{SUBMISSION_PORT}"
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
             redis_url=values.get("REDIS_URL", REDIS_URL),
@@ -106,7 +107,7 @@ class Settings:
             login_url=values["MICROSOFT_LOGIN_URL"].rstrip("/"),
             graph_url=_base(values["MICROSOFT_GRAPH_URL"], "/v1.0"),
             exchange_url=_base(values["EXCHANGE_ADMIN_URL"], "/adminapi"),
-            smtp_server=_with_port(values["SMTP_SERVER"]),
+            smtp_server=smtp.netloc.rstrip(":") + port,
             probe_from=parseaddr(values.get("PROBE_FROM", ""))[1],
             status_url=values["WEBEX_STATUS_URL"].rstrip("/"),
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
@@ -171,13 +172,6 @@ def is_loopback(host: str) -> bool:
 
 def _base(url: str, below: str) -> str:
     return url.partition(below)[0].rstrip("/")
-
-
-def _with_port(server: str) -> str:
-    """Return ``host:port`` without a scheme, with the submission port if none is named."""
-    address = urlsplit(f"//{server.rpartition('://')[2]}")
-    named = address.netloc.rstrip(":")
-    return address.netloc if address.port is not None else f"{named}:{SUBMISSION_PORT}"
 
 
 def is_at(url: str, *schemes: str) -> bool:

@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -125,7 +124,7 @@ class Pages:
     def _title(self, finding: Finding) -> str:
         return self.say(Text(f"step.{finding.step}")) or finding.step
 
-    def _data(self, run: Run) -> dict[str, Any]:
+    def _data(self, run: Run) -> dict[str, object]:
         items = [
             {
                 **msgspec.to_builtins(finding),

@@ -33,8 +33,8 @@ from bot.chat import permissions
 from bot.chat.preferences import THREAD, locale_of, locale_of_card
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
-from jobs.access.tenants import own_credential
 from jobs.clock import now, paced
+from jobs.microsoft.client_credential import own_credential
 from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
 from jobs.next_action import ActionKind, Wait, next_action, wait_of
 from jobs.runs.run import Kind, Origin, Run, RunGoneError

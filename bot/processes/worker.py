@@ -50,7 +50,7 @@ from jobs.clock import now
 from jobs.clouds.http import keep_loop
 from jobs.runs import retention
 from jobs.settings import Settings
-from jobs.storage import due_queue, generation, locks
+from jobs.storage import generation, locks
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
@@ -311,7 +311,7 @@ def dispatch_due(redis: Redis) -> float:
 
     One process on each machine that does this is enough; more do no harm.
     """
-    claimed, more_s = due_queue.claim(redis)
+    claimed, more_s = locks.claim_due(redis)
     for kind in {name.kind for name in claimed}:
         Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
     return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
@@ -321,7 +321,7 @@ def recover(services: Services) -> None:
     """Have the work of killed processes done again, and at once."""
     redis = services.redis
     # locks of other kinds belong to work that is retried on its own
-    freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
+    freed = [name for name in locks.release_dead(redis) if name.kind in locks.DUE]
     for lock in freed:
         if lock.kind is locks.LockKind.EVENT:
             services.events.retry(lock.owner)
@@ -341,7 +341,7 @@ def _ticking(own: Services) -> Callable[[bool], float]:
     timers.every(TRAIL_S, own.store.audit.look)
     timers.every(PAUSE_S, partial(dispatch_due, redis))
     timers.every(5.0, partial(recover, own))
-    timers.every(15.0, partial(due_queue.recall, redis))
+    timers.every(15.0, partial(locks.recall_due, redis))
     timers.every(5.0, partial(_leave_newer_data, redis, generation.layout_problem))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))

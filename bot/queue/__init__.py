@@ -2,7 +2,7 @@
 
 A job is an allowed function and an id. Events, runs, draws and the rounds of the watch have a queue
 each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
-If a job is lost with its worker, it is replaced (:mod:`jobs.storage.due_queue`).
+If a job is lost with its worker, it is replaced (:mod:`jobs.storage.locks`).
 
 JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``, so
 only the functions of an allow-list are run.
@@ -23,8 +23,7 @@ from rq.job import Job, JobStatus
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.connection import open_redis
-from jobs.storage.due_queue import DueQueue
-from jobs.storage.locks import LockKind
+from jobs.storage.locks import DueQueue, LockKind
 
 NAME, RUNS = "email-bot", "email-bot-runs"
 """Names of the queues of events and of runs."""

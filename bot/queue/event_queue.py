@@ -14,8 +14,7 @@ from bot.queue import Doorbell
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
-from jobs.storage.due_queue import LEASE_S, LONGEST_PAUSE_S, after_lease
-from jobs.storage.locks import LockKind, LockName, renewed_lock
+from jobs.storage.locks import LONGEST_PAUSE_S, LockKind, LockName, after_lease, renewed_lock
 
 log = structlog.get_logger(__name__)
 WEBHOOKS_PATH = "/webhooks/webex"
@@ -127,7 +126,7 @@ class EventQueue:
         An error of ``handle`` postpones the event and is raised again.
         """
         lock = LockName(LockKind.EVENT, key)
-        with renewed_lock(self._redis, lock, LEASE_S) as held:
+        with renewed_lock(self._redis, lock) as held:
             if held is None:  # its worker may be dead, which shows when the lock ends
                 self.bell.extend(key, max(self._redis.pttl(lock.key), 0) / 1000)
             elif (pending := self._load(key)) is None:

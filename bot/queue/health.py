@@ -18,8 +18,7 @@ from bot.queue.event_queue import readable
 from jobs.clock import now
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError
-from jobs.storage.due_queue import DueQueue
-from jobs.storage.locks import LockKind
+from jobs.storage.locks import DueQueue, LockKind
 
 SEEN_S = 30
 """Seconds within which a worker must give a sign of life."""

@@ -23,8 +23,7 @@ from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
 from jobs.runs.run import ENDS, Kind
 from jobs.storage import counters, keys
-from jobs.storage.due_queue import DueQueue
-from jobs.storage.locks import LockKind
+from jobs.storage.locks import DueQueue, LockKind
 from jobs.watch.store import Watching
 
 PREFIX = "webex_email_bot_"

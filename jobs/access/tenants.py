@@ -3,14 +3,14 @@
 The sign-in is encrypted, renewed, and deleted when the run ends. The record of the read access that
 a tenant's administrator has granted holds no secret: only when, through whose card, and which roles
 the token carried (platforms/microsoft.md 6.2). The clients keep within Microsoft's limits for the
-tenant. The app's credential ends some day, which the doctor tells.
+tenant.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from redis import Redis
 
@@ -24,7 +24,6 @@ from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft import scopes, tokens
-from jobs.microsoft.client_credential import CredentialError, credential_end
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
@@ -225,38 +224,3 @@ async def open_reader(
         exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", kept(), pace)
         trace, once, many = Trace(graph, exchange), reads or ReadCache(), reads is not None
         yield TenantReader(runtime, graph, exchange, trace, granted, own, once, many)
-
-
-SOON = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCredential:
-    """Known facts about the credential of the bot's own Entra app."""
-
-    words: str
-    ends: datetime | None = None
-    problem: str = ""  # why it cannot be used
-    doubt: str = ""  # why it may stop working
-
-
-def own_credential(settings: Settings) -> OwnCredential:
-    kind = "a certificate" if settings.microsoft_client_certificate else "a client secret"
-    words, at = f"signs in with {kind}", now()
-    if settings.microsoft_federated_token_file:
-        return OwnCredential("signs in with a federated token, which its platform renews")
-    try:
-        ends = credential_end(settings)
-    except CredentialError as error:
-        return OwnCredential(words, problem=error.message)
-    if ends is None:
-        doubt = (
-            f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"
-            " Entra shows, and the approvers are reminded of it"
-        )
-        return OwnCredential(words, doubt=doubt)
-    words = f"{words} until {ends:%d %b %Y}"
-    if ends > at + SOON:
-        return OwnCredential(words, ends)
-    told = f"{words}: make a new one in Entra, Certificates & secrets, and set it here"
-    return OwnCredential(words, ends, **{"doubt" if ends > at else "problem": told})

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 from jobs.channel.mailbox import ConnectHosts, is_shared, mailbox_row, redirected_to, through
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, Rejected, SignInNeeded, unless_refused
-from jobs.clouds.json_values import lower_of, lower_set, text_of
+from jobs.clouds.json_values import Json, lower_of, lower_set, text_of
 from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, Json, instant, segment, text
+from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, instant, segment, text
 from jobs.model import Profile
 from jobs.runs.run import AppCandidate, Search
 

@@ -182,7 +182,7 @@ async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...
 
 
 def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
-    return next((row for row in rows if row.status.went_on), None)
+    return next((row for row in rows if row.went_on), None)
 
 
 def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:

@@ -18,25 +18,11 @@ from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
-from jobs.model import Channel, Finding, Person, RunKind, State, Text
-from jobs.runs.audit import Along
-from jobs.runs.fold import apply_events, fold
-from jobs.runs.run import (
-    AttemptOverError,
-    Event,
-    Kind,
-    LeaseLostError,
-    Origin,
-    Run,
-    new_id,
-    new_reference,
-    opening,
-)
-from jobs.runs.run_store import CHECK_KEPT_S, RunStore
+from jobs.model import Channel, Finding, Person, State, Text
+from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Origin, Run, new_reference
+from jobs.runs.run_store import CheckBuffer
 from jobs.runtime import Runtime, no_listener
-from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
-from jobs.storage.vault import mac_of
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
 """Number of tenants that are checked in parallel, and number of channels of one tenant."""
@@ -136,44 +122,12 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
 
 async def checked(
     seen: TenantReader, channel: Channel, by: Person, origin: Origin, holds: Callable[[], bool]
-) -> "tuple[CheckBuffer, StepContext]":
+) -> tuple[CheckBuffer, StepContext]:
     """Check a channel without a run: the buffer has the findings, which are not saved."""
-    draft = await asyncio.to_thread(CheckBuffer, seen.runtime.store, channel, by, origin)
+    store = seen.runtime.store
+    brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
+    draft = CheckBuffer(store, channel, by, origin, brief)
     context = seen.context(draft.run, draft)
     steps, shutdown = steps_of(context.run), seen.runtime.shutdown
     await Engine(context, steps, no_listener, holds, shutdown).check()
     return draft, context
-
-
-class CheckBuffer(RunStore):
-    """Store that keeps the events of one run in memory and passes all other calls to Redis."""
-
-    def __init__(self, store: RunStore, channel: Channel, by: Person, origin: Origin) -> None:
-        super().__init__(store.redis)
-        self.audit, self.event_log = store.audit, store.event_log
-        self.authenticator, self.channels = store.authenticator, store.channels
-        self._id, brief = new_id(), brief_for(store, channel.mailbox)
-        opened = opening(channel, by, RunKind.CHECK, origin, brief)
-        self._events = [opened, Event(Kind.DETAILS, now(), channel=channel)]
-
-    @property
-    def run(self) -> Run:
-        return fold(self._id, self._events)
-
-    def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
-        self._events += events
-
-    def refresh(self, run: Run) -> Run:
-        """Return the check in its present state, folding only the events that ``run`` lacks."""
-        return apply_events(run, self._events[run.version :])
-
-    def save(self) -> Run:
-        """Save the finished check as the newest; the bulk check's events have who asked."""
-        self.append(self._id, Event(Kind.CHECKED, now()))
-        lines = self.event_log.chained(self._id, map(codec.dump, self._events))
-        with self.redis.pipeline() as together:
-            together.rpush(keys.run_events(self._id), *lines)
-            together.expire(keys.run_events(self._id), CHECK_KEPT_S)
-            together.execute()
-        self.channels.set_last_check(self.run.channel.mailbox, self._id)
-        return replace(self.run, mac=mac_of(lines[-1]))

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -29,7 +28,7 @@ from jobs.channel.mailbox import delegate_of
 from jobs.checks.verdict import Verdict, in_state, judge, mail_flows
 from jobs.clock import now, parse
 from jobs.clouds.errors import SignInNeeded, if_answered
-from jobs.clouds.json_values import as_dict, text_of
+from jobs.clouds.json_values import Json, as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import DATA_ERRORS, Engine
 from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
@@ -119,11 +118,14 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     given = list(filter(token_at, runs))
     shared = bool(_newest(runs, "shared"))
     made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
+    ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
+    # a channel that was kept, and not set up since
+    by_hand = next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
-        by_hand=is_by_hand(runs),
+        by_hand=by_hand,
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
         changed_at=max(filter(None, (each.done for each in made)), default=None),
@@ -244,7 +246,7 @@ async def _change(ctx: StepContext, step: str) -> ConnectChange | None:
     return max(changes, key=lambda each: each.at, default=None)
 
 
-def _read(row: dict[str, Any], words: tuple[str, ...], since: datetime) -> ConnectChange | None:
+def _read(row: Json, words: tuple[str, ...], since: datetime) -> ConnectChange | None:
     at, activity = parse(row.get("activityDateTime")), text_of(row, "activityDisplayName")
     by = as_dict(row.get("initiatedBy"))
     who = text_of(as_dict(by.get("user")), "userPrincipalName", "displayName", "id")
@@ -371,14 +373,10 @@ def _answer(run: Run, question: str) -> str:
     return "" if answer == WITHOUT else answer
 
 
-NEEDED = ("client_id", "callback_url", "forwarding_address")
-"""Values without which a channel cannot be saved, because a fix would write an empty value."""
-
-
 def missing_values(run: Run) -> tuple[str, ...]:
-    channel = run.channel
-    known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
-    return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)
+    """Return what a channel lacks to be saved, because a fix would write an empty value."""
+    needed = {"client_id": run.fact("client_id"), **run.channel.addresses}
+    return tuple(name for name, value in needed.items() if not value)
 
 
 def may_be_kept(run: Run) -> bool:
@@ -397,12 +395,6 @@ def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:
         return known is not None and known.run == run.id
     store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
     return True
-
-
-def is_by_hand(runs: Sequence[Run]) -> bool:
-    """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
-    ended = (run for run in reversed(runs) if run.ended is Kind.FINISHED)
-    return next((run.kept for run in ended if run.kept or run.kind is RunKind.SETUP), False)
 
 
 FactKind = StrEnum(

@@ -269,6 +269,11 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         return FoundChannel()
     may_keep = check.may_be_kept(run) and not store.channels.record(run.channel.mailbox)
     known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
+    told = Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
+    if run.kept:
+        told = Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
+    elif lacks := check.missing_values(run):
+        told = Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     return FoundChannel(
         values=(
             ("found.app", run.fact("app_name") or run.fact("client_id")),
@@ -279,16 +284,8 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         may_keep=may_keep,
         kept=run.kept,
         watched=watched,
-        told=_about_keeping(run, watched, may_keep=may_keep) if run.checked else None,
+        told=told if run.checked else None,
     )
-
-
-def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
-    if run.kept:
-        return Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
-    if lacks := check.missing_values(run):
-        return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
-    return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
 
 def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:

@@ -302,23 +302,18 @@ class Case:
         The explanation of some has been fixed: such a failure is older than the fix, or the change
         is not everywhere yet. Others have no specific code, and what may explain them was not read.
         """
-        told = dict[str, Finding]()
+        renamed = dict[str, Finding]()
         for name in causes:
-            cause = self._while_settling(name)
+            cause = ""
+            for each in in_state(self.ancestors(name), self.findings, State.OK):
+                told = self.diagnosis(each)
+                late = told.settled if "settled" in self.findings[each].facts else told.settling
+                cause = cause or late.get(self.findings[name].cause, "")
             if self._has_unread(self._may_explain(name)):
                 cause = UNREAD[self.findings[name].cause]
             if cause:
-                told[name] = replace(self.findings[name], cause=cause)
-        return told
-
-    def _while_settling(self, name: str) -> str:
-        for each in in_state(self.ancestors(name), self.findings, State.OK):
-            settled = "settled" in self.findings[each].facts
-            told = self.diagnosis(each)
-            causes = told.settled if settled else told.settling
-            if instead := causes.get(self.findings[name].cause):
-                return instead
-        return ""
+                renamed[name] = replace(self.findings[name], cause=cause)
+        return renamed
 
 
 def _root_causes(above: Mapping[str, str]) -> tuple[str, ...]:

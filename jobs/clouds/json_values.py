@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+Json = dict[str, Any]
 Row = Mapping[str, Any]
 
 
@@ -14,15 +15,15 @@ def parsed(text: str | bytes) -> Any:
         return None
 
 
-def as_dict(value: object) -> dict[str, Any]:
+def as_dict(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def dicts_in(value: object) -> list[dict[str, Any]]:
+def dicts_in(value: object) -> list[Json]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def with_low_keys(value: object) -> dict[str, Any]:
+def with_low_keys(value: object) -> Json:
     return {str(key).lower(): found for key, found in as_dict(value).items()}
 
 
@@ -35,7 +36,7 @@ def lower_of(row: Row | None, *names: str) -> str:
     return text_of(row, *names).lower()
 
 
-def part_of(row: Row | None, name: str) -> dict[str, Any]:
+def part_of(row: Row | None, name: str) -> Json:
     return (row or {}).get(name) or {}
 
 

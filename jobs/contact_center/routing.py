@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, unreadable
-from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
+from jobs.clouds.json_values import Json, as_dict, dicts_in, lower_of, text_of
 from jobs.clouds.rate_limit import SingleFlight
 from jobs.contact_center import services
-from jobs.contact_center.services import Json, in_organization, milliseconds, rows_in, whole_number
+from jobs.contact_center.services import in_organization, milliseconds, rows_in, whole_number
 from jobs.settings import Settings
 
 Found = TypeVar("Found")

@@ -23,12 +23,11 @@ from jobs.causes.patterns import meaning_of
 from jobs.clock import now, parse
 from jobs.clouds import errors
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
-from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
+from jobs.clouds.json_values import Json, Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
 from jobs.model import ConnectChange
 from jobs.redact import without_secrets
 from jobs.settings import Settings
 
-Json = dict[str, Any]
 Params = Mapping[str, str]
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 MOST_PAGES = 5
@@ -368,29 +367,26 @@ class ConnectChanges:
 
 
 async def read_changes(settings: Settings, since: datetime) -> ConnectChanges:
+    rows, method, whole = list[Json](), "", False
+    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(now()), "max": _ENTRIES}
+    wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     try:
         async with asyncio.timeout(LONGEST_S):
-            rows, whole, method = await _entries(settings, since)
+            for _ in range(_MOST_AUDIT_PAGES):
+                asked = {**wanted, "offset": len(rows)}
+                answer, method = await _page_of_log(settings, method, asked)
+                page = rows_in(answer, "auditLogs", _AUDIT)
+                rows += page  # perhaps fewer than were asked for
+                most = whole_number(answer, "totalRecords")
+                whole = not page or (len(rows) >= most if most else len(page) < _ENTRIES)
+                if whole:
+                    break
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
         raise errors.Transient(Cause.TIMED_OUT, _AUDIT, message=words) from late
     once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
     newest_first = sorted(once, key=lambda change: change.at, reverse=True)
     return ConnectChanges(tuple(newest_first), whole, method)
-
-
-async def _entries(settings: Settings, since: datetime) -> tuple[list[Json], bool, str]:
-    """Return the entries, whether these are all, and the method; a page may be a short one."""
-    rows, method = list[Json](), ""
-    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(now()), "max": _ENTRIES}
-    wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
-    for _ in range(_MOST_AUDIT_PAGES):
-        answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})
-        page, most = rows_in(answer, "auditLogs", _AUDIT), whole_number(answer, "totalRecords")
-        rows += page
-        if not page or (len(rows) >= most if most else len(page) < _ENTRIES):
-            return rows, True, method
-    return rows, False, method
 
 
 async def _page_of_log(settings: Settings, method: str, body: Json) -> tuple[Json, str]:

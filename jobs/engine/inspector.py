@@ -27,7 +27,7 @@ from jobs.model import Access, Finding, Reason, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind, LeaseLostError, Run
 from jobs.runtime import Listener, Shutdown
 from jobs.storage import keys
-from jobs.storage.due_queue import LONGEST_PAUSE_S
+from jobs.storage.locks import LONGEST_PAUSE_S
 
 Work = Callable[[Step], Awaitable[None]]
 Met = Callable[[str], bool]

@@ -16,7 +16,7 @@ from jobs.causes.patterns import patterns
 from jobs.causes.reader import Place, read
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
-from jobs.clouds.json_values import text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph, instant
 from jobs.model import Station
@@ -31,27 +31,11 @@ _EVENT = (("dateTime", "Date"), ("event",), ("action",), ("description", "Detail
 """Fields of an event, each by Graph's name and by the cmdlet's if that differs in more than case."""
 
 
-class TraceStatus(StrEnum):
-    DELIVERED = "delivered"
-    EXPANDED = "expanded"
-    FAILED = "failed"
-    FILTERED_AS_SPAM = "filteredasspam"
-    GETTING_STATUS = "gettingstatus"
-    PENDING = "pending"
-    QUARANTINED = "quarantined"
-    RECALLED = "recalled"
-    RESOLVED = "resolved"
-    UNKNOWN = "unknown"
-
-    @property
-    def went_on(self) -> bool:
-        """Return whether it reached the recipient, or what the address represents."""
-        return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self:
-        plain = str(value).replace(" ", "").lower()
-        return next((each for each in cls if each.value == plain), cls.UNKNOWN)
+TraceStatus = StrEnum(
+    "TraceStatus",
+    "DELIVERED EXPANDED RESOLVED FAILED FILTERED_AS_SPAM QUARANTINED PENDING GETTING_STATUS UNKNOWN",
+)
+"""State of a message for one recipient, without those that mean nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +50,11 @@ class TraceRow:
     subject: str
     status: TraceStatus
     size: int = 0
+
+    @property
+    def went_on(self) -> bool:
+        """Return whether it reached the recipient, or what the address represents."""
+        return self.status in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
 
 Rows = Sequence[TraceRow]
@@ -187,6 +176,8 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
     received, size = parse(row.get("receivedDateTime") or row.get("Received")), row.get("size")
     if received is None:
         return None
+    word = lower_of(row, "status").replace(" ", "")
+    known = {each.replace("_", ""): each for each in TraceStatus}
     return TraceRow(
         id=text_of(row, "id", "MessageTraceId"),
         sender=text_of(row, "senderAddress"),
@@ -194,7 +185,7 @@ def _row(row: Mapping[str, Any]) -> TraceRow | None:
         message_id=text_of(row, "messageId"),
         received=received,
         subject=text_of(row, "subject"),
-        status=TraceStatus(text_of(row, "status")),
+        status=known.get(word, TraceStatus.UNKNOWN),
         size=size if isinstance(size, int) else 0,
     )
 
@@ -263,8 +254,8 @@ class MailFlow:
     @classmethod
     def of(cls, rows: Rows) -> Self:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
-        done = [row for row in rows if row.status.went_on or stopped(row)]
-        good = next((row for row in done if row.status.went_on), None)
+        done = [row for row in rows if row.went_on or stopped(row)]
+        good = next((row for row in done if row.went_on), None)
         begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
         return cls(good, tuple(takewhile(stopped, done)), tuple(begun))
 
@@ -298,7 +289,7 @@ def without_copy(arrived: Rows, copies: Rows, mailbox: str, since: datetime | No
 
 
 def _that_went_on(rows: Rows) -> list[TraceRow]:
-    return [row for row in rows if row.status.went_on]
+    return [row for row in rows if row.went_on]
 
 
 def never_copied(mails: Rows, copies: Rows, patience: timedelta = COPIED_WITHIN) -> Rows:

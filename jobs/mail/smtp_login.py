@@ -309,8 +309,12 @@ async def _authenticated(talk: SmtpConnection, login: str) -> str:
             reply = await talk.command(login)
     if reply.code != SMTPStatus.auth_continue:
         return _good(reply)
+    try:
+        challenge = parsed(base64.b64decode(reply.message.replace("\n", "")))
+    except ValueError:
+        challenge = None
     # the error challenge must be answered, or the final reply never comes
-    return _good(await talk.command(""), _challenge_status(reply))
+    return _good(await talk.command(""), str(as_dict(challenge).get("status", "")))
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -324,14 +328,6 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's successful replies
         raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
     return text
-
-
-def _challenge_status(challenge: SMTPResponse) -> str:
-    try:
-        text = base64.b64decode(challenge.message.replace("\n", ""))
-    except ValueError:
-        return ""
-    return str(as_dict(parsed(text)).get("status", ""))
 
 
 _PORTS = {"smtp": 587, "smtps": 465}

@@ -15,9 +15,8 @@ import msgspec
 
 from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
+from jobs.clouds.json_values import Json, as_dict, lower_of, part_of, text_of
 
-Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
 """Platforms besides Web; the cause if a Call Back URL is there (platforms/microsoft.md 4, 5)."""
 

@@ -7,7 +7,7 @@ msal signs (PS256, with the SHA-256 thumbprint: Microsoft's page "certificate cr
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from jobs.causes.cause import Cause
@@ -115,41 +115,62 @@ def credential_problems(env: Mapping[str, str]) -> Iterator[str]:
             f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
             " because the bot's Entra app signs in with exactly one credential"
         )
-    elif unusable := _unusable_now(values):
-        yield unusable
+    else:
+        try:
+            ends = read_key_pair(Path(values[CERTIFICATE])).ends if values[CERTIFICATE] else None
+            if values[TOKEN_FILE]:
+                read_token(Path(values[TOKEN_FILE]))
+        except CredentialError as error:
+            yield error.message
+        else:
+            if ends and ends <= now():
+                yield (
+                    f"{CERTIFICATE} names {values[CERTIFICATE]}, whose certificate ended on"
+                    f" {ends:%d %b %Y}: make a new one, upload it to the bot's app in Entra, and"
+                    " put it into the file"
+                )
     try:
         date.fromisoformat(values[EXPIRES] or "2027-05-31")
     except ValueError:
         yield f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
 
 
-def _unusable_now(values: Mapping[str, str]) -> str:
-    certificate, token = values[CERTIFICATE], values[TOKEN_FILE]
-    try:
-        ends = read_key_pair(Path(certificate)).ends if certificate else None
-        if token:
-            read_token(Path(token))
-    except CredentialError as error:
-        return error.message
-    if ends is None or ends > now():
-        return ""
-    return (
-        f"{CERTIFICATE} names {certificate}, whose certificate ended on {ends:%d %b %Y}:"
-        " make a new one, upload it to the bot's app in Entra, and put it into the file"
-    )
+SOON = timedelta(days=30)
 
 
-def credential_end(settings: Settings) -> datetime | None:
-    """Return when the bot's credential expires; None if unknown, or for a federated token.
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """Known facts about the bot's credential."""
 
-    A certificate contains its end. The end of a secret is a setting.
+    words: str
+    ends: datetime | None = None
+    problem: str = ""  # why it cannot be used
+    doubt: str = ""  # why it may stop working
 
-    Raises:
-        CredentialError: the certificate's file cannot be used.
-    """
+
+def own_credential(settings: Settings) -> OwnCredential:
+    """Return what the doctor tells; a certificate contains its end, a secret's is a setting."""
+    if settings.microsoft_federated_token_file:
+        return OwnCredential("signs in with a federated token, which its platform renews")
+    words, at = "signs in with a client secret", now()
+    ends = parse(settings.microsoft_client_secret_expires)
     if settings.microsoft_client_certificate:
-        return read_key_pair(Path(settings.microsoft_client_certificate)).ends
-    return parse(settings.microsoft_client_secret_expires)
+        words = "signs in with a certificate"
+        try:
+            ends = read_key_pair(Path(settings.microsoft_client_certificate)).ends
+        except CredentialError as error:
+            return OwnCredential(words, problem=error.message)
+    if ends is None:
+        doubt = (
+            f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"
+            " Entra shows, and the approvers are reminded of it"
+        )
+        return OwnCredential(words, doubt=doubt)
+    words = f"{words} until {ends:%d %b %Y}"
+    if ends > at + SOON:
+        return OwnCredential(words, ends)
+    told = f"{words}: make a new one in Entra, Certificates & secrets, and set it here"
+    return OwnCredential(words, ends, **{"doubt" if ends > at else "problem": told})
 
 
 def _read(name: str, path: Path) -> str:

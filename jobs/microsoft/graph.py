@@ -17,10 +17,9 @@ from jobs.causes.cause import ErrorKind
 from jobs.causes.patterns import answer_of
 from jobs.clouds import errors
 from jobs.clouds.http import Call, TokenSource, request
-from jobs.clouds.json_values import as_dict, dicts_in, is_filled_text, parsed, text_of
+from jobs.clouds.json_values import Json, as_dict, dicts_in, is_filled_text, parsed, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight
 
-Json = dict[str, Any]
 Params = Mapping[str, str]
 
 _MOST_PAGES = 20
@@ -94,7 +93,7 @@ _USER_FIELDS = (
 )
 
 
-def error_body(response: httpx.Response) -> dict[str, Any]:
+def error_body(response: httpx.Response) -> Json:
     """Return the ``error`` object of an answer, or an empty one for HTML or NUL bytes."""
     body = as_dict(parsed(response.content))
     error = as_dict(body.get("error") or body.get("odata.error"))

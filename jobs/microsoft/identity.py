@@ -37,13 +37,12 @@ from jobs.causes.patterns import patterns
 from jobs.causes.reader import most_telling
 from jobs.clouds import calls, clock_skew, errors
 from jobs.clouds.http import RetryPolicy, may_repeat, no_answer, parse_retry_after
-from jobs.clouds.json_values import as_dict, is_filled_text, parsed, text_of
+from jobs.clouds.json_values import Json, as_dict, is_filled_text, parsed, text_of
 from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.client_credential import Credential, credential_of
 from jobs.model import Account
 from jobs.settings import Settings, is_loopback
 
-Json = dict[str, Any]
 LIFE_S = 3600
 DOCUMENTS: dict[str, tuple[float, Json]] = {}
 """Discovery documents and signing keys by URL, each with the time at which it was read."""
@@ -210,7 +209,7 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
     return "error" in answer or (right and is_filled_text(answer.get("access_token")))
 
 
-def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_nulls(values: Mapping[str, Any]) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -342,7 +341,7 @@ class Identity:
         state: str,
         login_hint: str = "",
         prompt: str | None = "select_account",
-    ) -> dict[str, Any]:
+    ) -> Json:
         """Start a sign-in (code flow, PKCE S256), and return it in a form for JSON.
 
         Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier
@@ -356,7 +355,7 @@ class Identity:
         # msal prefers form_post; GET is used so that SameSite cookies arrive
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
-            flow: dict[str, Any] = app.initiate_auth_code_flow(
+            flow: Json = app.initiate_auth_code_flow(
                 list(scopes),
                 redirect_uri=redirect_uri,
                 state=state,
@@ -389,7 +388,7 @@ class Identity:
         cache = _SignInCache()
         ask = self._app(cache).acquire_token_by_auth_code_flow
         try:
-            result: dict[str, Any] = ask(dict(flow), dict(query), list(scopes) or None)
+            result: Json = ask(dict(flow), dict(query), list(scopes) or None)
         except RuntimeError:  # for a wrong nonce, with the whole ID token in its text
             raise _refused(Cause.ID_TOKEN_NONCE, "") from None
         except _MSAL_CONFUSED as error:
@@ -459,7 +458,7 @@ class Identity:
             raise error.told_as(errors.Rejected, Cause.BOT_CREDENTIAL_REFUSED)
         raise error
 
-    def _validated(self, token: str, nonce: str, tenant: str) -> dict[str, Any]:
+    def _validated(self, token: str, nonce: str, tenant: str) -> Json:
         """Return the claims of an ID token that passes every check; an empty tenant means any.
 
         Raises:

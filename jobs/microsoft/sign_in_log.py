@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import meaning_of_number
 from jobs.clock import parse
-from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
+from jobs.clouds.json_values import Json, as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
@@ -60,7 +59,7 @@ class SignInRow:
         return self.good and not self.interactive
 
 
-def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
+def read(rows: Iterable[Json]) -> list[SignInRow]:
     """Return the rows with a time, newest first and once, without tokens for other resources.
 
     Within one second, the log's unit, a failure counts as the later, and so does an interactive
@@ -85,12 +84,12 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
     return [row for row in kept if not (row.personal and renewed)]
 
 
-def _for_another(row: dict[str, Any]) -> bool:
+def _for_another(row: Json) -> bool:
     number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
 
-def _read(row: dict[str, Any]) -> SignInRow | None:
+def _read(row: Json) -> SignInRow | None:
     at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
     code = text_of(status, "errorCode") or "0"
     if at is None or (code == "0" and _for_another(row)):

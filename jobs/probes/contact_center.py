@@ -145,7 +145,7 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
         return [task.created for task in tasks.rows if task.came_of(*of_mail)]
 
     customers = without_watch_mails(copies)
-    taken = (row for row in customers if row.status.went_on and row.size <= LARGEST)
+    taken = (row for row in customers if row.went_on and row.size <= LARGEST)
     of_others = (row for row in taken if row.sender.lower() != mailbox)
     return [row for row in of_others if row.received >= tasks.since], made
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +52,10 @@ class MailExchanger(Probe, row="mail_exchanger"):
         return await ctx.reads.read(f"mx {domain}", lambda: self._seen(domain))
 
     async def _seen(self, domain: str) -> Finding:
-        found, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
+        name, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
+        kinds = ((name, "A"), (name, "AAAA"), (service, "SRV"))
+        discovery = asyncio.gather(*(records(*each) for each in kinds))
+        found, discovered = await asyncio.gather(exchangers(domain), discovery)
         # a resolver that lacks Microsoft's records, too, says nothing
         if found is None or not (found or await exchangers(KNOWN)):
             return self.skipped(Text("skipped.no_dns"))
@@ -63,7 +65,7 @@ class MailExchanger(Probe, row="mail_exchanger"):
         hosts = {"hosts": ", ".join(found)}
         if not any(host.endswith(self.hosts) for host in found):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
-        if discoverable is False:
+        if not any(discovered) and None not in discovered:
             seen = Text("seen.no_autodiscover", hosts | {"domain": domain})
             return replace(self.wrong(seen, cause=Cause.AUTODISCOVER_MISSING), state=State.WARNING)
         return self.ok(Text("seen.mx", hosts))
@@ -76,13 +78,6 @@ async def exchangers(domain: str) -> list[str] | None:
     """Return the hosts of the domain's MX, or None without an answer of a resolver."""
     found = await records(domain, "MX")
     return found and sorted(str(record.exchange).rstrip(".").lower() for record in found)
-
-
-async def _discoverable(domain: str) -> bool | None:
-    """Return whether autodiscover has an address or a service, or None without an answer."""
-    name, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
-    found = await asyncio.gather(records(name, "A"), records(name, "AAAA"), records(service, "SRV"))
-    return any(found) or (None if None in found else False)
 
 
 async def records(name: str, kind: str) -> list[Any] | None:
@@ -228,8 +223,8 @@ class Entra(Probe, row="entra"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
-        reading = partial(asyncio.to_thread, self._seen, ctx)
-        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", reading)
+        key = f"entra {ctx.channel.tenant_id}"
+        return await ctx.reads.read(key, lambda: asyncio.to_thread(self._seen, ctx))
 
     def _seen(self, ctx: StepContext) -> Finding:
         tenant = ctx.channel.tenant_id or "organizations"

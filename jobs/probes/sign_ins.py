@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
-from typing import Any
 
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success, log_in
@@ -18,7 +17,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, if_answered, unless_refused
-from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
+from jobs.clouds.json_values import Json, lower_of, lower_set, part_of, text_of
 from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.mail.smtp_login import SmtpProbe, login_probe
 from jobs.microsoft import graph
@@ -276,7 +275,7 @@ class ConditionalAccess(Probe, row="conditional_access"):
         return self.possible(seen, cause=cause, signals=proof)
 
 
-def touches(policy: dict[str, Any], user_id: str) -> bool:
+def touches(policy: Json, user_id: str) -> bool:
     """Return whether a policy is enabled, demands something, and covers this user and Exchange."""
     conditions = part_of(policy, "conditions")
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
@@ -294,7 +293,7 @@ def touches(policy: dict[str, Any], user_id: str) -> bool:
     )
 
 
-def _covers_user(users: dict[str, Any], user_id: str) -> bool:
+def _covers_user(users: Json, user_id: str) -> bool:
     """Return whether the policy is for this user, or may be so through a group or a role."""
     if user_id in lower_set(users.get("excludeUsers")):
         return False
@@ -302,7 +301,7 @@ def _covers_user(users: dict[str, Any], user_id: str) -> bool:
     return any((named, users.get("includeGroups"), users.get("includeRoles")))
 
 
-def _covers_exchange(apps: dict[str, Any]) -> bool:
+def _covers_exchange(apps: Json) -> bool:
     if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
     included = lower_set(apps.get("includeApplications")) & RESOURCES

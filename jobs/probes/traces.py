@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import filterfalse
-from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
-from jobs.causes.reader import BY_A_RULE
 from jobs.channel.mailbox import answers_among, copies_since, evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import if_answered
@@ -56,7 +54,7 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
     }
     place = places.get(row.recipient.lower(), Station.ANSWER)
     known = flow.cause_at(place, words)
-    by_rule = known == BY_A_RULE
+    by_rule = known == Cause.TRANSPORT_RULE_MAY_BLOCK
     if words and not known:
         by_rule = names_one(" ".join(words), await if_answered(stopping_rules(ctx)) or ())
     return Why(words, BLOCKS[place] if by_rule else known)
@@ -149,7 +147,7 @@ class Copies(_Traced, row="copies"):
         arrived, copies = watch_mail.without_watch_mails(arrived), watch_mail.with_proofs(copies)
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
-        taken = [each for each in copies if each.status.went_on or each.size <= flow.LARGEST]
+        taken = [each for each in copies if each.went_on or each.size <= flow.LARGEST]
         finding = await self._judge(ctx, MailFlow.of(taken), lost, copies)
         if not lost:
             return finding
@@ -287,7 +285,7 @@ class Sightings:
     app: str
 
     @classmethod
-    async def read(cls, ctx: StepContext) -> Self:
+    async def read(cls, ctx: StepContext) -> "Sightings":
         """Read the trace as far as the access allows, and the tasks as far as the settings do."""
         since, address = now() - BACK, ctx.channel.forwarding_address
         arrived = copies = tasks = None
@@ -327,7 +325,7 @@ class Sightings:
         if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
             return Way(mail, Fate.UNDER_WAY)
         later = watch_mail.without_watch_mails(self.arrived or ())
-        if any(row.received > mail.sent and row.status.went_on for row in later):
+        if any(row.received > mail.sent and row.went_on for row in later):
             return Way(mail, Fate.NOTHING)  # so the sending server is to blame
         return Way(mail, Fate.MISSING)
 

@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
-from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
@@ -18,7 +17,6 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.step import Diagnosis, Probe, StepContext
-from jobs.mail.message_trace import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, Signals, Station, Text
 from jobs.steps.forwarding import domain_matches
@@ -104,7 +102,7 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
     every = dict.fromkeys(_DOCUMENTED)
     if not any(name in rule for name in _TYPE_LISTS):  # every list that is no action may be one
         lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
-        every |= dict.fromkeys(filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists))
+        every |= dict.fromkeys(name for name in lists if name not in _ACTIONS_WITH_LISTS)
     known = list(filter(partial(_set, rule), every))
     strange = [name for name in known if name not in {*_COMPARED, "SentToScope"}]
     shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
@@ -160,7 +158,7 @@ class RuleDiagnosis(Diagnosis):
         """Return the causes of a rule from this place on: it may also stop mail later."""
         codes = list(BLOCKS.values())
         first = next((place for place, code in enumerate(codes) if code == cause), 0)
-        return frozenset({*codes[first:], LOST})
+        return frozenset({*codes[first:], Cause.MAIL_NOT_DELIVERED})
 
 
 class TransportRules(Probe, row="transport_rules"):

@@ -16,7 +16,7 @@ from redis.client import Pipeline
 from jobs.clock import now, paced
 from jobs.runs.audit import SLICE
 from jobs.runs.event_log import lines_of
-from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
+from jobs.runs.run import Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 
@@ -24,6 +24,8 @@ EVERY_S = paced(60)
 KEYS_AT_ONCE = 200
 PASS = timedelta(days=1)
 ORPHAN_S = 24 * 3600
+ENDLESS = -1
+"""Redis's time to live of a key that does not expire."""
 log = structlog.get_logger(__name__)
 
 
@@ -62,16 +64,22 @@ class Retention:
                 pass
 
     def _one_pass(self) -> Iterator[str]:
-        every = {keys.run_events("*"): self._keep_run, keys.cards("*"): self._keep_cards}
-        for pattern, keep in every.items():
-            for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
-                keep(run_id := keys.owner(raw, pattern))
-                yield run_id
+        for raw in self._redis.scan_iter(keys.run_events("*"), count=KEYS_AT_ONCE):
+            self._keep_run(run_id := keys.owner(raw, keys.run_events("*")))
+            yield run_id
+        for raw in self._redis.scan_iter(keys.cards("*"), count=KEYS_AT_ONCE):
+            run_id = keys.owner(raw, keys.cards("*"))
+            left = self._redis.ttl(keys.run_events(run_id))
+            if left != ENDLESS:  # the run expires by itself, or is gone
+                self._redis.expire(raw, max(left, ORPHAN_S), nx=True)
+            yield run_id
         self._passed = now()  # a pass that an error of Redis has ended begins again
 
     def _keep_run(self, run_id: str) -> None:
-        events, last = keys.run_events(run_id), self._last_event(run_id)
-        if self._redis.ttl(events) >= 0 or last is None or last.at >= now() - self._run_age:
+        # one that this bot did not make is left for the operator to look at
+        last = self._store.event_log.last(run_id, lines_of(self._redis, run_id, -2))
+        expires = self._redis.ttl(keys.run_events(run_id)) != ENDLESS
+        if expires or last is None or last.at >= now() - self._run_age:
             return
         with suppress(RunGoneError):
             run = self._store.load(run_id)
@@ -79,10 +87,6 @@ class Retention:
             mailboxes = run_id in {each.id for each in runs}
             for each in self._unneeded(run.channel.mailbox, runs if mailboxes else (run,)):
                 self._remove(each)
-
-    def _last_event(self, run_id: str) -> Event | None:
-        # one that this bot did not make is left for the operator to look at
-        return self._store.event_log.last(run_id, lines_of(self._redis, run_id, -2))
 
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
         """Return the runs that may go, oldest first; an undo stays as long as what it undid."""
@@ -108,16 +112,3 @@ class Retention:
 
         self._redis.transaction(attempt, keys.run_events(run.id))
         log.info("run removed", run=run.id, kind=str(run.kind), ended=str(run.ended_at))
-
-    def _keep_cards(self, run_id: str) -> None:
-        """Let the cards of a run expire if it has ended, expires by itself, or is gone."""
-        cards, events = keys.cards(run_id), keys.run_events(run_id)
-        if self._redis.ttl(cards) >= 0:
-            return
-        left = self._redis.ttl(events)
-        if left >= 0 or not self._redis.exists(events):
-            self._redis.expire(cards, max(left, ORPHAN_S), nx=True)
-            return
-        last = self._last_event(run_id)
-        if last is not None and last.kind in ENDS:
-            self._redis.expire(cards, self._run_age, nx=True)

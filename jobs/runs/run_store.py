@@ -33,8 +33,7 @@ from jobs.runs.run import (
 )
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
-from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
-from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.locks import DueQueue, LockKind, LockName, RenewedLock, after_lease, renewed_lock
 from jobs.storage.vault import AuthenticatedStore, Authenticator, mac_of
 
 CHECK_KEPT_S = 30 * 24 * 3600
@@ -377,7 +376,7 @@ class RunStore:
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
-            self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.add(run_id, after_lease())
+            self.redis, name, on_renewal=lambda: self.schedule.add(run_id, after_lease())
         )
 
     def held_by(self, lease: RenewedLock) -> Self:
@@ -510,3 +509,38 @@ class RunStore:
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0
                     told = (str(each.get("mailbox", "")) for each in self.audit.of_run(run_id))
                     yield event_log.unreadable(run_id, next(filter(None, told), ""), float(at))
+
+
+class CheckBuffer(RunStore):
+    """Store that keeps the events of one run in memory and passes all other calls to Redis."""
+
+    def __init__(
+        self, store: RunStore, channel: Channel, by: Person, origin: Origin, brief: Brief
+    ) -> None:
+        super().__init__(store.redis)
+        self.audit, self.event_log = store.audit, store.event_log
+        self.authenticator, self.channels = store.authenticator, store.channels
+        self._id, opened = new_id(), opening(channel, by, RunKind.CHECK, origin, brief)
+        self._events = [opened, Event(Kind.DETAILS, now(), channel=channel)]
+
+    @property
+    def run(self) -> Run:
+        return fold(self._id, self._events)
+
+    def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
+        self._events += events
+
+    def refresh(self, run: Run) -> Run:
+        """Return the check in its present state, folding only the events that ``run`` lacks."""
+        return apply_events(run, self._events[run.version :])
+
+    def save(self) -> Run:
+        """Save the finished check as the newest; the bulk check's events have who asked."""
+        self.append(self._id, Event(Kind.CHECKED, now()))
+        lines = self.event_log.chained(self._id, map(codec.dump, self._events))
+        with self.redis.pipeline() as together:
+            together.rpush(keys.run_events(self._id), *lines)
+            together.expire(keys.run_events(self._id), CHECK_KEPT_S)
+            together.execute()
+        self.channels.set_last_check(self.run.channel.mailbox, self._id)
+        return replace(self.run, mac=mac_of(lines[-1]))

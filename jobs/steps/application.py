@@ -18,11 +18,11 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError, Rejected
-from jobs.clouds.json_values import dicts_in, lower_of, text_of
+from jobs.clouds.json_values import Json, dicts_in, lower_of, text_of
 from jobs.engine.inspector import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft import app_manifest as manifest, graph
-from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
+from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, GRAPH_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
@@ -82,19 +82,6 @@ async def app_of_run(ctx: StepContext) -> Json | None:
     return await ctx.graph.application_by_id(object_id) if object_id else await find_app(ctx)
 
 
-def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the app with a fallback name, as a deleted app may hold the first one."""
-    begins = f"{manifest.unique_name(ctx.channel.mailbox)}-"
-    return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
-
-
-def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
-    unnamed = (app for app in apps if not app.get("uniqueName"))
-    found = [app for app in unnamed if ctx.channel.callback_url in manifest.redirect_uris(app)]
-    return found[0] if len(found) == 1 else None
-
-
 def app_key(ctx: StepContext) -> str:
     return ctx.fact("unique_name") or manifest.unique_name(ctx.channel.mailbox)
 
@@ -151,10 +138,6 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 
 def secrets_of(app: Json | None) -> list[Json]:
     return list((app or {}).get("passwordCredentials") or ())
-
-
-def has_own_secret(app: Json) -> bool:
-    return any(text_of(secret, "displayName").startswith(SECRETS[1]) for secret in secrets_of(app))
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:
@@ -277,10 +260,15 @@ class Application(Undoable, row="application"):
             return app, ()
         may_list = ctx.looking or (ctx.checks and not ctx.by_hand)
         apps = await ctx.graph.applications() if may_list else []
-        if app := fallback_app(ctx, apps):
-            return app, ()
-        offered = manually_created(ctx, apps)
-        return None, (Evidence(BY_HAND, promised(offered, "appId")),) if offered else ()
+        # a deleted app may hold the first name
+        begins = f"{manifest.unique_name(ctx.channel.mailbox)}-"
+        for app in apps:
+            if text_of(app, "uniqueName").startswith(begins):
+                return app, ()
+        # the only app made in the portal for this Call Back URL (microsoft.md 1.1)
+        unnamed = (app for app in apps if not app.get("uniqueName"))
+        found = [app for app in unnamed if ctx.channel.callback_url in manifest.redirect_uris(app)]
+        return None, (Evidence(BY_HAND, promised(found[0], "appId")),) if len(found) == 1 else ()
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         facts = finding.facts
@@ -409,13 +397,14 @@ class Application(Undoable, row="application"):
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
+    secrets = [text_of(secret, "displayName") for secret in secrets_of(app)]
     facts = {
         "client_id": promised(app, "appId"),
         "object_id": promised(app, "id"),
         "app_name": text_of(app, "displayName"),
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
-        OWN_SECRET: "yes" if has_own_secret(app) else "",
+        OWN_SECRET: "yes" if any(name.startswith(SECRETS[1]) for name in secrets) else "",
         DEACTIVATED: "yes" if app.get("isDisabled") else "",
     }
     return {name: value for name, value in facts.items() if value or name == "app_name"}

@@ -16,10 +16,10 @@ from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
-from jobs.clouds.json_values import text_of
+from jobs.clouds.json_values import Json, text_of
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
-from jobs.microsoft.graph import Json, promised
+from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
 from jobs.steps import application

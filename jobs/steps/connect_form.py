@@ -14,14 +14,12 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import log_in
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
+from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
 from jobs.contact_center.services import read_changes
 from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step, StepContext
@@ -41,7 +39,6 @@ PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
 """Pauses between two reads of a log, in seconds. The sign-in log allows five in ten seconds."""
 CLOCKS = timedelta(seconds=2)
 """Tolerance for the times of the log, which are in whole seconds."""
-log = structlog.get_logger(__name__)
 
 
 async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
@@ -66,11 +63,8 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
 
 
 async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
-    try:
-        return read(await ctx.graph.sign_ins(ctx.fact("client_id"), ctx.run.opened, version))
-    except CloudError as error:
-        log.info("sign-in log not read", run=ctx.run.id, why=str(error))
-        return []
+    log = ctx.graph.sign_ins(ctx.fact("client_id"), ctx.run.opened, version)
+    return read(await if_answered(log) or ())
 
 
 def _since(ctx: StepContext) -> datetime:
@@ -192,23 +186,16 @@ class Registered(Step, row="registered"):
             return self.ok(Text("seen.said_by_requester"))
         again = 0.0
         if ctx.settings.connect_audit_url:
-            changed = await _changes_since_token(ctx)
+            since = token_at(ctx.run) or now()
+            log = await if_answered(read_changes(ctx.settings, since))
+            rows = log.rows if log else ()
+            made = (each for each in rows if each.at >= since and not each.failed)
+            changed = [each.at for each in made if _OF_AN_APP.fullmatch(each.event)]
             # a token that was saved, as told, was saved by the first change
             if len(changed) >= (1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED):
                 return self.ok(Text("seen.registered_in_log", {"at": minute_of(max(changed))}))
             again = ctx.pause(self.name, PAUSES_S)
         return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"), again_s=again)
-
-
-async def _changes_since_token(ctx: StepContext) -> list[datetime]:
-    since = token_at(ctx.run) or now()
-    try:
-        found = await read_changes(ctx.settings, since)
-    except CloudError as error:
-        log.info("audit log not read", run=ctx.run.id, why=str(error))
-        return []
-    made = (each for each in found.rows if each.at >= since and not each.failed)
-    return [each.at for each in made if _OF_AN_APP.fullmatch(each.event)]
 
 
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
@@ -264,9 +251,7 @@ class OwnLogin(_Login, row="own_login"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect; a refusal within an hour of a change is checked again."""
         try:
-            account = ctx.run.account
-            tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
-            app = tenant_id, ctx.fact("client_id")
+            app = ctx.run.tenant, ctx.fact("client_id")
             probe = await log_in(ctx, app, *login_names(ctx))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret
             if not (error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR)):

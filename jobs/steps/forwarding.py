@@ -9,7 +9,6 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
@@ -143,7 +142,7 @@ class Outbound:
     own: tuple[str, ...]
 
     @classmethod
-    async def read(cls, ctx: StepContext) -> Self:
+    async def read(cls, ctx: StepContext) -> "Outbound":
         run = ctx.exchange.run
         policies, rules = await asyncio.gather(run(f"Get-{POLICY}", {}), run(f"Get-{RULE}", {}))
         mailbox, name = ctx.channel.mailbox, spam.policy_name(ctx.channel.mailbox)

@@ -13,12 +13,12 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, if_answered, unless_refused
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import Json, lower_of, text_of
 from jobs.engine.inspector import finding_in_check
 from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
 from jobs.mail.message_trace import LARGEST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph import Json, promised
+from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange, Run
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
-from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
+from jobs.clouds.json_values import Json, as_dict, lower_of, lower_set, text_of
 from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, Json, promised
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, promised
 from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.application import DEACTIVATED, app_of_run, foreign_content, grants_of_app

@@ -1,4 +1,4 @@
-"""Locks in Redis that are renewed during the work and record the process that holds them.
+"""Locks in Redis, which a process renews while it works, and the queue of the work that is due.
 
 :func:`renewed_lock` is the only way to hold one. A thread renews it, so that it serves synchronous
 and asynchronous work alike.
@@ -7,9 +7,11 @@ A process may be stopped for longer than its lock lasts and then go on: by SIGST
 or a paused virtual machine. So every lock has a fencing token. It is the lock's value in Redis, and
 it ends with a number that grows with every lock that is taken. A writer compares it inside the
 transaction of its write (:meth:`RenewedLock.is_current`).
+
+The queue has runs, draws of cards, events and rounds of the watch, by time. A member has the name
+of its work's lock, and stays until it is done: its worker may die.
 """
 
-import math
 import os
 import re
 import secrets
@@ -17,10 +19,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from redis import Redis
@@ -28,13 +31,15 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 from redis.lock import Lock
 
-from jobs.clock import seconds_since_boot
+from jobs.clock import now, seconds_since_boot
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
 log = structlog.get_logger(__name__)
 RENEWALS = 3
+LEASE_S = 12
+"""Seconds that a worker keeps a run or an event without renewing its lock."""
 PROC = Path("/proc")
 STATE, STARTED = 0, 19
 """Positions of the process's state and start time in ``/proc/PID/stat``, counted after its name."""
@@ -119,8 +124,7 @@ class RenewedLock(Lock):
     def hold(self, wait_s: float) -> bool:
         """Take the lock within ``wait_s`` seconds and keep renewing it; return whether it is held."""
         me = f"{_process(os.getpid())}/{secrets.token_hex(8)}"
-        longest = None if wait_s == math.inf else wait_s
-        if not self.acquire(blocking=wait_s > 0, blocking_timeout=longest, token=me):
+        if not self.acquire(blocking=wait_s > 0, blocking_timeout=wait_s, token=me):
             return False
         self.token = f"{me}.{self.number}"
         self.local.token = self.token.encode()
@@ -164,7 +168,7 @@ class RenewedLock(Lock):
 def renewed_lock(
     redis: Redis,
     name: LockName,
-    seconds: float,
+    seconds: float = LEASE_S,
     *,
     wait_s: float = 0,
     on_renewal: Callable[[], object] = lambda: None,
@@ -239,3 +243,121 @@ def _started(pid: str) -> str:
     except OSError:
         return ""
     return "" if fields[STATE] in DEAD else fields[STARTED]
+
+
+DUE = frozenset({LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH})
+AGAIN_S = LEASE_S + 1
+"""Seconds after which work that was handed out, and did not end, is handed out again."""
+LONGEST_PAUSE_S = 3600
+MOST = 100
+MOVE = """
+if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then
+  return 0
+end
+if ARGV[3] == '' then
+  return redis.call('zrem', KEYS[1], ARGV[1])
+end
+redis.call('zadd', KEYS[1], ARGV[3], ARGV[1])
+return 1
+"""
+"""Redis script that gives a member another time or none; 0 if its time has changed meanwhile."""
+
+TAKE_DUE = """
+local due = redis.call('zrange', KEYS[1], '-inf', ARGV[1], 'byscore', 'limit', 0, ARGV[3])
+local again = {}
+for _, member in ipairs(due) do
+  table.insert(again, ARGV[2])
+  table.insert(again, member)
+end
+if #due > 0 then
+  redis.call('zadd', KEYS[1], unpack(again))
+end
+return due
+"""
+"""Redis script that puts off what is due; what thousands wait for costs one call a hundred."""
+
+COUNT = """
+local count = 0
+for _, member in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
+  if string.sub(member, 1, #ARGV[1]) == ARGV[1] then count = count + 1 end
+end
+return count
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueQueue:
+    """Work of one kind in the queue; a member is the id of a run or event, or a group's name."""
+
+    redis: Redis
+    kind: LockKind
+
+    def add(
+        self, member: str, when: datetime, pipe: Pipeline | None = None, *, sooner: bool = False
+    ) -> None:
+        """Have the member handed out at the time ``when``; with ``sooner`` only if that is sooner."""
+        (pipe or self.redis).zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
+
+    def remove(self, member: str, pipe: Pipeline | None = None) -> None:
+        (pipe or self.redis).zrem(keys.due(), self.field(member))
+
+    def due(self, member: str) -> float:
+        return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
+
+    def settle(self, member: str, due: float, when: datetime | None = None) -> None:
+        """Have the member handed out next at ``when``, or not; nothing is done if there is news."""
+        latest = now() + timedelta(seconds=LONGEST_PAUSE_S)
+        moment = "" if when is None else repr(min(when, latest).timestamp())
+        self.redis.eval(MOVE, 1, keys.due(), self.field(member), repr(due), moment)
+
+    def extend(self, member: str, seconds: float = AGAIN_S) -> None:
+        moment = now() + timedelta(seconds=seconds)
+        self.redis.zadd(keys.due(), {self.field(member): moment.timestamp()}, xx=True)
+
+    def all(self) -> dict[str, datetime]:
+        rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
+        head = f"{self.kind}:".encode()
+        own = {raw.removeprefix(head): score for raw, score in rows if raw.startswith(head)}
+        return {codec.as_text(n): datetime.fromtimestamp(score, UTC) for n, score in own.items()}
+
+    def count(self) -> int:
+        """Return the number of members, counted in Redis, because it may be that of all channels."""
+        return int(self.redis.eval(COUNT, 1, keys.due(), f"{self.kind}:"))
+
+    def field(self, member: str) -> str:
+        return LockName(self.kind, member).field
+
+
+def after_lease() -> datetime:
+    return now() + timedelta(seconds=AGAIN_S)
+
+
+def claim_due(redis: Redis) -> tuple[list[LockName], float | None]:
+    """Return the work that is due, each put off by :data:`AGAIN_S`, and seconds until the next look.
+
+    Work that another dispatcher takes in the same moment is left to it. A member that no version
+    has written is dropped, because nobody could settle it.
+    """
+    at = now().timestamp()
+    first: Any = redis.zrange(keys.due(), 0, 0, withscores=True)
+    if not first or first[0][1] > at:
+        return [], first[0][1] - at if first else None
+    taken = redis.eval(TAKE_DUE, 1, keys.due(), repr(at), repr(at + AGAIN_S), MOST)
+    names = list[LockName]()
+    for raw in taken:
+        name = LockName.from_field(codec.as_text(raw))
+        if name and name.kind in DUE and name.field.encode() == raw:
+            names.append(name)
+        else:
+            log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
+            redis.zrem(keys.due(), raw)
+    return names, 0.0
+
+
+def recall_due(redis: Redis) -> None:
+    """Have everything handed out whose time was written before the clock was set back."""
+    at = now().timestamp()
+    since = at + LONGEST_PAUSE_S + 1
+    beyond: Any = redis.zrangebyscore(keys.due(), since, "+inf", start=0, num=MOST)
+    if beyond:
+        redis.zadd(keys.due(), dict.fromkeys(beyond, at), xx=True)

@@ -106,10 +106,8 @@ class AuthenticatedStore:
         found = (self._authenticator.load(*each, kind) for each in zip(every, rows, strict=True))
         return tuple(each for each in found if each is not None)
 
-    def _put(
-        self, key: keys.Key, value: object, pipe: Redis, ends: timedelta | None = None
-    ) -> None:
-        pipe.set(key, self._authenticator.dump(key, value), ex=ends)
+    def _put(self, key: keys.Key, value: object, pipe: Redis, ttl: timedelta | None = None) -> None:
+        pipe.set(key, self._authenticator.dump(key, value), ex=ttl)
 
 
 VaultName = NewType("VaultName", str)

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from jobs.access.tenants import TenantReader, open_reader
 from jobs.causes.cause import Cause
-from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
+from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, checked
 from jobs.checks.check import findings_of, name_changers, repaired, verdict_of
 from jobs.checks.reading import COUNTED, signals_of
 from jobs.checks.verdict import Verdict
@@ -35,19 +35,11 @@ from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
+from jobs.runs.run_store import CheckBuffer
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.proof import sends_it
-from jobs.watch.model import (
-    TEST_MAIL_STEP,
-    ChannelState,
-    Damage,
-    Eye,
-    Found,
-    LookOutcome,
-    Sight,
-    WatchedChannel,
-)
+from jobs.watch.model import ChannelState, Damage, Eye, Found, LookOutcome, Sight, WatchedChannel
 
 UNDER_WORK = "run_under_way"
 """Reason for an unsure look while a run of the bot changes the channel."""
@@ -172,8 +164,7 @@ def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
 
 def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
     """Return whether a mail would show what the look leaves open: the whole way."""
-    only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
-    is_open = outcome.sight is Sight.HEALTHY or only_suspect
+    is_open = outcome.sight is Sight.HEALTHY or outcome.is_of_test_mail
     reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
     may = sends_it(ctx) and is_open and (Eye.APP in outcome.eyes or has_tasks)
@@ -246,8 +237,11 @@ def outcome_of(
     known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails or {}))
     if verdict.causes:
         return _broken(run, verdict, known)
-    if unknown := _mostly_unknown(findings_of(run)):
-        return replace(known, sight=Sight.UNSURE, cause=unknown)
+    read = [each for each in findings_of(run).values() if each.state is not State.SKIPPED]
+    unknown = list(filter(_is_for_the_moment, read))
+    if len(unknown) > len(read) * _MOST_UNKNOWN:
+        cause = unknown[0].cause or Cause.SERVICE_UNAVAILABLE
+        return replace(known, sight=Sight.UNSURE, cause=cause)
     lost = next((eye for eye in had if eye not in eyes), None)
     return known if lost is None else _without(lost, verdict.weighed, known)
 
@@ -258,7 +252,7 @@ def _unseen(weighed: Findings) -> tuple[str, ...]:
     A test mail is not missed if other mail went on, so an incident that only a test mail has seen
     can end without another one.
     """
-    not_missed = TEST_MAIL_STEP if weighed.get("copies", UNSEEN).state is State.OK else ""
+    not_missed = "watch_mail" if weighed.get("copies", UNSEEN).state is State.OK else ""
     unread = (name for name, each in weighed.items() if each.state not in _READ)
     return tuple(name for name in unread if name != not_missed)
 
@@ -323,11 +317,3 @@ def _is_for_the_moment(finding: Finding) -> bool:
     if finding.state is State.UNKNOWN:
         return finding.waiting_for is Turn.TIME
     return finding.reason is Reason.LOG_AWAY
-
-
-def _mostly_unknown(found: Findings) -> str:
-    read = [each for each in found.values() if each.state is not State.SKIPPED]
-    unknown = [each for each in read if _is_for_the_moment(each)]
-    if len(unknown) <= len(read) * _MOST_UNKNOWN:
-        return ""
-    return unknown[0].cause or Cause.SERVICE_UNAVAILABLE

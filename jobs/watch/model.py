@@ -17,8 +17,6 @@ from typing import Any, Self
 from jobs.causes.cause import known
 from jobs.model import Channel, ConnectChange, Person, Station, Turn
 
-TEST_MAIL_STEP = "watch_mail"
-"""Name of the step that follows the watch's test mail."""
 INTERVAL_S = 900
 """Seconds between two looks at a channel, unless a person or the settings say otherwise."""
 
@@ -117,6 +115,11 @@ class Seen:
     changed: ConnectChange | None = None
     check: str = ""
 
+    @property
+    def is_of_test_mail(self) -> bool:
+        """Return whether only a test mail of the watch has shown it."""
+        return self.step == "watch_mail" and self.sight is not Sight.CANNOT_LOOK
+
 
 @dataclass(frozen=True, slots=True)
 class LookOutcome(Seen):
@@ -189,11 +192,6 @@ class Incident(Seen):
     @property
     def is_open(self) -> bool:
         return self.ended is None
-
-    @property
-    def is_of_test_mail(self) -> bool:
-        """Return whether only a test mail of the watch has shown it."""
-        return self.step == TEST_MAIL_STEP and self.sight is not Sight.CANNOT_LOOK
 
     @property
     def is_unwatched(self) -> bool:

@@ -32,8 +32,7 @@ from jobs.runs.run import Run, new_id, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
-from jobs.storage.due_queue import DueQueue
-from jobs.storage.locks import LockKind, RenewedLock
+from jobs.storage.locks import DueQueue, LockKind, RenewedLock
 from jobs.storage.vault import AuthenticatedStore, Authenticator
 from jobs.watch import history
 from jobs.watch.model import (

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from jobs.clouds.errors import CloudError
-from jobs.microsoft.graph import APPLICATIONS, GRANTS, PRINCIPALS, Graph, Json
+from jobs.clouds.json_values import Json
+from jobs.microsoft.graph import APPLICATIONS, GRANTS, PRINCIPALS, Graph
 
 ROOT = Path(__file__).parents[2]
 _WORD = re.compile(r"[A-Za-z@][\w.@]*")

@@ -8,7 +8,7 @@ from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.links import Link
 from jobs.model import Channel, Person, State, Station, Text, Turn, every_of, minute_of
 from jobs.watch.history import DayFigures, DayState, Figures
-from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
+from jobs.watch.model import Damage, Incident, IncidentCard, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
@@ -68,7 +68,7 @@ def examples():
         "incident-counts": incident(MANY, counting),
         "incident-counts-one": incident(BROKEN, counting),
         "incident-test-mail": incident(
-            replace(BROKEN, step=TEST_MAIL_STEP, fix="", station=Station.FORWARD)
+            replace(BROKEN, step="watch_mail", fix="", station=Station.FORWARD)
         ),
         "hostile-incident": incident(
             [replace(BROKEN, mailbox=name, acting=HOSTILE) for name in (HOSTILE, "a" + HOSTILE)]

@@ -10,7 +10,7 @@ from bot.processes.worker import dispatch_due
 from bot.queue.event_queue import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
-from jobs.storage.due_queue import LEASE_S
+from jobs.storage.locks import LEASE_S
 
 EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 

@@ -17,8 +17,9 @@ import pytest
 import jobs
 from jobs.access import tenants
 from jobs.clouds import errors
+from jobs.clouds.json_values import Json
 from jobs.microsoft import scopes, tokens
-from jobs.microsoft.graph import Graph, Json
+from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 
 TENANT = "11111111-2222-3333-4444-555555555555"

@@ -8,11 +8,11 @@ import pytest
 
 from jobs.access import tenants
 from jobs.checks import bulk
-from jobs.checks.bulk import BulkCheck, CheckBuffer
+from jobs.checks.bulk import BulkCheck
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin
-from jobs.runs.run_store import Record
+from jobs.runs.run_store import CheckBuffer, Record
 
 BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 
@@ -116,7 +116,7 @@ def test_a_draft_is_nowhere_before_it_is_kept(store, asker):
 
     A draft that was saved is read back unchanged.
     """
-    draft = CheckBuffer(store, Channel("a@contoso.com"), asker, Origin("room-1"))
+    draft = CheckBuffer(store, Channel("a@contoso.com"), asker, Origin("room-1"), Brief())
     draft.append(draft.run.id, Event(Kind.FOUND, now(), step="x", finding=Finding("x", State.OK)))
     assert draft.refresh(draft.run) == draft.run
     assert (store.length(draft.run.id), store.last_check("a@contoso.com")) == (0, None)

@@ -119,17 +119,17 @@ def test_when_it_ends(settings, tmp_path):
     at, path = now() + timedelta(days=90), tmp_path / "bot.pem"
     with_file = replace(settings, microsoft_client_certificate=str(path))
     make_pem(ends_in=timedelta(days=90)).write(path)
-    assert abs((own.credential_end(with_file) or now()) - at) < timedelta(minutes=1)
+    assert abs((own.own_credential(with_file).ends or now()) - at) < timedelta(minutes=1)
     make_pem(ends_in=timedelta(days=-3)).write(path)
     [sentence] = own.credential_problems({CERTIFICATE: str(path)})
     assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
     path.unlink()
-    for ask in (own.credential_end, own.credential_of):
-        with pytest.raises(own.CredentialError) as refused:
-            ask(with_file)
-        assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
+    assert "cannot be read" in own.own_credential(with_file).problem
+    with pytest.raises(own.CredentialError) as refused:
+        own.credential_of(with_file)
+    assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
     secret = replace(settings, microsoft_client_secret="x")
     dated = replace(secret, microsoft_client_secret_expires="2027-05-31")
-    assert own.credential_end(dated) == datetime(2027, 5, 31, tzinfo=UTC)
-    for other in (secret, replace(settings, microsoft_federated_token_file="/t")):
-        assert own.credential_end(other) is None
+    assert own.own_credential(dated).ends == datetime(2027, 5, 31, tzinfo=UTC)
+    for other in (secret, replace(dated, microsoft_federated_token_file="/t")):
+        assert own.own_credential(other).ends is None

@@ -24,7 +24,7 @@ from jobs.runs.run import (
 )
 from jobs.runs.run_store import ASKED_S, AlreadyRunningError, Record, RunStore
 from jobs.storage import locks
-from jobs.storage.due_queue import LEASE_S
+from jobs.storage.locks import LEASE_S
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.run_events import found
 

@@ -11,7 +11,7 @@ from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
 from jobs.steps import forwarding
 from jobs.steps.forwarding import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE
-from jobs.storage.due_queue import LONGEST_PAUSE_S
+from jobs.storage.locks import LONGEST_PAUSE_S
 from tests.unit.jobs.conftest import MAILBOX
 from tests.unit.jobs.engine.scripted_steps import engine
 from tests.unit.jobs.steps import looks_of_mail as looks

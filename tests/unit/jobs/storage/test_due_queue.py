@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.storage.due_queue import AGAIN_S, LONGEST_PAUSE_S, DueQueue, claim, recall
-from jobs.storage.locks import LockKind, LockName, renewed_lock
+from jobs.storage import locks
+from jobs.storage.locks import AGAIN_S, LONGEST_PAUSE_S, DueQueue, LockKind, LockName, renewed_lock
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.waiting import until
 
@@ -37,14 +37,15 @@ def test_kinds_of_work_do_not_meet(redis, due):
     draws = DueQueue(redis, LockKind.DRAW)
     due.add("A", now())
     draws.add("A", now() + timedelta(minutes=1))
-    assert ([name.kind for name in claim(redis)[0]], list(draws.all())) == ([LockKind.RUN], ["A"])
+    kinds = [name.kind for name in locks.claim_due(redis)[0]]
+    assert (kinds, list(draws.all())) == ([LockKind.RUN], ["A"])
 
 
 def test_a_clock_that_is_set_back_puts_nothing_off(redis, due):
     """A clock set back by an hour delays nothing longer than the longest pause."""
     due.add("A", now() + timedelta(seconds=LONGEST_PAUSE_S + 5))
     due.add("B", now() + timedelta(seconds=LONGEST_PAUSE_S))
-    recall(redis)
+    locks.recall_due(redis)
     assert (claimed(redis), claimed(redis)) == (("A",), ())
 
 

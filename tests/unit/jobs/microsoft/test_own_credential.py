@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.access.tenants import own_credential
 from jobs.clock import now
+from jobs.microsoft.client_credential import own_credential
 from tests.fixtures.client_certificate import make_pem
 
 

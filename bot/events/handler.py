@@ -28,7 +28,7 @@ from bot.chat import permissions, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
-from bot.commands import explain, help, tac  # noqa: A004  its command's name
+from bot.commands import help, tac  # noqa: A004  its command's name
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
@@ -215,7 +215,7 @@ def _run_command(ctx: ChatContext, message: client.Message, refusal: Handler | N
         preferences.follow(ctx, commands.language_of(typed.name, command))
         run = command.run
         _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
-    if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
+    if command is not help.EXPLAIN and message.files and tac.asked(ctx) is not None:
         _answer(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
     elif command is None:
         _answer(ctx, f"{message.id}:help", partial(help.answer_free_text, typed=typed))

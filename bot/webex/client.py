@@ -212,7 +212,7 @@ def plain(text: str) -> str:
 class Messenger(Protocol):
     """Interface for posting and editing messages as the bot.
 
-    :class:`bot.events.outbox.Outbox` keeps the posts that Webex does not accept. Every method
+    :class:`bot.events.handler.Outbox` keeps the posts that Webex does not accept. Every method
     raises :class:`bot.webex.errors.WebexError` if Webex refuses.
     """
 

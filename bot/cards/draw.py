@@ -90,7 +90,14 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         return _deliver(services, held, *found) if found else 0
     if speaker := superseded.of_run(run):
         superseded.note(services, speaker)
-    return _deliver(services, held, run, _cards(services, run))
+    # Each card is drawn in the language and time zone of the place it goes to.
+    locale_of = cache(partial(preferences.locale_of_card, services, run))
+    usual = locale_of(preferences.THREAD)
+    cards = _cards_in(usual, services, run)
+    others = {locale_of(card.to) for card in cards} - {usual}
+    drawn = {usual: cards} | {other: _cards_in(other, services, run) for other in others}
+    shown = [drawn[locale_of(card.to)][number] for number, card in enumerate(cards)]
+    return _deliver(services, held, run, shown)
 
 
 def _deliver(
@@ -114,16 +121,6 @@ def _deliver(
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
         waits = chain.from_iterable(pool.map(show, queues))
         return min(filter(None, (*waits, wait_s)), default=0.0)
-
-
-def _cards(services: Services, run: Run) -> list[DesiredCard]:
-    # Each card is drawn in the language and time zone of the place it goes to.
-    locale_of = cache(partial(preferences.locale_of_card, services, run))
-    usual = locale_of(preferences.THREAD)
-    cards = _cards_in(usual, services, run)
-    others = {locale_of(card.to) for card in cards} - {usual}
-    drawn = {usual: cards} | {other: _cards_in(other, services, run) for other in others}
-    return [drawn[locale_of(card.to)][number] for number, card in enumerate(cards)]
 
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:

@@ -33,12 +33,25 @@ MOST_PEOPLE = 10
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    if not (words := argument.split()):
+    address, *words = argument.split() or [""]
+    if not address:
         listed(ctx)
-    elif words[0].lower() in typed_words("all"):
+    elif address.lower() in typed_words("all"):
         everything(ctx)
-    else:
-        _one(ctx, words[0], words[1:])
+    elif mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here):
+        verb, rest = " ".join(words[:1]).lower(), words[1:]
+        if not words:
+            begin(ctx, mailbox)
+        elif verb in typed_words("off"):
+            off(ctx, mailbox)
+        elif verb in typed_words("pause"):
+            _pause(ctx, mailbox, " ".join(rest))
+        elif verb in typed_words("notify"):
+            _notify(ctx, mailbox, rest)
+        elif interval := model.read_interval(" ".join(words)):
+            begin(ctx, mailbox, interval)
+        else:
+            _not_understood(ctx, mailbox, " ".join(words))
 
 
 def listed(ctx: ChatContext) -> None:
@@ -58,24 +71,6 @@ def _lines(ctx: ChatContext, watched: tuple[model.WatchedChannel, ...]) -> tuple
     channels = {each.mailbox: each for each in watched}
     found = assessments(ctx.services.store, tuple(channels)).items()
     return tuple(watch.line_of(ctx.services, channels[box], own, now()) for box, own in found)
-
-
-def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
-    if not (mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)):
-        return
-    verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
-    if not words:
-        begin(ctx, mailbox)
-    elif verb in typed_words("off"):
-        off(ctx, mailbox)
-    elif verb in typed_words("pause"):
-        _pause(ctx, mailbox, " ".join(rest))
-    elif verb in typed_words("notify"):
-        _notify(ctx, mailbox, rest)
-    elif interval := model.read_interval(" ".join(words)):
-        begin(ctx, mailbox, interval)
-    else:
-        _not_understood(ctx, mailbox, " ".join(words))
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:

@@ -136,7 +136,7 @@ def local_time(at: datetime, pattern: str = MINUTES) -> str:
 
 def day(at: datetime) -> str:
     """Return the date as ``24 Nov 2027``."""
-    return _skeleton(at, "yMMMd")
+    return written_date(_local(at).date())
 
 
 def written_date(on: date) -> str:
@@ -145,7 +145,7 @@ def written_date(on: date) -> str:
 
 
 def day_month(at: datetime) -> str:
-    return _skeleton(at, "MMMd")
+    return _format(_local(at), current().babel.datetime_skeletons["MMMd"].pattern)
 
 
 def day_minutes(at: datetime) -> str:
@@ -192,10 +192,6 @@ def _local(at: datetime) -> datetime:
 
 def _format(moment: datetime, pattern: str) -> str:
     return _formatted(moment.timestamp(), moment.tzinfo, pattern, current().babel)
-
-
-def _skeleton(at: datetime, skeleton: str) -> str:
-    return _format(_local(at), current().babel.datetime_skeletons[skeleton].pattern)
 
 
 @lru_cache(2_000)  # a list shows the same times again and again, and Babel takes 0.02 ms for each

@@ -15,12 +15,6 @@ from bot import __version__, program, table
 
 BAD_INPUT = 2
 _TYPES: dict[str, Callable[[str], Any]] = {"path": Path, "number": int}
-_NO_TEXT = {
-    "picture": "This is a picture. Give the error's text.",
-    "kind": "This is no text file. Give a .txt, .eml or .msg file, or the text itself.",
-    "binary": "There is no text in it. Give the error's text.",
-    "stopped": "Reading this mail takes too much time or memory. Give the lines with the error.",
-}
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
@@ -60,7 +54,8 @@ def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
-    from bot.chat import explanation  # noqa: PLC0415  the other commands explain no text
+    from adaptive_cards.texts import text  # noqa: PLC0415  the other commands explain no text
+    from bot.chat import explanation  # noqa: PLC0415  same
     from jobs.causes.files import LARGEST, NoTextError, text_of  # noqa: PLC0415  same
     from jobs.causes.reader import read  # noqa: PLC0415  same
 
@@ -68,7 +63,7 @@ def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     try:
         told, cut = text_of(content[:LARGEST])
     except NoTextError as error:
-        problem = _NO_TEXT[str(error)]
+        problem = text(f"explain.refused.{error}")
         if options.json:
             empty = {"ours": False, "causes": [], "codes": [], "problem": problem}
             print(json.dumps(empty, indent=2))

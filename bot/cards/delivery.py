@@ -36,7 +36,7 @@ from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import errors
-from bot.webex.client import Message, is_own, may_be_of_run, plain
+from bot.webex.client import Message, is_own, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
@@ -47,23 +47,22 @@ def find_unconfirmed(
 ) -> PostedCard | None:
     """Return the card with its message if Webex shows it, or else None.
 
-    The result is None as well if the bot cannot read the room. Without this search a request whose
-    answer was lost would ask a person 1:1 forever, although it is over.
+    The result is None as well if Webex does not let the bot read the room. Without this search a
+    request whose answer was lost would ask a person 1:1 forever, although it is over.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
     """
-    if not post.text:
-        return None
     known = {each.message for each in shared.posted_cards(services, run.id).values()}
     try:
-        for each in _newest(services, run, wanted.to):
+        for each in services.webex.latest_of_person(*_addressee(run, wanted.to)):
             alike = each.id not in known and _mark(each.text) == post.text
             if not alike or not is_own(each, services.me.id, post.at):
                 continue
-            # A list of 1:1 messages does not show their cards.
+            # A list of 1:1 messages does not show their cards, and no answer shows all of them. A
+            # card of another run may have the same text and be a few seconds older.
             whole = each if each.card else services.webex.message(each.id, fresh=False)
-            if not post.names_run or may_be_of_run(whole, run.id):
+            if not post.names_run or not whole.card or run.id in whole.card:
                 return replace(post, message=each.id, room=each.room_id)
     except errors.WebexError as error:
         if errors.passes(error):
@@ -72,11 +71,13 @@ def find_unconfirmed(
     return None
 
 
-def _newest(services: Services, run: Run, to: str) -> tuple[Message, ...]:
+def _addressee(run: Run, to: str) -> tuple[str, str]:
+    """Return the person id or the address of the 1:1 in which a card is; the other is empty.
+
+    The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
+    """
     # A thread that can be read is in the requester's 1:1.
-    if to in {shared.THREAD, run.requester.email}:
-        return services.webex.latest_of_person(person_id=run.requester.id)
-    return services.webex.latest_of_person(email=to)
+    return (run.requester.id, "") if to in {shared.THREAD, run.requester.email} else ("", to)
 
 
 def _mark(text: str) -> str:
@@ -192,7 +193,8 @@ def _post(
     """
     slot = shared.unconfirmed(wanted.slot)
     doubt = shared.posted_card(services, run.id, slot)
-    posted = find_unconfirmed(services, run, wanted, doubt) if doubt else None
+    # Without a mark of its text, it was posted in a room in which the bot cannot look.
+    posted = find_unconfirmed(services, run, wanted, doubt) if doubt and doubt.text else None
     if posted is None:
         if doubt:
             passed = (now() - doubt.at).total_seconds()
@@ -250,11 +252,8 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
 
 
 def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
-    """Send a card about the run to a person 1:1, and return the message.
-
-    The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
-    """
-    person, email = (run.requester.id, "") if to == run.requester.email else ("", to)
+    """Send a card about the run to a person 1:1, and return the message."""
+    person, email = _addressee(run, to)
     return services.messenger.send(card, to_person_id=person, to_email=email)
 
 

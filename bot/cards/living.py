@@ -200,7 +200,7 @@ def _of_person(
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
     idle = shared.last_look("idle", kicker, title, words, to=to, mark=mark)
-    drawn, told = with_lines(idle.card, decided), shared.marked(idle.fingerprint, decided)
+    drawn, told = with_lines(idle.card, decided), shared.marked(decided, idle.fingerprint)
     return _placed(replace(idle, card=drawn, fingerprint=told, final=bool(run.ended)))
 
 
@@ -216,20 +216,16 @@ def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCar
 
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    turn = next_action(run)
-    if (card := cards.get(SHOWS.get(turn.kind, ""))) and card.prompt != "":
-        return card
-    if turn.kind is ActionKind.LOOK:
-        return _to_look_at(run, cards)
+    kind = next_action(run).kind
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
-    settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
-    return _first(run, asking) or _first_of(cards, (settling, *CALM))
-
-
-def _to_look_at(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    stuck = {name for name, each in run.findings.items() if each.cause}
-    first = cards.get("mail" if stuck & OF_MAIL else "plan")
-    return first if first and first.prompt else _first_of(cards, ("progress", *CALM))
+    # A rehearsal that failed and is tried again by itself keeps its buttons.
+    slot, calm = SHOWS.get(kind, ""), "rehearsal"
+    if kind is ActionKind.LOOK:
+        stuck = {name for name, each in run.findings.items() if each.cause}
+        slot, calm, asking = "mail" if stuck & OF_MAIL else "plan", "progress", []
+    if (card := cards.get(slot)) and card.prompt != "":
+        return card
+    return _first(run, asking) or _first_of(cards, (calm, *CALM))
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
@@ -247,7 +243,7 @@ def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
-    told = shared.marked(card.fingerprint, (before, also))
+    told = shared.marked((before, also), card.fingerprint)
     urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 

@@ -338,7 +338,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     Its last edit is when the space accepts them again or the run has ended.
     """
     refusal = delivery.refused_in_space(services, run)
-    told, to = shared.was_posted(services, run.id, CLOSED_SLOT), run.requester.email
+    told, to = shared.posted_card(services, run.id, CLOSED_SLOT), run.requester.email
     age = now().timestamp() - refusal.since if refusal and refusal.status in CLOSED else -1.0
     if not told and (run.origin.direct or age < LASTS_S):
         return []
@@ -347,7 +347,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         if refusal and not (told and run.ended):
             card, urgency = card_of_closed(run, is_watch=is_watch), next_action(run).kind
             seen = is_watch, run.channel.mailbox, next_action(run).words, run.ended
-            return [shared.desired_card(CLOSED_SLOT, card, seen, to=to, urgency=urgency)]
+            return [shared.DesiredCard(CLOSED_SLOT, card, shared.marked(seen), to, urgency)]
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
         title, words = Text("living.reopened_title", values), Text("living.over_words")
         if run.ended:

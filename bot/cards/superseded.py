@@ -118,9 +118,8 @@ def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> l
     if not any(map(_speaks, cards)):
         return cards
     if (fact := superseded_by(services, speaker)) is not None:
-        return [
-            _history(services, speaker, fact, each) if _speaks(each) else each for each in cards
-        ]
+        services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
+        return [_history(speaker, fact, each) if _speaks(each) else each for each in cards]
     words = _held_by(services, speaker)
     return [_held(each, words) if words and _speaks(each) else each for each in cards]
 
@@ -186,8 +185,7 @@ def _speaks(card: DesiredCard) -> bool:
     return card.slot in SPEAKS or card.slot.startswith(shared.NOTIFY)
 
 
-def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
-    services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
+def _history(speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
     kicker = Text("living.idle_kicker", {"mailbox": speaker.mailbox})
     mark = OK if fact.kind in GOOD else SKIPPED
     words = words_of(fact)
@@ -195,5 +193,5 @@ def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard
 
 
 def _held(card: DesiredCard, words: Text) -> DesiredCard:
-    drawn, mark = held(card.card, words, GOES_ON), shared.marked(card.fingerprint, words)
+    drawn, mark = held(card.card, words, GOES_ON), shared.marked(words, card.fingerprint)
     return replace(card, card=drawn, fingerprint=mark, urgency="held", retires=True)

@@ -10,7 +10,7 @@ from adaptive_cards.texts import has_text, listed, render
 from bot.cards import delivery, living, superseded
 from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import LIVING, keep, was_posted
+from bot.cards.presenters.card_state import LIVING, keep, posted_card
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import read_known, read_mailbox
@@ -89,7 +89,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
         other = ctx.services.store.load(busy.run)
     same_message = other.origin.message == ctx.request
     own = other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
-    unseen = own and not was_posted(ctx.services, other.id, LIVING)
+    unseen = own and posted_card(ctx.services, other.id, LIVING) is None
     if other.detailed or not (same_message or unseen):
         point_to(ctx, other)
         return None

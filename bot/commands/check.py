@@ -84,17 +84,19 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     The check uses no data of the channel, even if the channel is known in another space. ``keep``
     records the channel once it is found.
     """
-    brief = Brief(by_hand=True, discover=True, keep=keep)
-    opened = ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin, RunKind.CHECK, brief)
-    ctx.services.carry_on(opened.id)
+    _open(ctx, Channel(mailbox), Brief(by_hand=True, discover=True, keep=keep))
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
-    brief = check.brief_for(ctx.services.store, mailbox)
-    opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, RunKind.CHECK, brief)
+    _open(ctx, channel, check.brief_for(ctx.services.store, mailbox))
+
+
+def _open(ctx: ChatContext, channel: Channel, brief: Brief, kind: RunKind = RunKind.CHECK) -> str:
+    opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
     ctx.services.carry_on(opened.id)
+    return opened.id
 
 
 def everything(ctx: ChatContext) -> None:
@@ -106,9 +108,8 @@ def everything(ctx: ChatContext) -> None:
         ctx.services.cards.request(before.id)
         return
     brief = Brief(mailboxes=visible_channels(ctx))
-    opened = store.open(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
-    ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
-    ctx.services.carry_on(opened.id)
+    opened = _open(ctx, Channel(""), brief, RunKind.BULK_CHECK)
+    ctx.services.redis.set(key, opened, ex=BULK_CHECK_S)
 
 
 def listed(ctx: ChatContext, *, every: bool = False) -> None:

@@ -11,7 +11,7 @@ from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
-from bot.chat import offers, permissions, preferences
+from bot.chat import offers, permissions
 from bot.chat.context import Buttons, ChatContext, RefusedError
 from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
@@ -33,22 +33,31 @@ MOST_PEOPLE = 10
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    if not (words := argument.split()):
+    address, *words = argument.split() or [""]
+    if not address:
         listed(ctx)
-    elif words[0].lower() in typed_words("all"):
+    elif address.lower() in typed_words("all"):
         everything(ctx)
-    elif words[0].lower() in typed_words("quiet"):
-        _quiet(ctx, " ".join(words[1:]))
-    else:
-        _one(ctx, words[0], words[1:])
+    elif mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here):
+        verb, rest = " ".join(words[:1]).lower(), words[1:]
+        if not words:
+            begin(ctx, mailbox)
+        elif verb in typed_words("off"):
+            off(ctx, mailbox)
+        elif verb in typed_words("pause"):
+            _pause(ctx, mailbox, " ".join(rest))
+        elif verb in typed_words("notify"):
+            _notify(ctx, mailbox, rest)
+        elif interval := model.read_interval(" ".join(words)):
+            begin(ctx, mailbox, interval)
+        else:
+            _not_understood(ctx, mailbox, " ".join(words))
 
 
 def listed(ctx: ChatContext) -> None:
     watching = ctx.services.watching
     unwatched = tuple(each for each in visible_channels(ctx) if watching.load(each) is None)
-    quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    lines = _lines(ctx, watching.of_space(ctx.room))
-    ctx.say(watch_list(lines, unwatched, now(), quiet))
+    ctx.say(watch_list(_lines(ctx, watching.of_space(ctx.room)), unwatched, now()))
 
 
 def everything(ctx: ChatContext) -> None:
@@ -62,24 +71,6 @@ def _lines(ctx: ChatContext, watched: tuple[model.WatchedChannel, ...]) -> tuple
     channels = {each.mailbox: each for each in watched}
     found = assessments(ctx.services.store, tuple(channels)).items()
     return tuple(watch.line_of(ctx.services, channels[box], own, now()) for box, own in found)
-
-
-def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
-    if not (mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)):
-        return
-    verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
-    if not words:
-        begin(ctx, mailbox)
-    elif verb in typed_words("off"):
-        off(ctx, mailbox)
-    elif verb in typed_words("pause"):
-        _pause(ctx, mailbox, " ".join(rest))
-    elif verb in typed_words("notify"):
-        _notify(ctx, mailbox, rest)
-    elif interval := model.read_interval(" ".join(words)):
-        begin(ctx, mailbox, interval)
-    else:
-        _not_understood(ctx, mailbox, " ".join(words))
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
@@ -169,17 +160,6 @@ def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
         values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
         ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
-
-
-def _quiet(ctx: ChatContext, typed: str) -> None:
-    ends = typed.lower() in typed_words("off")
-    if not ends and preferences.read_quiet_hours(typed) is None:
-        values = {"typed": typed or "/watch quiet"}
-        ctx.tell(KICKER, "watch.quiet_unknown", "watch.quiet_how", values)
-        return
-    preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
-    title = "watch.quiet_off" if ends else "watch.quiet_set"
-    ctx.tell(KICKER, title, "watch.quiet_words", {"hours": typed}, ui.WELL)
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:

@@ -7,37 +7,44 @@ the payload is trusted.
 The person and the members are requested while the subject of the event is fetched, which takes one
 round trip instead of three. The event only suggests these requests. The fetched
 subject decides what is needed, and an answer to a different request is not used.
+
+Each part of the answer is carried out once, and posts that Webex did not accept are kept.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
+from adaptive_cards import Card
 from adaptive_cards.elements import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import commands
 from bot.cards import delivery
+from bot.cards.presenters.card_state import posted_card
 from bot.chat import permissions, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
-from bot.commands import explain, help, tac  # noqa: A004  its command's name
-from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
+from bot.commands import help, tac  # noqa: A004  its command's name
 from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.http import Pauses
-from jobs.model import Text
+from jobs.model import Text, verbatim
+from jobs.runs.run import new_reference
 from jobs.runtime import current
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
@@ -45,6 +52,8 @@ API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 """Pauses before each retry, in seconds."""
+KEPT_S = 1800
+"""Seconds for which a handled event is remembered. An event is retried for less time than that."""
 log = structlog.get_logger(__name__)
 
 
@@ -75,6 +84,7 @@ def next_try(error: errors.WebexError, pending: PendingEvent, *, unread: bool) -
 
 Ask = Callable[[Callable[[str], Any], str], Any]
 """Function that returns the answer of a method of the client about its argument."""
+Handler = Callable[[ChatContext], None]
 
 
 @contextmanager
@@ -96,19 +106,116 @@ def prefetch(webex: client.Webex, actor: str, room: str) -> Iterator[Ask]:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-class _TooOldError(Exception):
-    """Error of an event, or of its message or button press, that is more than ten minutes old."""
+@dataclass(slots=True)
+class Outbox(client.Messenger):
+    """Messenger that keeps the posts of a command that Webex did not accept.
 
+    After the first such post all later posts are kept too, in order. If Webex is unavailable, the
+    command does not notice and runs to its end. The next try of the event posts only what is left,
+    so that a retried event does not run a command twice.
 
-class _FailedError(Exception):
-    """Error of Webex because the event's object is ``gone``, or is not there yet.
-
-    Otherwise the error came while the event was answered, so a part of the answer may be done.
+    Attributes:
+        unsent: Posts that are still to be made. A message that may already be posted is posted
+            again, up to three times, because no answer is worse than two. A file is not.
+        trouble: Error of the first post that was kept, or None if Webex accepted all.
     """
 
-    def __init__(self, error: errors.WebexError, *, gone: bool) -> None:
-        super().__init__(str(error))
-        self.error, self.gone = error, gone
+    services: Services
+    unsent: list[client.Post] = field(default_factory=list)
+    trouble: errors.WebexError | None = None
+
+    def post(self, post: client.Post) -> client.Message:
+        """Post the message or keep it for later; a kept message has no id yet.
+
+        Raises:
+            WebexError: Webex refused the message and would refuse it again.
+        """
+        if self.trouble is not None:
+            self.unsent.append(post)
+            return client.Message.of({})
+        try:
+            return self.services.webex.post(post)
+        except errors.WebexError as error:
+            if not errors.passes(error):
+                raise
+            self.trouble = error
+            if not error.accepted:
+                self.unsent.append(post)
+            elif post.file or post.doubts >= len(errors.UNCONFIRMED.seconds):
+                told = {"posts": post.doubts + 1, **facts_of(error)}
+                log.warning("message given up: it may be there", **told)
+            else:  # Webex may have posted it, so the pause before the next try is longer
+                error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
+                self.unsent.append(replace(post, doubts=post.doubts + 1))
+        return client.Message.of({})
+
+    def edit(self, message_id: str, room_id: str, card: Card) -> None:
+        """Edit the message at once, because a kept edit could be out of date when it is made."""
+        self.services.webex.edit(message_id, room_id, card)
+
+    def post_all(self, kept: str, _: ChatContext) -> None:
+        # A card of a run is skipped if the requester has already got it by asking again.
+        for post in codec.load(kept, list[client.Post]):
+            if post.shows and posted_card(self.services, *post.shows):
+                continue
+            posted = self.post(post)
+            if posted.id and post.shows:
+                room = post.fields["roomId"]
+                delivery.mark_posted(self.services, post.shows, posted.id, room)
+
+
+def facts_of(error: errors.WebexError) -> dict[str, str]:
+    return {"tracking_id": error.tracking_id, "error": str(error)}
+
+
+def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
+    """Carry out a part of an event, unless an earlier try of the event has done it to the end.
+
+    Raises:
+        WebexError: Webex is unavailable. The next try of the event does the rest.
+        redis.RedisError: Redis is unavailable.
+    """
+    vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
+    outbox = Outbox(ctx.services)
+    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
+    redis, done = ctx.services.redis, keys.answered(part)
+    sealed, is_done = redis.mget(keys.sealed(name), done)
+    if (kept := vault.opened(name, sealed)) is not None:
+        act = partial(outbox.post_all, kept)
+    elif is_done is not None:
+        return
+    with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
+        _run_safely(speaking, act)
+    if kept is None and not outbox.unsent:
+        redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
+    else:
+        vault.put(name, codec.dump(outbox.unsent).decode(), KEPT_S)
+    if outbox.trouble is not None and outbox.unsent:
+        raise outbox.trouble
+
+
+def _run_safely(ctx: ChatContext, act: Handler) -> None:
+    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
+    # again. Other errors of Webex and Redis are raised.
+    try:
+        act(ctx)
+    except Exception as error:
+        rejected = isinstance(error, errors.WebexBadRequestError)
+        in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
+        if in_space and isinstance(error, errors.WebexError) and error.status == errors.FORBIDDEN:
+            # only moderators may write in the space of the question, or nobody may
+            log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
+            ctx.services.messenger.send(trouble("unposted"), to_person_id=ctx.person.id)
+        elif isinstance(error, errors.WebexError | RedisError) and not rejected:
+            raise
+        else:
+            reference = new_reference()
+            log.exception("event failed", reference=reference)
+            ctx.say(trouble("broken", facts=(("refused.reference", verbatim(reference)),)))
+
+
+class _TooOldError(Exception):
+    """Error of an event, or of its message or button press, that is more than ten minutes old."""
 
 
 def receive(event_id: str) -> None:
@@ -123,67 +230,63 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
 
     One about a message that no longer exists, or older than ten minutes (a replay), is ignored.
     """
-    event, gone, unread = pending.event, False, False
+    event, unread = pending.event, True
     try:
-        _act(services, event)
+        _require_fresh(services, event.created)
+        read = _membership if event.resource == "memberships" else _said
+        answer = read(services, event)
+        unread = False
+        if answer is not None:
+            answer()
     except _TooOldError:
         log.info("event about something old", resource=event.resource, id=event.id)
         return None
-    except _FailedError as failed:
-        error, gone = failed.error, failed.gone
-    except errors.WebexError as caught:
-        error, unread = caught, True
-    else:
-        log.info("event handled", resource=event.resource, tries=pending.tries + 1)
-        return None
-    retry_at = next_try(error, pending, unread=unread)
-    if retry_at is None and gone:
-        log.info("event about something that is gone", resource=event.resource, id=event.id)
-    elif retry_at is None:
-        COUNTERS.add(EVENTS_HANDLED, "given_up")
-        log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
-        if unread and not isinstance(error, errors.WebexNotFoundError):
-            _tell_unread(services, event)
-    return retry_at
+    except errors.WebexError as error:
+        retry_at = next_try(error, pending, unread=unread)
+        if retry_at is None and error.gone:
+            log.info("event about something that is gone", resource=event.resource, id=event.id)
+        elif retry_at is None:
+            COUNTERS.add(EVENTS_HANDLED, "given_up")
+            log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
+            if unread and not isinstance(error, errors.WebexNotFoundError):
+                _tell_unread(services, event)
+        return retry_at
+    log.info("event handled", resource=event.resource, tries=pending.tries + 1)
+    return None
 
 
-def _act(services: Services, event: WebhookEvent) -> None:
-    """Handle an event, unless the bot itself caused it.
+def _said(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
+    """Return how to answer a message or a press, or None if the bot itself caused the event.
 
     Raises:
-        _TooOldError: The event is too old.
-        _FailedError: The object of the event does not exist, or Webex does not accept the answer.
-        WebexError: Webex does not show what the event is about. Nothing was done.
+        _TooOldError: The message or the press is too old.
+        WebexError: Webex does not show what the event is about, which may not exist any more.
     """
     webex = services.webex
-    _require_fresh(services, event.created)
-    if event.resource == "memberships":
-        _membership(services, event.id, event.room)
-        return
     if event.actor == services.me.id:
-        return
+        return None
     with prefetch(webex, event.actor, event.room) as asked:
         try:
             press = webex.action(event.id) if event.resource == "attachmentActions" else None
             message = webex.message(press.message_id if press else event.id)
         except errors.WebexNotFoundError as error:
-            raise _FailedError(error, gone=True) from error
+            error.gone = True
+            raise
         said: client.Message | client.CardAction = press or message
         _require_fresh(services, said.created)
         is_own = message.person_id == services.me.id
         if is_own is not bool(press):  # its own message, or a press on somebody else's card
-            return
+            return None
         person, room = asked(webex.person, said.person_id), message.room_id
         # no field of a message is guaranteed
         direct, about = (message.room_type or webex.room_type(room)) == "direct", message.id
         pressed = press.id if press else ""
         ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
         refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
-    if press:
-        _press(ctx, press, refusal)
-    else:
-        _run_command(ctx, message, refusal)
     delivery.draw_refused(services, ctx.room, *ctx.person.emails)
+    if refusal:
+        return partial(run_once, ctx, f"{event.id}:refusal", refusal)
+    return partial(_press, ctx, press) if press else partial(_run_command, ctx, message)
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -198,31 +301,28 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _press(ctx: ChatContext, press: client.CardAction, refusal: Handler | None) -> None:
+def _press(ctx: ChatContext, press: client.CardAction) -> None:
     act = commands.actions().get(press.inputs.get("do", ""))
     if act is not None:
         inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
-        _answer(ctx, f"{press.id}:press", refusal or (lambda speaking: act(speaking, inputs)))
+        run_once(ctx, f"{press.id}:press", lambda speaking: act(speaking, inputs))
 
 
-def _run_command(ctx: ChatContext, message: client.Message, refusal: Handler | None) -> None:
-    if refusal:
-        _answer(ctx, f"{message.id}:refusal", refusal)
-        return
+def _run_command(ctx: ChatContext, message: client.Message) -> None:
     typed = parse_command(message, ctx.services.me)
     command = commands.by_typed_name().get(typed.name)
     if command is not None:
         preferences.follow(ctx, commands.language_of(typed.name, command))
         run = command.run
-        _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
-    if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
-        _answer(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
+        run_once(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
+    if command is not help.EXPLAIN and message.files and tac.asked(ctx) is not None:
+        run_once(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
     elif command is None:
-        _answer(ctx, f"{message.id}:help", partial(help.answer_free_text, typed=typed))
+        run_once(ctx, f"{message.id}:help", partial(help.answer_free_text, typed=typed))
 
 
-def _membership(services: Services, membership_id: str, room: str) -> None:
-    """Greet a space that the bot was added to, if everybody there may read the greeting.
+def _membership(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
+    """Return how to greet a space that the bot was added to, if everybody there may read that.
 
     Cards that waited for the bot to be back there are drawn at once.
 
@@ -230,26 +330,21 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
     the bot, which says what is needed. Not every membership names the type of its room
     (platforms/webex.md 1). If it is missing, Webex is asked.
     """
+    room = event.room
     permissions.members_changed(services, room)
     mine = services.webex.membership(room, services.me.id)
     if mine is None:
-        error = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
-        raise _FailedError(error, gone=True)
-    if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
-        return
+        missing = errors.WebexNotFoundError(errors.NOT_FOUND, "the bot is not in the space")
+        missing.gone = True
+        raise missing
+    if mine.id != event.id or (mine.room_type or services.webex.room_type(room)) != "group":
+        return None
     delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    if not permissions.outsiders(services, services.webex.members(room)):
-        ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
-        _answer(ctx, f"{membership_id}:{mine.created}:greeting", help.greet_space)
-
-
-def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
-    """Carry out a part of an event once, or raise ``_FailedError`` if Webex fails."""
-    try:
-        run_once(ctx, part, act)
-    except errors.WebexError as error:
-        raise _FailedError(error, gone=False) from error
+    if permissions.outsiders(services, services.webex.members(room)):
+        return None
+    ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
+    return partial(run_once, ctx, f"{mine.id}:{mine.created}:greeting", help.greet_space)
 
 
 def _tell_unread(services: Services, event: WebhookEvent) -> None:

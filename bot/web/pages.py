@@ -179,13 +179,13 @@ def create_app(pages: Iterable[Blueprint]) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     for blueprint in pages:
         app.register_blueprint(blueprint)
-    app.register_error_handler(HTTPException, _plain_error)
     app.config["PROPAGATE_EXCEPTIONS"] = True  # any other error is answered as a machine's is
+
+    @app.errorhandler(HTTPException)
+    def plain_error(error: HTTPException) -> Response:
+        headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
+        response = Response(status=error.code, headers=headers, mimetype="text/plain")
+        response.data = f"{response.status}\n"
+        return response
+
     return app
-
-
-def _plain_error(error: HTTPException) -> Response:
-    headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
-    response = Response(status=error.code, headers=headers, mimetype="text/plain")
-    response.data = f"{response.status}\n"
-    return response

@@ -194,16 +194,6 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
     return message.person_id == bot_id and not is_older_than(message.created, now() - since + SKEW)
 
 
-def may_be_of_run(message: Message, run_id: str) -> bool:
-    """Return whether the message may show a card that names this run.
-
-    A card of another run may have the same text and be a few seconds older. Webex does not show the
-    card of every message.
-    """
-    # Webex does not show the card of every message.
-    return not message.card or run_id in message.card
-
-
 def plain(text: str) -> str:
     """Return the text with single spaces, because Webex may return other spaces than were sent."""
     return " ".join(text.split())
@@ -212,7 +202,7 @@ def plain(text: str) -> str:
 class Messenger(Protocol):
     """Interface for posting and editing messages as the bot.
 
-    :class:`bot.events.outbox.Outbox` keeps the posts that Webex does not accept. Every method
+    :class:`bot.events.handler.Outbox` keeps the posts that Webex does not accept. Every method
     raises :class:`bot.webex.errors.WebexError` if Webex refuses.
     """
 
@@ -289,11 +279,10 @@ class Webex(Messenger):
         members = self._list(Membership, ask)
         return next((member for member in members if member.person_id == person_id), None)
 
-    def latest_of_person(
-        self, *, person_id: str | None = None, email: str | None = None
-    ) -> tuple[Message, ...]:
-        # The messages are those of the 1:1 space, the bot's own included.
-        ask = partial(self._api.messages.list_direct, person_id, email, max=NEWEST)
+    def latest_of_person(self, person_id: str, email: str) -> tuple[Message, ...]:
+        # The messages are those of the 1:1 space, the bot's own included. One of both is empty.
+        list_direct = self._api.messages.list_direct
+        ask = partial(list_direct, person_id or None, email or None, max=NEWEST)
         return self._list(Message, ask, NEWEST)
 
     def room_type(self, room_id: str) -> str:

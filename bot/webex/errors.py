@@ -34,12 +34,14 @@ class WebexError(Exception):
         tracking_id: The id that Webex support asks for; empty if there was no answer.
         retry_after: Seconds that Webex asks to wait; None if it does not ask. Always set for 429.
         accepted: False if it is certain that the request had no effect.
+        gone: True if the subject of an event does not exist, or is not there yet.
     """
 
     status = 0
     tracking_id = ""
     retry_after: float | None = None
     accepted: bool = True
+    gone: bool = False
 
 
 class WebexUnreachableError(WebexError):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -57,7 +57,8 @@ class DesiredCard:
     """Card as it should look now.
 
     ``to`` is ``thread``, or a person's address for a 1:1 message. ``fingerprint`` changes if
-    anything on the card is new, and ``urgency`` if the update must not wait. No update follows a
+    anything on the card is new, as its contents do unless a mark without the time of drawing is
+    given, and ``urgency`` if the update must not wait. No update follows a
     ``final`` one. A card that ``retires`` only withdraws an earlier request. If Webex refuses the
     edit, it is skipped, because a new card would ask for nothing.
 
@@ -70,13 +71,17 @@ class DesiredCard:
 
     slot: str
     card: Card
-    fingerprint: str
-    to: str = "thread"
+    fingerprint: str = ""
+    to: str = THREAD
     urgency: str = ""
     final: bool = False
     retires: bool = False
     prompt: str | None = None
     at_once: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", marked(self.card.content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,37 +114,22 @@ class PostedCard:
     names_run: bool = False
 
 
-def desired_card(  # noqa: PLR0913  what a card is made of
-    slot: str,
-    card: Card,
-    view: object = None,
-    *,
-    to: str = "thread",
-    urgency: str = "",
-    prompt: str | None = None,
-) -> DesiredCard:
-    """Return a card with a fingerprint of the view or its contents, without a time of drawing."""
-    return DesiredCard(slot, card, marked("", view or card.content), to, urgency, prompt=prompt)
-
-
 def desired_cards(
     slot: str, drawn: Mapping[str, Card], news: str, prompt: str | None = None
 ) -> list[DesiredCard]:
     """Return the copies of a card by their places; without ``prompt`` its ``news`` asks somebody."""
     asks = news if prompt is None else prompt
-    return [
-        desired_card(slot, card, to=to, urgency=news, prompt=asks) for to, card in drawn.items()
-    ]
+    return [DesiredCard(slot, card, to=to, urgency=news, prompt=asks) for to, card in drawn.items()]
 
 
 def last_look(  # noqa: PLR0913  what a short card is made of
     slot: str, kicker: Text, title: Text, words: Text, *, to: str = THREAD, mark: Mark = SKIPPED
 ) -> DesiredCard:
     card = notice(kicker, title, words, ("emphasis", mark))
-    return replace(desired_card(slot, card, to=to, prompt=""), final=True, retires=True)
+    return DesiredCard(slot, card, to=to, prompt="", final=True, retires=True)
 
 
-def marked(before: str, view: object) -> str:
+def marked(view: object, before: str = "") -> str:
     """Return a mark that differs if the view, its language or the earlier mark does."""
     here = locale.current()
     language = b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
@@ -166,10 +156,6 @@ def protected(services: Services, run_id: str, field: str, value: object) -> byt
 
 def keep(services: Services, run_id: str, field: str, value: object) -> None:
     services.redis.hset(keys.cards(run_id), field, protected(services, run_id, field, value))
-
-
-def was_posted(services: Services, run_id: str, slot: str) -> bool:
-    return bool(services.redis.hexists(keys.cards(run_id), slot))
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:

@@ -51,7 +51,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     card = connect_form(run, head, link, services.settings, gone=gone)
     asks, urgency = "making" if form.making else turn, f"{turn}{form.acts}"
     to = run.requester.email
-    return [shared.desired_card("connect", card, to=to, urgency=urgency, prompt=asks)]
+    return [shared.DesiredCard("connect", card, to=to, urgency=urgency, prompt=asks)]
 
 
 def connect_form(

@@ -56,7 +56,8 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
     asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
     first, card = (progress(run, head, at, told) for at in (run.opened, now()))
-    return [shared.desired_card("progress", card, first.content, urgency=turn, prompt=asks)]
+    timeless = shared.marked(first.content)
+    return [shared.DesiredCard("progress", card, timeless, urgency=turn, prompt=asks)]
 
 
 def _asks(run: Run, turn: str) -> str:
@@ -236,15 +237,15 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         # the cards of earlier checks are history now
         buttons = (undo, check) if run.changed else ()
         card = notice(kicker, shared.end_title(run), left(run), ui.OVER, buttons=buttons)
-        return [shared.desired_card("ended", card)]
+        return [shared.DesiredCard("ended", card)]
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:
-        return [shared.desired_card("undone", undone(run))]
+        return [shared.DesiredCard("undone", undone(run))]
     record = services.channels.record(run.channel.mailbox)
     tenant = record.channel.tenant_id if record else ""
     blind = bool(tenant) and tenants.grant_for(services.redis, tenant) is None
-    return [shared.desired_card("done", done(run, watch.interval_of(run, services), blind=blind))]
+    return [shared.DesiredCard("done", done(run, watch.interval_of(run, services), blind=blind))]
 
 
 def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:

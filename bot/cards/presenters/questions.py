@@ -35,7 +35,7 @@ def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 def intake_card(run: Run, services: Services) -> shared.DesiredCard:
     typed = shared.kept(services, run.id, TYPED, TypedInputs) or TypedInputs()
-    wanted = shared.desired_card(shared.FIRST, intake(run, typed))
+    wanted = shared.DesiredCard(shared.FIRST, intake(run, typed))
     news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
@@ -117,7 +117,7 @@ def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not needs_delegate(run):
         return []
     news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
-    return [shared.desired_card(DELEGATE_SLOT, delegate(run), urgency=news, prompt=news)]
+    return [shared.DesiredCard(DELEGATE_SLOT, delegate(run), urgency=news, prompt=news)]
 
 
 def delegate(run: Run) -> Card:
@@ -158,7 +158,7 @@ def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     kicker, words = Text("notice.signed_in_kicker"), Text("notice.signed_in_words")
     title = Text("notice.signed_in_title", {"account": run.account.upn})
     card = notice(kicker, title, words, ui.WELL)
-    return [shared.desired_card(SLOT, card, urgency="signed in", prompt="")]
+    return [shared.DesiredCard(SLOT, card, urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:
@@ -290,8 +290,8 @@ _CHOICES_MOST, _TITLE_MOST = 10, 80
 
 def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
     asked, card = ",".join(questions), discovery(run, questions, now())
-    timeless = card.content["body"][1:], card.content["actions"]
-    return [shared.desired_card("verdict", card, timeless, urgency=asked, prompt=asked)]
+    timeless = shared.marked((card.content["body"][1:], card.content["actions"]))
+    return [shared.DesiredCard("verdict", card, timeless, urgency=asked, prompt=asked)]
 
 
 def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:

@@ -31,9 +31,9 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         f"{seen.problem.at if seen.problem else ''}{sorted(run.once_silent)}"
     )
     prompt = f"{run.checked}{seen.problem}{run.ended}" if run.checked else ""
-    timeless = replace(seen, at=shared.NEVER)
-    card = shared.desired_card("verdict", draw(seen), timeless, urgency=urgency, prompt=prompt)
-    return [replace(card, at_once=2)]  # the first finding, and the cause
+    timeless = shared.marked(replace(seen, at=shared.NEVER))
+    wanted = shared.DesiredCard("verdict", draw(seen), timeless, urgency=urgency, prompt=prompt)
+    return [replace(wanted, at_once=2)]  # the first finding, and the cause
 
 
 def view(run: Run, services: Services) -> Reading:

@@ -48,8 +48,8 @@ def living_card(
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted({each.acting for each in incidents})
     slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
-    seen = card.id, part, acting, over
-    return shared.desired_card(slot, found, seen, to=to, urgency=f"{over} {part} {acting}")
+    mark = shared.marked((card.id, part, acting, over))
+    return shared.DesiredCard(slot, found, mark, to, f"{over} {part} {acting}")
 
 
 def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[shared.DesiredCard]:

@@ -11,7 +11,7 @@ from adaptive_cards.texts import text
 from bot.cards import delivery, draw
 from bot.cards.presenters import progress, questions
 from bot.commands import actions, changes, on_run, runs
-from bot.events.outbox import run_once
+from bot.events.handler import run_once
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from adaptive_cards import notice
 from bot.cards import delivery
-from bot.cards.presenters.card_state import desired_card, posted_card, protected
+from bot.cards.presenters.card_state import DesiredCard, marked, posted_card, protected
 from jobs.clock import now
 from jobs.model import verbatim
 
@@ -13,7 +13,7 @@ from jobs.model import verbatim
 def card(text: str, **more):
     """Return a small card with this text and a few other values."""
     drawn = notice(verbatim("k"), verbatim(text), verbatim("w"), at=now())
-    return replace(desired_card("plan", drawn, text), **more)
+    return DesiredCard("plan", drawn, marked(text), **more)
 
 
 def plan_card(services, run):

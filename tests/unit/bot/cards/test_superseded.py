@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from adaptive_cards.locale import DEFAULT
 from adaptive_cards.texts import render, text
 from bot.cards import draw, superseded
 from bot.cards.presenters import lists
@@ -91,7 +92,7 @@ def tell(services, run_id: str):
 def shown(services, run):
     """Return the run's card in its thread as it is now."""
     current = services.store.load(run.id)
-    cards = draw._cards(services, current)  # noqa: SLF001  what a draw shows
+    cards = draw._cards_in(DEFAULT, services, current)  # noqa: SLF001  what a draw shows
     return next(card for card in cards if card.slot in superseded.SPEAKS)
 
 

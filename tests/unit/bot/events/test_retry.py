@@ -9,7 +9,7 @@ from rq import SimpleWorker
 from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
-from bot.cards.presenters.card_state import LIVING, was_posted
+from bot.cards.presenters.card_state import LIVING, posted_card
 from bot.queue import SafeJob, make_queue
 from bot.queue.event_queue import PendingEvent, WebhookEvent
 from jobs.clock import now
@@ -288,7 +288,7 @@ def test_a_first_card_is_there_when_webex_says_so(typed, busy, webex_script, rep
     for message in ["m1"] * 4 + ["m2"] * 2:
         typed("/setup-email support@example.test", id=message)
         (run,) = busy.store.runs_in_space("room-1")
-        there.append(was_posted(busy, run.id, LIVING))
+        there.append(posted_card(busy, run.id, LIVING) is not None)
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 

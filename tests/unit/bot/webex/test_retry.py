@@ -174,7 +174,11 @@ CALLS = {
     "action": ("GET", "/attachment/actions/a1", lambda webex, _: webex.action("a1")),
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
     "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
-    "latest_of_person": ("GET", "/messages/direct", lambda webex, _: webex.latest_of_person()),
+    "latest_of_person": (
+        "GET",
+        "/messages/direct",
+        lambda webex, _: webex.latest_of_person("p1", ""),
+    ),
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
     "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),

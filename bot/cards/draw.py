@@ -158,20 +158,24 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     # The cards are delivered in the name of a run, which is never stored.
     origin = Origin(card.room, living.message if living else "", direct=card.direct)
     run = Run(card.id, Channel(shown[0].mailbox), card.by, at, RunKind.CHECK, origin)
-    shown = tuple(_escalated(services, each, at) for each in shown)
+    locale = preferences.locale_of_card(services, run, THREAD)
+    quiet_until = preferences.quiet_until(services, card.room, locale, at)
+    if quiet_until is None:
+        shown = tuple(_escalated(services, each, at) for each in shown)
     cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
     cards += notices.closed_cards(run, services)
     if living is None:
         return run, cards, POSTED_SOON_S
     behind = _has_news(cards, living.urgency)
-    with drawn_for(preferences.locale_of_card(services, run, THREAD)):
+    with drawn_for(locale):
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
         told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
         if not told:
             cards += watch.news_cards(card, shown, at)
-        cards += _reminders(services, card, shown, at)
-    return run, cards, POSTED_SOON_S if behind else _wait_s(services, shown, at)
+        cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
+    wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
+    return run, cards, wait_s
 
 
 def _has_news(cards: list[DesiredCard], urgency: str) -> bool:
@@ -229,21 +233,24 @@ def _needs_somebody(incident: Incident) -> bool:
 
 
 def _reminders(
-    services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime
+    services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime, *, quiet: bool
 ) -> list[DesiredCard]:
     goes_on = watch.open_ones(shown)
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
         given = posted_cards(services, card.id)
         return [watch.reminder_over(s, shown) for s in given if s.startswith(watch.NOBODY)]
-    due = bisect_right(REMINDERS, at - broken[0].confirmed)
+    due = 0 if quiet else bisect_right(REMINDERS, at - broken[0].confirmed)
     return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
 
 
-def _wait_s(services: Services, shown: watch.Incidents, at: datetime) -> float:
+def _wait_s(
+    services: Services, shown: watch.Incidents, at: datetime, quiet_until: datetime | None
+) -> float:
     """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
-    waits = list[float]()
+    held, times = quiet_until or at, []
     for each in filter(_needs_somebody, shown):
         first = (NOTIFY_AFTER,) if _untold(services, each) else ()
-        waits += [(each.confirmed + after - at).total_seconds() for after in (*first, *REMINDERS)]
+        times += [each.confirmed + after for after in (*first, *REMINDERS)]
+    waits = ((max(each, held) - at).total_seconds() for each in times)
     return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)

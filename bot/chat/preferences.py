@@ -4,6 +4,11 @@ A choice made in a 1:1 conversation belongs to the person, and one made in a spa
 1:1 message about a run follows the person's choice, or else that of the space of the run.
 """
 
+import re
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
 from adaptive_cards.locale import Locale, languages
 from bot.chat.context import ChatContext
 from bot.services import Services
@@ -11,8 +16,17 @@ from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
 THREAD = "thread"
-LANGUAGE, ZONE = "language", "zone"
-"""Choices that a space or a person can make, by the names of their fields in Redis."""
+_HOURS = re.compile(
+    r"([01]?\d|2[0-3])(?::([0-5]\d))?\s*[-\u2013]\s*([01]?\d|2[0-3])(?::([0-5]\d))?"
+)
+
+
+class Preference(StrEnum):
+    """Choice that a space or a person can make, by the name of its field in Redis."""
+
+    LANGUAGE = "language"
+    ZONE = "zone"
+    QUIET = "quiet"
 
 
 def locale_of_card(services: Services, run: Run, to: str) -> Locale:
@@ -23,14 +37,46 @@ def locale_of_card(services: Services, run: Run, to: str) -> Locale:
     return locale_of(services, *([] if to == THREAD else [to]), origin.room)
 
 
-def choose(ctx: ChatContext, preference: str, value: str) -> None:
-    ctx.services.redis.hset(_key(place_of(ctx)), preference, value)
+def quiet_hours(services: Services, room: str) -> str:
+    """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty text."""
+    return codec.as_text(services.redis.hget(keys.locale(room), Preference.QUIET))
+
+
+def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
+    """Return the end of a conversation's quiet hours in UTC, or None outside them."""
+    hours = read_quiet_hours(quiet_hours(services, room))
+    return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone))) if hours else None
+
+
+def read_quiet_hours(typed: str) -> tuple[time, time] | None:
+    found = _HOURS.fullmatch(typed.strip())
+    if found is None:
+        return None
+    begin_hour, begin_minute, end_hour, end_minute = map(int, found.groups(default="0"))
+    begin, end = time(begin_hour, begin_minute), time(end_hour, end_minute)
+    return (begin, end) if begin != end else None
+
+
+def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
+    begin, end = hours
+    clock = local.time().replace(tzinfo=None)
+    # the end may be on the next day
+    if not (begin <= clock < end if begin < end else clock >= begin or clock < end):
+        return None
+    day = local.date() if clock < end else local.date() + timedelta(days=1)
+    return datetime.combine(day, end, local.tzinfo).astimezone(UTC)
+
+
+def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
+    """Keep a choice; quiet hours are of a room, and an empty text ends them."""
+    place = ctx.room if preference is Preference.QUIET else place_of(ctx)
+    ctx.services.redis.hset(_key(place), preference, value)
 
 
 def follow(ctx: ChatContext, language: str) -> None:
     """Keep the language in which a command was typed, unless one was chosen here before."""
     if language:
-        ctx.services.redis.hsetnx(_key(place_of(ctx)), LANGUAGE, language)
+        ctx.services.redis.hsetnx(_key(place_of(ctx)), Preference.LANGUAGE, language)
 
 
 def place_of(ctx: ChatContext) -> str:
@@ -45,7 +91,7 @@ def locale_of(services: Services, *places: str) -> Locale:
     """
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):
-        kept = services.redis.hmget(_key(place), [LANGUAGE, ZONE])
+        kept = services.redis.hmget(_key(place), [Preference.LANGUAGE, Preference.ZONE])
         chosen_language, chosen_zone = map(codec.as_text, kept)
         language, zone = chosen_language or language, chosen_zone or zone
     return Locale(language if language in languages() else services.bot.default_language, zone)

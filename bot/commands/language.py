@@ -13,7 +13,7 @@ def choose(ctx: ChatContext, typed: str) -> None:
     # Without a language of the bot, all of them are offered.
     wanted = typed.strip().lower()
     if language := next((each for each in languages() if wanted in {each, *_names(each)}), ""):
-        preferences.choose(ctx, preferences.LANGUAGE, language)
+        preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
         with drawn_for(Locale(language, current().zone)):
             _chosen(ctx, "language.kicker", "language.chosen")
         return
@@ -34,7 +34,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
         values = {"zone": current().zone, "typed": argument}
         ctx.tell("timezone.kicker", title, "timezone.how", values)
         return
-    preferences.choose(ctx, preferences.ZONE, zone)
+    preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
         _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=day_clock(now()))
 

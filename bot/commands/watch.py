@@ -11,7 +11,7 @@ from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
-from bot.chat import offers, permissions
+from bot.chat import offers, permissions, preferences
 from bot.chat.context import Buttons, ChatContext, RefusedError
 from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
@@ -38,6 +38,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         listed(ctx)
     elif address.lower() in typed_words("all"):
         everything(ctx)
+    elif address.lower() in typed_words("quiet"):
+        _quiet(ctx, " ".join(words))
     elif mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here):
         verb, rest = " ".join(words[:1]).lower(), words[1:]
         if not words:
@@ -57,7 +59,9 @@ def run(ctx: ChatContext, argument: str) -> None:
 def listed(ctx: ChatContext) -> None:
     watching = ctx.services.watching
     unwatched = tuple(each for each in visible_channels(ctx) if watching.load(each) is None)
-    ctx.say(watch_list(_lines(ctx, watching.of_space(ctx.room)), unwatched, now()))
+    quiet = preferences.quiet_hours(ctx.services, ctx.room)
+    lines = _lines(ctx, watching.of_space(ctx.room))
+    ctx.say(watch_list(lines, unwatched, now(), quiet))
 
 
 def everything(ctx: ChatContext) -> None:
@@ -160,6 +164,17 @@ def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
         values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
         ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
+
+
+def _quiet(ctx: ChatContext, typed: str) -> None:
+    ends = typed.lower() in typed_words("off")
+    if not ends and preferences.read_quiet_hours(typed) is None:
+        values = {"typed": typed or "/watch quiet"}
+        ctx.tell(KICKER, "watch.quiet_unknown", "watch.quiet_how", values)
+        return
+    preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
+    title = "watch.quiet_off" if ends else "watch.quiet_set"
+    ctx.tell(KICKER, title, "watch.quiet_words", {"hours": typed}, ui.WELL)
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:

@@ -28,7 +28,7 @@ class WatchedChannel:
     ``channel`` is as it was when it was last looked at; its tenant decides which channels share
     reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by``, who asked
     for the watch, if ``direct``. ``notify`` are the addresses of the people who get the card 1:1 if
-    nobody acts. The language and time zone are the space's.
+    nobody acts. The language, time zone and quiet hours are the space's.
     """
 
     channel: Channel

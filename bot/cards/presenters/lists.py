@@ -171,8 +171,13 @@ _UNWATCHED_MOST = 3
 _NAMED_MOST = 8
 
 
-def watch_list(lines: Sequence[ChannelLine], unwatched: Sequence[str], at: datetime) -> Card:
-    """Return the card, with the worst channels first; ``unwatched`` are others of the space."""
+def watch_list(
+    lines: Sequence[ChannelLine], unwatched: Sequence[str], at: datetime, quiet: str = ""
+) -> Card:
+    """Return the card, with the worst channels first; ``unwatched`` are others of the space.
+
+    ``quiet`` are the hours without reminders, or empty.
+    """
     unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
     named = [el.rich(el.run(each), spacing="Small") for each in unwatched[:_NAMED_MOST]]
     buttons = [
@@ -185,6 +190,7 @@ def watch_list(lines: Sequence[ChannelLine], unwatched: Sequence[str], at: datet
         *(channel_row(line) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
         *ui.count_line("watch.more_channels", len(lines) - _WATCHED_MOST),
         *ui.titled("watch.unwatched_section", named),
+        *([ui.small_print(Text("watch.quiet_line", {"hours": quiet}))] if quiet else []),
         *el.button_rows(buttons),
     ]
     return finished(ui.kicker_at("watch.kicker", at), _watch_band(lines), body)

@@ -100,7 +100,7 @@ def _lists():
         ChannelLine("new@contoso.com", State.WAITING, paused),
     )
     return {
-        "watch-list": watch_list(lines, ("b@contoso.com",), AT),
+        "watch-list": watch_list(lines, ("b@contoso.com",), AT, "22:00-07:00"),
         "watch-list-well": watch_list((replace(well, unseen=None),), (), AT),
         "watch-list-partly": watch_list(
             (replace(well, state=State.WARNING, words=partly),), (), AT

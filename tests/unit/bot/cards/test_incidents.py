@@ -1,11 +1,14 @@
 """Cards of a watched channel and of its incidents: posted once, edited for news, with reminders."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import draw
+from bot.chat import preferences
 from bot.chat.permissions import mark_members_checked
 from bot.commands import actions
 from jobs.clock import now
@@ -30,7 +33,12 @@ def look(services):
     The function returns the id of the card.
     """
 
-    def made(*outcomes: LookOutcome, mailbox: str = MAILBOX, notify: tuple[str, ...] = ()) -> str:
+    def made(
+        *outcomes: LookOutcome,
+        mailbox: str = MAILBOX,
+        notify: tuple[str, ...] = (),
+        direct: bool = False,
+    ) -> str:
         watching = services.watching
         watched = watching.load(mailbox) or WatchedChannel(
             Channel(mailbox, tenant_id="tenant-1"),
@@ -38,6 +46,7 @@ def look(services):
             Person("anna", "anna@example.test", "org-1"),
             now(),
             notify=notify,
+            direct=direct,
         )
         watching.save(watched)
         cards: set[str] = set()
@@ -143,6 +152,29 @@ def test_nobody_is_told_1_1_once_somebody_acts(look, services, webex_script, pas
     assert reminders(webex_script) == 0
 
 
+@pytest.mark.parametrize(
+    ("direct", "place"), [(False, "room-1"), (True, "anna@example.test")], ids=["space", "1:1"]
+)
+def test_quiet_hours_hold_reminders_and_not_the_first_card(
+    look, services, webex_script, pass_time, said, direct, place
+):
+    """Quiet hours hold reminders until their end, but not the first card of an incident.
+
+    The hours are in the time zone of the space, or of the person in a 1:1.
+    """
+    services.redis.hset(keys.locale(place), "zone", "Asia/Tokyo")
+    begin = now().astimezone(ZoneInfo("Asia/Tokyo")).hour
+    services.redis.hset(keys.locale("room-1"), "quiet", f"{begin}-{(begin + 6) % 24}")
+    card = look(BROKEN, BROKEN, notify=("ben@example.test",), direct=direct)
+    assert len(said()) == 1
+    pass_time(4.5 * 3600)
+    show(services, card)
+    assert (to_ben(webex_script), reminders(webex_script)) == (0, 0)
+    pass_time(2 * 3600)
+    show(services, card)
+    assert (to_ben(webex_script), reminders(webex_script)) == (1, 1)
+
+
 def test_the_space_is_reminded_while_nobody_acts(look, services, webex_script, pass_time):
     """A space is reminded after one hour, four hours and a day, while nobody acts.
 
@@ -207,6 +239,29 @@ def test_a_space_that_takes_no_card(look, webex_script, reply, pass_time):
     draw.draw(card)
     told, *_ = (body["text"] for *_, body in webex_script.asked if body.get("toPersonId") == "anna")
     assert text("watch.closed_title", mailbox=MAILBOX) in told
+
+
+NIGHT, NOON = (time(22), time(7)), (time(12), time(13))
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """Return a time of November."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "now_is", "end"),
+    [
+        (NIGHT, at(27, 23, 30), at(28, 7)),
+        (NIGHT, at(27, 3), at(27, 7)),
+        (NIGHT, at(27, 7), None),
+        (NOON, at(27, 12, 59), at(27, 13)),
+        (NOON, at(27, 11, 59), None),
+    ],
+)
+def test_the_end_of_quiet_hours(hours, now_is, end):
+    """Quiet hours end at their time of day, which may be on the next day."""
+    assert preferences.end_of_quiet(hours, now_is) == end
 
 
 def to_ben(webex_script) -> int:

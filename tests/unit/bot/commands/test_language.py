@@ -142,7 +142,7 @@ def write_first(anna, webex_script, reply):
 def write(anna, write_first):
     """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
     direct = replace(anna, direct=True, room="direct-1")
-    preferences.choose(direct, preferences.LANGUAGE, "de")
+    preferences.choose(direct, preferences.Preference.LANGUAGE, "de")
     return write_first
 
 
@@ -157,7 +157,7 @@ def test_a_german_name_chooses_german(anna, write_first, before, typed, answer):
     """
     direct = replace(anna, direct=True, room="direct-1")
     if before:
-        preferences.choose(direct, preferences.LANGUAGE, before)
+        preferences.choose(direct, preferences.Preference.LANGUAGE, before)
     write_first(typed)
     assert locale(direct).language == answer
 

@@ -8,6 +8,7 @@ import pytest
 
 from adaptive_cards.locale import written_date
 from adaptive_cards.texts import text
+from bot.chat import preferences
 from bot.commands import actions
 from jobs.access import tenants
 from jobs.clock import now
@@ -195,6 +196,14 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected, said):
     assert (known.room, known.interval_s, known.notify) == ("room-2", 3600, named.notify)
     assert connected.services.watching.of_space("room-1") == ()
     assert text("watch.begun", mailbox=MAILBOX, interval="every hour") in said()[1][1]
+
+
+@pytest.mark.parametrize(("typed", "kept"), TYPED["quiet_hours"])
+def test_quiet_hours(connected, typed, kept):
+    """``/watch quiet`` sets or ends the quiet hours; a text that names no hours changes nothing."""
+    type_(connected, "watch", "quiet 1-2")
+    type_(connected, "watch", f"quiet {typed}")
+    assert preferences.quiet_hours(connected.services, "room-1") == kept
 
 
 def test_the_buttons_do_what_the_commands_do(connected):

@@ -55,8 +55,9 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
     asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
-    first, card = (progress(run, head, at, told) for at in (run.opened, now()))
-    timeless = shared.marked(first.content)
+    card = progress(run, head, now(), told)
+    *lines, _at = card.content["body"]
+    timeless = shared.marked((lines, card.content.get("actions")))
     return [shared.DesiredCard("progress", card, timeless, urgency=turn, prompt=asks)]
 
 

@@ -94,22 +94,22 @@ class ContactCenter:
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
-    async def logged_in(self, routing: Routing) -> int | None:
-        """Return how many agents of the queue are logged in for the channel, or None if unseen."""
-        emails = {each.email for each in routing.agents}
-        teams = {text_of(each, "id") for each in routing.teams or ()}
+    async def logged_in(self, routing: Routing) -> bool | None:
+        """Return whether an agent of the queue is logged in for the channel, or None if unseen."""
+        ours = {each.email for each in routing.agents}
+        ours |= {text_of(each, "id") for each in routing.teams or ()}
         params = self._of_day(channelTypes=CHANNEL.lower())
         path, size = "/v1/agents/activities", MOST_ROWS
         listed = partial(services.read_pages, self.settings, path, params, size)
         rows = await _seen(self._once(path, listed))
-        if rows is None or not (emails or teams):
+        if rows is None or not ours:
             return None
-        found = {
-            lower_of(row, "agentLogin", "agentId")
-            for row in filter(_is_logged_in, rows)
-            if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
-        }
-        return None if not found and services.is_cut(rows, size) else len(found)
+        found = any(
+            {lower_of(row, "agentLogin"), text_of(row, "teamId")} & ours
+            for row in rows
+            if row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+        )
+        return None if not found and services.is_cut(rows, size) else found
 
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
@@ -223,10 +223,6 @@ class ContactCenter:
         if isinstance(found, CloudError):
             raise found
         return found
-
-
-def _is_logged_in(row: Json) -> bool:
-    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
 
 
 async def _seen(reading: Awaitable[Found]) -> Found | None:

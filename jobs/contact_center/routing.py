@@ -31,8 +31,8 @@ MOST_IDS, MOST_ROWS = 100, 1000
 DAY = timedelta(hours=23, minutes=30)
 """Longest interval of activities and statistics: 24 h, which may become 15 minutes longer."""
 _PROFILE = "multimediaProfileId"
-_SITE, _UNKNOWN = "site", "unknown"
-"""Sources of a multimedia profile that an agent or a team does not have itself."""
+_UNKNOWN = "unknown"
+"""Multimedia profile that no answer shows."""
 _QUEUES = "v2/contact-service-queue"
 _LOGGED_OUT = frozenset({"logged-out", "loggedout", "logout"})
 
@@ -94,22 +94,22 @@ class ContactCenter:
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
-    async def logged_in(self, routing: Routing) -> int | None:
-        """Return how many agents of the queue are logged in for the channel, or None if unseen."""
-        emails = {each.email for each in routing.agents}
-        teams = {text_of(each, "id") for each in routing.teams or ()}
+    async def logged_in(self, routing: Routing) -> bool | None:
+        """Return whether an agent of the queue is logged in for the channel, or None if unseen."""
+        ours = {each.email for each in routing.agents}
+        ours |= {text_of(each, "id") for each in routing.teams or ()}
         params = self._of_day(channelTypes=CHANNEL.lower())
         path, size = "/v1/agents/activities", MOST_ROWS
         listed = partial(services.read_pages, self.settings, path, params, size)
         rows = await _seen(self._once(path, listed))
-        if rows is None or not (emails or teams):
+        if rows is None or not ours:
             return None
-        found = {
-            lower_of(row, "agentLogin", "agentId")
-            for row in filter(_is_logged_in, rows)
-            if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
-        }
-        return None if not found and services.is_cut(rows, size) else len(found)
+        found = any(
+            {lower_of(row, "agentLogin"), text_of(row, "teamId")} & ours
+            for row in rows
+            if row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+        )
+        return None if not found and services.is_cut(rows, size) else found
 
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
@@ -154,7 +154,10 @@ class ContactCenter:
 
     async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...]:
         users = await self._by_ids("v2/user", ids)
-        profiles = await self._profiles(users, teams)
+        left = {text_of(each, "siteId") for each in users if not each.get(_PROFILE)}
+        rows = await _seen(self._by_ids("v2/site", left)) or ()
+        of_site = {text_of(row, "id"): text_of(row, _PROFILE) for row in rows}
+        profiles = {text_of(each, "id"): _profiles(each, teams, of_site) for each in users}
         wanted = {each for some in profiles.values() for each in some} - {_UNKNOWN}
         rows = await _seen(self._by_ids("v2/multimedia-profile", wanted)) or ()
         limits = {text_of(row, "id"): row.get("email") for row in rows}
@@ -162,25 +165,10 @@ class ContactCenter:
             Agent(
                 lower_of(user, "email"),
                 user.get("active") is not False and user.get("contactCenterEnabled") is not False,
-                _most([limits.get(each) for each in profiles[text_of(user, "id")]]),
+                _most(list(map(limits.get, profiles[text_of(user, "id")]))),
             )
             for user in users
         )
-
-    async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, list[str]]:
-        """Return the multimedia profiles that each user may have: the own one, or one by team.
-
-        A team without one has the site's. A user in none of these teams has an unknown one.
-        """
-        found = {text_of(user, "id"): _own_profiles(user, teams) for user in users}
-        sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}
-        left = {sites[who] for who, profiles in found.items() if _SITE in profiles}
-        rows = await _seen(self._by_ids("v2/site", left)) or ()
-        of_site = {text_of(row, "id"): text_of(row, _PROFILE) for row in rows}
-        return {
-            who: [of_site.get(sites[who]) or _UNKNOWN if each == _SITE else each for each in some]
-            for who, some in found.items()
-        }
 
     async def _skilled(self, queue: Queue) -> set[str] | None:
         """Return the IDs of the agents who have the skills of the queue; None of very many."""
@@ -237,10 +225,6 @@ class ContactCenter:
         return found
 
 
-def _is_logged_in(row: Json) -> bool:
-    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
-
-
 async def _seen(reading: Awaitable[Found]) -> Found | None:
     try:
         return await reading
@@ -291,12 +275,16 @@ def _members(team: Json) -> list[str] | None:
     return list(map(str, members))
 
 
-def _own_profiles(user: Json, teams: Iterable[Json]) -> list[str]:
-    """Return the user's profile, or else those of the teams; _SITE for that of the site."""
+def _profiles(user: Json, teams: Iterable[Json], of_site: Mapping[str, str]) -> list[str]:
+    """Return the multimedia profiles that the user may have: the own one, or one by team.
+
+    A team without one has the site's. A user in none of these teams may have an unknown one.
+    """
     if own := text_of(user, _PROFILE):
         return [own]
+    usual = of_site.get(text_of(user, "siteId")) or _UNKNOWN
     mine = (team for team in teams if text_of(user, "id") in (_members(team) or ()))
-    return [text_of(team, "multiMediaProfileId") or _SITE for team in mine] or [_SITE, _UNKNOWN]
+    return [text_of(team, "multiMediaProfileId") or usual for team in mine] or [usual, _UNKNOWN]
 
 
 def _most(limits: Sequence[object]) -> int | None:

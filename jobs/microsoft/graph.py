@@ -234,16 +234,15 @@ class Graph:
     async def application_by_app_id(self, app_id: str) -> Json | None:
         return await self.find(f"/applications(appId={key(app_id)})")
 
-    async def upsert_application(self, unique_name: str, body: Json) -> Json:
-        """Create or update an application, and return it complete (microsoft.md 1.1).
+    async def upsert_application(self, unique_name: str, body: Json) -> None:
+        """Create or update an application (microsoft.md 1.1).
 
         ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole, so the caller
         merges them before.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
         prefer = {"Prefer": "create-if-missing"}
-        written = await self._call(Call("graph", "PATCH", self._url(path), {}, prefer, body))
-        return as_object(written) if written else await self.get(path)
+        await self._call(Call("graph", "PATCH", self._url(path), {}, prefer, body))
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
         """Create a client secret; never retried, because each call creates another one.
@@ -276,7 +275,7 @@ class Graph:
                 return await self.find(path, {"$expand": ROLE_ASSIGNMENTS})
         return await self.find(path)
 
-    async def create_service_principal(self, app_id: str) -> Json:
+    async def create_service_principal(self, app_id: str) -> None:
         """Create the service principal of an app; a retry is safe, as there is no second one.
 
         ``POST /applications`` does not create it (microsoft.md 1.3).
@@ -285,7 +284,7 @@ class Graph:
             AlreadyExists: the app has a service principal already.
         """
         body = {"appId": app_id}
-        return as_object(await self.send("POST", "/servicePrincipals", body, repeatable=True))
+        await self.send("POST", "/servicePrincipals", body, repeatable=True)
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         found = await self.collection(

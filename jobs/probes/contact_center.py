@@ -121,8 +121,7 @@ class EmailEntryPoint(Configured, row="entry_point"):
         if not any(point.active for point in found):
             seen = Text("seen.entry_points_off", names)
             return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
-        asset = _only_asset(found)
-        return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
+        return self.ok(Text("seen.entry_points", names))
 
     async def _full(self, ctx: StepContext, found: list[services.EntryPoint]) -> Finding | None:
         """Return that the only entry point takes no more tasks, if it has a limit that is reached."""
@@ -169,11 +168,7 @@ async def only_app(ctx: StepContext) -> str:
     """Return the app of the only email entry point, or '' if that is not readable."""
     if not ctx.settings.contact_center_org:
         return ""
-    return _only_asset(await if_answered(_entry_points(ctx)) or ())
-
-
-def _only_asset(points: Sequence[services.EntryPoint]) -> str:
-    """Return the app of the only entry point, if it names one, else ''."""
+    points = await if_answered(_entry_points(ctx)) or ()
     return (points[0].asset or "") if len(points) == 1 else ""
 
 

@@ -181,15 +181,14 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
 
 async def send_watch_mail(
     ctx: StepContext, watched: WatchedChannel, every: timedelta, text_for: MailText
-) -> bool:
-    """Send a test mail, unless one was sent in this time; return whether a server took it.
+) -> None:
+    """Send a test mail, unless one was sent in this time.
 
     A server that refuses it is not asked again before, and says nothing about the channel.
     """
     redis, mailbox = ctx.store.redis, watched.mailbox
-    if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, every):
-        return False
-    return not (await deliver(ctx.settings, redis, mailbox, *text_for(watched))).refused
+    if await asyncio.to_thread(watch_mail.claim, redis, mailbox, every):
+        await deliver(ctx.settings, redis, mailbox, *text_for(watched))
 
 
 async def deliver(

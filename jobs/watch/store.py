@@ -273,11 +273,9 @@ class Watching(AuthenticatedStore):
             self.look_soon(watched.mailbox)
             self.schedule.add(watched.group, now(), sooner=True)
 
-    def note_gaps(self, group: str, at: datetime) -> int:
+    def note_gaps(self, group: str, at: datetime) -> None:
         found = (gap_of(each, state, at) for each, state in self.states(group).items())
-        gaps = list(filter(None, found))
-        self.keep_gaps(gaps)
-        return len(gaps)
+        self.keep_gaps(filter(None, found))
 
     def keep_gaps(self, gaps: Iterable[Gap]) -> None:
         for each in gaps:

@@ -270,10 +270,10 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
     If several workers send it at once, only one mail goes out in an hour.
     """
 
-    async def twice() -> list[bool]:
-        return await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, *MAILS) for _ in range(5)))
+    async def at_once() -> None:
+        await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, *MAILS) for _ in range(5)))
 
-    assert sorted(asyncio.run(twice())) == [False, False, False, False, True]
+    asyncio.run(at_once())
     (mail,) = server.took
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert mail[watch_mail.HEADER] == kept.id
@@ -292,10 +292,10 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx, server, reply):
     """A mail server's refusal is recorded, and the server is not asked again within the hour."""
     server.refuses = reply
-    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
+    asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert (kept.sent, bool(kept.refused)) == (None, True)
-    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
+    asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
     assert len(watch_mail.newest(ctx.store.redis, MAILBOX)) == 1
     sent, at = keys.watch_mails_sent(), kept.at - HOUR
     assert not watch_mail.has_others(ctx.store.redis, sent, "other@contoso.com", at)

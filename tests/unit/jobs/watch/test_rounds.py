@@ -99,7 +99,7 @@ def test_a_gap_is_longer_than_three_intervals(watching, minutes, paused_minutes,
         until = script.at + timedelta(minutes=paused_minutes)
         for each in watching.channels("t"):
             watching.save(replace(each, paused_until=until))
-    assert watching.note_gaps("t", at) == (2 if gap else 0)
+    watching.note_gaps("t", at)
     assert watching.gaps_due(at) == {}
     due = watching.gaps_due(at + timedelta(minutes=2))
     told = {room: [each.mailbox for each in gaps] for room, gaps in due.items()}

@@ -19,7 +19,7 @@ _TYPES: dict[str, Callable[[str], Any]] = {"path": Path, "number": int}
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     if options.command == "version":
         print(f"webex-email-bot {__version__}")
         return 0
@@ -77,7 +77,7 @@ def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     about = "Connects an Office 365 mailbox to Webex Contact Center."
     parser = argparse.ArgumentParser(prog=program(), description=about)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -22,7 +22,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
+from jobs.next_action import ActionKind, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -249,22 +249,17 @@ def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
 
 
 def _elsewhere(run: Run, card: DesiredCard, people: People) -> list[tuple[Text, Text]]:
+    """Return whose turn it is at the same time for what the card does not ask for."""
     asked = () if run.ended or run.plan is None else open_requests(run)
-    return [
-        (whose_turn(each.turn, people.get(each.turn, ())), each.words)
-        for each in asked
-        if is_person(each.turn) and not _asks_for(run, card, each)
-    ]
-
-
-def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
-    """Return whether the card asks for the action.
-
-    The progress card asks for the next action, and every card for the look that is the next action.
-    """
-    if card.slot == "progress" or action.kind is ActionKind.LOOK:
-        return action.kind is next_action(run).kind
-    return SHOWS.get(action.kind) == card.slot
+    found, first = [], next_action(run).kind
+    for each in asked:
+        own = SHOWS.get(each.kind) == card.slot
+        # The progress card asks for the next action, and each card for the look that is next.
+        if card.slot == "progress" or each.kind is ActionKind.LOOK:
+            own = each.kind is first
+        if is_person(each.turn) and not own:
+            found.append((whose_turn(each.turn, people.get(each.turn, ())), each.words))
+    return found
 
 
 def choice(title: Text, runs: Sequence[Run]) -> Card:

@@ -63,8 +63,14 @@ class Supervisor:
                 self._start(role)
             died = False
             while (came := _wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
-                if died := came in CHILD:
-                    self._restart()
+                died = came in CHILD
+                for role, born, status in self._reap():
+                    if status == REFUSED:
+                        sys.exit(REFUSED)
+                    log.warning("child died", role=role.name)
+                    if time.monotonic() - born < SHORT_LIFE_S:
+                        time.sleep(PAUSE_S)  # avoid a busy loop of restarts
+                    self._start(role)
         except SystemExit:
             code = REFUSED
         log.info("stopping")
@@ -78,15 +84,6 @@ class Supervisor:
         if pid == 0:
             os._exit(_run(role, supervisor))
         self._children[pid] = (role, time.monotonic())
-
-    def _restart(self) -> None:
-        for role, born, code in self._reap():
-            if code == REFUSED:
-                raise SystemExit(REFUSED)
-            log.warning("child died", role=role.name)
-            if time.monotonic() - born < SHORT_LIFE_S:
-                time.sleep(PAUSE_S)  # avoid a busy loop of restarts
-            self._start(role)
 
     def _reap(self) -> list[tuple[Role, float, int]]:
         """Return the roles that ended, with their start times and exit codes."""

@@ -11,7 +11,6 @@ recorded its id. After a change of PUBLIC_URL the name no longer matches.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import structlog
 from redis import Redis
@@ -27,15 +26,8 @@ PREFIX, EVENT = "email-bot", "created"
 WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
 LOCK = LockName(LockKind.WEBHOOKS)
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Resources whose webhook was created or repaired, and the number of those deleted."""
-
-    created: tuple[str, ...] = ()
-    updated: tuple[str, ...] = ()
-    deleted: int = 0
+Outcome = dict[str, list[str] | int]
+"""Resources whose webhook was ``created`` or ``updated``, and the number of those ``deleted``."""
 
 
 class WebhookRegistrar:
@@ -88,7 +80,7 @@ class WebhookRegistrar:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         if not all_of_them:
             COUNTERS.add(WEBHOOKS_WRONG, by=sum(not self.is_good(each) for each in kept.values()))
-        created, updated = [], []
+        created, updated = list[str](), list[str]()
         for resource, hook in kept.items():
             if hook is None:
                 of_kind = self._fields(resource) | {"resource": resource, "event": EVENT}
@@ -100,9 +92,9 @@ class WebhookRegistrar:
         for hook in surplus:
             self._webex.delete_webhook(hook.id)
             self._redis.srem(keys.webhooks_ours(), hook.id)
-        outcome = Outcome(tuple(created), tuple(updated), len(surplus))
-        if outcome != Outcome():
-            log.info("webhooks", **asdict(outcome))
+        outcome: Outcome = {"created": created, "updated": updated, "deleted": len(surplus)}
+        if any(outcome.values()):
+            log.info("webhooks", **outcome)
         return outcome
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:

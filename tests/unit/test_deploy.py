@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.__main__ import _parser
+from bot.__main__ import command_parser
 from bot.queue.event_queue import WEBHOOKS_PATH
 from bot.web.wsgi import ALIVE, OF_PEOPLE, READY, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
@@ -50,7 +50,7 @@ def text(path: Path) -> str:
 def is_command(line: list[str]) -> bool:
     """Return whether the program understands this command line."""
     try:
-        return bool(_parser().parse_args(line).command)
+        return bool(command_parser().parse_args(line).command)
     except SystemExit:
         return False
 

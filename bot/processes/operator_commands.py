@@ -13,6 +13,9 @@ from bot import doctor, table
 from bot.queue import connect
 from bot.queue.health import cause
 from bot.settings import BotSettings
+from bot.webex.client import Webex
+from bot.webex.errors import WebexError
+from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.clock import now
 from jobs.runs import trust
 from jobs.runs.rekeying import Rekeying, What
@@ -40,9 +43,12 @@ def run(options: Namespace, bot: BotSettings, work: Settings) -> int:
             "audit": lambda: _audit(options, store),
             "rekey": lambda: rekey(store.redis, work.encryption_keys),
             "look": lambda: look(store, options.mailbox, again=options.again),
+            "webhooks": lambda: _webhooks(bot, store.redis),
         }[options.command]()
     except RedisError as error:
         print(f"Redis: {cause(error)}", file=sys.stderr)
+    except WebexError as error:
+        print(error, file=sys.stderr)
     return 1
 
 
@@ -156,3 +162,12 @@ def _channel_line(watching: Watching, mailbox: str) -> str:
     since = f", incident since {incident.since:%d %b %H:%MZ}" if incident else ""
     first = ", a first look; a second one follows" if state.suspicion else ""
     return f"{mailbox}: {seen}{since}{first}"
+
+
+def _webhooks(bot: BotSettings, redis: Redis) -> int:
+    registrar = WebhookRegistrar(Webex(bot.webex_access_token, bot.webex_api_url), redis, bot)
+    done = registrar.register()
+    for hook in registrar.own():
+        print(f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}")
+    print(f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}")
+    return 0

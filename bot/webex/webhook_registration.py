@@ -11,6 +11,7 @@ recorded its id. After a change of PUBLIC_URL the name no longer matches.
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import structlog
 from redis import Redis
@@ -26,8 +27,15 @@ PREFIX, EVENT = "email-bot", "created"
 WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
 LOCK = LockName(LockKind.WEBHOOKS)
 log = structlog.get_logger(__name__)
-Outcome = dict[str, list[str] | int]
-"""Resources whose webhook was ``created`` or ``updated``, and the number of those ``deleted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Resources whose webhook was created or repaired, and the number of those deleted."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    deleted: int = 0
 
 
 class WebhookRegistrar:
@@ -80,7 +88,7 @@ class WebhookRegistrar:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         if not all_of_them:
             COUNTERS.add(WEBHOOKS_WRONG, by=sum(not self.is_good(each) for each in kept.values()))
-        created, updated = list[str](), list[str]()
+        created, updated = [], []
         for resource, hook in kept.items():
             if hook is None:
                 of_kind = self._fields(resource) | {"resource": resource, "event": EVENT}
@@ -92,9 +100,9 @@ class WebhookRegistrar:
         for hook in surplus:
             self._webex.delete_webhook(hook.id)
             self._redis.srem(keys.webhooks_ours(), hook.id)
-        outcome: Outcome = {"created": created, "updated": updated, "deleted": len(surplus)}
-        if any(outcome.values()):
-            log.info("webhooks", **outcome)
+        outcome = Outcome(tuple(created), tuple(updated), len(surplus))
+        if outcome != Outcome():
+            log.info("webhooks", **asdict(outcome))
         return outcome
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:

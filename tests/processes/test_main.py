@@ -1,5 +1,4 @@
 import base64
-import hashlib
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import ENV, run
 
 HOOK = {
+    "name": "email-bot 1ad8b61b messages",
     "targetUrl": "https://bot.example.test/webhooks/webex",
     "event": "created",
     "status": "active",
@@ -60,12 +60,25 @@ def test_what_is_no_text_has_its_own_exit_code(here, text):
     assert (told["ours"], told["causes"], told["codes"]) == (False, [], [])
 
 
+def test_the_webhooks_are_registered_now(env, webex_script, reply, tmp_path):
+    """The command ``webhooks`` creates the three webhooks at Webex, and counts its changes."""
+    webex_script.on(
+        "GET",
+        "/webhooks",
+        reply(200, {"items": []}),
+        reply(200, {"items": [HOOK | {"resource": "messages", "id": "w"}]}),
+    )
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    code, _, done = run(("webhooks",), tmp_path, **env)
+    assert (code, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
+
+
 def test_the_doctor_is_content(here, env, webex_script, reply, redis):
     """If all is well, ``doctor`` prints one line that is ok for each part, and exits with 0."""
     alive(redis)
-    address = hashlib.sha256(env["PUBLIC_URL"].encode()).hexdigest()[:8]
+    prefix = _prefix(here, env, webex_script, reply)
     hooks = [
-        HOOK | {"id": name, "resource": name, "name": f"email-bot {address} {name}"}
+        HOOK | {"id": name, "resource": name, "name": prefix + name}
         for name in ("messages", "attachmentActions", "memberships")
     ]
     webex_script.on(
@@ -209,7 +222,7 @@ def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
         ("WRONG  Redis", "python -m bot redis"),
         ("WRONG  workers", "cannot be read"),
         ("WRONG  Webex", "regenerate"),
-        ("WRONG  webhooks", "worker"),
+        ("WRONG  webhooks", "python -m bot webhooks"),
         ("WRONG  refused webhooks", "cannot be read"),
         ("WRONG  Microsoft", "MICROSOFT_LOGIN_URL"),
         ("ok     clock", "right"),
@@ -232,6 +245,15 @@ def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
         "probe-password",
     )
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
+
+
+def _prefix(here, env, webex_script, reply):
+    """Return the prefix of the names that the bot gives its webhooks at Webex."""
+    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
+    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
+    here("webhooks", env)
+    names = [body["name"] for method, _, body in webex_script.asked if method == "POST"]
+    return str(names[0]).removesuffix("messages")
 
 
 def test_one_command_runs_the_whole_bot(env, free_port, tmp_path):

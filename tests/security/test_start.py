@@ -49,7 +49,7 @@ def test_what_is_weak_is_refused(name, value):
     )
 
 
-@pytest.mark.parametrize("role", ["web", "worker", "doctor"])
+@pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
 def test_no_process_starts_without(role):
     """Without its settings, a process exits with 2 at once and names every missing setting.
 

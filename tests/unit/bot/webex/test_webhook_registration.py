@@ -7,7 +7,7 @@ from redis import Redis
 
 from bot.webex.client import Webex, Webhook
 from bot.webex.errors import WebexBadRequestError
-from bot.webex.webhook_registration import WebhookRegistrar
+from bot.webex.webhook_registration import Outcome, WebhookRegistrar
 
 TARGET = "https://bot.example.test/webhooks/webex"
 PREFIX = f"email-bot {hashlib.sha256(b'https://bot.example.test').hexdigest()[:8]} "
@@ -61,11 +61,6 @@ def good() -> tuple[Webhook, ...]:
     return tuple(hook(resource) for resource in RESOURCES)
 
 
-def outcome(created=(), updated=(), deleted=0):
-    """Return what a registration says that it has done."""
-    return {"created": [*created], "updated": [*updated], "deleted": deleted}
-
-
 def shelf_state(shelf: WebhookShelf) -> list[tuple[str, ...]]:
     """Return the fields that matter of every webhook."""
     return sorted(
@@ -85,7 +80,7 @@ def test_the_first_start_registers_three(settings, redis):
     All have the newest secret. Card answers need their own, because no firehose covers them.
     """
     shelf = WebhookShelf()
-    assert WebhookRegistrar(shelf, redis, settings).register() == outcome(created=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(created=RESOURCES)
     assert (shelf_state(shelf), set(shelf.secrets.values())) == (WELL, {"new-secret-0123456789"})
 
 
@@ -95,7 +90,7 @@ def test_a_second_start_changes_nothing_but_the_secret(settings, redis):
     Each webhook gets the newest secret, because Webex does not show the present one.
     """
     shelf = WebhookShelf(*good())
-    assert WebhookRegistrar(shelf, redis, settings).register() == outcome(updated=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
     assert (shelf_state(shelf), sorted(shelf.secrets)) == (WELL, sorted(each.id for each in good()))
 
 
@@ -154,12 +149,12 @@ def test_after_a_move_the_same_webhooks_call_the_new_address(settings, redis):
     shelf = WebhookShelf()
     WebhookRegistrar(shelf, redis, settings).register()
     ids = sorted(shelf.hooks)
-    assert WebhookRegistrar(shelf, redis, moved(settings)).register() == outcome(updated=RESOURCES)
+    assert WebhookRegistrar(shelf, redis, moved(settings)).register() == Outcome(updated=RESOURCES)
     assert sorted(shelf.hooks) == ids
     there = {each.target_url for each in shelf.webhooks()}
     assert there == {"https://moved.example.test/webhooks/webex"}
     writes = shelf.writes
-    assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == outcome()
+    assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == Outcome()
     assert shelf.writes == writes
 
 
@@ -169,7 +164,7 @@ def test_what_was_left_behind_is_surplus(settings, redis):
     here, there = (WebhookRegistrar(shelf, redis, each) for each in (settings, moved(settings)))
     here.register()
     there.watch()
-    assert (len(shelf.hooks), there.register()) == (6, outcome(updated=RESOURCES, deleted=3))
+    assert (len(shelf.hooks), there.register()) == (6, Outcome(updated=RESOURCES, deleted=3))
     assert redis.smembers("webhooks:ours") == {each.id.encode() for each in shelf.webhooks()}
 
 
@@ -207,8 +202,8 @@ def test_a_repair_that_failed_is_tried_at_once(settings, redis, webex, webex_scr
     subscriptions = WebhookRegistrar(webex, redis, settings)
     with pytest.raises(WebexBadRequestError):
         subscriptions.watch()
-    assert subscriptions.watch() == outcome(updated=("messages",))
-    assert subscriptions.watch() == outcome()
+    assert subscriptions.watch() == Outcome(updated=("messages",))
+    assert subscriptions.watch() == Outcome()
 
 
 def test_a_webhook_that_keeps_falling_is_not_hurried(settings, redis):
@@ -224,7 +219,7 @@ def test_a_webhook_that_keeps_falling_is_not_hurried(settings, redis):
     assert 0 < redis.ttl("webhooks:repaired:old-messages") <= 300
     redis.delete("webhooks:repaired:old-messages")
     outcomes.append(subscriptions.watch())
-    assert outcomes == [outcome(updated=("messages",)), outcome(), outcome(updated=("messages",))]
+    assert outcomes == [Outcome(updated=("messages",)), Outcome(), Outcome(updated=("messages",))]
 
 
 def test_the_real_client_and_the_shelf_agree(settings, redis, webex, webex_script, reply):

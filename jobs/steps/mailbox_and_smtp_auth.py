@@ -204,8 +204,9 @@ class Delegate(Step, row="delegate"):
         if not ctx.fact("shared"):
             return self.ok(Text("seen.delegate_not_needed"))
         name = delegate_of(ctx.run)
-        if not name and ctx.checks:  # which asks nobody and goes on
-            return self.skipped(Text("skipped.delegate_unknown"))
+        if not name and ctx.checks:  # which asks nobody, and by a fact reads what needs this
+            why, facts = Text("skipped.delegate_unknown"), {"delegate_named": "no"}
+            return self.skipped(why, facts=facts)
         if not name:
             return self._asked(ctx, Text("seen.delegate_unknown"), Cause.DELEGATE_UNKNOWN)
         user = await ctx.graph.user(name)

@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
+from jobs.model import Reason, RunKind, State, Text, Turn, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
@@ -108,23 +108,18 @@ def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:
     return at, Text(f"history.{key}", {"at": minute_of(at), "who": who})
 
 
-SHOWS = {
-    ActionKind.DETAILS: "intake",
-    ActionKind.SIGN_IN: "signin",
-    ActionKind.DELEGATE: "delegate",
-    ActionKind.APPROVE: "plan",
-    ActionKind.APPROVE_TENANT: "plan",
-    ActionKind.CONSENT: "consent",
-    ActionKind.FORM: "connect",
-    ActionKind.TOKEN: "connect",
-    ActionKind.REGISTER: "connect",
-    ActionKind.REHEARSE: "rehearsal",
-    ActionKind.REHEARSAL_SIGN_IN: "rehearsal",
-    ActionKind.SEND: "mail",
-    ActionKind.ANSWER: "mail",
-    ActionKind.ANSWER_AGAIN: "mail",
+ASKS = {
+    "intake": (ActionKind.DETAILS,),
+    "signin": (ActionKind.SIGN_IN,),
+    "delegate": (ActionKind.DELEGATE,),
+    "plan": (ActionKind.APPROVE, ActionKind.APPROVE_TENANT),
+    "consent": (ActionKind.CONSENT,),
+    "connect": (ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER),
+    "rehearsal": (ActionKind.REHEARSE, ActionKind.REHEARSAL_SIGN_IN),
+    "mail": (ActionKind.SEND, ActionKind.ANSWER, ActionKind.ANSWER_AGAIN),
 }
-"""The presenter's card that asks for a next action."""
+"""What each presenter's card asks for, if it asks for a next action."""
+SHOWS = {kind: slot for slot, kinds in ASKS.items() for kind in kinds}
 BELOW = Text("living.below_title"), Text("living.below_words")
 OVER = Text("reminder.over_title"), Text("reminder.over_words")
 People = dict[Turn, tuple[str, ...]]
@@ -238,16 +233,20 @@ def _placed(card: DesiredCard) -> DesiredCard:
 
 def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
+    waits: tuple[tuple[Text, Text], ...] = ()
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
+        long = (each for each in run.findings.values() if each.reason is Reason.CUSTOMIZATION)
+        waits = tuple((Text(f"step.{each.step}"), Reason.CUSTOMIZATION.text()) for each in long)
     also = (*doubts([run]), *_elsewhere(run, card, people))
     if not before and not also:
         return _placed(card)
+    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
+    also += waits
     drawn = with_lines(card.card, before, also)
     told = shared.marked(card.fingerprint, (before, also))
-    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
@@ -261,10 +260,7 @@ def _elsewhere(run: Run, card: DesiredCard, people: People) -> list[tuple[Text, 
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
-    """Return whether the card asks for the action.
-
-    The progress card asks for the next action, and every card for the look that is the next action.
-    """
+    """Return whether the card asks for it: progress for the next action, any for a look."""
     if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
     return SHOWS.get(action.kind) == card.slot

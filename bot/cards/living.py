@@ -115,7 +115,7 @@ ASKS = {
     "plan": (ActionKind.APPROVE, ActionKind.APPROVE_TENANT),
     "consent": (ActionKind.CONSENT,),
     "connect": (ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER),
-    "rehearsal": (ActionKind.REHEARSE, ActionKind.REHEARSAL_SIGN_IN),
+    "rehearsal": (ActionKind.REHEARSE, ActionKind.REHEARSE_AGAIN, ActionKind.REHEARSAL_SIGN_IN),
     "mail": (ActionKind.SEND, ActionKind.ANSWER, ActionKind.ANSWER_AGAIN),
 }
 """What each presenter's card asks for, if it asks for a next action."""
@@ -233,18 +233,17 @@ def _placed(card: DesiredCard) -> DesiredCard:
 
 def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
-    waits: tuple[tuple[Text, Text], ...] = ()
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
-        long = (each for each in run.findings.values() if each.reason is Reason.CUSTOMIZATION)
-        waits = tuple((Text(f"step.{each.step}"), Reason.CUSTOMIZATION.text()) for each in long)
     also = (*doubts([run]), *_elsewhere(run, card, people))
     if not before and not also:
         return _placed(card)
     urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
-    also += waits
+    long = (each for each in run.findings.values() if each.reason is Reason.CUSTOMIZATION)
+    if not run.ended and card.slot != "progress":
+        also += tuple((Text(f"step.{each.step}"), Reason.CUSTOMIZATION.text()) for each in long)
     drawn = with_lines(card.card, before, also)
     told = shared.marked(card.fingerprint, (before, also))
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))

@@ -82,12 +82,6 @@ async def app_of_run(ctx: StepContext) -> Json | None:
     return await ctx.graph.application_by_id(object_id) if object_id else await find_app(ctx)
 
 
-def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the app with a fallback name, as a deleted app may hold the first one."""
-    begins = f"{manifest.unique_name(ctx.channel.mailbox)}-"
-    return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
-
-
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
     unnamed = (app for app in apps if not app.get("uniqueName"))
@@ -151,10 +145,6 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 
 def secrets_of(app: Json | None) -> list[Json]:
     return list((app or {}).get("passwordCredentials") or ())
-
-
-def has_own_secret(app: Json) -> bool:
-    return any(text_of(secret, "displayName").startswith(SECRETS[1]) for secret in secrets_of(app))
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:
@@ -277,8 +267,10 @@ class Application(Undoable, row="application"):
             return app, ()
         may_list = ctx.looking or (ctx.checks and not ctx.by_hand)
         apps = await ctx.graph.applications() if may_list else []
-        if app := fallback_app(ctx, apps):
-            return app, ()
+        # a deleted app may hold the first name
+        fallback = f"{manifest.unique_name(ctx.channel.mailbox)}-"
+        if named := [app for app in apps if text_of(app, "uniqueName").startswith(fallback)]:
+            return named[0], ()
         offered = manually_created(ctx, apps)
         return None, (Evidence(BY_HAND, promised(offered, "appId")),) if offered else ()
 
@@ -409,13 +401,14 @@ class Application(Undoable, row="application"):
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
+    own = [each for each in secrets_of(app) if text_of(each, "displayName").startswith(SECRETS[1])]
     facts = {
         "client_id": promised(app, "appId"),
         "object_id": promised(app, "id"),
         "app_name": text_of(app, "displayName"),
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
-        OWN_SECRET: "yes" if has_own_secret(app) else "",
+        OWN_SECRET: "yes" if own else "",
         DEACTIVATED: "yes" if app.get("isDisabled") else "",
     }
     return {name: value for name, value in facts.items() if value or name == "app_name"}

@@ -111,6 +111,8 @@ class Reason(StrEnum):
     DEMANDED = "seen.demanded"
     """A cloud required the change, although the step's own inspection found nothing to do."""
     REPLICATION = "seen.replication"
+    CUSTOMIZATION = "seen.customization_takes"
+    """The step may wait for hours, which every card of the run says."""
     SEND_AGAIN = "seen.send_again"
     NEEDS_SIGN_IN = "skipped.needs_sign_in"
     NOT_BY_ITSELF = "skipped.not_by_itself"

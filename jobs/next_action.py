@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from jobs.causes.cause import Cause
 from jobs.engine.inspector import NOT_INSPECTABLE
-from jobs.model import Finding, RunKind, Scope, State, Text, Turn
+from jobs.model import Evidence, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run
 from jobs.steps import all_steps, steps_of
@@ -20,7 +20,8 @@ ActionKind = StrEnum(
     "ActionKind",
     """
     DETAILS SIGN_IN READING DELEGATE LOOK APPROVE APPROVE_TENANT CONSENT FORM TOKEN REGISTER
-    REHEARSE REHEARSAL_SIGN_IN SEND ANSWER ANSWER_AGAIN RUNNING WAITING DONE UNDONE FAILED CANCELLED
+    REHEARSE REHEARSE_AGAIN REHEARSAL_SIGN_IN SEND ANSWER ANSWER_AGAIN RUNNING WAITING DONE UNDONE
+    FAILED CANCELLED
     """,
 )
 """What a next action is. The sentence about it is ``turn_words.`` with the value."""
@@ -86,9 +87,14 @@ def _before_plan(run: Run) -> NextAction | None:
         return None
     if needs_delegate(run):
         return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
-    read_again = all(run.findings[name].until for name in blocking_steps(run))
-    waits = NextAction(Turn.TIME, ActionKind.WAITING)
-    return waits if read_again else NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
+    stuck = [each for name in blocking_steps(run) if not (each := run.findings[name]).until]
+    return _look(stuck) if stuck else NextAction(Turn.TIME, ActionKind.WAITING)
+
+
+def _look(stuck: list[Finding]) -> NextAction:
+    """Return the request to look, for the bot's operator if nobody in the tenant can help."""
+    operator = all(each.waiting_for is Turn.OPERATOR for each in stuck)
+    return NextAction(Turn.OPERATOR if operator else Turn.ADMINISTRATOR, ActionKind.LOOK)
 
 
 def is_blocked(run: Run) -> bool:
@@ -106,8 +112,8 @@ def _approval(run: Run) -> NextAction | None:
 
 def _waiting(run: Run) -> NextAction | None:
     findings = _in_order(run)
-    if any(map(is_unread, findings)):
-        return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
+    if unread := list(filter(is_unread, findings)):
+        return _look(unread)
     if asking := _asking(run):
         return _request(run, asking[0])
     timed = any(finding.until for finding in findings) and not steps_under_way(run)
@@ -133,6 +139,8 @@ def _request(run: Run, asking: Finding) -> NextAction:
     """Return what a finding asks for; the mailbox user is asked only after a press of Rehearse."""
     turn = asking.waiting_for or Turn.NOBODY
     if _concerns_rehearsal(asking):
+        if failed := failed_rehearsal(run):
+            return NextAction(failed.waiting_for or turn, ActionKind.REHEARSE_AGAIN)
         if run.answer("rehearse") == "yes":
             return NextAction(turn, ActionKind.REHEARSAL_SIGN_IN)
         return NextAction(Turn.REQUESTER, ActionKind.REHEARSE)
@@ -167,6 +175,15 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
 
 def _concerns_rehearsal(finding: Finding) -> bool:
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
+
+
+def failed_rehearsal(run: Run) -> Finding | None:
+    """Return what failed, as a finding; a sign-in counts if the rehearsal was not asked for since."""
+    problem, finding = run.problems.get("mailbox_sign_in"), run.findings.get("rehearsal")
+    if problem is not None and problem.at > run.answers["rehearse"].at:
+        code = (Evidence("smtp", problem.code),)
+        return Finding("rehearsal", State.WAITING, cause=problem.cause, evidence=code)
+    return finding if finding is not None and finding.cause else None
 
 
 def keeps_secret(run: Run) -> bool:

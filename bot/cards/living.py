@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import RunKind, State, Text, Turn, minute_of, verbatim
+from jobs.model import Reason, RunKind, State, Text, Turn, minute_of, verbatim
 from jobs.next_action import ActionKind, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
@@ -109,23 +109,18 @@ def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:
     return at, Text(f"history.{key}", {"at": minute_of(at), "who": who})
 
 
-SHOWS = {
-    ActionKind.DETAILS: "intake",
-    ActionKind.SIGN_IN: "signin",
-    ActionKind.DELEGATE: "delegate",
-    ActionKind.APPROVE: "plan",
-    ActionKind.APPROVE_TENANT: "plan",
-    ActionKind.CONSENT: "consent",
-    ActionKind.FORM: "connect",
-    ActionKind.TOKEN: "connect",
-    ActionKind.REGISTER: "connect",
-    ActionKind.REHEARSE: "rehearsal",
-    ActionKind.REHEARSAL_SIGN_IN: "rehearsal",
-    ActionKind.SEND: "mail",
-    ActionKind.ANSWER: "mail",
-    ActionKind.ANSWER_AGAIN: "mail",
+ASKS = {
+    "intake": (ActionKind.DETAILS,),
+    "signin": (ActionKind.SIGN_IN,),
+    "delegate": (ActionKind.DELEGATE,),
+    "plan": (ActionKind.APPROVE, ActionKind.APPROVE_TENANT),
+    "consent": (ActionKind.CONSENT,),
+    "connect": (ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER),
+    "rehearsal": (ActionKind.REHEARSE, ActionKind.REHEARSE_AGAIN, ActionKind.REHEARSAL_SIGN_IN),
+    "mail": (ActionKind.SEND, ActionKind.ANSWER, ActionKind.ANSWER_AGAIN),
 }
-"""The presenter's card that asks for a next action."""
+"""What each presenter's card asks for, if it asks for a next action."""
+SHOWS = {kind: slot for slot, kinds in ASKS.items() for kind in kinds}
 BELOW = Text("living.below_title"), Text("living.below_words")
 OVER = Text("reminder.over_title"), Text("reminder.over_words")
 People = dict[Turn, tuple[str, ...]]
@@ -240,11 +235,14 @@ def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
     also = (*doubts([run]), *_elsewhere(run, card, people))
+    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
+    long = (each for each in run.findings.values() if each.reason is Reason.CUSTOMIZATION)
+    if not run.ended and card.slot != "progress":
+        also += tuple((Text(f"step.{each.step}"), Reason.CUSTOMIZATION.text()) for each in long)
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
     told = shared.marked((before, also), card.fingerprint)
-    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 
-from jobs.causes.cause import Cause
+from jobs.causes.cause import Cause, known
 from jobs.clock import now, paced
 from jobs.clouds import errors
 from jobs.clouds.errors import CloudError
@@ -213,11 +213,12 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
 
     A temporary error is retried some times, never earlier than the cloud asked for, up to an hour.
     Without a connection (DNS, a certificate) it is retried until there is one: nobody in the tenant
-    can act. For all other errors the administrator must act.
+    can act. For all other errors the administrator must act, or the bot's operator.
     """
     waited = run.waits.get(step.name, 0)
     passing = isinstance(error, errors.Transient | errors.MalformedAnswer)
     again = passing and (waited < len(AGAIN_S) or error.cause in errors.UNCONNECTED)
+    acts = Turn.OPERATOR if known(error.cause).acts is Turn.OPERATOR else Turn.ADMINISTRATOR
     asked_s = min(error.retry_after or 0, LONGEST_PAUSE_S)
     pause = max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], asked_s)
     own = error.message or error.code
@@ -231,7 +232,7 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
         seen=seen,
         cause=error.cause,
         evidence=error.evidence(),
-        waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
+        waiting_for=Turn.TIME if again else acts,
         until=now() + timedelta(seconds=pause) if again else None,
     )
 

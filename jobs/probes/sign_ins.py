@@ -86,7 +86,9 @@ class SignIns(Probe, row="sign_ins"):
             return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
         in_person = (row.at for row in rows if row.good and row.interactive)  # as Generate Token
         signals = Signals(at=newest.at, generated_at=next(in_person, None))
-        return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
+        facts = {"of_mailbox": "yes"} if newest.user_id == expected else {}
+        seen = Text("seen.sign_in_ok", {"at": minute_of(newest.at)})
+        return self.ok(seen, facts=facts, signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
         code = f"AADSTS{newest.code}"
@@ -148,7 +150,8 @@ OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
 """Causes that concern the account from any location (platforms/microsoft.md 5).
 
 For a user's mailbox they affect Webex Connect too. For a shared one, whose own account is normally
-blocked (2.1), the delegate's counts. ``mailbox_user`` shows what became shared since the setup.
+blocked (2.1), the delegate's counts. ``mailbox_user`` shows what became shared since the setup, and
+``sign_ins`` whether Webex Connect's newest sign-in was still by the mailbox's own account.
 """
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
@@ -179,7 +182,8 @@ class LoginDiagnosis(Diagnosis):
         if finding.cause not in OF_THE_ACCOUNT or user is None:
             return False
         disabled = finding.cause == Cause.ACCOUNT_DISABLED
-        return "shared" in user.facts or (disabled and user.state is State.OK)
+        others = "shared" in user.facts and (log is None or "of_mailbox" not in log.facts)
+        return others or (disabled and user.state is State.OK)
 
     def disproved(self, finding: Finding) -> Finding:
         """Return that the login does not concern the channel; Entra's text stays as evidence."""

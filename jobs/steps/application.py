@@ -397,14 +397,14 @@ class Application(Undoable, row="application"):
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    secrets = [text_of(secret, "displayName") for secret in secrets_of(app)]
+    own = [each for each in secrets_of(app) if text_of(each, "displayName").startswith(SECRETS[1])]
     facts = {
         "client_id": promised(app, "appId"),
         "object_id": promised(app, "id"),
         "app_name": text_of(app, "displayName"),
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
-        OWN_SECRET: "yes" if any(name.startswith(SECRETS[1]) for name in secrets) else "",
+        OWN_SECRET: "yes" if own else "",
         DEACTIVATED: "yes" if app.get("isDisabled") else "",
     }
     return {name: value for name, value in facts.items() if value or name == "app_name"}

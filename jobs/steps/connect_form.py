@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import log_in
-from jobs.causes.cause import Cause
+from jobs.causes.cause import Cause, known
 from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
@@ -242,7 +242,10 @@ class Rehearsal(_Login, row="rehearsal"):
             facts = {"username": probe.instead} if probe.instead else {}
             return self.ok(probe.seen, facts=facts, evidence=probe.evidence)
         passes = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(LOGIN_PAUSES_S)
-        return self.refused(ctx, probe, Turn.TIME if passes else Turn.MAILBOX_USER, 0)
+        entry = known(probe.cause)  # what passes, or the run itself fixes, is only tried again
+        retried = entry.fixed_by or entry.acts is Turn.TIME
+        turn = Turn.MAILBOX_USER if retried else entry.acts
+        return self.refused(ctx, probe, Turn.TIME if passes else turn, 0)
 
 
 class OwnLogin(_Login, row="own_login"):

@@ -283,7 +283,7 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         if error.cause != Cause.CUSTOMIZATION_NEEDED or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
         again = ctx.pause(self.name, CUSTOMIZATION_S)
-        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=again)
+        return self.waits_for(Turn.TIME, Reason.CUSTOMIZATION, again_s=again)
 
 
 def _named(verb: str, kind: str, name: str, **given: object) -> Cmdlet:

@@ -16,7 +16,7 @@ from jobs.channel.mailbox import login_of
 from jobs.checks.verdict import page_of
 from jobs.engine.inspector import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import Evidence, Finding, RunKind, State, Text, Turn
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.settings import Settings
 from jobs.steps import steps_of
@@ -249,8 +249,8 @@ def _may_ask(run: Run) -> bool:
 def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if not _may_ask(run):
         return []
-    failed = _failure(run)
-    ready = failed is None and _is_asked_for(run)
+    failed = turns.failed_rehearsal(run)
+    ready = failed is None and waits_for_mailbox_user(run)
     link = links.link(services, "rehearsal", run.id) if ready else None
     asked = shared.unreachable_recipient(run, MAILBOX_USER) if ready else None
     settles = failed is not None and _settles(failed)
@@ -263,20 +263,8 @@ def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def waits_for_mailbox_user(run: Run) -> bool:
-    return not run.ended and "rehearsal" in steps_of(run) and _is_asked_for(run)
-
-
-def _is_asked_for(run: Run) -> bool:
-    return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _failure(run: Run) -> Finding | None:
-    """Return what failed, as a finding; a sign-in counts if the rehearsal was not asked for since."""
-    problem, finding = run.problems.get("mailbox_sign_in"), run.findings.get("rehearsal")
-    if problem is not None and problem.at > run.answers["rehearse"].at:
-        code = (Evidence("smtp", problem.code),)
-        return Finding("rehearsal", State.WAITING, cause=problem.cause, evidence=code)
-    return finding if finding is not None and finding.cause else None
+    asked = run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
+    return asked and not run.ended and "rehearsal" in steps_of(run)
 
 
 def _code(failed: Finding) -> str:
@@ -299,7 +287,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run.id)
     skips = el.show_card(text("button.skip"), [reason], skip)
     stop = [skips, *([] if direct else [el.cancel(run.id)])]
-    if failed := _failure(run):
+    if failed := turns.failed_rehearsal(run):
         again = el.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
         body = ui.problem_box(ui.Trouble(shared.cause_text(failed.cause), _code(failed)))
         body += _remedy(run, failed)
@@ -341,9 +329,8 @@ def _refused(failed: Finding, head: ui.Header, *, direct: bool) -> ui.Band:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")
         return ui.Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
-    lost = failed.waiting_for is Turn.ADMINISTRATOR
-    acts = Turn.ADMINISTRATOR if lost else Turn.MAILBOX_USER
-    turn = ui.run_turn(head, acts, Text("rehearsal.failed_turn"), direct=direct and not lost)
+    acts, told = failed.waiting_for or Turn.MAILBOX_USER, Text("rehearsal.failed_turn")
+    turn = ui.run_turn(head, acts, told, direct=direct and acts is Turn.MAILBOX_USER)
     return ui.persons_turn(Text("rehearsal.failed"), turn)
 
 

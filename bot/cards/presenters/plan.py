@@ -181,7 +181,7 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         title = Text("plan.blocked_title", {"count": str(stops)})
         if acts is Turn.TIME:
             return ui.Band.calm(title, Text("turn_words.waiting"), *signed_in)
-        turn = ui.run_turn(head, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
+        turn = ui.run_turn(head, acts, Text("plan.blocked_turn"))
         return ui.persons_turn(title, turn, *signed_in)
     if any(_left(run)):
         told = _reach(run)
@@ -391,7 +391,9 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = _staying(run)
+    staying = [each for each in _standing(run) if each.state in NOTED]
+    if run.kind is RunKind.UNDO:
+        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
@@ -399,12 +401,6 @@ def warnings(run: Run) -> list[Text]:
     if run.kind is RunKind.UNDO and not run.undoes:
         found.append(Text("plan.undo_asset"))
     return found
-
-
-def _staying(run: Run) -> list[Finding]:
-    if run.kind is RunKind.UNDO:
-        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stops(run: Run) -> list[Text]:

@@ -131,12 +131,8 @@ def _count(rows: list[Row]) -> dict[str, str]:
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    for each in filter(_is_stuck, run.findings.values()):
-        is_read = each.state is not State.UNKNOWN
-        asks = glyphs.is_person(each.waiting_for) if is_read else not each.until
-        if asks:
-            return each
-    return None
+    stuck = filter(_is_stuck, run.findings.values())
+    return next((each for each in stuck if glyphs.is_person(each.waiting_for)), None)
 
 
 def _groups(run: Run) -> dict[str, tuple[Row, ...]]:

@@ -1,14 +1,14 @@
 """Tests of the person whose turn it is in a run, and of the run's stage."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adaptive_cards.texts import has_text
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests, stage_of
-from jobs.runs.run import Brief, Changed, FixBrief, Kind, Plan, Reply, Run
+from jobs.runs.run import Brief, Changed, FixBrief, Kind, Plan, Problem, Reply, Run
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 YES = Reply("yes", "anna@example.test", AT)
@@ -21,6 +21,8 @@ PLANNED = replace(SIGNED_IN, plan=Plan("p", (LINE,), AT))
 BOTH = replace(SIGNED_IN, plan=Plan("p", (LINE, WIDE), AT))
 APPROVED = replace(PLANNED, approvals={Scope.MAILBOX: YES})
 ANSWERED = replace(APPROVED, answers={"registered": YES, "rehearse": YES})
+TOLD = Problem("consent_declined", "", AT + timedelta(minutes=1))
+DECLINED = replace(ANSWERED, problems={"mailbox_sign_in": TOLD})
 NOTHING = replace(SIGNED_IN, plan=Plan("p", (), AT))
 
 
@@ -34,11 +36,13 @@ def waits(step: str, turn: Turn, cause: str = "") -> Finding:
 
 BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
 AGAIN = Finding("ids", State.UNKNOWN, until=AT)
+PROXY = Finding("tenant", State.UNKNOWN, waiting_for=Turn.OPERATOR)
 FILLED_IN = Finding("mailbox_fields", State.OK)
 """First finding about the form. From this finding on, the card of the rehearsal is shown."""
 FIELDS = waits("mailbox_fields", Turn.REQUESTER)
 CONSENT = waits("admin_consent", Turn.ADMINISTRATOR)
 REHEARSES, OWN = waits("rehearsal", Turn.MAILBOX_USER), "test_mail_from_itself"
+REFUSED = waits("rehearsal", Turn.ADMINISTRATOR, "smtp_login_blocked")
 SECRET_ASKS = waits("check_secret", Turn.MAILBOX_USER)
 REGISTERED = Finding("registered", State.OK)
 MADE = [Finding(n, State.OK) for n in ("ids", "client_secret", "smtp_grant", "admin_consent")]
@@ -50,6 +54,8 @@ TABLE: list[tuple[Run, list[Finding], Turn, str, int]] = [
     (PLANNED, [BLOCKED], Turn.ADMINISTRATOR, "look", 3),
     (PLANNED, [AGAIN], Turn.TIME, "waiting", 3),
     (PLANNED, [AGAIN, BLOCKED], Turn.ADMINISTRATOR, "look", 3),
+    (PLANNED, [PROXY, BLOCKED], Turn.ADMINISTRATOR, "look", 3),
+    (PLANNED, [PROXY, AGAIN], Turn.OPERATOR, "look", 3),
     (PLANNED, [], Turn.APPROVER, "approve", 3),
     (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), [], Turn.APPROVER, "approve_tenant", 3),
     (replace(BOTH, approvals={Scope.MAILBOX: YES}), [], Turn.APPROVER, "approve_tenant", 4),
@@ -60,6 +66,7 @@ TABLE: list[tuple[Run, list[Finding], Turn, str, int]] = [
     (NOTHING, [], Turn.NOBODY, "running", 4),
     (replace(APPROVED, account=None), [], Turn.ADMINISTRATOR, "sign_in", 4),
     (APPROVED, [UNREAD], Turn.ADMINISTRATOR, "look", 4),
+    (APPROVED, [PROXY], Turn.OPERATOR, "look", 4),
     (APPROVED, [AGAIN], Turn.TIME, "waiting", 4),
     (replace(APPROVED, running=frozenset({"tenant"})), [AGAIN], Turn.NOBODY, "running", 4),
     (APPROVED, [waits("application", Turn.APPROVER)], Turn.NOBODY, "running", 4),
@@ -72,6 +79,8 @@ TABLE: list[tuple[Run, list[Finding], Turn, str, int]] = [
     (APPROVED, [SECRET_ASKS, CONSENT], Turn.ADMINISTRATOR, "consent", 5),
     (APPROVED, [SECRET_ASKS, FILLED_IN], Turn.REQUESTER, "rehearse", 4),
     (ANSWERED, [REHEARSES, FILLED_IN], Turn.MAILBOX_USER, "rehearsal_sign_in", 4),
+    (ANSWERED, [REFUSED, FILLED_IN], Turn.ADMINISTRATOR, "rehearse_again", 4),
+    (DECLINED, [REHEARSES, FILLED_IN], Turn.MAILBOX_USER, "rehearse_again", 4),
     (APPROVED, [waits("test_mail", Turn.REQUESTER), REGISTERED], Turn.REQUESTER, "send", 7),
     (APPROVED, [waits("agent_answer", Turn.AGENT), REGISTERED], Turn.AGENT, "answer", 7),
     (APPROVED, [waits("test_mail", Turn.ADMINISTRATOR, "x")], Turn.ADMINISTRATOR, "look", 4),

@@ -13,7 +13,7 @@ from bot.cards.living import earlier_cards, lines
 from bot.cards.presenters.card_state import LIVING, earlier_slot, slot_of
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, RunKind, State
+from jobs.model import Channel, Finding, Reason, RunKind, State
 from jobs.runs.run import Event, Kind, Origin
 from practice import cardtext
 from tests.fixtures.run_events import changing
@@ -101,6 +101,17 @@ def test_what_a_look_found_is_a_line(services, begin, state, told):
     (line,) = [each for each in lines(services.store.load(run.id)) if "looked" in each.key]
     assert told in render(line)
     assert "ben@example.test" in render(line)
+
+
+def test_a_wait_of_hours_is_on_the_card_that_asks(services, begin):
+    """The offer of the rehearsal says what Microsoft takes hours for, which is not urgent news."""
+    run, takes = begin(*BEGUN, GRANTED, FORM), Reason.CUSTOMIZATION
+    waits = found("outbound_policy", State.WAITING, reason=takes)
+    services.store.append(run.id, waits)
+    before, after = (living(services, each)[LIVING] for each in (run, services.store.load(run.id)))
+    told = text("living.also", turn=text("step.outbound_policy")) + render(takes.text())
+    assert (told in content(before), told in content(after)) == (False, True)
+    assert before.urgency == after.urgency
 
 
 def test_somebody_asked_at_the_same_time_is_named(services, begin):

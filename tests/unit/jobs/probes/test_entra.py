@@ -75,7 +75,8 @@ async def test_which_rows_tell(cloud, ctx, log):
 async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud, given):
     """For a shared mailbox the rows of every user count, and no user is the wrong one."""
     ctx = given(facts=FACTS | {"shared": "yes"})
-    assert (await logged(cloud, ctx, row(5, user=OTHER))).state is OK
+    good = [await logged(cloud, ctx, row(5, user=each)) for each in (OTHER, USER)]
+    assert [(each.state, each.facts) for each in good] == [(OK, {}), (OK, {"of_mailbox": "yes"})]
     found = await logged(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))
     assert found.cause == "account_disabled"
 
@@ -115,9 +116,8 @@ POLICIES = [
 )
 async def test_which_policy_refused_is_told(cloud, ctx, applied, told):
     """The evidence names the refusing policy as the log does (platforms/microsoft.md 5)."""
-    found = await logged(
-        cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65)
-    )
+    refused = row(5, 53003, appliedConditionalAccessPolicies=applied)
+    found = await logged(cloud, ctx, refused, row(65))
     first, *named, last = found.evidence
     assert (first.kind, last.kind) == ("entra", "correlation-id")
     assert named == [Evidence("conditional-access", each) for each in told]

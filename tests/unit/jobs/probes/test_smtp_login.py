@@ -262,7 +262,7 @@ async def test_who_logs_in(ctx, monkeypatch, brief, names):
     assert tried == [("c1", *names)]
 
 
-ITS_USER = {"user_id": "u1"}
+ITS_USER, OF_MAILBOX = {"user_id": "u1"}, {"of_mailbox": "yes"}
 ACCOUNT_OFF = Finding("mailbox_user", WRONG, cause="account_disabled", facts=ITS_USER)
 BLOCKED = ITS_USER | {"shared": "blocked"}
 SHARED_OFF = Finding("mailbox_user", POSSIBLE, cause="account_disabled", facts=BLOCKED)
@@ -292,6 +292,12 @@ def test_the_account_of_a_user_is_the_channels(ctx, provider, number, user, told
     """
     causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
     assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
+
+
+def test_a_mailbox_that_became_shared_may_have_its_own_token(ctx, provider):
+    """A blocked account is the cause if Webex Connect's newest sign-in was by that account."""
+    login, own = begun(ctx, provider, 50057, 1, 480), Finding("sign_ins", OK, facts=OF_MAILBOX)
+    assert judged(ctx, login, SHARED_OFF, own)[0] == ("mailbox_user",)
 
 
 def _by_place(since: datetime | None) -> Signals:

@@ -395,13 +395,13 @@ async def test_a_fresh_switch_takes_time_to_spread(given, vault, work_settings, 
     assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
 
 
-@pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
+@pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.OPERATOR)])
 async def test_a_server_that_is_away_is_tried_again(
     given, vault, work_settings, free_port, waited, turn
 ):
     """An unreachable server says nothing about the login, so it is tried again.
 
-    After some tries the mailbox user is asked.
+    After some tries the bot's operator is asked.
     """
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
     ctx = given(facts={"upn": MAILBOX}, waits={"rehearsal": waited}, settings=settings)

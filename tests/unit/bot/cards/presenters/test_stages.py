@@ -285,9 +285,12 @@ def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services, begi
     assert "These changes remain" in card.card.text
 
 
-def unknown(cause: str, **more: object) -> Event:
+NO_ROLE = "exchange_role_missing"
+
+
+def unknown(cause: str, turn: Turn = Turn.ADMINISTRATOR, **more: object) -> Event:
     """Return a finding that could not be read because of this cause."""
-    return found("ids", State.UNKNOWN, cause=cause, **more)
+    return found("ids", State.UNKNOWN, cause=cause, waiting_for=turn, **more)
 
 
 def stopped(cause: str, turn: Turn, **more: object) -> Event:
@@ -299,12 +302,8 @@ def stopped(cause: str, turn: Turn, **more: object) -> Event:
     ("event", "buttons", "remedy"),
     [
         (unknown("change_never_shown"), ["look_again"], "change_never_shown"),
-        (
-            unknown("exchange_role_missing"),
-            ["look_again", "sign_in_other"],
-            "exchange_role_missing",
-        ),
-        (unknown("entra_busy", until=now()), [], ""),
+        (unknown(NO_ROLE), ["look_again", "sign_in_other"], NO_ROLE),
+        (unknown("entra_busy", Turn.TIME, until=now()), [], ""),
         (unknown("of_another_version"), ["look_again"], ""),
         (stopped("mail_not_delivered", Turn.ADMINISTRATOR), ["look_again"], "mail_not_delivered"),
         (stopped("forwarding_blocked", Turn.TIME, until=now()), [], ""),

@@ -406,11 +406,11 @@ def show(services: Services, run: Run, card: DesiredCard) -> float:
         if services.redis.hdel(keys.cards_refused(), _own(run, card)):
             services.cards.request(run.id)  # a message that said otherwise is edited
         # If Webex accepts a card, the refused ones that wait for that are drawn as well.
-        draw_refused(services, place_of(run, card))
+        request_refused(services, place_of(run, card))
     return wait
 
 
-def draw_refused(services: Services, *places: str) -> None:
+def request_refused(services: Services, *places: str) -> None:
     for field, raw in services.redis.hgetall(keys.cards_refused()).items():
         refusal = codec.load(raw, Refusal)
         if now().timestamp() - refusal.since > KEPT_S:

@@ -284,15 +284,15 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
     at = clock()
     for run_id in services.channels.open_runs(MOST):
         for run in services.store.known([run_id]):  # none if it was deleted meanwhile
-            _remind(services, run, at)
+            if run.kind in KINDS and (wait := wait_of(run)):
+                _remind(services, run, wait, at)
 
 
-def _remind(services: Services, run: Run, at: datetime) -> None:
-    wait = wait_of(run) if run.kind in KINDS else None
-    age = at - wait.since if wait else LATEST
+def _remind(services: Services, run: Run, wait: Wait, at: datetime) -> None:
+    age = at - wait.since
     due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
     # An older reminder that was missed is left out.
-    if wait is None or not due or age > LATEST:
+    if not due or age > LATEST:
         return
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
     people: tuple[str, ...] = (wait.who or run.requester.email,)

@@ -220,11 +220,7 @@ class Followed:
 
 def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Open the search, or the case for Cisco TAC at once if the newest check names a cause."""
-    mailbox = inputs.get("channel", "")
-    last = ctx.services.store.last_check(mailbox)
-    if last is not None and check.verdict_of(last).causes:
-        run(ctx, mailbox)
-    elif case := opened(ctx, mailbox):
+    if case := opened(ctx, inputs.get("channel", "")):
         case = replace(case, place=_next(ctx.services, case))
         save(ctx, case)
         ctx.say(_card(ctx, case))
@@ -339,10 +335,15 @@ def _drawn(
 
 
 def _next(services: Services, case: Case) -> str:
-    """Return the place after the case's own; the first one only if something was not read."""
+    """Return the place after the case's own, or none for the file for Cisco TAC.
+
+    A search begins only if no cause is known, and at the first place only if something was not read.
+    """
     if case.place:
         return (*PLACES, "")[PLACES.index(case.place) + 1]
     last = services.store.last_check(case.mailbox)
+    if last is not None and check.verdict_of(last).causes:
+        return ""
     is_read = last is not None and not check.gaps(last)[0]
     return PLACES[1 if is_read else 0]
 

@@ -283,7 +283,7 @@ def _said(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
         pressed = press.id if press else ""
         ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
         refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
-    delivery.draw_refused(services, ctx.room, *ctx.person.emails)
+    delivery.request_refused(services, ctx.room, *ctx.person.emails)
     if refusal:
         return partial(run_once, ctx, f"{event.id}:refusal", refusal)
     return partial(_press, ctx, press) if press else partial(_run_command, ctx, message)
@@ -339,7 +339,7 @@ def _membership(services: Services, event: WebhookEvent) -> Callable[[], None] |
         raise missing
     if mine.id != event.id or (mine.room_type or services.webex.room_type(room)) != "group":
         return None
-    delivery.draw_refused(services, room)
+    delivery.request_refused(services, room)
     _require_fresh(services, mine.created)
     if permissions.outsiders(services, services.webex.members(room)):
         return None

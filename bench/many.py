@@ -28,7 +28,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bench.scripted_webex import DOMAIN
 from bot.processes import redis_server, worker
-from bot.settings import DATA_FOLDER
 from jobs.access import tenants
 from jobs.clock import now
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
@@ -37,7 +36,7 @@ from jobs.runs import event_log
 from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Event, Kind, Origin, new_id, opening
 from jobs.runs.run_store import Record, RunStore
-from jobs.storage import codec, generation, keys
+from jobs.storage import DATA_FOLDER, codec, generation, keys
 from jobs.storage.connection import embedded_url, open_redis
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard

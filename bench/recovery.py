@@ -15,8 +15,8 @@ from bench.table import table, verdict
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.actors import REQUESTER
+from practice.chaos.killer import at_work
 from practice.client import NotSeenError
-from practice.processes import at_work
 from practice.scenario import Scenario
 from practice.stack import Stack
 

@@ -31,12 +31,10 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
     return command_line.run(options, env)
 
 
-def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+def _redis(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     """Run the embedded Redis, which needs no setting and no other part of the bot."""
-    from bot import logs  # noqa: PLC0415  the other commands need no server
-    from bot.processes import redis_server  # noqa: PLC0415  same
+    from bot.processes import redis_server  # noqa: PLC0415  the other commands need no server
 
-    logs.configure(env.get("LOG_LEVEL", ""))
     return redis_server.main(options.port, options.folder)
 
 

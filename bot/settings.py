@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
-from pathlib import Path
 from typing import Any, Self
 
 import structlog
@@ -20,13 +19,11 @@ from jobs.channel.form import read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
 from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, parts_of, read_files
-from jobs.storage import connection, keys
+from jobs.storage import DATA_FOLDER, connection, keys
 from jobs.watch import model
 
 _TOLD = table(__file__)
 NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
-DATA_FOLDER = Path("data")
-"""Folder in which the embedded Redis keeps its data, below the folder of the process."""
 LARGEST_BODY = 65_536  # bytes of a webhook or a form
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6

@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from redis import Redis
-
 from practice.patience import patient
 
 STOP_S = 15.0
@@ -124,22 +122,6 @@ def session(leader: int) -> Iterator[int]:
                 if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) == leader:
                     yield int(entry.name)
     yield leader
-
-
-def at_work(leader: int, redis_port: int) -> set[int]:
-    """Return the processes of a session that hold a lock of the bot, because they work."""
-    with Redis(port=redis_port) as redis:
-        tokens = redis.hvals("locks:held")
-    return {int(token.split(b"/")[1]) for token in tokens} & set(session(leader))
-
-
-def jobs_begun(redis_port: int) -> set[bytes]:
-    """Return the jobs of RQ that a worker has begun and not ended."""
-    with Redis(port=redis_port) as redis:
-        queues = redis.scan_iter("rq:queue:*[^e]", _type="list")  # those of jobs in hand end with e
-        queued = {job for queue in queues for job in redis.lrange(queue, 0, -1)}
-        every = {key.removeprefix(b"rq:job:") for key in redis.scan_iter("rq:job:*")}
-    return every - queued
 
 
 @cache

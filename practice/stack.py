@@ -27,6 +27,7 @@ from practice.patience import pace, patient
 from practice.processes import OTHER_HOST, Process, has_other_host, procfile, words
 
 START_S = 30.0
+PAUSE_S = 0.15
 SECOND = "second"
 """Name of an additional worker, besides the one in the Procfile."""
 
@@ -132,9 +133,7 @@ class Stack:
     def stop_second(self) -> None:
         """Stop the second worker, if there is one."""
         if second := self.processes.pop(SECOND, None):
-            second.kill(
-                signal.SIGTERM, whole=True
-            )  # the command in front of it passes no signal on
+            second.kill(signal.SIGTERM, whole=True)  # what is before it passes no signal on
             second.stop()
 
     def stop(self) -> None:
@@ -167,16 +166,8 @@ class Stack:
     def _start_around(self, base: dict[str, str], cloud: dict[str, str]) -> None:
         """Start the processes that the product needs: Redis and the practice cloud."""
         self._add("redis", self._redis_command(), base, self.folder)
-        serve = words(
-            "python",
-            "-m",
-            "practice",
-            "serve",
-            "--port",
-            str(self.ports.cloud),
-            "--data",
-            self.ca_path.parent,
-        )
+        place = ("--port", str(self.ports.cloud), "--data", self.ca_path.parent)
+        serve = words("python", "-m", "practice", "serve", *place)
         self._add("cloud", serve, base | cloud)
         self._start_together("redis", "cloud")
 
@@ -209,7 +200,7 @@ class Stack:
             if not process.alive or time.monotonic() > deadline:
                 ended = "is not healthy" if process.alive else "ended"
                 raise NotStartedError(f"{name} {ended}: {process.command}\n{process.tail()}")
-            time.sleep(0.05)
+            time.sleep(PAUSE_S)
 
     def _healthy(self, name: str) -> Callable[[], bool]:
         checks = {

@@ -44,7 +44,9 @@ ONLY_IN_TEST_ALL = re.compile(r"`(\w+/test_\w+\.py)`")
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes", "foreign"}
 
 
-settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "anywhere", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("anywhere")
 
 

@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from bot import program, table
-from bot.settings import DATA_FOLDER
-from jobs.storage.connection import SOCKET
+from jobs.storage import DATA_FOLDER, SOCKET
 
 HOST = "127.0.0.1"
 LOCK_FILE = "redis.lock"

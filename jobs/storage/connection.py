@@ -28,6 +28,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from jobs.settings import parts_of
+from jobs.storage import SOCKET
 
 T = TypeVar("T")
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
@@ -95,8 +96,6 @@ def _host(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port or SENTINEL_PORT
 
 
-SOCKET = "redis.sock"
-"""Socket in the data folder at which the embedded server listens, and no other program's can."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
 """Retries of a command that a demoted server refused, and their pauses: at most 6 s in all."""
 ASK_AGAIN_S = 1.0

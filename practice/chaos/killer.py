@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from redis import Redis
+
 from practice.chaos.kills import CARDS, HERE, HOLD_S, Kill, Question, Victim
 from practice.chaos.relay import Relay
 from practice.client import People
-from practice.processes import at_work, jobs_begun
+from practice.processes import session
 from practice.stack import Stack
 
 POLL_S: Final = 0.05
@@ -27,6 +29,22 @@ LONGEST_S: Final = 90.0
 ON_ITS_WAY_S: Final = 0.1
 """Seconds during which a call that the killed process had sent may still begin in the cloud."""
 MICROSOFT: Final = ("/graph", "/adminapi")
+
+
+def at_work(leader: int, redis_port: int) -> set[int]:
+    """Return the processes of a session that hold a lock of the bot, because they work."""
+    with Redis(port=redis_port) as redis:
+        tokens = redis.hvals("locks:held")
+    return {int(token.split(b"/")[1]) for token in tokens} & set(session(leader))
+
+
+def jobs_begun(redis_port: int) -> set[bytes]:
+    """Return the jobs of RQ that a worker has begun and not ended."""
+    with Redis(port=redis_port) as redis:
+        queues = redis.scan_iter("rq:queue:*[^e]", _type="list")  # those of jobs in hand end with e
+        queued = {job for queue in queues for job in redis.lrange(queue, 0, -1)}
+        every = {key.removeprefix(b"rq:job:") for key in redis.scan_iter("rq:job:*")}
+    return every - queued
 
 
 @dataclass(frozen=True, slots=True)

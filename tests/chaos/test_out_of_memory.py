@@ -10,8 +10,9 @@ import threading
 import time
 
 from jobs.advance import MOST_DEATHS
+from practice.chaos.killer import at_work
 from practice.conversation import words
-from practice.processes import at_work, session
+from practice.processes import session
 from tests.chaos.conftest import open_run
 from tests.fixtures.stacks import log_of
 from tests.fixtures.waiting import until

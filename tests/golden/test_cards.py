@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
 
-BY_LANGUAGE = {"en": CARDS, **OTHERS}
 
-
-@pytest.mark.parametrize(
-    ("name", "language"), [(name, language) for name in CARDS for language in BY_LANGUAGE]
-)
-def test_card(name, language, snapshot):
-    """A card is the same as its golden one."""
-    card = BY_LANGUAGE[language][name].content
-    assert card == snapshot(extension_class=JSONSnapshotExtension)
+def test_card(snapshot, subtests):
+    """Each card is the same as its golden one."""
+    golden = snapshot.use_extension(JSONSnapshotExtension)
+    for language, cards in {"en": CARDS, **OTHERS}.items():
+        for name in CARDS:
+            with subtests.test(name, language=language):
+                assert cards[name].content == golden(name=f"{name}-{language}")

@@ -32,9 +32,11 @@ ENV = {
 
 
 @contextmanager
-def running(command: str, env: dict[str, str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command of the bot in a process of its own until the end of the block."""
-    line = [sys.executable, "-m", "bot", command]
+def running(
+    *arguments: object, env: dict[str, str] = ENV, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Python with these arguments in a process of its own until the end of the block."""
+    line = [sys.executable, *map(str, arguments)]
     process = subprocess.Popen(line, env=ENV | env, **options)  # noqa: S603  our own command line
     try:
         yield process
@@ -83,5 +85,6 @@ def worker(settings, redis, webex_script, reply, tmp_path):
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     env = {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
-    with (tmp_path / "worker.log").open("wb") as log, running("worker", env, stderr=log) as process:
+    bot = ("-m", "bot", "worker")
+    with (tmp_path / "worker.log").open("wb") as log, running(*bot, env=env, stderr=log) as process:
         yield process

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from jobs.runs.audit import Trail
-from jobs.storage import generation
-from jobs.storage.connection import SOCKET
+from jobs.storage import SOCKET, generation
 from tests.fixtures.queue_state import alive
 from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, until
@@ -272,11 +271,11 @@ def test_one_command_runs_the_whole_bot(env, free_port, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "run"])
-def test_newer_data_is_refused(env, redis, tmp_path, command):
+def test_newer_data_is_refused(here, env, redis, command):
     """A process that finds newer data exits with 2 and a sentence before it touches anything."""
     redis.set("schema", "99")
-    code, _, done = run((command,), tmp_path, **env)
-    assert (code, done.stderr.splitlines()) == (2, [REFUSED])
+    done = here(command, env)
+    assert (done.returncode, done.stderr.splitlines()) == (2, [REFUSED])
     assert redis.keys("*") == [b"schema"]
 
 

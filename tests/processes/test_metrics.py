@@ -37,7 +37,7 @@ def web(redis_url, redis, free_port, tmp_path):
     process.flush(redis)
     redis.set(keys.clock_skew("webex"), "1.5")
     env = {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
-    with running("web", env, cwd=tmp_path, stderr=subprocess.DEVNULL):
+    with running("-m", "bot", "web", env=env, cwd=tmp_path, stderr=subprocess.DEVNULL):
         until(lambda: listens(free_port), "the web process")
         yield f"http://127.0.0.1:{free_port}"
 

@@ -37,7 +37,7 @@ http {{
 def web(redis, redis_url, tmp_path, free_port):
     """Port of a web process."""
     env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
-    with running("web", env, cwd=tmp_path):
+    with running("-m", "bot", "web", env=env, cwd=tmp_path):
         until(lambda: status(f"http://127.0.0.1:{free_port}/healthz") == 200, "the web process")
         yield free_port
 

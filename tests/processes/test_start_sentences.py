@@ -41,13 +41,14 @@ def guarded(free_port, tmp_path):
         ("worker", "", "Redis asks for a password: correct REDIS_URL"),
     ],
 )
-def test_a_wrong_password_ends_the_process(guarded, tmp_path, command, user, why):
+def test_a_wrong_password_ends_the_process(guarded, here, command, user, why):
     """A wrong password of Redis ends the process with a sentence that names the cause.
 
     The password is not printed.
     """
-    code, last, done = run((command,), tmp_path, REDIS_URL=f"redis://{user}127.0.0.1:{guarded}/0")
-    assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
+    done = here(command, ENV | {"REDIS_URL": f"redis://{user}127.0.0.1:{guarded}/0"})
+    assert (done.returncode, "wrong-word" in done.stderr) == (2, False)
+    assert done.stderr.splitlines()[-1].startswith(why)
 
 
 def test_a_redis_that_is_only_starting_is_waited_for(spawn, free_port, tmp_path):
@@ -150,7 +151,7 @@ def test_a_second_server_of_a_folder_ends(spawn, free_port, tmp_path):
     assert (code, last) == (1, f"The embedded Redis of {tmp_path / 'data'} runs already.")
 
 
-def test_a_cluster_ends_the_process(tmp_path):
+def test_a_cluster_ends_the_process(here, tmp_path):
     """A Redis Cluster ends the process.
 
     Its keys are on different servers, so one change would fail in the middle.
@@ -158,8 +159,8 @@ def test_a_cluster_ends_the_process(tmp_path):
     with redis_servers.cluster(tmp_path / "cluster") as server:
         url = f"redis://127.0.0.1:{server.port}/0"
         for command in ("web", "worker"):
-            code, last, _ = run((command,), tmp_path, REDIS_URL=url)
-            assert (code, last) == (2, REFUSALS["cluster"])
+            done = here(command, ENV | {"REDIS_URL": url})
+            assert (done.returncode, done.stderr.splitlines()[-1]) == (2, REFUSALS["cluster"])
         with pytest.raises(SystemExit) as ended:
             wait_for_redis(url)
     assert ended.value.code == 2
@@ -180,16 +181,15 @@ def guarded_sentinel(tmp_path):
 @pytest.mark.parametrize(
     ("command", "login"), [("web", ""), ("worker", "?sentinel_password=the-wrong-word")]
 )
-def test_a_wrong_password_of_the_sentinels_ends_the_process(
-    guarded_sentinel, here, tmp_path, command, login
-):
+def test_a_wrong_password_of_the_sentinels_ends_the_process(guarded_sentinel, here, command, login):
     """A wrong password of the Sentinels ends the process with the cause and without the password.
 
     With the right password, the process works.
     """
     address = f"redis+sentinel://127.0.0.1:{guarded_sentinel}/{redis_servers.SERVICE}"
-    code, last, done = run((command,), tmp_path, REDIS_URL=f"{address}{login}")
-    assert (code, "A Sentinel refuses the user or the password: correct" in last) == (2, True), last
+    done = here(command, ENV | {"REDIS_URL": f"{address}{login}"})
+    assert done.returncode == 2
+    assert "A Sentinel refuses the user or the password: correct" in done.stderr.splitlines()[-1]
     assert "wrong-word" not in done.stderr
     right = here("doctor", ENV | {"REDIS_URL": f"{address}?sentinel_password=the-right-word"})
     assert "ok     Redis: answers and takes writes" in right.stdout

@@ -6,13 +6,14 @@ import signal
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from practice import ports
 from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, ran, until
-from tests.processes.conftest import ENV
+from tests.processes.conftest import ENV, running
 
 SERVER = """
 import sys, time
@@ -38,17 +39,25 @@ serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1"
 """
 
 
-@pytest.fixture
-def server(spawn, redis, redis_url, free_port, tmp_path):
-    """Real web process that listens, and its port."""
-    process = spawn("-c", SERVER, redis_url, free_port, tmp_path / "began", env=ENV)
-    until(lambda: listens(free_port), "the web process")
-    return process, free_port
+@contextmanager
+def serving(redis_url, folder):
+    """Run a real web process until the end of the block; yield it and its port."""
+    port = ports.free_port()
+    with running("-c", SERVER, redis_url, port, folder / "began") as process:
+        until(lambda: listens(port), "the web process")
+        yield process, port
 
 
-def test_the_server_does_not_say_what_it_is(server):
+@pytest.fixture(scope="module")
+def port(redis_url, tmp_path_factory):
+    """Port of a real web process, which serves all tests that do not end it."""
+    with serving(redis_url, tmp_path_factory.mktemp("web")) as (_, made):
+        yield made
+
+
+def test_the_server_does_not_say_what_it_is(port):
     """The server sends no Server header, so its version is not shown."""
-    connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     answer.read()
@@ -56,16 +65,16 @@ def test_the_server_does_not_say_what_it_is(server):
     assert (answer.status, answer.getheader("Server")) == (200, None)
 
 
-def test_sigterm_lets_a_request_finish(server, tmp_path):
+def test_sigterm_lets_a_request_finish(redis_url, tmp_path):
     """After SIGTERM the server finishes the current response and exits with 0."""
-    process, port = server
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
-    connection.request("GET", "/pages/slow")
-    until((tmp_path / "began").exists, "the request")
-    process.send_signal(signal.SIGTERM)
-    answer = connection.getresponse()
-    assert (answer.status, answer.read(), process.wait(LIMIT_S)) == (200, b"done", 0)
-    connection.close()
+    with serving(redis_url, tmp_path) as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+        connection.request("GET", "/pages/slow")
+        until((tmp_path / "began").exists, "the request")
+        process.send_signal(signal.SIGTERM)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read(), process.wait(LIMIT_S)) == (200, b"done", 0)
+        connection.close()
 
 
 LENGTHS = {
@@ -91,7 +100,7 @@ LENGTHS = {
 
 
 @pytest.mark.parametrize("how", LENGTHS)
-def test_a_request_has_one_length(server, how):
+def test_a_request_has_one_length(port, how):
     """A request with two lengths is refused, as RFC 9112, 6.1 demands.
 
     A second request on the connection is only answered if the first one was clear.
@@ -99,7 +108,7 @@ def test_a_request_has_one_length(server, how):
     version, headers, status = LENGTHS[how]
     first = b"POST /webhooks/webex " + version + b"\r\nHost: x\r\n" + headers + b"\r\n0\r\n\r\n"
     second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server[1]), timeout=LIMIT_S) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as client:
         client.sendall(first + second)
         answers = b"".join(iter(lambda: client.recv(65_536), b""))
     statuses = [line.split()[1] for line in answers.split(b"\r\n") if line.startswith(b"HTTP/1.")]
@@ -116,24 +125,24 @@ def test_a_request_has_one_length(server, how):
         (b"1.0", b"", b"200"),
     ],
 )
-def test_a_request_has_one_host(server, version, hosts, status):
+def test_a_request_has_one_host(port, version, hosts, status):
     """A request with two hosts, or of HTTP/1.1 without one, is refused, as RFC 9112, 3.2 demands."""
-    with socket.create_connection(("127.0.0.1", server[1]), timeout=LIMIT_S) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as client:
         client.sendall(
             b"GET /healthz HTTP/" + version + b"\r\n" + hosts + b"Connection: close\r\n\r\n"
         )
         assert b"".join(iter(lambda: client.recv(65_536), b"")).split()[1] == status
 
 
-def test_stalled_clients_do_not_keep_others_waiting(server):
+def test_stalled_clients_do_not_keep_others_waiting(port):
     """Clients that stop after half a request do not delay the next client.
 
     They are more clients than waitress accepts by default.
     """
-    stalled = [socket.create_connection(("127.0.0.1", server[1])) for _ in range(150)]
+    stalled = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
     for each in stalled:
         each.sendall(b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")
-    connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     assert (answer.status, select.select(stalled, [], [], 0)[0]) == (200, [])

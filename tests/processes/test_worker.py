@@ -167,9 +167,8 @@ def test_the_check_follows_the_worker(redis, redis_url, tmp_path):
         return code, done.stdout
 
     assert checked()[0] == 1
-    with running(
-        "worker", {"REDIS_URL": redis_url}, cwd=tmp_path, stderr=subprocess.DEVNULL
-    ) as worker:
+    own = {"env": {"REDIS_URL": redis_url}, "cwd": tmp_path, "stderr": subprocess.DEVNULL}
+    with running("-m", "bot", "worker", **own) as worker:
         until(lambda: checked() == (0, "2 RQ workers live.\n"))
     assert (worker.returncode, checked()[0]) == (0, 1)
 
@@ -183,8 +182,8 @@ def test_a_dispatcher_that_hangs_is_not_green(settings, redis, redis_url, tmp_pa
     redis.hset("locks:held", "run:NOBODY", "garbage")
     page = create_app(settings, connect_for_web(redis_url)).test_client()
     ready = lambda: page.get("/readyz").status_code == 200  # noqa: E731  for until
-    options = {"cwd": tmp_path, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    with running("worker", {"REDIS_URL": redis_url}, **options) as worker:
+    own = {"env": {"REDIS_URL": redis_url}, "cwd": tmp_path, "stderr": subprocess.DEVNULL}
+    with running("-m", "bot", "worker", **own, start_new_session=True) as worker:
         until(lambda: len(all_workers(redis)) == len(FEW) and ready(), "the start")
         assert not redis.hexists("locks:held", "run:NOBODY")
         hung = {*session(worker.pid)} - {each.pid for each in all_workers(redis)}

@@ -3,9 +3,7 @@
 The refusal names the setting and the way to make it.
 """
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -14,7 +12,6 @@ from bot.settings import settings_problems
 from tests.fixtures.parsed import table
 from tests.fixtures.waiting import ran
 
-ROOT = Path(__file__).parents[2]
 GOOD = {
     "WEBEX_ACCESS_TOKEN": "a-made-up-token",
     "WEBEX_WEBHOOK_SECRET": "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs",
@@ -50,14 +47,12 @@ def test_what_is_weak_is_refused(name, value):
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
-def test_no_process_starts_without(role):
+def test_no_process_starts_without(here, role):
     """Without its settings, a process exits with 2 at once and names every missing setting.
 
     The process also says how to make secrets and keys.
     """
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    env |= {"PUBLIC_URL": "http://bot.example.com"}
-    done = ran(sys.executable, "-m", "bot", role, env=env)
+    done = here(role, {"PUBLIC_URL": "http://bot.example.com"})
     named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
     assert "secrets.token_urlsafe(32)" in done.stderr

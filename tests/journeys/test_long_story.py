@@ -1,8 +1,10 @@
-"""One channel through everything that happens to a channel, first in English, and then in German.
+"""One channel through everything that happens to a channel, from English to German, or in German.
 
 After each wait, no card in any room may be untrue (tests/fixtures/true_cards.py). So the story waits
 for buttons and not for words.
 """
+
+import pytest
 
 from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
@@ -19,7 +21,8 @@ STRANGER = "helpdesk@partner.example"
 DIVERTED = {"users": {MAILBOX: {"mailbox": {"forwarding_smtp_address": f"smtp:{STRANGER}"}}}}
 
 
-def test_nothing_on_the_screen_is_over(people, stack, new_walk):
+@pytest.mark.parametrize("first", ["english", pytest.param("deutsch", marks=pytest.mark.slow)])
+def test_nothing_on_the_screen_is_over(people, stack, new_walk, first):
     """A channel is set up, broken, fixed twice, checked meanwhile, watched, disconnected and set up again.
 
     Its newest card is the only one that asks for something. A button of an old card that is pressed
@@ -29,6 +32,7 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk):
     forget(stack, MAILBOX)
     people.ignore_all()
     walk = new_walk()
+    walk.type(f"/language {first}")
     walk.approve(walk.plan())
     done = walk.to_the_proof()
     _three_press_fix(people, walk, _check(people, walk, off=True))

@@ -18,16 +18,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 173,
-        "code": 25_243,
-        "functions": 2_734,
-        "used once, %": 10.4,
-        "borders": 5_485,
-        "docstrings": 5_285,
+        "files": 170,
+        "code": 25_054,
+        "functions": 2_703,
+        "used once, %": 9.7,
+        "borders": 5_376,
+        "docstrings": 5_265,
     },
-    ("practice",): {"code": 14_757},
+    ("practice",): {"code": 14_756},
     ("tests",): {"code": 41_865},
-    ("bench", "tools"): {"code": 3_736},
+    ("bench", "tools"): {"code": 3_735},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
 
+T = TypeVar("T")
 _TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 DEFAULTS: dict[str, str] = _TOLD["defaults"]
 TOGETHER: list[list[str]] = _TOLD["together"]
@@ -162,12 +164,18 @@ def parts_of(url: str) -> SplitResult:
         return urlsplit("")
 
 
+def valid(read: Callable[[str], T], text: str) -> T | None:
+    """Return what ``read`` makes of the text; None if it raises a ValueError."""
+    try:
+        return read(text)
+    except ValueError:
+        return None
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name is this machine, judged by its name without a lookup."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    address = valid(ip_address, host)
+    return address.is_loopback if address else host.rpartition(".")[2] == "localhost"
 
 
 def _base(url: str, below: str) -> str:
@@ -180,7 +188,9 @@ def is_at(url: str, *schemes: str) -> bool:
 
 
 _RIGHT: dict[str, Callable[[str], object]] = {
-    "ENCRYPTION_KEYS": lambda keys: listed(keys) and all(map(_is_fernet_key, listed(keys))),
+    "ENCRYPTION_KEYS": lambda keys: (
+        listed(keys) and all(valid(Fernet, each) for each in listed(keys))
+    ),
     "SMTP_SERVER": lambda server: parts_of(f"//{server.rpartition('://')[2]}").hostname,
     "PROBE_SMTP_URL": lambda url: is_at(url, "smtp", "smtps"),
     "PROBE_FROM": lambda sender: "@" in parseaddr(sender)[1],
@@ -208,11 +218,3 @@ def _odd_hosts(hosts: str) -> Iterator[str]:
     for part in listed(hosts) or (hosts,):
         if not _HOSTS.fullmatch(part):
             yield f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: {looks}"
-
-
-def _is_fernet_key(text: str) -> bool:
-    try:
-        Fernet(text)
-    except ValueError:
-        return False
-    return True

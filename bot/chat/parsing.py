@@ -16,7 +16,8 @@ from html.parser import HTMLParser
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.webex.client import Message, WebexPerson
-from jobs.channel.form import InvalidInputError, read_address
+from jobs.channel.form import read_address
+from jobs.settings import valid
 
 NEAR = 0.6
 LONGEST = 2000
@@ -149,10 +150,7 @@ def lone_address(text: str) -> str:
 
 
 def address_or_empty(typed: str) -> str:
-    try:
-        return read_address(typed)
-    except InvalidInputError:
-        return ""
+    return valid(read_address, typed) or ""
 
 
 def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:

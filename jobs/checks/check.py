@@ -39,6 +39,7 @@ from jobs.probes import checks_for
 from jobs.runs.run import AppCandidate, Brief, Event, FixBrief, Kind, Run, Search, undid
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
+from jobs.settings import valid
 from jobs.steps import CONSENT, steps_for
 from jobs.steps.connect_form import token_at
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
@@ -332,11 +333,7 @@ def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
 
 
 def is_client_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return valid(UUID, text) is not None
 
 
 async def _found(ctx: StepContext) -> Event:

@@ -3,6 +3,8 @@
 import base64
 import re
 
+from jobs.settings import valid
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATH = re.compile(r"ciscospark://[^/]*/organization/(.+)")
 
@@ -29,7 +31,5 @@ def is_org_id(org_id: str) -> bool:
 
 def _decoded(text: str) -> str:
     bare = text.rstrip("=").replace("+", "-").replace("/", "_")
-    try:
-        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4)).decode()
-    except ValueError:
-        return ""
+    padded = bare + "=" * (-len(bare) % 4)
+    return valid(lambda each: base64.urlsafe_b64decode(each).decode(), padded) or ""

@@ -28,6 +28,7 @@ from jobs.clouds.errors import Rejected, RequestIds, Transient, error_for
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
+from jobs.settings import valid
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _BY_STATUS = {530: Cause.SMTP_NOT_AUTHENTICATED, 535: Cause.SMTP_TOKEN_REFUSED}
@@ -309,12 +310,8 @@ async def _authenticated(talk: SmtpConnection, login: str) -> str:
             reply = await talk.command(login)
     if reply.code != SMTPStatus.auth_continue:
         return _good(reply)
-    try:
-        challenge = parsed(base64.b64decode(reply.message.replace("\n", "")))
-    except ValueError:
-        challenge = None
     # the error challenge must be answered, or the final reply never comes
-    return _good(await talk.command(""), str(as_dict(challenge).get("status", "")))
+    return _good(await talk.command(""), _challenge_status(reply))
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -328,6 +325,11 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's successful replies
         raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
     return text
+
+
+def _challenge_status(challenge: SMTPResponse) -> str:
+    text = valid(base64.b64decode, challenge.message.replace("\n", "")) or ""
+    return str(as_dict(parsed(text)).get("status", ""))
 
 
 _PORTS = {"smtp": 587, "smtps": 465}

@@ -13,7 +13,7 @@ from pathlib import Path
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected
-from jobs.settings import CLIENT_CREDENTIALS, Settings
+from jobs.settings import CLIENT_CREDENTIALS, Settings, valid
 
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
 EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
@@ -129,9 +129,7 @@ def credential_problems(env: Mapping[str, str]) -> Iterator[str]:
                     f" {ends:%d %b %Y}: make a new one, upload it to the bot's app in Entra, and"
                     " put it into the file"
                 )
-    try:
-        date.fromisoformat(values[EXPIRES] or "2027-05-31")
-    except ValueError:
+    if valid(date.fromisoformat, values[EXPIRES] or "2027-05-31") is None:
         yield f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow
+from jobs.settings import valid
 
 Rows = Sequence[ExchangeRow]
 CARRIED = (
@@ -207,10 +208,7 @@ def enabled(rule: ExchangeRow) -> bool:
 
 
 def _priority(rule: ExchangeRow) -> int:
-    try:
-        return int(str(rule.get("Priority", 0)))
-    except ValueError:
-        return 0
+    return valid(int, str(rule.get("Priority"))) or 0
 
 
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:

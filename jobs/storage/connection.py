@@ -27,7 +27,7 @@ from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDoma
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from jobs.settings import parts_of
+from jobs.settings import parts_of, valid
 from jobs.storage import SOCKET
 
 T = TypeVar("T")
@@ -79,10 +79,7 @@ def sentinels_of(url: str) -> Sentinels | None:
     found = _SENTINELS.fullmatch(url)
     part = found.groupdict("") if found else {"hosts": "", "options": ""}
     login = dict(parse_qsl(part["options"], keep_blank_values=True))
-    try:
-        hosts = tuple(map(_host, part["hosts"].split(",")))
-    except ValueError:
-        hosts = ()
+    hosts = valid(lambda text: tuple(map(_host, text.split(","))), part["hosts"])
     if not hosts or login.keys() - SENTINEL_OPTIONS:
         raise ValueError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
     named = {name: unquote(part[name]) for name in ("service", "username", "password")}

@@ -261,13 +261,8 @@ class Ride:
         ):
             self._press(Event(Kind.LOOK_AGAIN, now()))
         elif run.plan and run.plan.changes and not run.approvals and not blocking_steps(run):
-            scopes = ("mailbox", "tenant")
-            self.say(
-                *(
-                    Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope})
-                    for scope in scopes
-                )
-            )
+            for scope in ("mailbox", "tenant"):
+                self.say(Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope}))
         self._outside(run)
 
     def _outside(self, run: Run) -> None:
@@ -279,12 +274,8 @@ class Ride:
             )
             self.say(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
         if "token_saved" not in run.answers:
-            self.say(
-                *(
-                    Event(Kind.ANSWERED, now(), data={"question": name, "value": value})
-                    for name, value in FORM.items()
-                )
-            )
+            for name, value in FORM.items():
+                self.say(Event(Kind.ANSWERED, now(), data={"question": name, "value": value}))
 
     def _time_passes(self) -> None:
         """Make everything due that the run would look at only later."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.causes.cause import Cause
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.errors import Forbidden, SignInNeeded
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
@@ -381,6 +381,14 @@ async def test_a_delivered_answer_is_the_proof(given, cloud):
     seen = Text("seen.answer_delivered", {"recipient": "probe@else.test"})
     facts = {"answered_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
     assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
+
+
+async def test_an_answer_may_seem_older_than_its_run(given, cloud):
+    """The trace is read from before the run on: the bot's clock may be ahead of Microsoft's."""
+    ctx, _ = given(), cloud.refuse(TRACE, 403)
+    await ANSWER.inspect(ctx)
+    asked = dict(cloud.asked)["Get-MessageTraceV2"]
+    assert ctx.run.opened - parse(asked["StartDate"]) >= timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(

@@ -179,14 +179,14 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     # The fields that hold a note about a card are left out.
-    slots = [name for name in fields(services, run_id) if not name.endswith(NOTES)]
-    cards = {slot: posted_card(services, run_id, slot) for slot in slots}
+    own, load = keys.cards(run_id), services.store.authenticator.load
+    rows = ((codec.as_text(name), raw) for name, raw in services.redis.hgetall(own).items())
+    cards = {at: load(own, raw, PostedCard, at) for at, raw in rows if not at.endswith(NOTES)}
     return {slot: card for slot, card in cards.items() if card is not None}
 
 
 def fields(services: Services, run_id: str) -> list[str]:
-    fields = services.redis.hkeys(keys.cards(run_id))
-    return [field.decode() for field in fields if isinstance(field, bytes)]
+    return [codec.as_text(field) for field in services.redis.hkeys(keys.cards(run_id))]
 
 
 DOUBT = ":doubt"

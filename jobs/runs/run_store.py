@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Self
 
 from redis import Redis
@@ -37,6 +37,7 @@ from jobs.storage.locks import DueQueue, LockKind, LockName, RenewedLock, after_
 from jobs.storage.vault import AuthenticatedStore, Authenticator, mac_of
 
 CHECK_KEPT_S = 30 * 24 * 3600
+MOST_READ = 50  # histories that a process remembers, because a card reads all runs of its mailbox
 ASKED_S = 24 * 3600
 """Seconds for which a started run is remembered, longer than an event may be delivered again."""
 
@@ -157,6 +158,7 @@ class RunStore:
         self.schedule = DueQueue(redis, LockKind.RUN)
         self.held_lease: RenewedLock | None = None  # of a worker that has a run (held_by)
         self._seen: dict[keys.Key, list[bytes]] = {}
+        self._read = lru_cache(MOST_READ)(self._folded)
 
     def open(
         self,
@@ -251,9 +253,9 @@ class RunStore:
             RunGoneError: when the run does not exist.
             ForeignRunError: when its first event was not made by this bot.
         """
-        return self._read(run_id, self._lines(run_id))
+        return self._read(run_id, tuple(self._lines(run_id)))
 
-    def _read(self, run_id: str, lines: list[bytes]) -> Run:
+    def _folded(self, run_id: str, lines: tuple[bytes, ...]) -> Run:
         found = self.event_log.read(run_id, lines)
         if found.foreign and not found.events:
             raise event_log.ForeignRunError(run_id)
@@ -498,12 +500,12 @@ class RunStore:
         lines = dict(self._histories(each for each in every if each not in before))
         for run_id in every:
             with suppress(RunGoneError):
-                yield before.get(run_id) or self._read(run_id, lines[run_id])
+                yield before.get(run_id) or self._read(run_id, tuple(lines[run_id]))
 
     def _named(self, run_ids: Iterable[str], room: str) -> Iterator[Run]:
         for run_id, lines in self._histories(run_ids):
             try:
-                yield self._read(run_id, lines)
+                yield self._read(run_id, tuple(lines))
             except RunGoneError:
                 if lines:
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0

@@ -166,10 +166,8 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     # The fields that hold a note about a card are left out.
     own, load = keys.cards(run_id), services.store.authenticator.load
-    kept = ((codec.as_text(slot), raw) for slot, raw in services.redis.hgetall(own).items())
-    cards = {
-        slot: load(own, raw, PostedCard, slot) for slot, raw in kept if not slot.endswith(NOTES)
-    }
+    rows = ((codec.as_text(name), raw) for name, raw in services.redis.hgetall(own).items())
+    cards = {at: load(own, raw, PostedCard, at) for at, raw in rows if not at.endswith(NOTES)}
     return {slot: card for slot, card in cards.items() if card is not None}
 
 

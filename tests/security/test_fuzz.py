@@ -28,7 +28,7 @@ from bot.web.pages import HOST_COOKIE, fingerprint
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
-from jobs.mail.smtp_login import SmtpProbe, login_probe
+from jobs.mail.smtp_login import SmtpProbe, _challenge_status, login_probe
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.identity import entra_error, read_consent_answer
 from jobs.model import Channel, Person
@@ -287,8 +287,6 @@ def test_a_challenge_that_is_nested_without_end():
 
     The JSON comes from the server, so it can be nested without end.
     """
-    from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  the one place that looks inside
-
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
     said = [
         _challenge_status(SMTPResponse(334, base64.b64encode(each.encode()).decode()))

@@ -19,14 +19,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 170,
-        "code": 25_054,
-        "functions": 2_703,
+        "code": 25_043,
+        "functions": 2_704,
         "used once, %": 9.7,
-        "borders": 5_376,
-        "docstrings": 5_265,
+        "borders": 5_383,
+        "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_865},
+    ("tests",): {"code": 41_858},
     ("bench", "tools"): {"code": 3_735},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -5,15 +5,7 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.answers import (
-    Button,
-    HelpEntry,
-    command_help,
-    help_card,
-    offer,
-    tac,
-    tac_file,
-)
+from adaptive_cards.answers import Button, HelpEntry, command_help, help_card, offer, tac, tac_file
 from adaptive_cards.texts import text
 from bot.cards.presenters.lists import ChannelLine, audit, channel_row, channels, status
 from bot.cards.presenters.mail import search

@@ -77,8 +77,7 @@ def test_retries_end(webex, webex_script, reply):
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
-    [(400, WebexAnswerError), (401, WebexAnswerError), (403, WebexAnswerError)],
+    ("status", "kind"), [(400, WebexAnswerError), (401, WebexAnswerError), (403, WebexAnswerError)]
 )
 def test_a_lasting_error_is_not_tried_again(webex, webex_script, reply, status, kind):
     """A lasting error is not retried.

@@ -65,8 +65,7 @@ def test_everything_else_is_a_persons_turn(given, error, waits, turn):
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
-    [({"code": "C"}, verbatim("C")), ({}, Text("cause.not_found"))],
+    ("said", "words"), [({"code": "C"}, verbatim("C")), ({}, Text("cause.not_found"))]
 )
 def test_an_error_without_words_is_told_by_its_code(given, said, words):
     """An error without a message shows the cloud's code, or else our own text for its cause."""

@@ -118,8 +118,7 @@ async def test_it_is_looked_at_once_after_each_answer(made, pass_time):
 
 
 @pytest.mark.parametrize(
-    "error",
-    [SignInNeeded("sign_in_missing", "entra"), Transient("timed_out", "graph")],
+    "error", [SignInNeeded("sign_in_missing", "entra"), Transient("timed_out", "graph")]
 )
 async def test_a_look_that_fails_says_nothing(made, error):
     """A look without an answer of the cloud changes no finding, and nobody is asked to sign in.

@@ -90,10 +90,7 @@ def channels(watch) -> list[WatchedChannel]:
 
 
 def broken(
-    store: Watching,
-    channels: list[WatchedChannel],
-    since: datetime,
-    outcome: LookOutcome = POLICY,
+    store: Watching, channels: list[WatchedChannel], since: datetime, outcome: LookOutcome = POLICY
 ):
     """Return the incidents after two looks at each channel saw a cause, of their tenant or not."""
     found = [

@@ -38,7 +38,7 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = IDLE_S
     disable_nagle_algorithm = True
-    wbufsize = -1
+    wbufsize = 65_536
 
     def run_wsgi(self) -> None:
         """Answer one request with the WSGI application."""

@@ -15,6 +15,8 @@ from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, ran, until
 from tests.processes.conftest import ENV, running
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 SERVER = """
 import sys, time
 from pathlib import Path

@@ -12,7 +12,11 @@ from bot.queue.event_queue import EventQueue, PendingEvent, WebhookEvent
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
 
-BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
+# A process begins with the peak of the memory of the one that started it, here a large pytest.
+BURST = (
+    "import sys; from bot.processes import worker; worker.MOST_MIB = 4096; "
+    "sys.exit(worker.work(sys.argv[1], burst=True))"
+)
 
 
 def run_worker(redis_url):

@@ -62,7 +62,8 @@ REAL := journeys/test_long_story.py journeys/test_undo.py security chaos browser
 FAST := $(PYTEST) -p no:rerunfailures
 
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to
-# collect all tests and to report each of them. Two parts at a time leave no core idle at the end.
+# collect all tests and to report each of them. Two parts at a time leave no core idle at the end. They
+# yield to the tests of real processes, which take longest.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 3 real lint fast-others fast-jobs fast-bot
 
@@ -76,10 +77,10 @@ quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target fast-jobs fast-bot fast-others lint QUICK='-m "not slow"'
 
 fast-jobs fast-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
+	@nice $(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
 
 fast-others: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
+	@nice $(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
 		$(if $(QUICK),,tests/contract tests/faults)
 
 # Tests that depend on the order of tests, or of a hash of Python or Redis, fail in some of these passes.

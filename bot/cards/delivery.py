@@ -178,7 +178,7 @@ def _set_aside(
     services: Services, redis: Redis, run_id: str, to: str, shown: PostedCard | None
 ) -> None:
     if shown is not None and shown.edits < shared.EDITS:
-        slot = shared.earlier_slot(to, shown.message)
+        slot = f"{shared.EARLIER}:{to}:{shown.message}"
         redis.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
 
 

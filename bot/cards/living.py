@@ -236,14 +236,18 @@ def _with_lines(run: Run, card: DesiredCard, people: People) -> DesiredCard:
         before = (progress.steps_done(run), *resumed, *before)
     also = (*doubts([run]), *_elsewhere(run, card, people))
     urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
-    long = (each for each in run.findings.values() if each.reason is Reason.CUSTOMIZATION)
-    if not run.ended and card.slot != "progress":
-        also += tuple((Text(f"step.{each.step}"), Reason.CUSTOMIZATION.text()) for each in long)
+    also += _long_waits(run, card)
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
     told = shared.marked((before, also), card.fingerprint)
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
+
+
+def _long_waits(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
+    shown = () if run.ended or card.slot == "progress" else run.findings.values()
+    long = (each.step for each in shown if each.reason is Reason.CUSTOMIZATION)
+    return tuple((Text(f"step.{name}"), Reason.CUSTOMIZATION.text()) for name in long)
 
 
 def _elsewhere(run: Run, card: DesiredCard, people: People) -> list[tuple[Text, Text]]:

@@ -169,21 +169,19 @@ class LoginDiagnosis(Diagnosis):
         A policy for every location and a user's account affect both. A refused token does unless a
         sign-in log that was not read could show Webex Connect's.
         """
-        policies, log = findings.get(POLICIES), findings.get("sign_ins")
-        user = findings.get("mailbox_user")
+        policies, user = findings.get(POLICIES), findings.get("mailbox_user")
+        log = findings.get("sign_ins", Finding("sign_ins", State.UNKNOWN))
         if finding.cause in patterns().groups["of_place"]:
             if policies is None or policies.state not in {State.OK, State.POSSIBLE}:
                 return True
             return policies.signals.by_place
         if finding.cause == GRANT:
             told = {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
-            unread = {State.UNKNOWN, State.SKIPPED}
-            return log is None or (log.state in unread and log.reason not in told)
+            return log.state in {State.UNKNOWN, State.SKIPPED} and log.reason not in told
         if finding.cause not in OF_THE_ACCOUNT or user is None:
             return False
-        disabled = finding.cause == Cause.ACCOUNT_DISABLED
-        others = "shared" in user.facts and (log is None or "of_mailbox" not in log.facts)
-        return others or (disabled and user.state is State.OK)
+        others = "shared" in user.facts and "of_mailbox" not in log.facts
+        return others or (finding.cause == Cause.ACCOUNT_DISABLED and user.state is State.OK)
 
     def disproved(self, finding: Finding) -> Finding:
         """Return that the login does not concern the channel; Entra's text stays as evidence."""

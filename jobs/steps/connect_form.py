@@ -243,8 +243,7 @@ class Rehearsal(_Login, row="rehearsal"):
             return self.ok(probe.seen, facts=facts, evidence=probe.evidence)
         passes = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(LOGIN_PAUSES_S)
         entry = known(probe.cause)  # what passes, or the run itself fixes, is only tried again
-        retried = entry.fixed_by or entry.acts is Turn.TIME
-        turn = Turn.MAILBOX_USER if retried else entry.acts
+        turn = Turn.MAILBOX_USER if entry.fixed_by or entry.acts is Turn.TIME else entry.acts
         return self.refused(ctx, probe, Turn.TIME if passes else turn, 0)
 
 

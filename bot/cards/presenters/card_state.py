@@ -48,10 +48,6 @@ def slot_of(to: str) -> str:
     return LIVING if to == THREAD else f"{LIVING}-direct:{to}"
 
 
-def earlier_slot(to: str, message: str) -> str:
-    return f"{EARLIER}:{to}:{message}"
-
-
 @dataclass(frozen=True, slots=True)
 class DesiredCard:
     """Card as it should look now.

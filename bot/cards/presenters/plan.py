@@ -391,9 +391,7 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = [each for each in _standing(run) if each.state in NOTED]
-    if run.kind is RunKind.UNDO:
-        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    staying = _staying(run)
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
@@ -401,6 +399,12 @@ def warnings(run: Run) -> list[Text]:
     if run.kind is RunKind.UNDO and not run.undoes:
         found.append(Text("plan.undo_asset"))
     return found
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stops(run: Run) -> list[Text]:

@@ -7,7 +7,7 @@ import pytest
 from adaptive_cards.texts import plural, text
 from bot.cards import living
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import LIVING, PostedCard, earlier_slot, keep, posted_cards
+from bot.cards.presenters.card_state import LIVING, PostedCard, keep, posted_cards
 from bot.commands import actions, changes
 from bot.commands.changes import begin_known
 from jobs.clock import now
@@ -215,7 +215,7 @@ def test_a_check_goes_into_the_run(anna, fix, do):
     looked = store.load(fix.id)
     asked = [event.by for event in store.events(fix.id) if event.kind is Kind.LOOK_AGAIN]
     assert (asked, looked.origin.thread) == ([ben.person.email], "t9")
-    assert list(posted_cards(anna.services, fix.id)) == [earlier_slot("thread", "card-1")]
+    assert list(posted_cards(anna.services, fix.id)) == ["earlier:thread:card-1"]
     assert store.last_check(mailbox) is None
 
 

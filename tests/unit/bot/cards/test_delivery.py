@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import EDITS, NO_EDITS, earlier_slot, posted_card
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.webex.errors import WebexAnswerError, WebexBadRequestError, WebexError
 from jobs.clock import now
 from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
@@ -350,7 +350,7 @@ def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(services, run, sai
     delivery.sync(services, run, card("a"))
     age(services, run, edits=EDITS - 1)
     delivery.sync(services, run, card("b", urgency="approver"))
-    earlier = posted_card(services, run.id, earlier_slot("thread", "posted-1"))
+    earlier = posted_card(services, run.id, "earlier:thread:posted-1")
     assert (earlier.message, earlier.edits) == ("posted-1", EDITS - 1)
     assert services.cards.due(run.id) > 0
 

@@ -10,7 +10,7 @@ from adaptive_cards.components import whose_turn
 from adaptive_cards.locale import Locale, drawn_for, languages
 from adaptive_cards.texts import keys, own_text, render, text
 from bot.cards.living import earlier_cards, lines
-from bot.cards.presenters.card_state import LIVING, earlier_slot, slot_of
+from bot.cards.presenters.card_state import LIVING, slot_of
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, RunKind, State
@@ -176,7 +176,7 @@ def test_the_cards_of_all_places_end_with_the_run(services, begin, end):
 def test_a_message_with_a_successor_says_so(services, begin):
     """A message with a successor says so with its last edit."""
     run = begin(*BEGUN)
-    old = earlier_slot("thread", "m-1")
+    old = "earlier:thread:m-1"
     posted(services, run, LIVING, old)
     (card,) = earlier_cards(run, services)
     assert (card.slot, card.final, card.retires) == (old, True, True)

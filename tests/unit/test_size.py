@@ -19,10 +19,10 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 170,
-        "code": 25_043,
-        "functions": 2_704,
-        "used once, %": 9.7,
-        "borders": 5_383,
+        "code": 25_042,
+        "functions": 2_705,
+        "used once, %": 9.8,
+        "borders": 5_384,
         "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},

@@ -90,6 +90,7 @@ def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     people.patch({"drop_grants": apps(people)[0]["appId"]})
     signs_in = {"link": True, "seconds": 60, "after": asked["change"]}
     walk.open(walk.card("the sign-in with more permissions", "ask_administrator", **signs_in))
-    walk.approve(walk.card("the plan with the consent", "approve"))
+    walk.approve(plan := walk.card("the plan with the consent", "approve"))
+    walk.card("the agent's turn again", "agent_has_it", seconds=60, after=plan["change"])
     walk.answer()
     walk.saying("is fixed", 60)

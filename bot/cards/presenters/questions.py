@@ -44,6 +44,8 @@ TYPED = f"{shared.FIRST}:typed"
 """Field of a run's cards with what was typed into the first card."""
 _YES_NO = ("yes", "no")
 _PROFILES = ("article", "least")
+_SWITCHED = {"true": "yes", "false": "no"}
+"""A toggle's values as the choice's own, to keep it when another field must be corrected."""
 
 
 def intake(run: Run, typed: TypedInputs) -> Card:
@@ -93,6 +95,7 @@ def _person(typed: TypedInputs, who: str) -> list[el.Element]:
 
 def _choice(typed: TypedInputs, name: str, values: tuple[str, ...], usual: str) -> el.Element:
     given = typed.values.get(name, usual)
+    given = _SWITCHED.get(given, given)
     titles = [(value, text(f"choice.{name}.{value}")) for value in values]
     chosen = given if given in values else usual
     return el.choice(name, text(f"field.{name}"), titles, value=chosen)

@@ -19,11 +19,11 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 170,
-        "code": 25_042,
+        "code": 25_044,
         "functions": 2_705,
         "used once, %": 9.8,
         "borders": 5_384,
-        "docstrings": 5_267,
+        "docstrings": 5_268,
     },
     ("practice",): {"code": 14_756},
     ("tests",): {"code": 41_859},

@@ -62,8 +62,9 @@ def _a_fix_shows_every_change_that_it_makes(people, walk):
     people.patch({"service_principals": {app["appId"]: SHUT}})
     plan = walk.planned("/fix")
     assert band(plan).splitlines()[0].endswith("3 changes to approve. Nothing is changed yet.")
-    parts = (part.strip() for line in words(plan).splitlines() for part in line.split("→"))
-    assert "none" not in parts
+    assert "none" not in {
+        part.strip() for line in words(plan).splitlines() for part in line.split("→")
+    }
     walk.approve(plan)
     walk.open(walk.card("the sign-in with more permissions", "ask_administrator", link=True))
     walk.people.until("the app, open again", lambda: _opened(people, app["appId"]), 60)
@@ -77,8 +78,7 @@ def _opened(people, app_id):
 def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     """Assert that a fix whose test mail would go elsewhere asks again, and then goes on.
 
-    Its plan was only about SMTP AUTH. Then somebody changed the forwarding, and, while the agent was
-    asked for an answer, removed the consent without which no answer leaves.
+    Its plan was only about SMTP AUTH. Then somebody changed the forwarding.
     """
     people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     plan = walk.planned("/fix")
@@ -86,11 +86,5 @@ def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     walk.approve(plan)
     _asks_again(walk, about="helpdesk@partner.example")
     walk.approve(walk.card("the plan as it is by now", "approve"))
-    asked = walk.card("the agent's turn", "agent_has_it", seconds=40)
-    people.patch({"drop_grants": apps(people)[0]["appId"]})
-    signs_in = {"link": True, "seconds": 60, "after": asked["change"]}
-    walk.open(walk.card("the sign-in with more permissions", "ask_administrator", **signs_in))
-    walk.approve(plan := walk.card("the plan with the consent", "approve"))
-    walk.card("the agent's turn again", "agent_has_it", seconds=60, after=plan["change"])
     walk.answer()
     walk.saying("is fixed", 60)

@@ -26,7 +26,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings": 5_268,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_854},
+    ("tests",): {"code": 41_856},
     ("bench", "tools"): {"code": 3_735},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -53,10 +53,10 @@ class DesiredCard:
     """Card as it should look now.
 
     ``to`` is ``thread``, or a person's address for a 1:1 message. ``fingerprint`` changes if
-    anything on the card is new, as its contents do unless a mark without the time of drawing is
-    given, and ``urgency`` if the update must not wait. No update follows a
-    ``final`` one. A card that ``retires`` only withdraws an earlier request. If Webex refuses the
-    edit, it is skipped, because a new card would ask for nothing.
+    anything on the card is new. It is a mark of the contents, unless one without the time of drawing
+    is given. ``urgency`` changes if the update must not wait. No update follows a ``final`` one. A
+    card that ``retires`` only withdraws an earlier request. If Webex refuses the edit, it is skipped,
+    because a new card would ask for nothing.
 
     ``prompt`` is for rooms in which Webex has never allowed an edit. It identifies the request to a
     person and is empty if the update asks for nothing. None means that ``urgency`` decides.

@@ -77,10 +77,10 @@ quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target fast-jobs fast-bot fast-others lint QUICK='-m "not slow"'
 
 fast-jobs fast-bot: $(STAMP)
-	@nice $(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
+	@nice -n 5 $(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
 
 fast-others: $(STAMP)
-	@nice $(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
+	@nice -n 5 $(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
 		$(if $(QUICK),,tests/contract tests/faults)
 
 # Tests that depend on the order of tests, or of a hash of Python or Redis, fail in some of these passes.

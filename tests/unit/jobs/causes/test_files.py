@@ -130,15 +130,17 @@ HARD = {
 """Mails that cost a parser of mails much, and whether a part of them is not read."""
 READ = """
 import pickle, resource, sys, time
-from jobs.causes.files import text_of
+from jobs.causes import files
+files.MAIL_S = 600
 for name, mail in pickle.load(sys.stdin.buffer).items():
     began, before = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cut, after = text_of(mail).cut, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cut, after = files.text_of(mail).cut, resource.getrusage(resource.RUSAGE_CHILDREN)
     of_children = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(name, cut, time.process_time() - began + of_children, after.ru_maxrss, sep="|")
 """
 """Program that reads mails, and prints the processor time and the memory that each of them takes.
 
+It waits long, because a busy machine takes seconds for a little processor time.
 It is small, because a new process counts the memory of the process that has started it.
 """
 

@@ -130,6 +130,7 @@ def retry_key(step: Step, run: Run) -> object:
     """Return a value that must change before a step that could not continue is tried again."""
     return (
         tuple(map(run.settled, step.after)),
+        [run.findings.get(name, UNSEEN).waiting_for is Turn.NOBODY for name in step.after],
         frozenset((question, answer.at) for question, answer in run.answers.items()),
         frozenset(run.approvals),
         run.signed_in,

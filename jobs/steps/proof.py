@@ -220,6 +220,8 @@ class AgentHasIt(Step, row="agent_has_it"):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Text("seen.said_by_agent"))
+        if found is not None and found.waiting_for is Turn.NOBODY:  # an answer could not leave now
+            return replace(found, step=self.name)
         return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
 
 

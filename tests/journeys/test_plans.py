@@ -78,7 +78,8 @@ def _opened(people, app_id):
 def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     """Assert that a fix whose test mail would go elsewhere asks again, and then goes on.
 
-    Its plan was only about SMTP AUTH. Then somebody changed the forwarding.
+    Its plan was only about SMTP AUTH. Then somebody changed the forwarding, and, while the agent was
+    asked for an answer, removed the consent without which no answer leaves.
     """
     people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     plan = walk.planned("/fix")
@@ -86,5 +87,9 @@ def _a_fix_asks_for_what_was_changed_under_it(people, walk):
     walk.approve(plan)
     _asks_again(walk, about="helpdesk@partner.example")
     walk.approve(walk.card("the plan as it is by now", "approve"))
+    asked = walk.card("the agent's turn", "agent_has_it", seconds=40)
+    people.patch({"drop_grants": apps(people)[0]["appId"]})
+    walk.approve(walk.card("the consent to approve", "approve", seconds=30, after=asked["change"]))
+    walk.open(walk.card("the sign-in with more permissions", "ask_administrator", link=True))
     walk.answer()
     walk.saying("is fixed", 60)

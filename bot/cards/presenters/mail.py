@@ -12,7 +12,7 @@ from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.reading import Line
 from jobs.clock import parse
-from jobs.engine.inspector import ROLE_CAUSES
+from jobs.engine.inspector import ROLE_CAUSES, UNSEEN
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 
@@ -52,6 +52,7 @@ class _Mail:
     """Place of the test mail: ``stuck`` holds up the mail or, if the mail is there, its answer.
 
     ``agent_at`` is when an agent had it, by an agent's word or by an answer, even a stopped one.
+    ``after`` names the step after which an agent can answer, if an answer could not leave now.
     """
 
     late: bool
@@ -60,19 +61,22 @@ class _Mail:
     agent_at: datetime | None
     for_agent: bool
     answers: bool
+    after: Text | None
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        mail, answers = run.findings["test_mail"], run.state_of("agent_answer") is State.WAITING
+        mail, answer = run.findings["test_mail"], run.findings.get("agent_answer", UNSEEN)
         late = mail.cause == Cause.TEST_MAIL_LATE
-        found = filter(None, (mail, run.findings.get("agent_answer")))
-        stopped = (each for each in found if each.cause and not _is_unread(each))
+        stopped = (each for each in (mail, answer) if each.cause and not _is_unread(each))
         stuck = next((each for each in stopped if each.state is not State.OK), None)
         told = run.answers.get("agent_has_it")
         answered = parse(run.fact("answer_failed_at") or run.fact("answered_at"))
         at, forwarded = told.at if told else answered, run.fact("forwarded_at") != ""
         to_send = mail.waiting_for is Turn.REQUESTER and not late
-        return cls(late, to_send, stuck, at, forwarded and at is None, answers)
+        lost = answer.waiting_for is Turn.NOBODY and answer.seen
+        after = Text("mail.answer_after", lost.values) if lost else None
+        answers = answer.state is State.WAITING and after is None
+        return cls(late, to_send, stuck, at, not (at or after) and forwarded, answers, after)
 
 
 def _is_unread(finding: Finding) -> bool:
@@ -123,8 +127,8 @@ def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
     elif mail.agent_at and mail.answers:
         title, asked = Text("mail.answered"), Text("turn_words.answer")
     else:
-        seen = "answered" if mail.agent_at else "on_its_way"
-        return ui.Band.calm(Text(f"mail.{seen}"), Text(f"mail.{seen}_next"))
+        seen = "answered" if mail.agent_at else "forwarded" if mail.after else "on_its_way"
+        return ui.Band.calm(Text(f"mail.{seen}"), mail.after or Text(f"mail.{seen}_next"))
     return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
 
 
@@ -142,7 +146,7 @@ def _station(mail: _Mail, name: str, at: datetime | None, *, is_next: bool) -> e
     if at:
         return ui.row(glyphs.OK, name, title, right=ui.aside_time(at))
     asked = mail.to_send or mail.late
-    if not is_next:
+    if not is_next or mail.after:
         mark, state = glyphs.NOT_YET, "state.not_yet"
     elif mail.stuck and not asked:
         mark, state = glyphs.WRONG, "state.stops_here"

@@ -224,6 +224,11 @@ def _mails():
     yield "mail-direct", mail(arrived=2, direct=True)
     yield "mail-agent", mail(way, arrived=2, answers=confirmed)
     yield "mail-answers", mail(way, answer, arrived=2, answers=confirmed)
+    consent = Text("seen.after", {"step": "key:step.smtp_grant"})
+    yield (
+        "mail-answer-later",
+        mail(way, replace(answer, waiting_for=Turn.NOBODY, seen=consent), arrived=2),
+    )
     blocked = stopped("forwarding_blocked", Turn.ADMINISTRATOR)
     yield "mail-problem", mail(blocked, arrived=1)
     yield "mail-problem-direct", mail(blocked, arrived=2, direct=True)

@@ -4,7 +4,7 @@ from jobs.channel.mailbox import SIGNED_IN
 from jobs.clock import now
 from jobs.microsoft.graph import GRAPH_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.model import State
+from jobs.model import State, Turn
 from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.forwarding import POLICY, RULE
 from jobs.steps.mailbox_and_smtp_auth import PROPERTY
@@ -364,6 +364,9 @@ looks = {
 OF_MAIL += rows("trace_access", looks)
 looks = {
     "waiting: an agent is asked": {},
+    "waiting: an answer could not leave now": table.found(
+        "agent_answer", State.WAITING, waiting_for=Turn.NOBODY
+    ),
     "ok: an agent's word": table.answered("agent_has_it"),
     "ok: an answer shows it": table.found("agent_answer", State.OK),
     "ok: so does one that was stopped": table.found(

@@ -66,7 +66,7 @@ def draw(run_id: str) -> None:
             services.cards.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
-        # Draw in this job, because another one would have to start a process first.
+        # Draw in this job, because another one would have to wait for a worker.
         if (news := services.cards.due(run_id)) != due:
             due, wait = news, _drawn(services, run_id, held)
     # If nothing is left to draw, the run's cards are up to date.

@@ -53,7 +53,7 @@ REFUSED_FOR = timedelta(hours=12)
 def post_in_space(services: Services, run: Run, draw: Callable[[], Card]) -> bool:
     """Post a notice in the run's space; return False if an outsider is there and prevents it.
 
-    ``view`` is called when the texts are drawn in the language and time zone of the space.
+    ``draw`` is called when the texts are drawn in the language and time zone of the space.
 
     Raises:
         WebexError: Webex does not answer, or refuses the message.

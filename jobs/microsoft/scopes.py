@@ -25,9 +25,8 @@ LOG_NEEDS = frozenset({"Directory.Read.All"})
 #: Check without a sign-in: read-only app roles of the bot's own app, exactly those of microsoft.md
 #: 6.2 b.
 GRAPH_APP_ROLES = tuple(name for name in GRAPH_READ_SCOPES if name != SIGN_IN_LOG)
-#: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond microsoft.md 6.2
-#: b is requested, so
-#: anything that needs another permission, such as service health, requires a sign-in.
+#: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond microsoft.md 6.2 b
+#: is requested, so anything that needs another permission, such as service health, needs a sign-in.
 OPTIONAL_APP_ROLES: tuple[str, ...] = (SIGN_IN_LOG,)
 #: Gives the app access to Exchange. An Entra role on its service principal lets it read
 #: (microsoft.md 3.3).

@@ -6,7 +6,8 @@ import pytest
 
 from jobs.clock import now
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, minimal, with_included
-from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, verbatim
+from jobs.model import Change, Channel, Finding, Person, Profile, RunKind, Scope, State, verbatim
+from jobs.probes import checks_for
 from jobs.runs.run import Brief, FixBrief, Plan, RecordedChange, Run
 from jobs.steps import all_steps, missing_permissions, permissions_for
 
@@ -43,9 +44,15 @@ def test_a_setup_asks_for_what_its_steps_declare():
 
 
 def test_a_check_only_reads():
-    """A check asks for no permission to write."""
-    assert permissions_for(run(RunKind.CHECK)) == GRAPH_READ_SCOPES
-    assert [name for name in GRAPH_READ_SCOPES if "Write" in name] == []
+    """A check asks for the permissions with which its steps and probes read.
+
+    It asks for no others. An operator can add the one for service health.
+    """
+    steps = (all_steps()["tenant"], *checks_for(Profile.ARTICLE).values())
+    declared = {name for step in steps for name in step.reads if "." in name}
+    asked = permissions_for(run(RunKind.CHECK))
+    assert (asked, declared - set(asked)) == (GRAPH_READ_SCOPES, {"ServiceHealth.Read.All"})
+    assert set(asked) < declared
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ subject decides what is needed, and an answer to a different request is not used
 Each part of the answer is carried out once, and posts that Webex did not accept are kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -87,23 +87,22 @@ Ask = Callable[[Callable[[str], Any], str], Any]
 Handler = Callable[[ChatContext], None]
 
 
-@contextmanager
-def prefetch(webex: client.Webex, actor: str, room: str) -> Iterator[Ask]:
+AHEAD = ThreadPoolExecutor(8, "ahead")
+"""Threads of the requests ahead. A worker handles one event at a time, but may leave slow requests."""
+
+
+def prefetch(webex: client.Webex, actor: str, room: str) -> Ask:
     """Request the person who acted and the members of the room; what is not needed is discarded."""
-    threads = ThreadPoolExecutor(2, "ahead")
     both = ((webex.person, actor), (webex.members, room))
     pending: dict[Any, Future[Any]] = {
-        (ask, about): threads.submit(copy_context().run, ask, about) for ask, about in both if about
+        (ask, about): AHEAD.submit(copy_context().run, ask, about) for ask, about in both if about
     }
 
     def asked(ask: Callable[[str], Any], about: str) -> Any:
         found = pending.get((ask, about))
         return found.result() if found else ask(about)
 
-    try:
-        yield asked
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+    return asked
 
 
 @dataclass(slots=True)
@@ -265,24 +264,24 @@ def _said(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
     webex = services.webex
     if event.actor == services.me.id:
         return None
-    with prefetch(webex, event.actor, event.room) as asked:
-        try:
-            press = webex.action(event.id) if event.resource == "attachmentActions" else None
-            message = webex.message(press.message_id if press else event.id)
-        except errors.WebexNotFoundError as error:
-            error.gone = True
-            raise
-        said: client.Message | client.CardAction = press or message
-        _require_fresh(services, said.created)
-        is_own = message.person_id == services.me.id
-        if is_own is not bool(press):  # its own message, or a press on somebody else's card
-            return None
-        person, room = asked(webex.person, said.person_id), message.room_id
-        # no field of a message is guaranteed
-        direct, about = (message.room_type or webex.room_type(room)) == "direct", message.id
-        pressed = press.id if press else ""
-        ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
-        refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
+    asked = prefetch(webex, event.actor, event.room)
+    try:
+        press = webex.action(event.id) if event.resource == "attachmentActions" else None
+        message = webex.message(press.message_id if press else event.id)
+    except errors.WebexNotFoundError as error:
+        error.gone = True
+        raise
+    said: client.Message | client.CardAction = press or message
+    _require_fresh(services, said.created)
+    is_own = message.person_id == services.me.id
+    if is_own is not bool(press):  # its own message, or a press on somebody else's card
+        return None
+    person, room = asked(webex.person, said.person_id), message.room_id
+    # no field of a message is guaranteed
+    direct, about = (message.room_type or webex.room_type(room)) == "direct", message.id
+    pressed = press.id if press else ""
+    ctx = ChatContext(services, person, room, direct, message.thread, about, pressed)
+    refusal = _refusal(ctx, asked) or too_many(ctx, event.id)
     delivery.request_refused(services, ctx.room, *ctx.person.emails)
     if refusal:
         return partial(run_once, ctx, f"{event.id}:refusal", refusal)

@@ -61,8 +61,8 @@ MORE = (NAME, RUNS, CARDS)
 """Queues of each further RQ worker (setting WORKERS)."""
 WORKER_TTL_S = 25
 """RQ waits 15 seconds less for a job; then it notices a connection that was lost silently."""
-PAUSE_S = 1.0
-"""Longest time between two rounds of the dispatcher, in seconds; work may be due earlier."""
+PAUSE_S, LEAST_PAUSE_S = 1.0, 0.1
+"""Longest and shortest time between two rounds of the dispatcher, in seconds."""
 REDIS_PAUSE_S = 0.25
 TRAIL_S = 10.0
 """Seconds between two looks whether the audit trail was set back."""
@@ -314,7 +314,7 @@ def dispatch_due(redis: Redis) -> float:
     claimed, more_s = locks.claim_due(redis)
     for kind in {name.kind for name in claimed}:
         Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
-    return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
+    return PAUSE_S if more_s is None else min(max(more_s, LEAST_PAUSE_S), PAUSE_S)
 
 
 def recover(services: Services) -> None:

@@ -47,12 +47,11 @@ DEAD = frozenset({"Z", "X"})
 TOKEN = re.compile(r"[^/]*/\d+/\d*/[^/]+")
 """Pattern of a token: the machine, the process, its start, and a random word with the number."""
 TAKE = """
-if redis.call('exists', KEYS[1]) == 1 then
-    return {0, 1}
-end
 local number = redis.call('incr', KEYS[2])
 local token = ARGV[1] .. '.' .. number
-redis.call('set', KEYS[1], token, 'px', ARGV[2])
+if not redis.call('set', KEYS[1], token, 'px', ARGV[2], 'nx') then
+    return {0, 1}
+end
 return {number, redis.call('hset', KEYS[3], ARGV[3], token)}
 """
 """Redis script: the number of the lock, 0 if it is not free, and 0 if nobody had released it."""

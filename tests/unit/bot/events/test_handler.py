@@ -265,10 +265,10 @@ def test_the_two_questions_are_asked_before_they_are_needed(webex, webex_script,
     """The person and the members of the space are requested ahead, and only once."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
-    with prefetch(webex, "ann-id", "room") as asked:
-        until(lambda: len(webex_script.asked) >= 2, "the two questions")
-        person = asked(webex.person, "ann-id")
-        members = asked(webex.members, "room")
+    asked = prefetch(webex, "ann-id", "room")
+    until(lambda: len(webex_script.asked) >= 2, "the two questions")
+    person = asked(webex.person, "ann-id")
+    members = asked(webex.members, "room")
     assert (person.email, members[0].person_id) == ("ann@example.test", "ann-id")
     assert len(webex_script.asked) == 2
 
@@ -279,16 +279,16 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex, webex_script, 
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     rows = (MEMBER, MEMBER | {"id": "other"})
     webex_script.on("GET", "/memberships", *(reply(200, {"items": [each]}) for each in rows))
-    with prefetch(webex, "ann-id", "room") as asked:
-        asked(webex.members, "room")
-        (member,) = asked(webex.members, "another")
-        person = asked(webex.person, "bob-id")
+    asked = prefetch(webex, "ann-id", "room")
+    asked(webex.members, "room")
+    (member,) = asked(webex.members, "another")
+    person = asked(webex.person, "bob-id")
     assert (person.email, member.id) == ("bob@example.test", "other")
 
 
 def test_an_event_that_names_nobody_asks_when_it_knows(webex, webex_script, reply):
     """An event without a person requests nothing ahead, and later requests still work."""
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
-    with prefetch(webex, "", "") as asked:
-        assert asked(webex.person, "bob-id").email == "bob@example.test"
+    asked = prefetch(webex, "", "")
+    assert asked(webex.person, "bob-id").email == "bob@example.test"
     assert len(webex_script.asked) == 1

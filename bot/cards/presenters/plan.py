@@ -65,12 +65,6 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
-def _asked(run: Run, services: Services) -> list[str]:
-    reached = served(services.bot, _approvers(run, services))
-    slots = {each: shared.slot_of(each) for each in reached}
-    return [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
-
-
 def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
@@ -84,7 +78,8 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     ]
     if next_action(run).turn is not Turn.APPROVER:
         return found
-    asked = _asked(run, services)
+    reached = served(services.bot, approvers)
+    asked = [each for each in reached if not shared.was_refused(services, run, each)]
     lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
         lines["plan.unreachable"] = [each for each in approvers if each not in asked]

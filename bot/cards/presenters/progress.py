@@ -49,7 +49,7 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if not shown:
         return []
     who, action = run.requester.email, turns.next_action(run)
-    unsent = not run.ended and shared.was_refused(services, run.id, shared.slot_of(who))
+    unsent = not run.ended and shared.was_refused(services, run, who)
     told = ui.Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
     head = shared.header(run, services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""

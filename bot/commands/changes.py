@@ -304,8 +304,7 @@ def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
 def _bound_channel(ctx: ChatContext, runs: Sequence[Run]) -> Channel:
     """Return the channel of the newest run with a change, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
-    record = ctx.services.channels.record(newest.channel.mailbox)
-    recorded = record.channel.tenant_id if record else ""
+    recorded = ctx.services.channels.channel(newest.channel.mailbox).tenant_id
     return replace(newest.channel, tenant_id=recorded or newest.channel.tenant_id or newest.tenant)
 
 

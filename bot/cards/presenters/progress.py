@@ -239,8 +239,7 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     if run.kind is RunKind.UNDO:
         return [shared.DesiredCard("undone", undone(run))]
-    record = services.channels.record(run.channel.mailbox)
-    tenant = record.channel.tenant_id if record else ""
+    tenant = services.channels.channel(run.channel.mailbox).tenant_id
     blind = bool(tenant) and tenants.grant_for(services.redis, tenant) is None
     return [shared.DesiredCard("done", done(run, watch.interval_of(run, services), blind=blind))]
 

@@ -310,16 +310,14 @@ def line_of(
     if incident is not None:
         shown = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
         return ChannelLine(mailbox, shown, cause_text(incident.cause), state.looked, unseen)
-    every = {"interval": every_of(watched.interval)}
-    shown, words = State.OK, Text("watch.line_healthy", every)
+    shown, kind = (State.WARNING, "partly") if unseen else (State.OK, "healthy")
     if state.last is None:
-        shown, words = State.WAITING, Text("watch.line_never", every)
+        shown, kind = State.WAITING, "never"
     elif state.suspicion is not None:
-        shown, words = State.WARNING, Text("watch.line_suspected", every)
+        shown, kind = State.WARNING, "suspected"
     elif state.last.sight is Sight.UNSURE:
-        shown, words = State.WARNING, Text("watch.line_unsure", every)
-    elif unseen is not None:
-        shown, words = State.WARNING, Text("watch.line_partly", every)
+        shown, kind = State.WARNING, "unsure"
+    words = Text(f"watch.line_{kind}", {"interval": every_of(watched.interval)})
     return ChannelLine(mailbox, shown, words, state.looked, unseen)
 
 

@@ -12,7 +12,7 @@ from adaptive_cards import notice
 from adaptive_cards.components import OVER
 from adaptive_cards.elements import ACTIONS_MOST
 from adaptive_cards.texts import text
-from bot.cards import delivery, living
+from bot.cards import living
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import end_title
 from bot.chat import offers, permissions
@@ -53,7 +53,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         title = Text("notice.cancel_which_title") if wanted else unknown
         offered = (wanted or open_runs)[:ACTIONS_MOST]
         card = living.with_doubts(living.choice(title, offered), runs)
-        delivery.say(ctx, card, living.shows_choice(offered))
+        ctx.say(card, shows=living.shows_choice(offered))
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         ctx.say(living.with_doubts(notice(kicker, title, words), runs))

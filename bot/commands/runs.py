@@ -24,7 +24,6 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
 from jobs.runs.audit import canonical, read
-from jobs.runs.event_log import entry
 from jobs.runs.run import Kind, Run
 from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
@@ -108,8 +107,7 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        who = {"by": ctx.person.email, "person": ctx.person.id, "room": ctx.room}
-        trail.add(entry("exported", mailbox=mailbox, entries=len(filed), **who))
+        ctx.attest("exported", mailbox=mailbox, entries=len(filed))
         # Anything that looks like a secret was removed when the entries were written. The secrets
         # that this bot holds are removed here.
         content = b"\n".join(map(canonical, filed)) + b"\n"

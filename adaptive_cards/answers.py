@@ -68,10 +68,8 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
         if len(name) > el.TITLE_MOST:
             action = el.press(el.shorten(name, el.TITLE_MOST), data)
             body += [el.rich(el.run(name), spacing="Medium"), el.buttons(action, spacing="Small")]
-    actions: list[el.Element] = []
-    if field:
-        body.append(_address())
-        actions.append(_send_address(field))
+    body += [_address()] if field else []
+    actions = [_send_address(field)] if field else []
     band = ui.Band.of("emphasis", None, title, *acts, *told)
     return ui.finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
 

@@ -297,8 +297,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
             for number, line in enumerate(said)
         ]
         if lines:
-            body.append(el.own("rehearsal.transcript", **el.BOLD, spacing="Medium"))
-            body.append(el.container("", *lines, spacing="Small"))
+            body += ui.titled("rehearsal.transcript", [el.container("", *lines, spacing="Small")])
         band = _refused(failed, head, direct=direct)
         return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:

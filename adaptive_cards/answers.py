@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.locale import current, day_clock
@@ -68,10 +67,8 @@ def offer(  # noqa: PLR0913  what a card of buttons is made of
         if len(name) > el.TITLE_MOST:
             action = el.press(el.shorten(name, el.TITLE_MOST), data)
             body += [el.rich(el.run(name), spacing="Medium"), el.buttons(action, spacing="Small")]
-    actions: list[el.Element] = []
-    if field:
-        body.append(_address())
-        actions.append(_send_address(field))
+    body += [_address()] if field else []
+    actions = [_send_address(field)] if field else []
     band = ui.Band.of("emphasis", None, title, *acts, *told)
     return ui.finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
 
@@ -199,9 +196,7 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
     """
     values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
-    example = text("tac.resource_id_example")
     mention = "tac.console_t3_direct" if direct else "tac.console_t3"
-    long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
     body = [
         ui.section("tac.console"),
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
@@ -209,9 +204,9 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
         ui.row(glyphs.PERSON, "T3", el.own(mention)),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
-        el.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
+        el.input_text("resource_id", "tac.resource_id", _ID_MOST),
         el.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
-        el.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
+        el.input_text("seen_text", "tac.seen_text", _SEEN_MOST, isMultiline=True),
     ]
     make = el.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))

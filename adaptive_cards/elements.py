@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import has_text, render, text
 from jobs.model import Text
 
 Element = dict[str, Any]
@@ -243,16 +243,16 @@ def fit_title(key: str, value: str) -> str:
     return text(key, value=shorten(plain(value), TITLE_MOST - len(text(key, value=""))))
 
 
-def text_input(
-    name: str, label: str, *, style: str = "email", error: str = "", example: str = ""
-) -> Element:
+def text_input(name: str, label: str, *, style: str = "email", error: str = "") -> Element:
     """Return an Input.Text for one address or URL; without ``error`` it may stay empty."""
-    told = {"errorMessage": error, "placeholder": example}
-    more = {field: text(key) for field, key in told.items() if key}
+    more = {"errorMessage": text(error)} if error else {}
     return input_text(name, label, ADDRESS_MOST, style=style, isRequired=bool(error), **more)
 
 
 def input_text(name: str, label: str, most: int, **more: Any) -> Element:
+    """Return an Input.Text, with the example that the catalog may have for its label."""
+    example = f"{label}_example"
+    more |= {"placeholder": text(example)} if has_text(example) else {}
     return {"type": "Input.Text", "id": name, "label": text(label), "maxLength": most, **more}
 
 

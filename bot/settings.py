@@ -10,6 +10,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -18,7 +19,7 @@ from bot import table
 from jobs.channel.form import read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
-from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, parts_of, read_files
+from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, read_files, valid
 from jobs.storage import DATA_FOLDER, connection, keys
 from jobs.watch import model
 
@@ -109,13 +110,6 @@ def _is_guessable(secret: str) -> bool:
     return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
-def _read(read: Callable[[str], object], text: str) -> object:
-    try:
-        return read(text)
-    except ValueError:
-        return None
-
-
 _VARIABLES = {"webhook_secrets": "WEBEX_WEBHOOK_SECRET"}
 """Variables of the fields that have another name."""
 _READ: dict[str, Callable[[str], Any]] = {
@@ -140,18 +134,17 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "random": lambda secret: not _is_guessable(secret),
     "web": lambda url: is_at(url, "http", "https"),
     "web_or_off": lambda url: url == "off" or is_at(url, "http", "https"),
-    "private": lambda url: (
-        parts_of(url).scheme == "https" or is_loopback(parts_of(url).hostname or "")
-    ),
+    # "web" has refused what is no address at all
+    "private": lambda url: is_at(url, "https") or is_loopback(urlsplit(url).hostname or ""),
     "origin": lambda url: (
         "@" not in url
-        and url.rstrip("/").lower() == "{0.scheme}://{0.netloc}".format(parts_of(url)).lower()
+        and url.rstrip("/").lower() == "{0.scheme}://{0.netloc}".format(urlsplit(url)).lower()
     ),
     "domain": lambda domain: DOMAIN.fullmatch(domain.lower().removeprefix("@")),
-    "host": lambda host: host == "localhost" or _read(ip_address, _bare_host(host)),
+    "host": lambda host: host == "localhost" or valid(ip_address, _bare_host(host)),
     "prefix": keys.is_prefix,
     "list": listed,
-    "address": lambda text: _read(read_address, text) == text.lower(),
+    "address": lambda text: valid(read_address, text) == text.lower(),
     "interval": model.read_interval,
     "mail_interval": lambda typed: model.read_mail_interval(typed) is not None,
     "language": lambda language: language.lower() in languages(),

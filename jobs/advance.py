@@ -169,8 +169,7 @@ async def plan_and_apply(engine: Engine) -> None:
             permissions than the sign-in asked for.
     """
     run = engine.ctx.run
-    blocked_by = () if run.has_begun else blocking_steps(run)
-    if run.plan is None or any(is_due(run.findings[name]) for name in blocked_by):
+    if run.plan is None or any(is_due(run.findings[name]) for name in blocking_steps(run)):
         await engine.make_plan()
     run = engine.ctx.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:

@@ -98,7 +98,7 @@ def _look(stuck: list[Finding]) -> NextAction:
 
 
 def is_blocked(run: Run) -> bool:
-    return run.plan is not None and not run.has_begun and bool(blocking_steps(run))
+    return run.plan is not None and bool(blocking_steps(run))
 
 
 def _approval(run: Run) -> NextAction | None:
@@ -215,9 +215,12 @@ def unplanned_steps(run: Run) -> list[str]:
 
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
-    """Return the inspected steps that do not hold, do not follow from others, and need a person."""
+    """Return the inspected steps that do not hold and need a person before the run can begin."""
+    if run.has_begun:
+        return ()
     open_ = {State.WRONG, State.UNKNOWN, State.WAITING}
     found = ((name, each) for name, each in run.findings.items() if each.state in open_)
+    # what follows from others needs nobody
     stops = {name for name, each in found if each.reason not in NOT_INSPECTABLE}
     return tuple(name for name in unplanned_steps(run) if name in stops)
 

@@ -33,7 +33,6 @@ from adaptive_cards import Card
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat import permissions
-from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex import errors
 from bot.webex.client import Message, is_own, plain
@@ -145,13 +144,6 @@ def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
     if shown.calm is None:
         shared.keep(services, run.id, wanted.slot, replace(shown, calm=calm))
     return CALM_S - (now() - calm).total_seconds()
-
-
-def say(ctx: ChatContext, card: Card, shows: tuple[str, str]) -> None:
-    """Answer with a run's first card, or with one that offers runs, and note its message."""
-    posted = ctx.say(card, shows=shows)
-    if posted.id:
-        mark_posted(ctx.services, shows, posted.id, ctx.room)
 
 
 def mark_posted(services: Services, shows: tuple[str, str], message: str, room: str) -> None:

@@ -191,8 +191,7 @@ def _is_told_by_run(services: Services, card: IncidentCard, shown: watch.Inciden
 def _living(
     services: Services, run: Run, card: IncidentCard, shown: watch.Incidents, at: datetime
 ) -> list[DesiredCard]:
-    record = services.channels.record(shown[0].mailbox)
-    channel = record.channel if record else None
+    channel = services.channels.channel(shown[0].mailbox)
     cards: list[DesiredCard] = []
     # A card that only counts channels is in its space alone.
     told = () if card.counts else dict.fromkeys(name for each in shown for name in each.told)

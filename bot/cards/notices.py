@@ -86,8 +86,6 @@ def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[],
 
 
 LOOK_EVERY_S = 10.0
-CHANNELS_EVERY_S = 300.0
-"""Seconds between two reads of the connected channels."""
 MOST = 1000
 """Number of runs and of channels that are remembered. They are the newest runs."""
 TOLD = timedelta(days=30)
@@ -98,11 +96,9 @@ class LossWatch:
 
     def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
         """Start without any remembered space; ``clock`` counts seconds and never goes back."""
-        self._services, self._clock = services, clock
+        self._services = services
         self._generation = Generation(services.redis, clock)
         self._known: dict[str, Run] = {}
-        self._connected: list[str] = []
-        self._connected_due = -CHANNELS_EVERY_S
         self._pending: dict[str, list[Run]] = {}
         self._data_id = ""
 
@@ -116,17 +112,15 @@ class LossWatch:
                     spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
             self._data_id = lost
             self._pending = {room: [*runs.values()] for room, runs in spaces.items()}
-            self._known, self._connected_due = {}, self._clock()
+            self._known = {}
             log.error("spaces that lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
             tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
             if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
         known, self._known = self._known, {}
-        if self._clock() >= self._connected_due:
-            self._connected_due = self._clock() + CHANNELS_EVERY_S
-            self._connected = [record.run for record in store.channels.connected(MOST)]
-        for run_id in (*store.channels.open_runs(MOST), *self._connected):
+        connected = (record.run for record in store.channels.connected(MOST))
+        for run_id in (*store.channels.open_runs(MOST), *connected):
             last = known.get(run_id)
             with suppress(RunGoneError):
                 self._known[run_id] = last if last and last.channel.mailbox else store.load(run_id)

@@ -108,9 +108,11 @@ def note(services: Services, speaker: Speaker) -> None:
 
 
 def request(services: Services, mailbox: str, but: str = "") -> None:
-    for raw in services.redis.smembers(keys.cards_about(mailbox)):
-        if (other := codec.as_bytes(raw).decode()) != but:
-            services.cards.request(other)
+    services.cards.request(*_about(services, mailbox) - {but})
+
+
+def _about(services: Services, mailbox: str) -> set[str]:
+    return set(map(codec.as_text, services.redis.smembers(keys.cards_about(mailbox))))
 
 
 def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
@@ -173,8 +175,7 @@ def _recorded(services: Services, speaker: Speaker) -> Fact | None:
 
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
-    listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
-    names = [codec.as_bytes(raw).decode() for raw in listed]
+    names = _about(services, speaker.mailbox)
     for fact in facts_since(services.store, speaker.mailbox, speaker.at, names):
         heard = fact.room == speaker.room or (fact.is_done and not speaker.apart)
         if heard and fact.run != speaker.id:

@@ -71,10 +71,10 @@ class ChatContext:
     def answered(self, question: str, value: str) -> Event:
         return self.event(Kind.ANSWERED, data={"question": question, "value": value})
 
-    def say(self, said: Card | str, *, shows: Shows = None, file: File | None = None) -> Message:
-        """Post in the thread and return the message, without id if it is not accepted yet."""
+    def say(self, said: Card | str, *, shows: Shows = None, file: File | None = None) -> None:
+        """Post in the thread, now or as soon as Webex accepts it."""
         send = self.services.messenger.send
-        return send(said, room_id=self.room, parent_id=self.thread, shows=shows, file=file)
+        send(said, room_id=self.room, parent_id=self.thread, shows=shows, file=file)
 
     def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
         self,

@@ -255,7 +255,7 @@ def _require_approver(ctx: ChatContext, run: Run) -> None:
 
 
 def _require_current(inputs: dict[str, str], run: Run) -> None:
-    commands.require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
+    commands.require(_in_force(inputs, run) and not blocking_steps(run))
 
 
 def _in_force(inputs: dict[str, str], run: Run) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from adaptive_cards.answers import offer
 from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text, listed, render
-from bot.cards import delivery, living, superseded
+from bot.cards import living, superseded
 from bot.cards.notices import ending_of
 from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, keep, posted_card
@@ -73,7 +73,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
         typed = questions.TypedInputs(_known(ctx, mailbox))
         keep(ctx.services, opened.id, questions.TYPED, typed)
         first = questions.intake_card(opened, ctx.services)
-        delivery.say(ctx, first.card, (opened.id, LIVING))
+        ctx.say(first.card, shows=(opened.id, LIVING))
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
@@ -184,7 +184,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         offers.append(("button.begin_again", again))
         lines.append(Text("notice.running_stays"))
     card = offer(kicker, Text(title, values), tuple(offers), now(), lines=tuple(lines))
-    delivery.say(ctx, card, living.shows_choice([other]))
+    ctx.say(card, shows=living.shows_choice([other]))
 
 
 def _space_of(ctx: ChatContext, other: Run) -> str:
@@ -304,8 +304,7 @@ def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
 def _bound_channel(ctx: ChatContext, runs: Sequence[Run]) -> Channel:
     """Return the channel of the newest run with a change, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
-    record = ctx.services.channels.record(newest.channel.mailbox)
-    recorded = record.channel.tenant_id if record else ""
+    recorded = ctx.services.channels.channel(newest.channel.mailbox).tenant_id
     return replace(newest.channel, tenant_id=recorded or newest.channel.tenant_id or newest.tenant)
 
 

@@ -88,8 +88,7 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    record = ctx.services.channels.record(mailbox)
-    channel = record.channel if record else Channel(mailbox)
+    channel = ctx.services.channels.channel(mailbox)
     _open(ctx, channel, check.brief_for(ctx.services.store, mailbox))
 
 

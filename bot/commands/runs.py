@@ -12,7 +12,7 @@ from adaptive_cards import notice
 from adaptive_cards.components import OVER
 from adaptive_cards.elements import ACTIONS_MOST
 from adaptive_cards.texts import text
-from bot.cards import delivery, living
+from bot.cards import living
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import end_title
 from bot.chat import offers, permissions
@@ -24,7 +24,6 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
 from jobs.runs.audit import canonical, read
-from jobs.runs.event_log import entry
 from jobs.runs.run import Kind, Run
 from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
@@ -53,7 +52,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         title = Text("notice.cancel_which_title") if wanted else unknown
         offered = (wanted or open_runs)[:ACTIONS_MOST]
         card = living.with_doubts(living.choice(title, offered), runs)
-        delivery.say(ctx, card, living.shows_choice(offered))
+        ctx.say(card, shows=living.shows_choice(offered))
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         ctx.say(living.with_doubts(notice(kicker, title, words), runs))
@@ -108,8 +107,7 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        who = {"by": ctx.person.email, "person": ctx.person.id, "room": ctx.room}
-        trail.add(entry("exported", mailbox=mailbox, entries=len(filed), **who))
+        ctx.attest("exported", mailbox=mailbox, entries=len(filed))
         # Anything that looks like a secret was removed when the entries were written. The secrets
         # that this bot holds are removed here.
         content = b"\n".join(map(canonical, filed)) + b"\n"

@@ -297,8 +297,7 @@ def follow(services: Services) -> None:
 
 
 async def _sighted(services: Services, mailbox: str) -> Finding:
-    record, last = services.channels.record(mailbox), services.store.last_check(mailbox)
-    channel = record.channel if record else Channel(mailbox)
+    channel, last = services.channels.channel(mailbox), services.store.last_check(mailbox)
     if last is None:
         return WatchMailProbe().skipped(Text("tac.file.no_check"))
     run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)

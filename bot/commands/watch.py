@@ -110,8 +110,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
 def off(ctx: ChatContext, mailbox: str) -> None:
     # The card of the incident then says that nobody looks any more.
     watched, incident = ctx.services.watching.end(mailbox, now())
-    for card_id in incident.cards if incident else ():
-        ctx.services.cards.request(card_id)
+    ctx.services.cards.request(*(incident.cards if incident else ()))
     if watched:
         ctx.attest("unwatched", mailbox=mailbox)
         superseded.request(ctx.services, mailbox)
@@ -236,8 +235,7 @@ def _take_on(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
     person, at = (ctx.person.email, now()) if on_it else ("", None)
     for each in open_ones:
         watching.take_on(each.id, person, at)
-    for card_id in {name for each in open_ones for name in each.cards}:
-        ctx.services.cards.request(card_id)
+    ctx.services.cards.request(*{name for each in open_ones for name in each.cards})
 
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[model.Incident]:

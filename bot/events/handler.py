@@ -124,7 +124,7 @@ class Outbox(client.Messenger):
     trouble: errors.WebexError | None = None
 
     def post(self, post: client.Post) -> client.Message:
-        """Post the message or keep it for later; a kept message has no id yet.
+        """Post a message and note the card it shows, or keep it; a kept one has no id yet.
 
         Raises:
             WebexError: Webex refused the message and would refuse it again.
@@ -133,7 +133,7 @@ class Outbox(client.Messenger):
             self.unsent.append(post)
             return client.Message.of({})
         try:
-            return self.services.webex.post(post)
+            posted = self.services.webex.post(post)
         except errors.WebexError as error:
             if not errors.passes(error):
                 raise
@@ -146,7 +146,10 @@ class Outbox(client.Messenger):
             else:  # Webex may have posted it, so the pause before the next try is longer
                 error.retry_after = errors.UNCONFIRMED.after(post.doubts + 1, error.retry_after)
                 self.unsent.append(replace(post, doubts=post.doubts + 1))
-        return client.Message.of({})
+            return client.Message.of({})
+        if posted.id and post.shows:
+            delivery.mark_posted(self.services, post.shows, posted.id, post.fields["roomId"])
+        return posted
 
     def edit(self, message_id: str, room_id: str, card: Card) -> None:
         """Edit the message at once, because a kept edit could be out of date when it is made."""
@@ -155,12 +158,8 @@ class Outbox(client.Messenger):
     def post_all(self, kept: str, _: ChatContext) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
         for post in codec.load(kept, list[client.Post]):
-            if post.shows and posted_card(self.services, *post.shows):
-                continue
-            posted = self.post(post)
-            if posted.id and post.shows:
-                room = post.fields["roomId"]
-                delivery.mark_posted(self.services, post.shows, posted.id, room)
+            if not (post.shows and posted_card(self.services, *post.shows)):
+                self.post(post)
 
 
 def facts_of(error: errors.WebexError) -> dict[str, str]:

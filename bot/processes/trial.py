@@ -489,7 +489,7 @@ def _played(services: Services, run_id: str, ask: Ask) -> Run:
             return run
         if run.account is None:
             _sign_in(services, run, ask)
-        elif open_ones and (run.has_begun or not blocking_steps(run)):
+        elif open_ones and not blocking_steps(run):
             goes_on = _approved(services, run, ask)
         elif goes_on := until < end:
             time.sleep(max((until - now()).total_seconds(), 0))

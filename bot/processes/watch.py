@@ -127,5 +127,4 @@ def _refresh(services: Services, group: str) -> None:
 
 
 def _draw_cards(services: Services, incident: Incident | None) -> None:
-    for card_id in incident.cards if incident else ():
-        services.cards.request(card_id)
+    services.cards.request(*(incident.cards if incident else ()))

@@ -139,14 +139,15 @@ QUEUED_S = 4
 class CardQueue(Doorbell):
     """Queue of the runs whose cards are to be drawn."""
 
-    def request(self, run_id: str) -> None:
-        """Have the run's cards drawn; a draw that is already queued will see this change too.
+    def request(self, *run_ids: str) -> None:
+        """Have the runs' cards drawn; a draw that is already queued will see this change too.
 
         A further draw, which the first one cancels at its end, is scheduled in case that is lost.
         """
-        self.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
-        if self.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
-            self.ring(run_id)
+        for run_id in run_ids:
+            self.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
+            if self.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
+                self.ring(run_id)
 
     def begin(self, run_id: str) -> float:
         """Mark a queued draw as begun; return when the run's cards are due."""

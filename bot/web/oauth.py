@@ -34,7 +34,6 @@ from jobs.engine.inspector import may_be_replication
 from jobs.microsoft import identity, scopes
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
-from jobs.settings import Settings
 from jobs.steps import permissions_for
 from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
@@ -201,7 +200,7 @@ class Consent:
         # permissions (platforms/microsoft.md 1.6).
         tenant, app = run.tenant or "organizations", run.fact("client_id")
         scope = scopes.exchange_scope(services.settings.exchange_url)
-        return _consent_url(services.settings, tenant, app, scope, state), {}
+        return identity.admin_consent_url(services.settings, tenant, app, scope, state), {}
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Record only that consent was reported; the step checks whether the grants exist."""
@@ -229,7 +228,7 @@ class AppAccessConsent:
         # The state is bound to the requester, the tenant and the channel.
         settings, bound = services.settings, _bound_to(run)
         app, scope = settings.microsoft_client_id, scopes.graph_default(settings.graph_url)
-        return _consent_url(settings, bound["tenant"], app, scope, state), bound
+        return identity.admin_consent_url(settings, bound["tenant"], app, scope, state), bound
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
@@ -325,11 +324,6 @@ def _bound_to(run: Run) -> Kept:
 def _require_tenant(granted: str, tenant: str) -> None:
     if tenant and granted and granted.lower() != tenant.lower():
         raise Rejected(Cause.WRONG_TENANT, "entra", code=granted)
-
-
-def _consent_url(settings: Settings, tenant: str, app: str, scope: str, state: str) -> str:
-    login, back = settings.login_url, settings.callback
-    return identity.admin_consent_url(login, tenant, app, [scope], back, state)
 
 
 def _settled(

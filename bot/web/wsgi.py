@@ -198,7 +198,7 @@ class Site:
 
     def __init__(self, settings: BotSettings, redis: Redis, people: Callable[[], Wsgi]) -> None:
         self._settings, self._redis, self._people = settings, redis, people
-        self._was_open, self._good_until = False, 0.0
+        self._good_until = 0.0
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
@@ -244,19 +244,15 @@ class Site:
         if time.monotonic() < self._good_until or path in {ALIVE, READY}:
             return
         try:
-            why = (
-                generation.layout_problem(self._redis)
-                if self._was_open
-                else health.kind_problem(self._redis) or generation.ensure_layout(self._redis)
-            )
+            why = health.kind_problem(self._redis) or generation.ensure_layout(self._redis)
         except RedisError:
-            if not self._was_open:
+            if not self._good_until:
                 raise
             why = ""
         if why:
             log.critical("data refused", why=why)
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
-        self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
+        self._good_until = time.monotonic() + LAYOUT_S
         COUNTERS.flush(self._redis)
 
     def _answer(self, path: str, environ: Environ) -> Answer:

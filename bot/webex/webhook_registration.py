@@ -57,12 +57,7 @@ class WebhookRegistrar:
         Those that this installation created under another address are taken over or deleted.
         """
         with renewed_lock(self._redis, LOCK, LOCK_S, wait_s=math.inf):
-            remembered = self._redis.smembers(keys.webhooks_ours())
-            every = self._webex.webhooks()
-            mine = [
-                each for each in every if each.id.encode() in remembered or self._is_named(each)
-            ]
-            return self._reconcile(mine, all_of_them=True)
+            return self._reconcile(self.own(moved=True), all_of_them=True)
 
     def watch(self) -> Outcome:
         """Repair only missing, disabled, duplicate or wrong webhooks.
@@ -73,21 +68,23 @@ class WebhookRegistrar:
         with renewed_lock(self._redis, LOCK, LOCK_S, wait_s=math.inf):
             return self._reconcile(self.own(), all_of_them=False)
 
-    def own(self) -> tuple[Webhook, ...]:
-        return tuple(filter(self._is_named, self._webex.webhooks()))
+    def own(self, *, moved: bool = False) -> tuple[Webhook, ...]:
+        """Return this installation's webhooks; with ``moved`` also those of an earlier address."""
+        known = self._redis.smembers(keys.webhooks_ours()) if moved else frozenset[bytes]()
+        return tuple(
+            hook
+            for hook in self._webex.webhooks()
+            if hook.name.startswith(self._prefix) or hook.id.encode() in known
+        )
 
-    def _is_named(self, hook: Webhook) -> bool:
-        return hook.name.startswith(self._prefix)
-
-    def is_good(self, hook: Webhook | None) -> bool:
-        if hook is None:
-            return False
+    def is_good(self, hook: Webhook) -> bool:
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         if not all_of_them:
-            COUNTERS.add(WEBHOOKS_WRONG, by=sum(not self.is_good(each) for each in kept.values()))
+            good = sum(each is not None and self.is_good(each) for each in kept.values())
+            COUNTERS.add(WEBHOOKS_WRONG, by=len(kept) - good)
         created, updated = [], []
         for resource, hook in kept.items():
             if hook is None:

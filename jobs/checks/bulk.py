@@ -114,8 +114,7 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
     """Return the channels grouped by tenant ID, which is empty for an unknown tenant."""
     found: dict[str, list[Channel]] = {}
     for mailbox in wanted:
-        record = runtime.channels.record(mailbox)
-        channel = record.channel if record else Channel(mailbox)
+        channel = runtime.channels.channel(mailbox)
         found.setdefault(channel.tenant_id.lower(), []).append(channel)
     return found
 

@@ -247,16 +247,13 @@ def _refused(cause: str, message: str) -> errors.Rejected:
     return errors.Rejected(cause, "entra", message=message)
 
 
-def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
-    login_url: str, tenant: str, client_id: str, scopes: Sequence[str], redirect: str, state: str
-) -> str:
-    """Return the URL where an administrator grants the scopes.
+def admin_consent_url(settings: Settings, tenant: str, app: str, scope: str, state: str) -> str:
+    """Return the URL where an administrator grants the scope.
 
     ``tenant`` is an id or ``organizations``, never ``common``.
     """
-    query = {"client_id": client_id, "scope": " ".join(scopes)}
-    query |= {"redirect_uri": redirect, "state": state}
-    page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
+    query = {"client_id": app, "scope": scope, "redirect_uri": settings.callback, "state": state}
+    page = f"{settings.login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
     return f"{page}?{urlencode(query, quote_via=quote)}"
 
 

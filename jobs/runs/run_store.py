@@ -97,6 +97,11 @@ class ChannelIndex(AuthenticatedStore):
     def record(self, mailbox: str) -> Record | None:
         return self._get(keys.channel_record(mailbox), Record)
 
+    def channel(self, mailbox: str) -> Channel:
+        """Return the connected channel, or one of which only the address is known."""
+        record = self.record(mailbox)
+        return record.channel if record else Channel(mailbox)
+
     def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
         self._put(keys.channel_record(record.channel.mailbox), record, pipe or self.redis)
 

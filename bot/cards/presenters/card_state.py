@@ -154,9 +154,9 @@ def keep(services: Services, run_id: str, field: str, value: object) -> None:
     services.redis.hset(keys.cards(run_id), field, protected(services, run_id, field, value))
 
 
-def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    """Return whether Webex refuses the card now (:mod:`bot.cards.delivery`)."""
-    return bool(services.redis.hexists(keys.cards_refused(), f"{run_id}:{slot}"))
+def was_refused(services: Services, run: Run, to: str) -> bool:
+    """Return whether Webex refuses the run's card there now (:mod:`bot.cards.delivery`)."""
+    return bool(services.redis.hexists(keys.cards_refused(), f"{run.id}:{slot_of(to)}"))
 
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:

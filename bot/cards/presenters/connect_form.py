@@ -76,10 +76,7 @@ def connect_form(
             lines = (el.said(words, spacing="Small") for words in (*map(Text, _BEFORE), to_itself))
             title = el.own("connect.before", **el.BOLD)
             body.append(ui.box("warning", glyphs.WARNING, title, *lines))
-    example = text("field.error_text_example")
-    field = el.input_text(
-        "error_text", "field.error_text", ERROR_MOST, isMultiline=True, placeholder=example
-    )
+    field = el.input_text("error_text", "field.error_text", ERROR_MOST, isMultiline=True)
     explain = el.submit(text("button.explain"), "explain", reads=True, run=run.id)
     actions = [*opens, el.show_card(text("button.see_error"), [field], explain)]
     band = _band(run, form, is_open=registers and not form.registered, only_secret=only_secret)
@@ -281,8 +278,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     ``link`` leads there once the rehearsal was chosen. The mailbox user's copy cannot cancel the run.
     """
     direct = to != shared.THREAD
-    example, error = text("field.skip_reason_example"), text("field.skip_reason_error")
-    more = {"isRequired": True, "placeholder": example, "errorMessage": error}
+    more = {"isRequired": True, "errorMessage": text("field.skip_reason_error")}
     reason = el.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
     skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run.id)
     skips = el.show_card(text("button.skip"), [reason], skip)
@@ -297,8 +293,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
             for number, line in enumerate(said)
         ]
         if lines:
-            body.append(el.own("rehearsal.transcript", **el.BOLD, spacing="Medium"))
-            body.append(el.container("", *lines, spacing="Small"))
+            body += ui.titled("rehearsal.transcript", [el.container("", *lines, spacing="Small")])
         band = _refused(failed, head, direct=direct)
         return finished(ui.kicker(head), band, body, [again, *stop])
     if link is None:

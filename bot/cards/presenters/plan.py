@@ -46,7 +46,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, known_hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
-    asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
+    asks = turn if waits or (acts and (blocking_steps(run) or not listed_changes(run))) else ""
     return shared.desired_cards(SLOT, _copies(run, services, waits=waits), turn, asks)
 
 
@@ -65,12 +65,6 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
-def _asked(run: Run, services: Services) -> list[str]:
-    reached = served(services.bot, _approvers(run, services))
-    slots = {each: shared.slot_of(each) for each in reached}
-    return [each for each in slots if not shared.was_refused(services, run.id, slots[each])]
-
-
 def _people(run: Run, services: Services, to: str) -> list[Text]:
     """Return who has decided, who else is waited for, and who is lost.
 
@@ -84,7 +78,8 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     ]
     if next_action(run).turn is not Turn.APPROVER:
         return found
-    asked = _asked(run, services)
+    reached = served(services.bot, approvers)
+    asked = [each for each in reached if not shared.was_refused(services, run, each)]
     lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
         lines["plan.unreachable"] = [each for each in approvers if each not in asked]
@@ -133,16 +128,12 @@ def plan(
     return ui.finished(ui.kicker(head), band, body, [*commands, *other])
 
 
-def _blocking(run: Run) -> tuple[str, ...]:
-    return () if run.has_begun else blocking_steps(run)
-
-
 def listed_changes(run: Run) -> list[Change]:
     """Return the planned changes that were approved, or are still to be made.
 
     A blocked plan leaves out what could not be read: such a change may not be needed.
     """
-    unread = Reason.NOT_KNOWN.text() if _blocking(run) else None
+    unread = Reason.NOT_KNOWN.text() if blocking_steps(run) else None
     return [
         _with_baselines(run, change)
         for change in run.plan_lines
@@ -167,7 +158,7 @@ def _left(run: Run) -> tuple[int, int]:
 
 
 def _turn(run: Run) -> Turn:
-    if _blocking(run):
+    if blocking_steps(run):
         return next_action(run).turn
     causes = run.brief.fix.manual_causes if run.brief.fix else ()
     return known(causes[0]).acts if causes else Turn.NOBODY
@@ -177,7 +168,7 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
     account = Text("plan.signed_in", {"account": run.account.upn if run.account else ""})
     signed_in = [el.said(account, spacing="Small")] if run.account else []
     changes, acts, key = listed_changes(run), _turn(run), "plan."
-    if stops := len(_blocking(run)):
+    if stops := len(blocking_steps(run)):
         title = Text("plan.blocked_title", {"count": str(stops)})
         if acts is Turn.TIME:
             return ui.Band.calm(title, Text("turn_words.waiting"), *signed_in)
@@ -232,7 +223,7 @@ def _reach(run: Run) -> Text:
 def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
     plan_id, undo = run.plan.id if run.plan else "", run.kind is RunKind.UNDO
     stop = el.cancel(run.id, plan=plan_id)
-    if _blocking(run):
+    if blocking_steps(run):
         again = el.submit(text("button.look_again"), "look_again", main=True, run=run.id)
         return [again, stop, el.submit(text("button.sign_in_other"), "sign_in_other", run=run.id)]
     if not opens or _waits_for_hosts(run, connect_hosts):
@@ -262,7 +253,7 @@ def _other(run: Run) -> list[el.Element]:
     if run.plan is None or run.has_begun:
         return []
     run_id, plan_id = run.id, run.plan.id
-    if (app := made_by_hand(run)) and not _blocking(run):
+    if (app := made_by_hand(run)) and not blocking_steps(run):
         return [el.submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
     setup = run.kind is RunKind.SETUP and run.channel.profile is Profile.ARTICLE
     least = el.submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
@@ -290,7 +281,7 @@ def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.
     if by and not mailbox.unconfirmed_hosts(run, connect_hosts):
         who = {"who": by.by, "at": clock(by.at)}
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
-    elif run.plan and opens and any(_left(run)) and not _blocking(run):
+    elif run.plan and opens and any(_left(run)) and not blocking_steps(run):
         title = plural("button.confirm_hosts", len(foreign))
         button = el.submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
         lines += [el.own("plan.foreign_next", spacing="Small"), el.buttons(button, spacing="Small")]
@@ -409,7 +400,7 @@ def _staying(run: Run) -> list[Finding]:
 
 def _stops(run: Run) -> list[Text]:
     """Return what blocks the plan; a remedy that several findings share is said after the last."""
-    found = [run.findings[name] for name in _blocking(run)]
+    found = [run.findings[name] for name in blocking_steps(run)]
     last = {each.cause: each for each in found if each.cause}
     stops = []
     for each in found:

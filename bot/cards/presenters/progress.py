@@ -49,7 +49,7 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if not shown:
         return []
     who, action = run.requester.email, turns.next_action(run)
-    unsent = not run.ended and shared.was_refused(services, run.id, shared.slot_of(who))
+    unsent = not run.ended and shared.was_refused(services, run, who)
     told = ui.Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
     head = shared.header(run, services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
@@ -239,8 +239,7 @@ def end_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     if run.kind is RunKind.UNDO:
         return [shared.DesiredCard("undone", undone(run))]
-    record = services.channels.record(run.channel.mailbox)
-    tenant = record.channel.tenant_id if record else ""
+    tenant = services.channels.channel(run.channel.mailbox).tenant_id
     blind = bool(tenant) and tenants.grant_for(services.redis, tenant) is None
     return [shared.DesiredCard("done", done(run, watch.interval_of(run, services), blind=blind))]
 

@@ -82,13 +82,11 @@ def intake(run: Run, typed: TypedInputs) -> Card:
 
 
 def _address(name: str, style: str = "email") -> el.Element:
-    error = f"field.{name.removesuffix('_address')}_error"
-    example = error.replace("_error", "_example")
-    return el.text_input(name, f"field.{name}", style=style, error=error, example=example)
+    return el.text_input(name, f"field.{name}", style=style, error=f"field.{name}_error")
 
 
 def _person(typed: TypedInputs, who: str) -> list[el.Element]:
-    field = el.text_input(who, f"field.{who}", example=f"field.{who}_example")
+    field = el.text_input(who, f"field.{who}")
     why = el.own(f"intake.{who}_why", **el.SMALL, spacing="None")
     return [ui.section(f"intake.{who}"), why, _checked(typed, field)]
 

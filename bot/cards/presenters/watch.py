@@ -37,7 +37,7 @@ _POSTED = {
 
 
 def living_card(
-    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, to: str
+    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel, to: str
 ) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
@@ -98,12 +98,9 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
 def incident(
-    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel | None, *, direct: bool
+    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel, *, direct: bool
 ) -> Card:
-    """Return the card of an incident, or of all that have the same cause.
-
-    ``channel`` is that of the first incident, or None if it is not known any more.
-    """
+    """Return the card of an incident, or of all of one cause; ``channel`` is the first one's."""
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
     ended = one and _is_over(incidents)
@@ -141,7 +138,7 @@ def _changes(incident: Incident) -> list[el.Element]:
 
 
 def _buttons(
-    card: IncidentCard, incidents: Incidents, channel: Channel | None, *, direct: bool
+    card: IncidentCard, incidents: Incidents, channel: Channel, *, direct: bool
 ) -> list[el.Element]:
     current = open_ones(incidents)
     names = _mailboxes(current or incidents)
@@ -154,7 +151,7 @@ def _buttons(
     return [*([] if direct else _fix(card, current, channel)), on_it, *check]
 
 
-def _fix(card: IncidentCard, current: Incidents, channel: Channel | None) -> list[el.Element]:
+def _fix(card: IncidentCard, current: Incidents, channel: Channel) -> list[el.Element]:
     """Return the button that opens a plan for each channel, or the page for a fix by hand."""
     first = current[0]
     if not is_of_one_mailbox(card, current):
@@ -162,7 +159,7 @@ def _fix(card: IncidentCard, current: Incidents, channel: Channel | None) -> lis
         return [el.press(text("watch.fix_each"), each, main=True)] if fixable(current) else []
     if _is_ended_by_plan(first):
         return [el.press(text(first.fix), {"do": "fix", "channel": first.mailbox}, main=True)]
-    page = page_of(channel) if channel and first.fix == _GENERATE else ""
+    page = page_of(channel) if first.fix == _GENERATE else ""
     return [el.open_url(text(_GENERATE), page)] if page else []
 
 
@@ -313,16 +310,14 @@ def line_of(
     if incident is not None:
         shown = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
         return ChannelLine(mailbox, shown, cause_text(incident.cause), state.looked, unseen)
-    every = {"interval": every_of(watched.interval)}
-    shown, words = State.OK, Text("watch.line_healthy", every)
+    shown, kind = (State.WARNING, "partly") if unseen else (State.OK, "healthy")
     if state.last is None:
-        shown, words = State.WAITING, Text("watch.line_never", every)
+        shown, kind = State.WAITING, "never"
     elif state.suspicion is not None:
-        shown, words = State.WARNING, Text("watch.line_suspected", every)
+        shown, kind = State.WARNING, "suspected"
     elif state.last.sight is Sight.UNSURE:
-        shown, words = State.WARNING, Text("watch.line_unsure", every)
-    elif unseen is not None:
-        shown, words = State.WARNING, Text("watch.line_partly", every)
+        shown, kind = State.WARNING, "unsure"
+    words = Text(f"watch.line_{kind}", {"interval": every_of(watched.interval)})
     return ChannelLine(mailbox, shown, words, state.looked, unseen)
 
 

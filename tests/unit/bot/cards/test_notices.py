@@ -116,10 +116,13 @@ def test_a_space_with_a_run_is_told_once(services, begin, said, lose):
 
 
 def test_a_space_with_a_channel_is_told(services, begin, said, lose):
-    """A space with a channel is told of the loss, although the run of the channel has ended."""
-    run = begin()
+    """A space with a channel is told of the loss, although the run of the channel has ended.
+
+    The channel may have been connected a moment ago.
+    """
+    run, watch = begin(), LossWatch(services)
+    watch()
     services.store.end(run, Event(Kind.FINISHED, now()))
-    watch = LossWatch(services)
     watch()
     lose()
     watch()

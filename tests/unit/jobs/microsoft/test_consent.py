@@ -12,15 +12,12 @@ ERRORS = table("sign_in_errors")
 CLOUDS = table("addresses")
 
 
-def test_the_consent_address_has_everything_the_endpoint_requires():
+def test_the_consent_address_has_everything_the_endpoint_requires(work_settings):
     """The consent address is for the v2 endpoint, percent-encoded, and contains the state."""
-    scopes = ["https://outlook.office.com/SMTP.Send", "offline_access"]
-    login, back = "https://login.microsoftonline.com", "https://bot.test/cb"
-    url = admin_consent_url(login, "t-1", "c-1", scopes, back, "s 1")
-    assert url == (
+    assert admin_consent_url(work_settings, "t-1", "c-1", "https://a b/.default", "s 1") == (
         "https://login.microsoftonline.com/t-1/v2.0/adminconsent?client_id=c-1"
-        "&scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send%20offline_access&"
-        "redirect_uri=https%3A%2F%2Fbot.test%2Fcb&state=s%201"
+        "&scope=https%3A%2F%2Fa%20b%2F.default&"
+        "redirect_uri=https%3A%2F%2Fbot.test%2Fmicrosoft%2Fcallback&state=s%201"
     )
 
 

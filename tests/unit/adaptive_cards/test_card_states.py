@@ -5,14 +5,15 @@ import json
 import pytest
 
 from bot.cards.presenters.questions import TypedInputs, intake
+from practice.webex.cards import parts
 from tests.unit.adaptive_cards.progress_examples import RUN
 
 
-def test_plan_buttons_name_their_plan(examples, nodes):
+def test_plan_buttons_name_their_plan(examples):
     """An approval carries its run and plan, so a press on an older card approves nothing else."""
     data = {
         node["data"]["do"]: node["data"]
-        for node in nodes(examples["plan"].content)
+        for node in parts(examples["plan"].content)
         if "data" in node
     }
     named = {"run": "7Q4K", "plan": "p3"}
@@ -24,30 +25,30 @@ def test_plan_buttons_name_their_plan(examples, nodes):
 @pytest.mark.parametrize(
     ("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")]
 )
-def test_intake_keeps_a_switch(typed, kept, nodes):
+def test_intake_keeps_a_switch(typed, kept):
     """The answer No stays No while another field is corrected, in each spelling that is sent."""
     card = intake(RUN, TypedInputs({"keep_copy": typed}))
-    assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [
+    assert [node["value"] for node in parts(card.content) if node.get("id") == "keep_copy"] == [
         kept
     ]
 
 
-def test_connect_form_names_the_secret_only_as_a_link(examples, nodes):
+def test_connect_form_names_the_secret_only_as_a_link(examples):
     """The card with the values for Webex Connect has the secret behind a link that opens once.
 
     When the secret is gone, the link is gone as well.
     """
-    assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == [
+    assert [node["url"] for node in parts(examples["connect"].content) if "url" in node] == [
         "https://bot.contoso.com/handover/7Q4K"
     ]
     assert [
-        node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node
+        node["url"] for node in parts(examples["connect-filled-in"].content) if "url" in node
     ] == []
 
 
-def verbs(card, nodes) -> set[str]:
+def verbs(card) -> set[str]:
     """Return the verbs of the card's buttons."""
-    return {node["data"]["do"] for node in nodes(card.content) if "data" in node}
+    return {node["data"]["do"] for node in parts(card.content) if "data" in node}
 
 
 @pytest.mark.parametrize(
@@ -61,38 +62,38 @@ def verbs(card, nodes) -> set[str]:
         ("plan-foreign-blocked", set()),
     ],
 )
-def test_foreign_hosts_are_confirmed_before_an_approval(name, offered, examples, nodes):
+def test_foreign_hosts_are_confirmed_before_an_approval(name, offered, examples):
     """A plan with foreign hosts has no button for an approval until the hosts are confirmed.
 
     The confirmation itself approves nothing.
     """
     asking = {"approve", "approve_tenant", "confirm_hosts"}
-    assert verbs(examples[name], nodes) & asking == offered
+    assert verbs(examples[name]) & asking == offered
 
 
-def test_the_confirmation_names_run_and_plan(examples, nodes):
+def test_the_confirmation_names_run_and_plan(examples):
     """The confirmation of hosts names its run and plan, as an approval does.
 
     So a press on the card of an older plan confirms nothing.
     """
     found = [
         node["data"]
-        for node in nodes(examples["plan-foreign"].content)
+        for node in parts(examples["plan-foreign"].content)
         if node.get("data", {}).get("do") == "confirm_hosts"
     ]
     assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
 
 
-def test_thirty_findings_lose_nothing(examples, nodes):
+def test_thirty_findings_lose_nothing(examples):
     """A card with thirty findings still shows each finding, and each remedy that has no button.
 
     Rows become lines of a list if room is short.
     """
     card = examples["verdict-thirty"]
     opened = next(
-        node["card"] for node in nodes(card.content) if node.get("title") == "Details: 30 findings"
+        node["card"] for node in parts(card.content) if node.get("title") == "Details: 30 findings"
     )
-    facts = [fact for node in nodes(card.content) for fact in node.get("facts", [])]
-    assert sum(len(node["facts"]) for node in nodes(opened) if "facts" in node) == 30
+    facts = [fact for node in parts(card.content) for fact in node.get("facts", [])]
+    assert sum(len(node["facts"]) for node in parts(opened) if "facts" in node) == 30
     assert sum(fact["title"] == "Remedy" for fact in facts) == 1
     assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)

@@ -10,8 +10,8 @@ from adaptive_cards.locale import Locale, drawn_for, languages
 from jobs.causes.cause import CAUSES, page_of
 from practice.shared import ABSENT, CARDS as SCHEMA
 from practice.webex import card_schema
+from practice.webex.cards import parts
 from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
-from tests.unit.adaptive_cards.conftest import walk
 
 IN_LANGUAGES = {"en": CARDS, **OTHERS}
 """All example cards, by language and name."""
@@ -35,7 +35,9 @@ SHOWN = {
 
 def of_type(card, kind: str):
     """Return the nodes of a card whose type begins so."""
-    return [node for node in walk(card.content) if "type" in node and node["type"].startswith(kind)]
+    return [
+        node for node in parts(card.content) if "type" in node and node["type"].startswith(kind)
+    ]
 
 
 def of_every_card(rule):
@@ -104,7 +106,7 @@ def test_no_input_is_named_like_a_data_key(card):
     Every button has a verb.
     """
     inputs = {node["id"] for node in of_type(card, "Input.")}
-    data = [node["data"] for node in walk(card.content) if "data" in node]
+    data = [node["data"] for node in parts(card.content) if "data" in node]
     assert inputs.isdisjoint(key for item in data for key in item)
     assert all("do" in item for item in data)
 
@@ -157,7 +159,7 @@ def test_markdown_is_ours_only(card):
 @of_every_card
 def test_facts_hold_no_link(card):
     """A FactSet contains no Markdown link, because some clients show its values as Markdown."""
-    values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
+    values = [fact["value"] for node in parts(card.content) for fact in node.get("facts", [])]
     assert [value for value in values if "](" in value] == []
 
 
@@ -166,7 +168,7 @@ def test_no_sign_steers_the_line(card):
     """Line ends, control characters and direction marks from outside are never shown on a card."""
     shown = [
         node[name]
-        for node in walk(card.content)
+        for node in parts(card.content)
         for name in ("text", "title", "value", "label")
         if name in node
     ]
@@ -184,7 +186,7 @@ def test_nothing_widens_the_card(card):
     A longer one would widen the card.
     """
     runs = [node["text"] for node in of_type(card, "TextRun")]
-    values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
+    values = [fact["value"] for node in parts(card.content) for fact in node.get("facts", [])]
     assert [
         piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40
     ] == []
@@ -193,7 +195,7 @@ def test_nothing_widens_the_card(card):
 @of_every_card
 def test_one_green_button(card):
     """A card has at most one green button."""
-    assert sum(node.get("style") == "positive" for node in walk(card.content)) <= 1
+    assert sum(node.get("style") == "positive" for node in parts(card.content)) <= 1
 
 
 @of_every_card

@@ -20,10 +20,10 @@ from jobs.model import Access, Profile, RunKind, Scope, State, Station, Text, Tu
 from jobs.runs.event_log import NOT_RECORDED
 from jobs.runs.run import Kind
 from practice.cardtext import texts as texts_of
+from practice.webex.cards import parts
 from tests.fixtures import parsed
 from tests.fixtures.english import ENGLISH, without_names
 from tests.unit.adaptive_cards import all_examples
-from tests.unit.adaptive_cards.conftest import walk
 
 OTHERS = [each for each in languages() if each != SOURCE]
 OWN = ("typed_as.", "typed_argument.")
@@ -123,7 +123,7 @@ def test_buttons_fit_on_every_card(language):
     assert {
         node["title"]
         for card in all_examples.OTHERS[language].values()
-        for node in walk(card.content)
+        for node in parts(card.content)
         if node.get("type", "").startswith("Action.") and len(node["title"]) > TITLE_MOST
     } == set()
 

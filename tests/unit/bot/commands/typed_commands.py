@@ -6,7 +6,7 @@ from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind
-from tests.unit.adaptive_cards.conftest import walk
+from practice.webex.cards import parts
 
 MAILBOX = "support@contoso.com"
 
@@ -28,8 +28,8 @@ def sent(webex_script, method: str = "POST", path: str = "/messages"):
 
 def pressed(webex_script) -> list[dict[str, str]]:
     """Return the data that the buttons of the bot's last card send."""
-    card = sent(webex_script)[-1]
-    return [node["data"] for node in walk(card["attachments"]) if "data" in node]
+    card = sent(webex_script)[-1]["attachments"][0]["content"]
+    return [part["data"] for part in parts(card) if "data" in part]
 
 
 def begun(ctx):

@@ -13,7 +13,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from jobs.clouds.errors import NotFound, if_answered
-from jobs.clouds.json_values import lower_of
+from jobs.clouds.json_values import as_list, lower_of
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, automatic
 from jobs.microsoft.exchange import ExchangeRow
@@ -154,7 +154,7 @@ async def redirected_to(ctx: StepContext) -> str:
     if found := _connect_address(ctx, enabled, _INBOX):
         return found
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    named = (rule for rule in rules if any(mailbox in _joined(rule.get(n)).lower() for n in _FOR))
+    named = (rule for rule in rules if any(mailbox in _text(rule, n).lower() for n in _FOR))
     enforced = (rule for rule in named if lower_of(rule, "Mode") in {"", "enforce"})
     mine = [rule for rule in enforced if lower_of(rule, "State") != "disabled"]
     return _connect_address(ctx, mine, _TRANSPORT)
@@ -162,12 +162,12 @@ async def redirected_to(ctx: StepContext) -> str:
 
 def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]) -> str:
     hosts = ConnectHosts(ctx.settings.connect_hosts)
-    texts = [_joined(row.get(name)) for row in rows for name in names]
+    texts = [_text(row, name) for row in rows for name in names]
     return next((address for text in texts for address in hosts.addresses_in(text)), "")
 
 
-def _joined(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+def _text(row: ExchangeRow, name: str) -> str:
+    return " ".join(map(str, as_list(row.get(name))))
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:

@@ -23,6 +23,13 @@ def dicts_in(value: object) -> list[Json]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
+def as_list(value: object) -> list[Any]:
+    """Return a list of the values; a single one becomes a list of one, and None an empty one."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    return [] if value in (None, "") else [value]
+
+
 def with_low_keys(value: object) -> Json:
     return {str(key).lower(): found for key, found in as_dict(value).items()}
 

@@ -15,7 +15,7 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import answer_of, meaning_of
 from jobs.clouds import errors
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request
-from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
+from jobs.clouds.json_values import as_dict, as_list, dicts_in, parsed, text_of, with_low_keys
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.graph import error_body
 
@@ -134,8 +134,7 @@ class InvokeCommand:
             except errors.REFUSALS as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
-        told = as_dict(answer.data).get("@adminapi.warnings")
-        warnings = map(str, told if isinstance(told, list) else [told or ""])
+        warnings = map(str, as_list(as_dict(answer.data).get("@adminapi.warnings")))
         if missing := next(filter(_CUT.search, warnings), ""):
             raise cut_short(answer, missing)
         return rows
@@ -210,8 +209,7 @@ def judge_reported_errors(answer: Response) -> errors.CloudError | None:
     Microsoft's own module takes each of the answer's ``@adminapi.errors``, which is a list of
     texts, as a failure of the cmdlet.
     """
-    told = as_dict(answer.data).get("@adminapi.errors")
-    listed = filter(None, told if isinstance(told, list) else [told])
+    listed = filter(None, as_list(as_dict(answer.data).get("@adminapi.errors")))
     plain = (each if isinstance(each, str) else json.dumps(each) for each in listed)
     texts = [_split(_unwrapped(each)) for each in plain]
     if not texts:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import as_list, lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.settings import valid
 
@@ -169,9 +169,9 @@ def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
 
 
 def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[str]]:
-    kept = {name: _listed(repaired[name]) for name in NARROWING if name in repaired}
+    kept = {name: as_list(repaired[name]) for name in NARROWING if name in repaired}
     return {
-        name: [str(each) for each in _listed(rule.get(name)) if each not in left]
+        name: [str(each) for each in as_list(rule.get(name)) if each not in left]
         for name, left in kept.items()
     }
 
@@ -217,15 +217,9 @@ def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
 
 
 def _texts(row: ExchangeRow, name: str) -> list[str]:
-    return [str(each) for each in _listed(row.get(name))]
+    return [str(each) for each in as_list(row.get(name))]
 
 
 def _bare(row: ExchangeRow, name: str) -> list[str]:
     """Return the addresses or domains of a property in the form of :func:`bare`, for comparison."""
-    return [bare(each) for each in _listed(row.get(name))]
-
-
-def _listed(value: object) -> list[object]:
-    if isinstance(value, list | tuple):
-        return list(value)
-    return [] if value in (None, "") else [value]
+    return [bare(each) for each in as_list(row.get(name))]

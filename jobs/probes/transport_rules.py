@@ -15,7 +15,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.clock import now, parse
 from jobs.clouds.errors import unless_refused
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import as_list, lower_of, text_of
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, Signals, Station, Text
@@ -116,7 +116,7 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
     Most have the name of their property. Each other may belong to a property without a type.
     """
     lists = (rule.get(name) for name in _TYPE_LISTS)
-    every = (str(e) for each in lists if isinstance(each, list | tuple) for e in each)
+    every = (str(e) for each in lists for e in as_list(each))
     plain = (each.rpartition(".")[2].removesuffix("Predicate") for each in every)
     types = {each.lower(): each for each in plain}
     names = {name.lower().removeprefix("exceptif") for name in known}
@@ -145,8 +145,7 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
 
 def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
-    found = rule.get(name) if _set(rule, name) else []
-    return [str(each).lower() for each in (found if isinstance(found, list | tuple) else [found])]
+    return [str(each).lower() for each in as_list(rule.get(name))] if _set(rule, name) else []
 
 
 def _set(rule: Rule, name: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -37,4 +38,13 @@ def parse(value: object) -> datetime | None:
         found = datetime.fromisoformat(str(value))
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
+        return None
+
+
+def parse_http(date: str) -> datetime | None:
+    """Return the time in an HTTP header (RFC 9110, 5.6.7), or None if it is none."""
+    try:
+        found = parsedate_to_datetime(date)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
         return None

@@ -15,7 +15,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds import calls
 from jobs.clouds.http import sync_client
 from jobs.engine.step import StepContext
@@ -161,8 +161,7 @@ def note_success(redis: Redis, mailbox: str) -> None:
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
     """Return when the bot last got a token as the mailbox; None if it may have expired."""
-    known = codec.as_text(redis.get(keys.own_login(mailbox)))
-    return datetime.fromisoformat(known) if known else None
+    return parse(codec.as_text(redis.get(keys.own_login(mailbox))))
 
 
 def _token(ctx: StepContext, app: App, secret: str, cache: str) -> str:

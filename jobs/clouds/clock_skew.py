@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from statistics import median
 
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.clock import now
+from jobs.clock import now, parse_http
 from jobs.storage import keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
@@ -48,13 +47,8 @@ class Meter:
 
     def note(self, cloud: str, headers: Mapping[str, str], trip_s: float) -> None:
         """Measure the clock by an answer that has just arrived after ``trip_s`` seconds."""
-        if trip_s > LONGEST_TRIP_S or headers.get("Age", "0").strip() not in {"", "0"}:
-            return
-        try:
-            told = parsedate_to_datetime(headers.get("Date", ""))
-        except (ValueError, OverflowError):
-            return
-        if told.tzinfo is None:
+        told, cached = parse_http(headers.get("Date", "")), headers.get("Age", "0").strip()
+        if told is None or trip_s > LONGEST_TRIP_S or cached not in {"", "0"}:
             return
         made = now() - timedelta(seconds=trip_s / 2)
         seconds = (made - told).total_seconds() - 0.5

@@ -11,8 +11,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -25,9 +23,10 @@ import structlog
 from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
 from jobs.causes.cause import Cause
+from jobs.clock import now, parse_http
 from jobs.clouds import calls, errors
 from jobs.clouds.tls import http_context
-from jobs.settings import Settings
+from jobs.settings import Settings, valid
 
 set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports prometheus-client
 
@@ -119,15 +118,10 @@ def may_repeat(error: Exception, *, repeatable: bool) -> bool:
 def parse_retry_after(header: str | None) -> float | None:
     """Return the seconds of a ``Retry-After`` header in either of its two forms, or None."""
     text = (header or "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
-            return None
-        moment = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    seconds = valid(float, text)
+    if seconds is None:
+        when = parse_http(text)
+        return max(0.0, (when - now()).total_seconds()) if when else None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 

@@ -18,7 +18,7 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import log_in
 from jobs.causes.cause import Cause, known
 from jobs.channel.mailbox import channels_with_address, login_names
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
 from jobs.contact_center.services import read_changes
 from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
@@ -103,7 +103,7 @@ def token_at(run: Run) -> datetime | None:
     """Return when the token was saved, as told, or generated, as Entra logs it, or None."""
     if "token_saved" in run.answers:
         return run.answers["token_saved"].at
-    return datetime.fromisoformat(run.fact(AT)) if run.fact(AT) else None
+    return parse(run.fact(AT))
 
 
 class _Filled(Step):

@@ -1,12 +1,13 @@
 """Retry policy: how often a request is sent, and how long the pauses between the tries are."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
 
+from jobs.clock import now
 from jobs.clouds.errors import Transient
 from jobs.clouds.http import Pauses, RetryPolicy, parse_retry_after
 
@@ -35,7 +36,7 @@ def test_retry_after_in_seconds(header, seconds):
 
 def test_retry_after_as_a_date():
     """A Retry-After may be a date, which is HTTP's other form, and a past date means no wait."""
-    in_two_hours = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+    in_two_hours = format_datetime(now() + timedelta(hours=2), usegmt=True)
     assert 3600 < (parse_retry_after(in_two_hours) or 0) <= 2 * 3600
     assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert parse_retry_after("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None

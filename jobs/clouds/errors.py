@@ -212,16 +212,19 @@ def error_for(  # noqa: PLR0913, PLR0917  one for each part of an answer
 
 UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})
 """Causes that can end without any action in the tenant, so the bot keeps trying."""
-_DEEPEST = 12
 
 
 def why_unconnected(error: BaseException, host: str) -> tuple[str, str] | None:
     """Return the cause why no connection to the host was made, and words; None for other errors."""
-    for each in _chain(error):
+    chain = [error]
+    for each in chain:  # which grows by the errors in each
         if isinstance(each, socket.gaierror):
             return Cause.HOST_NAME_UNKNOWN, f"{host}: {each.strerror or each}"
         if isinstance(each, ssl.SSLCertVerificationError):
             return Cause.CERTIFICATE_INVALID, f"{host}: {each.verify_message or each}"
+        wrapped = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        inner = [found for found in wrapped if isinstance(found, BaseException)]
+        chain += [found for found in inner if found not in chain]
     return None
 
 
@@ -229,15 +232,3 @@ def words_of(error: BaseException, host: str) -> str:
     """Return why no connection was made, in one line, or the name of any other error."""
     _, words = why_unconnected(error, host) or ("", type(error).__name__)
     return words
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    waiting, seen = [error], set[int]()
-    while waiting and len(seen) < _DEEPEST:
-        each = waiting.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        wrapped = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [inner for inner in wrapped if isinstance(inner, BaseException)]

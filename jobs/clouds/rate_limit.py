@@ -6,7 +6,7 @@ The limits are from platforms/microsoft.md 2.5, 5 and 7. They keep Microsoft fro
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -112,12 +112,10 @@ class Throttle:
 class RateLimiter:
     """Rate limits of one tenant, within which all workers keep together; without Redis, none."""
 
-    def __init__(
-        self, redis: Redis | None = None, tenant: str = "", limits: Sequence[Limit] = LIMITS
-    ) -> None:
+    def __init__(self, redis: Redis | None = None, tenant: str = "") -> None:
         self._windows = [
             _Window(redis, keys.tenant_calls(tenant.lower(), limit.kind), limit)
-            for limit in limits
+            for limit in LIMITS
             if redis is not None
         ]
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from jobs.clouds import rate_limit
 from jobs.clouds.errors import Rejected, Transient
 from jobs.clouds.http import may_repeat
 from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
@@ -18,9 +19,10 @@ SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
 
 
 @pytest.fixture
-def pace(redis) -> RateLimiter:
-    """Return the rate limiter of one check of a tenant."""
-    return RateLimiter(redis, "T1", (QUICK, SCARCE))
+def pace(redis, monkeypatch) -> RateLimiter:
+    """Return the rate limiter of one check of a tenant, with other limits."""
+    monkeypatch.setattr(rate_limit, "LIMITS", (QUICK, SCARCE))
+    return RateLimiter(redis, "T1")
 
 
 async def calls(
@@ -59,7 +61,7 @@ async def test_a_limit_that_nobody_waits_for(pace, redis):
     tenant has a count of its own.
     """
     await calls(pace, "Get-MessageTraceV2", 2)
-    second, another = (RateLimiter(redis, name, (SCARCE,)) for name in ("t1", "T2"))
+    second, another = (RateLimiter(redis, name) for name in ("t1", "T2"))
     await calls(second, "Get-MessageTraceV2", 1)
     with pytest.raises(Transient) as told:
         await calls(second, "GET /admin/exchange/tracing/messageTraces", 1)
@@ -72,7 +74,7 @@ async def test_a_limit_that_nobody_waits_for(pace, redis):
 async def test_a_second_check_waits_for_the_limit(pace, redis):
     """If another check has just read all reports that it may, this check waits for its own."""
     await calls(pace, "GET /reports", 2)
-    ((begins, _),) = await calls(RateLimiter(redis, "T1", (QUICK,)), "GET /reports", 1)
+    ((begins, _),) = await calls(RateLimiter(redis, "T1"), "GET /reports", 1)
     assert begins >= QUICK.seconds - 0.1
 
 

@@ -18,7 +18,7 @@ import email_validator
 import idna
 
 from jobs.model import Channel, Profile, Text
-from jobs.settings import is_loopback
+from jobs.settings import is_loopback, parts_of
 
 _STOPS = str.maketrans("\u3002\uff61\uff0e", "...")
 """Full stops of East Asia, which browsers read as dots (UTS 46, section 2.3)."""
@@ -146,11 +146,7 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
 
 
 def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
-    try:
-        good = parts.port != 0 and not parts.netloc.endswith(":")
-    except ValueError:
-        good = False
-    if not good:
+    if not parts_of(url).netloc or parts.netloc.endswith(":"):
         yield Text("typed.callback_port")
     if "?" in url:
         yield Text("typed.callback_query")

@@ -42,7 +42,11 @@ class SignIns(Probe, row="sign_ins"):
         rows = await unless_refused(self._rows(ctx))
         if rows is None:
             return self.skipped(Reason.NO_SIGN_IN_LOG)
-        return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
+        user, theirs = ctx.fact("user_id").lower(), frozenset[str]()
+        if user and not ctx.fact("shared"):  # a delegate may be anybody
+            holder = next((row.user_id for row in rows if row.renewal), "")
+            theirs = frozenset({user, holder} - {""})
+        return self._judged(ctx, telling(rows, theirs, now()))
 
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
         """Return the interactive and the non-interactive sign-ins, without the bot's own.
@@ -60,14 +64,6 @@ class SignIns(Probe, row="sign_ins"):
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
         return mailbox_login.without_own(read(rows), own)
-
-    def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
-        """Return the users whose failures count; an empty set, for a delegate, means all."""
-        user = ctx.fact("user_id").lower()
-        if not user or ctx.fact("shared"):
-            return frozenset()
-        holder = next((row.user_id for row in rows if row.good and not row.interactive), "")
-        return frozenset({user, holder} - {""})
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         if not rows:

@@ -24,7 +24,7 @@ from jobs.clouds.json_values import Json, lower_of, lower_set, text_of
 from jobs.engine.step import StepContext
 from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, instant, segment, text
+from jobs.microsoft.graph import EXCHANGE_APP_ID, RENEWALS, Graph, instant, segment, text
 from jobs.model import Profile
 from jobs.runs.run import AppCandidate, Search
 
@@ -40,12 +40,9 @@ async def _grants(graph: Graph, wanted: str) -> list[Json]:
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
     """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5)."""
-    wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
-    renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
-    path, first = "/auditLogs/signIns", {"$top": "100"}
-    rows = await graph.collection(path, {"$filter": wanted, **first}, pages=1)
-    beta = graph.collection(path, {"$filter": renewed, **first}, pages=1, version="beta")
-    return rows + (await if_readable(beta) or [])
+    rows = await graph.sign_ins("userId", user_id, since)
+    renewed = await if_readable(graph.sign_ins("userId", user_id, since, "beta", RENEWALS))
+    return rows + (renewed or [])
 
 
 async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:

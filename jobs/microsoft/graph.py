@@ -356,20 +356,20 @@ class Graph:
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(
-        self, app_id: str, since: datetime, version: str = "v1.0", kinds: tuple[str, ...] = ()
+        self, of: str, id_: str, since: datetime, version: str = "v1.0", kinds: tuple[str, ...] = ()
     ) -> list[Json]:
-        """Return the sign-ins to an app, unordered (AuditLog.Read.All, Entra P1; microsoft.md 5).
+        """Return the sign-ins of an ``appId`` or ``userId``, unordered (AuditLog.Read.All, P1).
 
         Without ``kinds`` (``signInEventTypes``, only in beta) they are the interactive ones. Only
         beta may name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
         """
-        wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}"
+        wanted = f"{of} eq {text(id_)} and createdDateTime ge {instant(since)}"
         if kinds:
             either = " or ".join(f"t eq {text(kind)}" for kind in kinds)
             wanted += f" and signInEventTypes/any(t:{either})"
         path, query = "/auditLogs/signIns", {"$filter": wanted, "$top": str(MOST_SIGN_INS)}
         found = await self.collection(path, query, pages=SIGN_IN_PAGES, version=version)
-        return [row for row in found if _is_of(row, "appId", app_id)]
+        return [row for row in found if _is_of(row, of, id_)]
 
     async def directory_audits(self, object_id: str, since: datetime) -> list[Json]:
         """Return the changes of an object of the directory (AuditLog.Read.All, no license).

@@ -53,7 +53,7 @@ class SignIns(Probe, row="sign_ins"):
 
         For many channels both are read at once, because of a limit of five requests in ten seconds.
         """
-        log = partial(ctx.graph.sign_ins, ctx.fact("client_id"), now() - BACK)
+        log = partial(ctx.graph.sign_ins, "appId", ctx.fact("client_id"), now() - BACK)
         rows = await if_answered(log("beta", graph.SIGN_INS_AND_RENEWALS)) if ctx.many else None
         most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)

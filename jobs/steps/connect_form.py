@@ -63,7 +63,7 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
 
 
 async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
-    log = ctx.graph.sign_ins(ctx.fact("client_id"), ctx.run.opened, version)
+    log = ctx.graph.sign_ins("appId", ctx.fact("client_id"), ctx.run.opened, version)
     return read(await if_answered(log) or ())
 
 

@@ -134,7 +134,7 @@ async def _assignments(graph, body):
 
 async def _sign_ins(graph, body):
     app_id = body["value"][0]["appId"]
-    read = sign_in_log.read(await graph.sign_ins(app_id, datetime(2020, 1, 1, tzinfo=UTC)))
+    read = sign_in_log.read(await graph.sign_ins("appId", app_id, datetime(2020, 1, 1, tzinfo=UTC)))
     (row,), (told,) = read, body["value"]
     assert (row.good, row.interactive, row.policies) == (True, True, ())
     assert row.at == datetime.fromisoformat(told["createdDateTime"])

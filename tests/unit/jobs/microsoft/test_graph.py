@@ -166,7 +166,8 @@ async def test_only_the_newest_sign_ins_are_read(graph, directory):
     """The log nearly always has a next page, and allows only five requests in ten seconds."""
     page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/auditLogs/signIns?$skiptoken=2"}
     directory.on("GET", "/auditLogs/signIns", (200, page))
-    assert (await graph.sign_ins("app", WHEN), len(directory.asked)) == ([{"id": 1}, {"id": 1}], 2)
+    rows = await graph.sign_ins("appId", "app", WHEN)
+    assert (rows, len(directory.asked)) == ([{"id": 1}, {"id": 1}], 2)
 
 
 async def test_a_trace_is_filtered(graph, directory):
@@ -264,4 +265,4 @@ async def test_what_a_filter_let_through_is_looked_at_again(graph, directory):
     sign_ins = [{"id": 1, "appId": "x"}, {"id": 2, "appId": "APP"}]
     directory.on("GET", "/auditLogs/signIns", (200, {"value": sign_ins}))
     assert [each["id"] for each in await graph.grants("sp")] == [1, 3]
-    assert [each["id"] for each in await graph.sign_ins("app", WHEN)] == [2]
+    assert [each["id"] for each in await graph.sign_ins("appId", "app", WHEN)] == [2]

@@ -19,7 +19,6 @@ from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
-from jobs.clouds.json_values import lower_of
 from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
@@ -101,10 +100,9 @@ async def _read_domains(settings: Settings, token: str) -> set[str]:
 
     try:
         async with asyncio.timeout(LOOK_S), async_client(settings) as http:
-            organization = await Graph(http, source, settings.graph_url).organization()
+            return await Graph(http, source, settings.graph_url).verified_domains()
     except (CloudError, TimeoutError):
         return set()
-    return {lower_of(domain, "name") for domain in organization.get("verifiedDomains") or ()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,10 +332,11 @@ class Graph:
     async def _users(self, wanted: str) -> list[Json]:
         return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
-    async def organization(self) -> Json:
-        wanted = {"$select": "id,displayName,verifiedDomains"}
-        found = await self.collection("/organization", wanted)
-        return found[0] if found else {}
+    async def verified_domains(self) -> set[str]:
+        """Return the tenant's domains in lower case; none if the directory does not show them."""
+        rows = await self.collection("/organization", {"$select": "id,verifiedDomains"})
+        listed = (domain for row in rows for domain in row.get("verifiedDomains") or ())
+        return {text_of(domain, "name").lower() for domain in listed}
 
     async def app_management_policy(self) -> Json:
         """Return the tenant's policy with its restrictions on client secrets (microsoft.md 1.2)."""

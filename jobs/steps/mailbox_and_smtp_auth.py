@@ -35,8 +35,7 @@ class Tenant(Step, row="tenant"):
         account = ctx.run.account
         signed_in = account.upn if account else "key:seen.the_bot"
         values = {"domain": ctx.channel.domain, "account": signed_in}
-        verified = (await unless_refused(ctx.graph.organization()) or {}).get("verifiedDomains")
-        domains = {lower_of(domain, "name") for domain in verified or ()}
+        domains = await unless_refused(ctx.graph.verified_domains())
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:

@@ -155,7 +155,8 @@ async def _policies(graph, body):
 
 
 async def _organization(graph, body):
-    return await graph.organization() == body["value"][0]
+    (found,) = body["value"]
+    return await graph.verified_domains() == {each["name"] for each in found["verifiedDomains"]}
 
 
 async def _authorization(graph, _body):

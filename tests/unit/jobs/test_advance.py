@@ -237,7 +237,7 @@ async def test_nobody_sees_what_needs_a_sign_in(runtime, say):
     """Without a sign-in, a request that needs a token raises ``SignInNeeded``."""
     async with tenants.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
-            await nobody.context(say(), runtime.store).graph.organization()
+            await nobody.context(say(), runtime.store).graph.verified_domains()
 
 
 def test_what_blocks_a_plan(say):

@@ -162,7 +162,7 @@ async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
     async with tenants.open_reader(runtime, TENANT) as seen:
         assert seen.granted is not None
         with pytest.raises(errors.Forbidden):
-            await seen.graph.organization()
+            await seen.graph.verified_domains()
     event = seen.revoked_event()
     assert event is not None
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")

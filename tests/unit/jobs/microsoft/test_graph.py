@@ -27,6 +27,7 @@ async def test_a_key_is_quoted_and_encoded(graph, directory):
 POLICIES, OBJECT = "/policies", {"id": "x"}
 SECURITY_DEFAULTS = f"{POLICIES}/identitySecurityDefaultsEnforcementPolicy"
 MAY = {"defaultUserRolePermissions": {}}
+DOMAINS = {"verifiedDomains": [{"name": "Contoso.com"}]}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ MAY = {"defaultUserRolePermissions": {}}
     [
         ("application_by_id", "obj", "/applications/obj", OBJECT, OBJECT),
         ("applications", "", "/applications", [OBJECT], [OBJECT]),
-        ("organization", "", "/organization", [OBJECT], OBJECT),
+        ("verified_domains", "", "/organization", [DOMAINS], {"contoso.com"}),
         ("app_management_policy", "", f"{POLICIES}/defaultAppManagementPolicy", OBJECT, OBJECT),
         ("authorization_policy", "", f"{POLICIES}/authorizationPolicy", MAY, MAY),
         ("security_defaults", "", SECURITY_DEFAULTS, {"isEnabled": True}, True),

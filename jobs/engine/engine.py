@@ -119,13 +119,23 @@ class Engine(inspector.Inspector):
             self.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
-        """Return the first fact on the mail's way that is lost, or ""; it is changed or planned."""
+        """Return the first fact on the mail's way that is lost, or ""; it is changed or planned.
+
+        An object that was deleted is not made again: Webex Connect has the ids of the old one.
+        """
         passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
         for other in (self.steps[name] for name in passed if self.run.settled(name)):
             seen = await self.inspect(other)
-            if seen.state is State.WRONG:
+            if deleted := other.deleted_cause and seen.reason is Reason.ABSENT:
+                await asyncio.sleep(inspector.TWICE_S)
+                seen = await self.inspect(other)
+            if seen.state is not State.WRONG:
+                continue
+            if deleted and seen.reason is Reason.ABSENT:
+                self._record_deleted(other, seen)
+            else:
                 self.found(other, self._why_not_now(other, seen) or await self._change(other, seen))
-                return other.name
+            return other.name
         return ""
 
     async def _or_lost(self, step: Step, finding: Finding) -> Finding:

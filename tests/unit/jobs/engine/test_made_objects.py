@@ -82,6 +82,16 @@ async def test_what_is_gone_is_named_with_all_that_needs_it(made):
     assert [step.log for step in steps] == [["inspect"] * 2, [], [], []]
 
 
+async def test_it_is_named_while_an_answer_is_awaited(made):
+    """While an agent is asked, a deleted app is named, and not made again by the old approval."""
+    ctx, steps = await made(State.WRONG)
+    answer = Waiting("answer", needs=("application",), passes=("application",))
+    await engine(ctx, *steps, answer).apply_plan()
+    found = ctx.run.findings
+    assert (found["application"].cause, found["answer"].waiting_for) == (CAUSE, Turn.NOBODY)
+    assert "apply" not in steps[0].log
+
+
 async def test_one_read_that_finds_nothing_is_no_proof(made):
     """An app counts as deleted only after two reads.
 

@@ -78,19 +78,17 @@ class Cards:
     shown: dict[str, dict[tuple[str, str], datetime]] = field(default_factory=dict)
     edits: Counter[str] = field(default_factory=Counter)
 
-    def request(self, card_id: str) -> None:
-        """Draw the card as the worker does, and record when it was first drawn."""
-        if self.services is None:
-            return
-        found = draw.of_incidents(self.services, card_id)
-        if found is None or not any(each.slot == SLOT for each in found[1]):
-            return
-        at = VirtualClock.at
-        place = (found[0].origin.room, card_id)
-        self.posted.setdefault(place, at)
-        self.edits[card_id] += 1
-        for incident in self.services.watching.of_card(card_id):
-            self.shown.setdefault(incident.id, {}).setdefault(place, at)
+    def request(self, *card_ids: str) -> None:
+        """Draw the cards as the worker does, and record when each was first drawn."""
+        for card_id in card_ids:
+            found = draw.of_incidents(self.services, card_id) if self.services else None
+            if self.services is None or not found or all(each.slot != SLOT for each in found[1]):
+                continue
+            at, place = VirtualClock.at, (found[0].origin.room, card_id)
+            self.posted.setdefault(place, at)
+            self.edits[card_id] += 1
+            for incident in self.services.watching.of_card(card_id):
+                self.shown.setdefault(incident.id, {}).setdefault(place, at)
 
 
 @dataclass(slots=True)

@@ -121,8 +121,7 @@ class AdminSignIn:
     def start(self, services: Services, run: Run, state: str) -> tuple[str, Kept]:
         """Build a request for the permissions, as the administrator who was asked 1:1.
 
-        Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
-        help.
+        Microsoft asks which account is meant if nobody was asked, or the last sign-in did not help.
         """
         tried = "sign_in" in run.problems or run.signed_in is not None
         names, hint = permissions_for(run), "" if tried else run.answer("administrator")

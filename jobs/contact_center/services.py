@@ -238,8 +238,7 @@ class Tasks:
 class EntryPoint:
     """Entry point of type Email, with the Webex Connect app that it receives mail from.
 
-    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts; 0 is no
-    limit.
+    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts, but for 0.
     """
 
     name: str

@@ -396,8 +396,7 @@ class Graph:
     ) -> list[Json]:
         """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5).
 
-        The interval covers at most 10 days and begins at most 90 days ago. Empty parts do not
-        filter.
+        The interval has at most 10 days and begins at most 90 days ago. Empty parts do not filter.
         """
         parts = {
             "recipientAddress eq {}": recipient,

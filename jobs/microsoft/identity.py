@@ -63,8 +63,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> errors.CloudError
     """Return the error in a token endpoint's body or a redirect's query.
 
     The AADSTS number with its sentence decides, then the OAuth error code (section 5), which
-    decides only the kind for an unknown number: that is shown in full with Microsoft's page about
-    it.
+    decides only the kind for an unknown number: that is shown in full with Microsoft's page.
     """
     description = text_of(answer, "error_description")
     numbers = [int(each) for each in _numbers(answer, description)]

@@ -1,7 +1,6 @@
 """Settings of Exchange for the tenant that may stop mail: rules, restrictions, connectors.
 
-What a mail-flow rule does and to which mail is judged as far as its properties say (microsoft.md
-2.3).
+What a mail-flow rule does, and to which mail, is judged by its properties (microsoft.md 2.3).
 """
 
 import operator

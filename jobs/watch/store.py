@@ -253,8 +253,7 @@ class Watching(AuthenticatedStore):
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
         """Record what the end of a run says, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
-        more.
+        The proof of a setup or fix ends the incident. A disconnected channel is watched no more.
         """
         mailbox, incident = run.channel.mailbox, None
         if run.kind is RunKind.UNDO and undid(run):

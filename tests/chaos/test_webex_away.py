@@ -71,11 +71,6 @@ def test_a_poison_job(people, walk, redis):
     assert (redis.zscore("due", f"run:{run_id}"), redis.zscore("runs:open", run_id)) == (None, None)
 
 
-def _waits_for_webex(people, redis):
-    """Wait until Webex has refused a card."""
-    people.until("a refused card", lambda: redis.hlen("draws:refused"), 40)
-
-
 @pytest.mark.parametrize("somebody", ["nobody writes", "somebody writes"])
 def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebody):
     """If Webex refuses the bot's token for fifteen seconds, the cards appear seconds later.
@@ -86,7 +81,7 @@ def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebo
     walk.approve(plan)
     people.until("the first write", walk.writes)
     people.control("POST", "faults", {"times": MANY, "prefix": "/webex/v1/", "status": 401})
-    _waits_for_webex(people, redis)
+    people.until("a refused card", lambda: redis.hlen("draws:refused"), 40)
     people.until("the last write", lambda: LAST_WRITE in walk.writes(), 40)
     time.sleep(REFUSED_S)
     people.control("DELETE", "faults")

@@ -44,14 +44,10 @@ def missing() -> str:
     version = _run("dovecot", "--version").stdout
     if not version.startswith("2.4"):
         return f"Dovecot {version.split()[0]} has another configuration; 2.4 is needed"
-    return "" if _is_root() else "Postfix starts only as root"
+    return "" if Path("/proc/self").stat().st_uid == 0 else "Postfix starts only as root"
 
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def _is_root() -> bool:
-    return Path("/proc/self").stat().st_uid == 0
 
 
 def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,7 +27,8 @@ AT_ONCE = 6
 def test_odd_answers_lose_no_command(people, random, number):
     """Six people's commands and presses meet six odd answers, and each gets its one answer."""
     room = space(people)
-    card = said(people, room, "/help")
+    typed = people.say(REQUESTER, "/help", room)
+    card = people.wait_for("an answer", lambda each: each["parentId"] == typed["id"])
     before = people.now()
     for status, body in random.sample(ODD, AT_ONCE):
         fault = {"prefix": f"/webex/v1{random.choice(READS)}", "method": "GET"}
@@ -42,9 +43,3 @@ def test_odd_answers_lose_no_command(people, random, number):
             20,
             before,
         )
-
-
-def said(people, room, words):
-    """Write to the bot, and return its answer."""
-    typed = people.say(REQUESTER, words, room)
-    return people.wait_for("an answer", lambda each: each["parentId"] == typed["id"])

@@ -40,7 +40,8 @@ def test_nothing_on_the_screen_is_over(people, stack, new_walk, first):
     _check_into_the_fix(people, walk, _check(people, walk, off=True))
     with stack.redis() as redis:
         _incident(people, walk, WatchedChannels.of(stack, redis))
-    _disconnect(walk)
+    walk.approve(walk.planned("/undo", own_text("button.disconnect", "de")))
+    walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
     _press_old(people, walk, done)
     _again(people, walk)
 
@@ -149,12 +150,6 @@ def _incident(people, walk, watch):
     walk.type("/channels")
     walk.type("/watch")
     walk.type("/status")
-
-
-def _disconnect(walk):
-    """Disconnect the channel."""
-    walk.approve(walk.planned("/undo", own_text("button.disconnect", "de")))
-    walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
 
 
 def _press_old(people, walk, done):

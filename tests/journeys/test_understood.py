@@ -1,6 +1,6 @@
 """Messages of people who do not type a command exactly.
 
-Buttons run the command that they meant, and nothing else runs.
+Buttons run the command that they meant, and nothing else runs. Guests and other bots get nothing.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from bench.crowd import fill
 from practice.actors import REQUESTER
 from practice.client import does
-from practice.conversation import Walk, words
+from practice.conversation import Walk, space, words
 
 SHARES_STACK = True
 MAILBOX, SPACE = "support@meant.example", "Meant"
@@ -57,3 +57,16 @@ def test_an_outsider_learns_nothing(people, connected, typed):
             assert (does(answer), MAILBOX in str(answer["card"])) == (set(), False)
     finally:
         people.control("POST", "webex/leave", outsider)
+
+
+def test_guest_and_other_bot(people, new_walk):
+    """A guest is refused in a sentence.
+
+    Another bot gets no answer, so that two bots never talk to each other.
+    """
+    walk = new_walk(room="direct", requester="guest@guests.example")
+    assert "not guests" in words(walk.ask())
+    room = space(people, "other-bot@webex.bot")
+    said = people.say("other-bot@webex.bot", "/setup-email support@contoso.com", room)
+    new_walk(room=room).type("/help")
+    assert not any(each["parentId"] == said["id"] for each in people.messages.values())

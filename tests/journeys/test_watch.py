@@ -54,12 +54,6 @@ def cards(people, text):
     return [m for m in people.messages.values() if m["card"] and text in words(m)]
 
 
-def suspected(watch):
-    """Look at the mailbox once, and return the suspicion, which no other look has confirmed."""
-    suspicion = watch.look(MAILBOX).suspicion
-    return suspicion.sight, suspicion.cause
-
-
 def tells_the_recovery(people, card):
     """Check that the incident's card says that the incident is over.
 
@@ -85,7 +79,8 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(people, watch):
     first = watch.state(MAILBOX).last
     assert (first.sight, Eye.APP in first.eyes) == (Sight.HEALTHY, True)
     people.control("PATCH", TENANT, BROKEN)
-    assert suspected(watch) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
+    suspicion = watch.look(MAILBOX).suspicion
+    assert (suspicion.sight, suspicion.cause) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
     assert cards(people, f"{MAILBOX} is broken") == []
     watch.look(MAILBOX)
     card = people.wait_for("the incident", lambda m: bool(m["card"]) and "is broken" in words(m))

@@ -135,12 +135,6 @@ def test_an_event_that_comes_fifty_times(people, new_walk, hook):
     assert (codes, sum(each["parentId"] == root for each in people.messages.values())) == ({200}, 1)
 
 
-def seconds_left(stack, states):
-    """Return the seconds for which the bot still keeps each sign-in flow."""
-    with stack.redis() as redis:
-        return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
-
-
 def test_a_link_that_travels(stack, people, new_walk):
     """A sign-in link opened by the wrong accounts changes nothing, and each state works once.
 
@@ -162,7 +156,8 @@ def test_a_link_that_travels(stack, people, new_walk):
     with httpx.Client(trust_env=False) as browser:
         states = [_state(browser, url) for _ in range(2)]
         elsewhere = [_denied(stack, state) for state in states]
-        lives = seconds_left(stack, states)
+        with stack.redis() as redis:
+            lives = [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
         back = [_denied(stack, state, browser) for state in states[:1] * 20]
     assert elsewhere == [403, 403]
     assert (sorted(back), _denied(stack, "guessed")) == ([200, *[400] * 19], 400)

@@ -198,6 +198,7 @@ def test_signatures_are_compared_in_constant_time():
     assert found_in(files("bot", "jobs"), is_plain) == []
 
 
+@pytest.mark.slow
 def test_files_and_functions_can_be_read_at_once():
     """Every file, including text tables, has at most 600 lines, and every function at most 60."""
     texts = [

@@ -19,15 +19,15 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 170,
-        "code": 25_044,
-        "functions": 2_705,
-        "used once, %": 9.8,
-        "borders": 5_384,
-        "docstrings": 5_268,
+        "code": 24_962,
+        "functions": 2_700,
+        "used once, %": 9.7,
+        "borders": 5_368,
+        "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},
     ("tests",): {"code": 41_856},
-    ("bench", "tools"): {"code": 3_735},
+    ("bench", "tools"): {"code": 3_733},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

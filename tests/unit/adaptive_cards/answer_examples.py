@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.answers import Button, HelpEntry, command_help, help_card, offer, tac, tac_file
+from adaptive_cards.answers import HelpEntry, command_help, help_card, offer, tac, tac_file
 from adaptive_cards.texts import text
 from bot.cards.presenters.lists import ChannelLine, audit, channel_row, channels, status
 from bot.cards.presenters.mail import search
@@ -113,12 +113,12 @@ LONG = "customer-care-returns-and-refunds@department.contoso.com"
 
 
 def _offers() -> dict[str, cards.Card]:
-    start = (("button.setup", {"do": "setup"}), _check(""))
+    start = (("button.setup", {"do": "setup"}), ("button.check", {"do": "check", "channel": ""}))
     lines = tuple(
         Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")
     )
     return {
-        "offer-hello": _offer("help.kicker", "understood.hello", start),
+        "offer-hello": offer(Text("help.kicker"), Text("understood.hello"), start, AT),
         "offer-space": offer(
             Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines
         ),
@@ -130,14 +130,6 @@ def _offers() -> dict[str, cards.Card]:
         "channels-commands-one": _channels(1, every=True, direct=True),
         "channels-none-direct": _channels(0, direct=True),
     }
-
-
-def _offer(kicker: str, title: str, offers: tuple[Button, ...]) -> cards.Card:
-    return offer(Text(kicker), Text(title), offers, AT)
-
-
-def _check(mailbox: str) -> Button:
-    return ("button.check", {"do": "check", "channel": mailbox})
 
 
 def _choice(mailboxes: tuple[str, ...]) -> cards.Card:

@@ -75,14 +75,9 @@ def found_in(row) -> Line:
         "access": Access,
         "seen": seen_in,
         "expected": Text,
-        "evidence": told_by,
+        "evidence": lambda rows: tuple(Evidence(*row) for row in rows),
     }
     return line(**{name: read.get(name, str)(value) for name, value in row.items()})
-
-
-def told_by(rows: list[list[str]]) -> tuple[Evidence, ...]:
-    """Return the evidence of a finding of the table."""
-    return tuple(Evidence(*row) for row in rows)
 
 
 TABLE = table("verdicts")
@@ -198,7 +193,7 @@ def from_table(name: str):
 def examples():
     """Return the example cards, by a name that says the state."""
     checks = {name: from_table(name) for name in TABLE["checks"]}
-    return checks | {"verdict-thirty": thirty()} | _channels() | _discovered() | hostile()
+    return checks | {"verdict-thirty": thirty()} | _channels() | _questions() | _found() | hostile()
 
 
 def thirty():
@@ -322,10 +317,6 @@ VALUES = (
 )
 FOUND = FoundChannel(VALUES, may_keep=True, told=Text("verdict.keep_words"))
 BROKEN = cause("forwarding_blocked", POLICY)
-
-
-def _discovered():
-    return {**_questions(), **_found()}
 
 
 def _questions():

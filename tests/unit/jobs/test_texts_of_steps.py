@@ -104,6 +104,7 @@ def test_keys_written_out_exist():
     assert len(found) > 100
 
 
+@pytest.mark.slow
 def test_keys_put_together_can_exist():
     """A key whose end is known only at run time has at least one text with the same beginning."""
     found = {where: start for where, call in words() if (start := begun(call))}

@@ -196,8 +196,8 @@ def _discovered(run: Run, event: Event) -> Run:
 
 
 def _ended(run: Run, event: Event) -> Run:
-    ended = replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
-    return run if run.ended else replace(ended, ended_by=event.by)
+    end = replace(run, ended=event.kind, ended_at=event.at, ended_by=event.by, running=frozenset())
+    return run if run.ended else end
 
 
 def _problem(event: Event) -> Problem:

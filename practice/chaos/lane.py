@@ -269,8 +269,10 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
     walk.approve(plan)
     if pauser.stopped.wait(NOT_REACHED_S):
         walk.type(f"/cancel {walk.mailbox}")
-        _begin_again(walk)
-        walk.approve(walk.plan())
+        walk.since, walk.revealed = walk.people.now(), False
+        plan = walk.plan()
+        walk.since = plan["change"]  # an edit of the stopped worker may have come after the cancel
+        walk.approve(plan)
     walk.to_the_proof()
 
 
@@ -280,8 +282,3 @@ def undo(walk: Walk) -> None:
     walk.approve(walk.planned("/undo"))
     walk.saying("is disconnected", UNDO_S)  # Exchange keeps a customized organization
     agree(walk.people, walk.since, RECOVERS_S)
-
-
-def _begin_again(walk: Walk) -> None:
-    """Have the walk ignore all cards that exist now."""
-    walk.since, walk.revealed = walk.people.now(), False

@@ -73,9 +73,8 @@ class _Mail:
         answered = parse(run.fact("answer_failed_at") or run.fact("answered_at"))
         at, forwarded = told.at if told else answered, run.fact("forwarded_at") != ""
         to_send = mail.waiting_for is Turn.REQUESTER and not late
-        lost = answer.waiting_for is Turn.NOBODY and answer.seen
-        after = Text("mail.answer_after", lost.values) if lost else None
-        answers = answer.state is State.WAITING and after is None
+        after = answer.seen if answer.waiting_for is Turn.NOBODY else None
+        answers = (answer.state, after) == (State.WAITING, None)
         return cls(late, to_send, stuck, at, not (at or after) and forwarded, answers, after)
 
 
@@ -128,7 +127,8 @@ def _band(run: Run, mail: _Mail, head: ui.Header, *, direct: bool) -> ui.Band:
         title, asked = Text("mail.answered"), Text("turn_words.answer")
     else:
         seen = "answered" if mail.agent_at else "forwarded" if mail.after else "on_its_way"
-        return ui.Band.calm(Text(f"mail.{seen}"), mail.after or Text(f"mail.{seen}_next"))
+        words, of = ("answer_after", mail.after.values) if mail.after else (f"{seen}_next", {})
+        return ui.Band.calm(Text(f"mail.{seen}"), Text(f"mail.{words}", of))
     return ui.persons_turn(title, ui.run_turn(head, Turn.AGENT, asked, direct=direct))
 
 

@@ -35,7 +35,7 @@ from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat import permissions
 from bot.services import Services
 from bot.webex import errors
-from bot.webex.client import Message, is_own, plain
+from bot.webex.client import Message, is_own
 from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
@@ -80,7 +80,8 @@ def _addressee(run: Run, to: str) -> tuple[str, str]:
 
 
 def _mark(text: str) -> str:
-    return hashlib.sha256(plain(text).encode()).hexdigest()[:16]
+    # with single spaces, because Webex may return other spaces than were sent
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
 
 
 MIN_EDIT_INTERVAL = timedelta(seconds=paced(2))

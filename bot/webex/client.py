@@ -194,11 +194,6 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
     return message.person_id == bot_id and not is_older_than(message.created, now() - since + SKEW)
 
 
-def plain(text: str) -> str:
-    """Return the text with single spaces, because Webex may return other spaces than were sent."""
-    return " ".join(text.split())
-
-
 class Messenger(Protocol):
     """Interface for posting and editing messages as the bot.
 
@@ -332,8 +327,7 @@ class Webex(Messenger):
         return self._ask(lambda: Webhook.of(create(**fields).json_data), is_post=True)
 
     def update_webhook(self, webhook_id: str, **fields: str) -> None:
-        update = self._api.webhooks.update
-        self._ask(lambda: update(_segment(webhook_id), **fields).json_data)
+        self._ask(lambda: self._api.webhooks.update(_segment(webhook_id), **fields).json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
         with suppress(errors.WebexNotFoundError):
@@ -390,7 +384,8 @@ class Webex(Messenger):
     def _posted(self, post: Post) -> Message:
         def send() -> Message:
             if post.file is None:
-                return Message.of(self._api.messages.create(**post.fields).json_data)
+                found: Json = self._api.messages.create(**post.fields).json_data
+                return Message.of(found | {"attachments": None})  # the card that was just sent
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
             files = {"files": (post.file.name, post.file.content, post.file.content_type)}
             more: Json = {"files": files, "headers": {"Content-Type": None}}

@@ -162,7 +162,8 @@ def explain(ctx: ChatContext, argument: str) -> None:
         known = [channel_row(line_of(*each)) for each in found.items()]
         is_address = lone_address(told.text) in named  # which is no error
         runs = ctx.services.store.runs_in_space(ctx.room)
-        place = Place.CHANNEL if named or _is_in_thread(ctx, runs) else Place.ANYWHERE
+        in_thread = any(run.origin.thread == ctx.thread for run in runs)
+        place = Place.CHANNEL if named or in_thread else Place.ANYWHERE
         reading = None if is_address else read(told.text, place, cut=told.cut)
         mailboxes = named if is_address else channels
         within = _is_within(ctx, runs, named or channels)
@@ -174,10 +175,6 @@ def explain(ctx: ChatContext, argument: str) -> None:
         ctx.say(offer(kicker, title, checks, now(), turn=words, lines=lines))
     else:
         ctx.say(explanation(None, now()))
-
-
-def _is_in_thread(ctx: ChatContext, runs: tuple[Run, ...]) -> bool:
-    return any(run.origin.thread == ctx.thread for run in runs)
 
 
 def _is_within(ctx: ChatContext, runs: tuple[Run, ...], meant: tuple[str, ...]) -> bool:

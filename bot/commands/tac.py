@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from adaptive_cards.answers import tac, tac_file
@@ -300,7 +301,8 @@ async def _sighted(services: Services, mailbox: str) -> Finding:
     channel, last = services.channels.channel(mailbox), services.store.last_check(mailbox)
     if last is None:
         return WatchMailProbe().skipped(Text("tac.file.no_check"))
-    run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
+    brief = check.brief_for(services.store, mailbox)
+    run = msgspec.structs.replace(last, brief=brief, channel=channel)
     async with tenants.open_reader(services, channel.tenant_id) as seen:
         return await WatchMailProbe().inspect(seen.context(run, services.store))
 

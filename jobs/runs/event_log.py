@@ -6,7 +6,7 @@ place, and any that another client made, changed, moved or removed is found, but
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
@@ -53,13 +53,12 @@ class Reading:
 
     def apply_to(self, run: Run) -> Run:
         """Return ``run`` with the last MAC; it has failed if a foreign event follows."""
-        run = replace(run, mac=self.mac)
         if not self.foreign:
-            return run
+            return msgspec.structs.replace(run, mac=self.mac)
         at = self.events[-1].at if self.events else run.ended_at or run.opened
-        problem = Problem(FOREIGN_EVENT, str(run.version + 1), at)
-        run = replace(run, problems={**run.problems, "run": problem}, running=frozenset())
-        return run if run.ended else replace(run, ended=Kind.FAILED, ended_at=at)
+        problems = {**run.problems, "run": Problem(FOREIGN_EVENT, str(run.version + 1), at)}
+        run = msgspec.structs.replace(run, mac=self.mac, problems=problems, running=frozenset())
+        return run if run.ended else msgspec.structs.replace(run, ended=Kind.FAILED, ended_at=at)
 
 
 class EventLog:
@@ -165,7 +164,7 @@ def unreadable(run_id: str, mailbox: str, opened_at: float) -> Run:
     at = datetime.fromtimestamp(opened_at, UTC)
     problems = {"run": Problem(UNREADABLE_RUN, "1", at)}
     run = Run(run_id, Channel(mailbox), Person("", ""), at, problems=problems)
-    return replace(run, ended=Kind.FAILED, ended_at=at)
+    return msgspec.structs.replace(run, ended=Kind.FAILED, ended_at=at)
 
 
 def doubt(run: Run) -> Text | None:

@@ -1,7 +1,9 @@
 """State of a run, worked out from its events: one function for each kind of event."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from jobs.model import Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
@@ -166,7 +168,7 @@ def _look_again(run: Run, event: Event) -> Run:
     }
     return replace(
         run,
-        origin=replace(run.origin, thread=thread),
+        origin=dataclasses.replace(run.origin, thread=thread),
         looked=Reply("", event.by, event.at),
         right_before=frozenset(filter(run.settled, run.findings)),
         findings=kept,
@@ -183,7 +185,7 @@ def _silent(run: Run, event: Event) -> Run:
 
 def _discovered(run: Run, event: Event) -> Run:
     found = event.data
-    brief = replace(
+    brief = dataclasses.replace(
         run.brief,
         client_id=found.get("client_id", ""),
         upn="" if found.get("shared") else found.get("upn", ""),

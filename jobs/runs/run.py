@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+import msgspec
+
 from jobs.clock import now
 from jobs.model import (
     Account,
@@ -212,15 +214,14 @@ class Problem:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """Change that was begun or made."""
 
     changes: tuple[Change, ...]
     before: Finding
     begun: datetime  # the last attempt
     done: datetime | None = None  # None until it is made
-    values_after: dict[str, str] = field(default_factory=dict)  # read back after it
+    values_after: dict[str, str] = {}  # read back after it
     since: datetime | None = None  # the first attempt of a change that was never completed
     unseen: int = 0  # how often it was made since without being seen to take effect
 
@@ -235,8 +236,7 @@ class Changed:
         return self.done or self.since or self.begun
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):  # ten times as fast to copy as such a dataclass
     """State of a run; what is kept by step has the step's name as its key."""
 
     id: str
@@ -244,8 +244,8 @@ class Run:
     requester: Person
     opened: datetime
     kind: RunKind = RunKind.SETUP
-    origin: Origin = field(default_factory=Origin)
-    brief: Brief = field(default_factory=Brief)
+    origin: Origin = Origin()
+    brief: Brief = Brief()
     detailed: bool = False
     detailed_at: datetime | None = None
     account: Account | None = None  # None while nobody is signed in
@@ -253,24 +253,24 @@ class Run:
     permissions: tuple[str, ...] = ()  # those of Graph that the sign-in asked for
     plan: Plan | None = None
     planned_by: Account | None = None  # with whose sign-in the plan was made
-    approvals: dict[Scope, Reply] = field(default_factory=dict)
-    findings: dict[str, Finding] = field(default_factory=dict)
-    found_at: dict[str, datetime] = field(default_factory=dict)
-    settled_at: dict[str, datetime] = field(default_factory=dict)  # later looks saw the same
-    waits: dict[str, int] = field(default_factory=dict)
+    approvals: dict[Scope, Reply] = {}
+    findings: dict[str, Finding] = {}
+    found_at: dict[str, datetime] = {}
+    settled_at: dict[str, datetime] = {}  # later looks saw the same
+    waits: dict[str, int] = {}
     running: frozenset[str] = frozenset()
     silent: tuple[str, ...] = ()  # the clouds that give a check no answer so far
     once_silent: frozenset[str] = frozenset()  # also those that have answered since
-    changed: dict[str, Changed] = field(default_factory=dict)
+    changed: dict[str, Changed] = {}
     demanded: frozenset[str] = frozenset()  # steps whose change a cloud requires, even if right
-    answers: dict[str, Reply] = field(default_factory=dict)
-    problems: dict[str, Problem] = field(default_factory=dict)
+    answers: dict[str, Reply] = {}
+    problems: dict[str, Problem] = {}
     looked: Reply | None = None  # who last asked to look again
     right_before: frozenset[str] = frozenset()  # the steps that needed nothing then
     resumed: int = 0
     checked: datetime | None = None
-    past: dict[str, RecordedChange] = field(default_factory=dict)  # of an undo: earlier changes
-    known: dict[str, str] = field(default_factory=dict)  # facts of earlier runs or of the search
+    past: dict[str, RecordedChange] = {}  # of an undo: earlier changes
+    known: dict[str, str] = {}  # facts of earlier runs or of the search
     search: Search | None = None  # result of a check's search for a channel that is not known here
     discovered: bool = False  # the channel is known by now
     requests: frozenset[str] = frozenset()

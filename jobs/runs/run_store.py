@@ -550,4 +550,4 @@ class CheckBuffer(RunStore):
             together.expire(keys.run_events(self._id), CHECK_KEPT_S)
             together.execute()
         self.channels.set_last_check(self.run.channel.mailbox, self._id)
-        return replace(self.run, mac=mac_of(lines[-1]))
+        return self._folded(self._id, tuple(lines))

@@ -5,11 +5,12 @@ check finds a channel in a large tenant are few and bounded, and none of them wr
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from adaptive_cards.components import Card
 from bot.webex.client import Webex

@@ -1,7 +1,8 @@
 """Examples of answers: help, lists of runs, notices, offers, explained errors, TAC and the trail."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui

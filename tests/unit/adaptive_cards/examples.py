@@ -3,7 +3,6 @@
 The tests and the pictures use them.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
@@ -32,6 +31,7 @@ from jobs.runs.run import FOREIGN_HOSTS, Brief, Changed, FixBrief, Plan, Recorde
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
+from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
 from tests.unit.adaptive_cards.words import said, told
 

@@ -1,7 +1,5 @@
 """Examples of the cards of a run, from its sign-in to its end, each from a run."""
 
-from dataclasses import replace
-
 from adaptive_cards.components import Header
 from bot.cards.presenters import connect_form, mail as mail_card, progress, questions
 from bot.cards.presenters.card_state import THREAD, header as run_header
@@ -22,6 +20,7 @@ from jobs.model import (
 from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply
 from jobs.steps import steps_of
 from jobs.steps.connect_form import MailboxFields
+from tests.fixtures.copies import replace
 from tests.unit.adaptive_cards.examples import (
     AT,
     BASE,

@@ -1,7 +1,7 @@
 """Tests of the work on a run: as far as it goes now, and how the worker then leaves it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
+from tests.fixtures.copies import replace
 from tests.fixtures.queue_state import claimed
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")

@@ -1,6 +1,5 @@
 """Tests of the person whose turn it is in a run, and of the run's stage."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from adaptive_cards.texts import has_text
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests, stage_of
 from jobs.runs.run import Brief, Changed, FixBrief, Kind, Plan, Problem, Reply, Run
+from tests.fixtures.copies import replace
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 YES = Reply("yes", "anna@example.test", AT)

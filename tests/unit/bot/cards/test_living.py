@@ -1,7 +1,6 @@
 """The one card of a run in each place, and the journeys' checker of untrue statements in cards."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, RunKind, State
 from jobs.runs.run import Event, Kind, Origin
 from practice import cardtext
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, messages, untrue
 from tests.unit.bot.cards.presenters import stage_events

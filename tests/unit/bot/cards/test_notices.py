@@ -1,6 +1,5 @@
 """Notices of a closed space, of lost data and of gaps, and reminders of a secret's end."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Origin
 from jobs.storage import codec, keys
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
 from tests.fixtures.webex_script import Reply
 from tests.unit.bot.commands.typed_commands import pressed, sent

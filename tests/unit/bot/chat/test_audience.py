@@ -1,7 +1,5 @@
 """Cards for a space: who may read them, and in which language and time zone they are drawn."""
 
-from dataclasses import replace
-
 import pytest
 
 from adaptive_cards import Card
@@ -14,6 +12,7 @@ from bot.chat.preferences import THREAD
 from jobs.runs.run import Origin
 from jobs.runtime import install
 from jobs.storage import keys
+from tests.fixtures.copies import replace
 from tests.unit.bot.commands.typed_commands import sent
 
 CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "Setting up")

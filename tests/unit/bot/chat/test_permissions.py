@@ -1,7 +1,6 @@
 """Permissions: people whom the bot serves, people who may approve a run, and its participants."""
 
 import base64
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from bot.webex.client import Membership, WebexPerson
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import answered
 from tests.unit.bot.actions.presses import of_bot
 

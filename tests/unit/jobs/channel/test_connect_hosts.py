@@ -1,9 +1,9 @@
 """Hosts and addresses of Webex Connect."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.channel.mailbox import PATTERNS, ConnectHosts, foreign_hosts, unconfirmed_hosts
 from jobs.model import Channel, Person, RunKind

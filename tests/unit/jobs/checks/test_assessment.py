@@ -1,9 +1,9 @@
 """Assessment of a channel, from its runs and from what checks and the watch saw."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.checks.check import Fact, FactKind, assess, fact_of
 from jobs.model import Channel, Finding, Person, RunKind, State

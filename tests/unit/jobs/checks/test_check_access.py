@@ -1,7 +1,6 @@
 """Access that each part of a check uses, and the texts about the parts that cannot be read."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -16,6 +15,7 @@ from jobs.model import Access, Evidence, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
 from jobs.steps.mailbox_and_smtp_auth import MailboxUser
+from tests.fixtures.copies import replace
 
 NOT_AT_GRAPH = Forbidden("not_allowed", "graph", 403, "Forbidden")
 NO_ROLE = Forbidden("exchange_role_missing", "exchange", 403)

@@ -1,7 +1,5 @@
 """A check of an unknown channel: its questions, the found channel, and its adoption."""
 
-from dataclasses import replace
-
 import pytest
 
 from jobs.checks import check
@@ -11,6 +9,7 @@ from jobs.engine.inspector import Recorder
 from jobs.model import Channel, Finding, Profile, RunKind, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Search
 from jobs.runtime import no_listener
+from tests.fixtures.copies import replace
 
 MAILBOX = "support@contoso.com"
 ADDRESS = "ab12@mail-us.imiconnect.io"

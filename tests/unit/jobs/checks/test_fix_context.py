@@ -1,9 +1,9 @@
 """A fix asks for a new token if the newest check names a cause that only a new token fixes."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.causes.cause import NEW_TOKEN
 from jobs.checks.check import fix_context

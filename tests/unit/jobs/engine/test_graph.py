@@ -1,7 +1,6 @@
 """Tests of the engine with small scripted steps, on a loop whose clock skips every pause."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from jobs.engine.engine import digest
 from jobs.engine.step import Diagnosis
 from jobs.model import Access, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
+from tests.fixtures.copies import replace
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 

@@ -1,6 +1,5 @@
 """The changes that an undo remembers, their order, and late calls of an interrupted worker."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from jobs.runs.fold import apply_events
 from jobs.runs.run import UNDOES, Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
+from tests.fixtures.copies import replace
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 OFF, ON, UNSET = ({"disabled": value} for value in ("true", "false", ""))

@@ -1,10 +1,10 @@
 """Tests of the changes in Webex Connect: the suspects, and the reasons why the log is not read."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.checks.verdict import judge
 from jobs.clock import now

@@ -4,7 +4,6 @@ The login may show a fault of the channel or of the bot.
 """
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from jobs.model import Finding, Reason, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin
 from jobs.runs.run import Brief
+from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
 

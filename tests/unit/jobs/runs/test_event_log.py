@@ -1,6 +1,6 @@
 """MACs in the history of a run: a foreign event stops the run, and the events before it count."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from cryptography.fernet import Fernet
@@ -25,6 +25,7 @@ from jobs.runs.run import (
 )
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from tests.fixtures.copies import replace
 from tests.fixtures.queue_state import claimed
 from tests.unit.jobs.runs.test_run import OPENED, TABLE
 

@@ -1,6 +1,5 @@
 """State of a run, as it follows from every kind of event, and the count of its workers' deaths."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +23,7 @@ from jobs.runs.run import (
     Search,
 )
 from jobs.storage import keys
+from tests.fixtures.copies import replace
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)

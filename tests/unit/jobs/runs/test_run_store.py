@@ -3,7 +3,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -25,6 +24,7 @@ from jobs.runs.run import (
 from jobs.runs.run_store import ASKED_S, AlreadyRunningError, Record, RunStore
 from jobs.storage import locks
 from jobs.storage.locks import LEASE_S
+from tests.fixtures.copies import replace
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.run_events import found
 

@@ -1,6 +1,5 @@
 """Rows E3 and C6: the client secrets, and their removal if they are lost, replaced or unused."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from jobs.runs.run_store import Record
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL
+from tests.fixtures.copies import replace
 from tests.unit.jobs.steps.looks_of_apps import ADD, READ, secret
 
 NEW, OWN, REMOVAL, OLD, UNUSED = (

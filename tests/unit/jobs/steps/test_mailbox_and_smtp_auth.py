@@ -1,10 +1,10 @@
 """Rows M1 and M2: the user of the mailbox, who signs in for a shared one, and SMTP AUTH."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.checks.check import likely_changes, steps_of
 from jobs.checks.verdict import judge

@@ -1,8 +1,7 @@
 """Graph permissions of a sign-in: those that the run's own steps declare, and no others."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from jobs.clock import now
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, minimal, with_included

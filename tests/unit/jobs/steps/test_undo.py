@@ -1,7 +1,6 @@
 """Undo of each step: its exact calls, and values that are back already or that others changed."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
+from tests.fixtures.copies import replace
 from tests.unit.jobs.conftest import NO_OBJECT
 from tests.unit.jobs.steps.test_looks import as_planned
 

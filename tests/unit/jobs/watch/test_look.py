@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import Message
 
@@ -32,6 +32,7 @@ from jobs.storage import keys
 from jobs.watch import look
 from jobs.watch.look import CountingTrace, needs_mail, outcome_of
 from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
+from tests.fixtures.copies import replace
 from tests.unit.jobs.probes.trace_rows import MAILBOX, TRACES, row
 
 SENDER, HOUR = "probe@fabrikam.com", timedelta(hours=1)

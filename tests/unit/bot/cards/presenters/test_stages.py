@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -19,6 +18,7 @@ from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from practice.cardtext import lines
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,

@@ -1,7 +1,6 @@
 """Results of a check: causes and buttons, sign-ins, and what stays true while time goes by."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +24,7 @@ from jobs.model import (
     verbatim,
 )
 from jobs.runs.run import Event, Kind, Origin
+from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
 from tests.unit.bot.cards.presenters.stage_events import found
 from tests.unit.bot.cards.presenters.verdict_checks import AT, CHANNEL, CONNECT, check_of, ok, wrong

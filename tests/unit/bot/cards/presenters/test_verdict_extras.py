@@ -1,6 +1,5 @@
 """Damage and incidents of the providers, which come from the findings of a check."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from jobs.checks.reading import Lost
 from jobs.checks.verdict import judge
 from jobs.model import Channel, ConnectChange, Finding, Person, RunKind, Signals, State, Station
 from jobs.runs.run import Event, Kind, Origin
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.cards.presenters.verdict_checks import AT, check_of, ok

@@ -1,7 +1,8 @@
 """Finished checks and their findings, for the tests of the verdict's presenter."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Run

@@ -30,6 +30,9 @@ class RefusedError(Exception):
         super().__init__(words.key)
         self.words, self.title, self.then = words, title, then
 
+    def answer(self, ctx: "ChatContext") -> None:
+        ctx.refuse(self.words, title=self.title, then=self.then)
+
 
 def trouble(what: str, **more: Any) -> Card:
     """Return the notice with ``notice.WHAT_kicker``, ``_title`` and ``_words``, and more fields."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial, wraps
 from types import ModuleType
-from typing import Any
 
 from redis.exceptions import LockError
 
@@ -87,20 +86,7 @@ def commands() -> dict[str, Command]:
 @cache
 def actions() -> dict[str, Action]:
     found = [getattr(module, "ACTIONS", {}).items() for module in _modules()]
-    return {verb: refusing(action) for each in found for verb, action in each}
-
-
-def refusing(action: Callable[..., None]) -> Callable[..., None]:
-    @wraps(action)
-    def act(ctx: ChatContext, /, *args: Any, **kwargs: Any) -> None:
-        try:
-            action(ctx, *args, **kwargs)
-        except RefusedError as refused:
-            ctx.refuse(refused.words, title=refused.title, then=refused.then)
-        except InvalidInputError as wrong:
-            ctx.refuse(wrong.reason, title="refused.nothing")
-
-    return act
+    return {verb: action for each in found for verb, action in each}
 
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]

@@ -23,7 +23,7 @@ from bot.chat import offers, preferences
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import headline
 from bot.chat.permissions import is_visible
-from bot.commands import Command, refusing, require
+from bot.commands import Command, require
 from bot.services import Services
 from bot.webex.client import File, Message
 from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
@@ -100,7 +100,6 @@ def where(ctx: ChatContext) -> str:
     return ctx.room if ctx.direct else ctx.thread
 
 
-@refusing
 def keep_screenshot(ctx: ChatContext, message: Message) -> None:
     """Keep the first file of the message of the person who typed ``/tac``, encrypted.
 

@@ -31,13 +31,14 @@ from bot import commands
 from bot.cards import delivery
 from bot.cards.presenters.card_state import posted_card
 from bot.chat import permissions, preferences
-from bot.chat.context import ChatContext, trouble
+from bot.chat.context import ChatContext, RefusedError, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
 from bot.commands import help, tac  # noqa: A004  its command's name
 from bot.queue.event_queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
+from jobs.channel.form import InvalidInputError
 from jobs.clock import now, parse
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.http import Pauses
@@ -155,7 +156,7 @@ class Outbox(client.Messenger):
         """Edit the message at once, because a kept edit could be out of date when it is made."""
         self.services.webex.edit(message_id, room_id, card)
 
-    def post_all(self, kept: str, _: ChatContext) -> None:
+    def post_all(self, _: ChatContext, kept: str) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
         for post in codec.load(kept, list[client.Post]):
             if not (post.shows and posted_card(self.services, *post.shows)):
@@ -166,8 +167,10 @@ def facts_of(error: errors.WebexError) -> dict[str, str]:
     return {"tracking_id": error.tracking_id, "error": str(error)}
 
 
-def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
+def run_once(ctx: ChatContext, part: str, act: Callable[..., None], *given: object) -> None:
     """Carry out a part of an event, unless an earlier try of the event has done it to the end.
+
+    ``act`` gets the context with an outbox, and then what is ``given``.
 
     Raises:
         WebexError: Webex is unavailable. The next try of the event does the rest.
@@ -179,11 +182,11 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     redis, done = ctx.services.redis, keys.answered(part)
     sealed, is_done = redis.mget(keys.sealed(name), done)
     if (kept := vault.opened(name, sealed)) is not None:
-        act = partial(outbox.post_all, kept)
+        act, given = outbox.post_all, (kept,)
     elif is_done is not None:
         return
     with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
-        _run_safely(speaking, act)
+        run_safely(speaking, act, *given)
     if kept is None and not outbox.unsent:
         redis.set(done, "", ex=KEPT_S)  # less than half of what a sealed value takes
     else:
@@ -192,11 +195,16 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
         raise outbox.trouble
 
 
-def _run_safely(ctx: ChatContext, act: Handler) -> None:
+def run_safely(ctx: ChatContext, act: Callable[..., None], *given: object) -> None:
+    """Carry out a command or a press, and answer its refusal or its error."""
     # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
     # again. Other errors of Webex and Redis are raised.
     try:
-        act(ctx)
+        act(ctx, *given)
+    except RefusedError as refused:
+        run_safely(ctx, refused.answer)
+    except InvalidInputError as wrong:
+        run_safely(ctx, RefusedError(wrong.reason).answer)
     except Exception as error:
         rejected = isinstance(error, errors.WebexBadRequestError)
         in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
@@ -303,7 +311,7 @@ def _press(ctx: ChatContext, press: client.CardAction) -> None:
     act = commands.actions().get(press.inputs.get("do", ""))
     if act is not None:
         inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
-        run_once(ctx, f"{press.id}:press", lambda speaking: act(speaking, inputs))
+        run_once(ctx, f"{press.id}:press", act, inputs)
 
 
 def _run_command(ctx: ChatContext, message: client.Message) -> None:
@@ -311,12 +319,11 @@ def _run_command(ctx: ChatContext, message: client.Message) -> None:
     command = commands.by_typed_name().get(typed.name)
     if command is not None:
         preferences.follow(ctx, commands.language_of(typed.name, command))
-        run = command.run
-        run_once(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
+        run_once(ctx, f"{message.id}:command", command.run, typed.argument)
     if command is not help.EXPLAIN and message.files and tac.asked(ctx) is not None:
-        run_once(ctx, f"{message.id}:screenshot", partial(tac.keep_screenshot, message=message))
+        run_once(ctx, f"{message.id}:screenshot", tac.keep_screenshot, message)
     elif command is None:
-        run_once(ctx, f"{message.id}:help", partial(help.answer_free_text, typed=typed))
+        run_once(ctx, f"{message.id}:help", help.answer_free_text, typed)
 
 
 def _membership(services: Services, event: WebhookEvent) -> Callable[[], None] | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.commands import actions
+from bot.events.handler import run_safely
 from jobs.runs.run import Kind
 
 RIGHT = {
@@ -13,7 +14,7 @@ RIGHT = {
 
 def press(ctx, do: str, **inputs: str):
     """Press a card's button with this verb and these inputs, and return its run afterward."""
-    actions()[do](ctx, {"do": do, **inputs})
+    run_safely(ctx, actions()[do], {"do": do, **inputs})
     return next(ctx.services.store.known([inputs.get("run", "")]), None)
 
 

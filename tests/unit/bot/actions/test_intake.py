@@ -319,9 +319,9 @@ def test_people_of_other_spaces_change_nothing(anna, said, verb):
     """People of other spaces change nothing, and neither does a press on a card that is gone."""
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
     actions()["watch_on_it"](anna, {"card": card})
-    actions()[verb](replace(anna, room="room-9"), {"card": card, "channel": "support@contoso.com"})
+    press(replace(anna, room="room-9"), verb, card=card, channel="support@contoso.com")
     assert text("watch.not_here") in said()[-1][1]
-    actions()[verb](anna, {"card": "NOBODY"})
+    press(anna, verb, card="NOBODY")
     assert text("watch.card_gone") in said()[-1][1]
     (known,) = anna.services.watching.of_card(card)
     assert (known.acting, begun(anna)) == ("anna@example.test", [])

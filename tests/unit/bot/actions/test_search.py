@@ -16,6 +16,7 @@ from jobs.model import Channel, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from tests.fixtures.run_events import noted
+from tests.unit.bot.actions.presses import press
 from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent, type_
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
@@ -100,7 +101,7 @@ def test_a_place_shows_what_the_check_says_of_it(channel, webex_script):
     assert TITLES["mail"] in shown(webex_script)
     assert text("seen.no_waiting") in shown(webex_script)
     assert "send_mail" not in shown(webex_script)  # there is no PROBE_SMTP_URL
-    actions()["send_mail"](channel, {"channel": MAILBOX})
+    press(channel, "send_mail", channel=MAILBOX)
     assert text("refused.old") in shown(webex_script)
 
 

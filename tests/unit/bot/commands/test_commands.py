@@ -61,7 +61,7 @@ def test_a_corrected_address_runs_its_own_command(anna, webex_script, name, fiel
 @pytest.mark.parametrize("command", ["", "status", "no-such", "__init__"])
 def test_a_forged_correction_runs_nothing(anna, said, command):
     """A forged correction runs nothing: only a command with an argument can be corrected."""
-    actions()["typed"](anna, {"do": "typed", "command": command, "mailbox": MAILBOX})
+    press(anna, "typed", command=command, mailbox=MAILBOX)
     assert (len(said()), text("refused.old") in said()[0][1]) == (1, True)
 
 

@@ -10,6 +10,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.webex_script import Reply
+from tests.unit.bot.actions.presses import press
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
 
 TYPED = "suport@contoso.com"
@@ -214,7 +215,6 @@ def test_a_channel_that_is_not_known_in_a_direct_message(anna, webex_script, nam
 
 def test_a_button_of_an_understood_command_is_typed_text(anna, webex_script):
     """A button with hostile data does no more than the same text, typed."""
-    run = actions()["run_command"]
     for command, argument in (
         ("no-such", MAILBOX),
         ("__init__", ""),
@@ -222,6 +222,6 @@ def test_a_button_of_an_understood_command_is_typed_text(anna, webex_script):
         ("fix", "x" * 100_000),
         ("cancel", "RUN"),
     ):
-        run(anna, {"do": "run_command", "command": command, "argument": argument})
+        press(anna, "run_command", command=command, argument=argument)
     assert kinds(anna) == []
     assert "x" * 3000 not in str(webex_script.asked)

@@ -16,7 +16,7 @@ from jobs.watch.model import LookOutcome, Sight
 from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.webex_script import person
-from tests.unit.bot.actions.presses import of_bot, other
+from tests.unit.bot.actions.presses import of_bot, other, press
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 from tests.unit.bot.watched import GOOD, look, watch, with_incident
 
@@ -222,19 +222,18 @@ def test_who_is_on_it(connected, said):
     """
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
-    on_it, watching = actions()["watch_on_it"], connected.services.watching
+    watching = connected.services.watching
     elsewhere = other(connected, "ben", room="direct-2", direct=True)
-    on_it(elsewhere, {"card": incident})
+    press(elsewhere, "watch_on_it", card=incident)
     assert text("watch.not_here") in said()[-1][1]
     watching.change(incident, lambda each: replace(each, told=("ben@example.test",)))
-    on_it(elsewhere, {"card": incident})
-    acting = watching.incident(incident)
-    assert acting.acting == "ben@example.test"
-    on_it(connected, {"card": incident})
-    on_it(connected, {"card": "GONE"})
+    press(elsewhere, "watch_on_it", card=incident)
+    assert watching.incident(incident).acting == "ben@example.test"
+    press(connected, "watch_on_it", card=incident)
+    press(connected, "watch_on_it", card="GONE")
     assert text("watch.card_gone") in said()[-1][1]
     type_(connected, "watch", f"{MAILBOX} off")
-    on_it(connected, {"card": incident})
+    press(connected, "watch_on_it", card=incident)
     assert text("watch.over") in said()[-1][1]
 
 

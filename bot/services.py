@@ -41,19 +41,16 @@ class Services(Runtime):
     events: EventQueue
     runs: Doorbell
     cards: CardQueue
-    outbox: Messenger | None = None
+    messenger: Messenger
+    """Webex itself, or the outbox of the event that is being handled."""
     account: dict[str, tuple[WebexPerson, float]] = field(default_factory=dict)
     """Bot's own account, and until when it counts by ``time.monotonic``; the jobs share it."""
-
-    @property
-    def messenger(self) -> Messenger:
-        """Return the outbox of the event that is being handled, or else Webex itself."""
-        return self.webex if self.outbox is None else self.outbox
 
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis) -> Self:
         METER.redis = redis
         cards = CardQueue(redis, LockKind.DRAW)
+        webex = Webex(bot.webex_access_token, bot.webex_api_url, HURRIED)
         return cls(
             settings=settings,
             store=RunStore(redis, settings.encryption_keys),
@@ -61,7 +58,8 @@ class Services(Runtime):
             listener=cards.request,
             bot=bot,
             redis=redis,
-            webex=Webex(bot.webex_access_token, bot.webex_api_url, HURRIED),
+            webex=webex,
+            messenger=webex,
             events=EventQueue(redis),
             runs=Doorbell(redis, LockKind.RUN),
             cards=cards,

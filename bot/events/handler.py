@@ -178,7 +178,7 @@ def run_once(ctx: ChatContext, part: str, act: Callable[..., None], *given: obje
     """
     vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
     outbox = Outbox(ctx.services)
-    speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
+    speaking = replace(ctx, services=replace(ctx.services, messenger=outbox))
     redis, done = ctx.services.redis, keys.answered(part)
     sealed, is_done = redis.mget(keys.sealed(name), done)
     if (kept := vault.opened(name, sealed)) is not None:

@@ -17,7 +17,7 @@ def make(bot, redis, webex) -> Services:
     """Return the services as a new process makes them."""
     key = Fernet.generate_key().decode()
     work = Settings("https://bot.example.test", "", "client", "secret", (key,))
-    return replace(Services.of(bot, work, redis), webex=webex)
+    return replace(Services.of(bot, work, redis), webex=webex, messenger=webex)
 
 
 def test_the_next_process_knows_who_the_bot_is(settings, redis, webex, webex_script, reply):

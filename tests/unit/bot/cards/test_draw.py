@@ -19,7 +19,7 @@ from tests.fixtures.waiting import until
 @pytest.fixture
 def run(begin, services, hurried):
     """Return a run with news for its cards, and install services that draw as a worker does."""
-    install(replace(services, webex=hurried))
+    install(replace(services, webex=hurried, messenger=hurried))
     return begin()
 
 

@@ -24,7 +24,7 @@ def run(begin, services, hurried, monkeypatch):
     Nobody is told that the space is closed.
     """
     monkeypatch.setattr(notices, "CLOSED", ())
-    install(replace(services, webex=hurried))
+    install(replace(services, webex=hurried, messenger=hurried))
     return begin()
 
 

@@ -12,7 +12,7 @@ from tests.fixtures.webex_script import receive
 @pytest.fixture
 def busy(services, hurried):
     """Installed services with a worker's Webex client, which leaves long waits to its caller."""
-    made = replace(services, webex=hurried)
+    made = replace(services, webex=hurried, messenger=hurried)
     install(made)
     return made
 

@@ -31,7 +31,7 @@ from jobs.clouds.errors import SignInNeeded, if_answered
 from jobs.clouds.json_values import Json, as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import DATA_ERRORS, Engine
-from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder, lacks_role, needs_sign_in
+from jobs.engine.inspector import GO_WITH_SIGN_IN, lacks_role, needs_sign_in
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, Signals, State, Text
@@ -83,7 +83,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     try:
         async with tenants.open_clients(runtime, run, run.account) as ctx:
             ctx.reads = ReadCache()
-            if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
+            if not await discover(Engine(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             await Engine(ctx, steps_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
@@ -296,25 +296,25 @@ WITHOUT = "without"
 """Answer of a person who does not know the value and goes on without the value."""
 
 
-async def discover(recorder: Recorder) -> bool:
+async def discover(engine: Engine) -> bool:
     """Find the run's channel, and return whether the check can go on, without an open question.
 
     Raises:
         LeaseLostError: another worker has the run.
         SignInNeeded: the sign-in is over.
     """
-    if not recorder.run.brief.discover or recorder.run.discovered:
+    if not engine.run.brief.discover or engine.run.discovered:
         return True
-    if recorder.run.search is None:
+    if engine.run.search is None:
         try:
-            found = await discovery.Discovery(recorder.ctx).search()
+            found = await discovery.Discovery(engine.ctx).search()
         except DATA_ERRORS:
-            log.exception("an answer that the search cannot read", run=recorder.run.id)
+            log.exception("an answer that the search cannot read", run=engine.run.id)
             found = Search(unread=True)
-        recorder.append(Event(Kind.SEARCHED, now(), search=found))
-    if open_questions(recorder.run):
+        engine.append(Event(Kind.SEARCHED, now(), search=found))
+    if open_questions(engine.run):
         return False
-    recorder.append(await _found(recorder.ctx))
+    engine.append(await _found(engine.ctx))
     return True
 
 

@@ -5,7 +5,7 @@ import pytest
 from jobs.checks import check
 from jobs.checks.check import APP, FORWARDING, answers_to, brief_for, discover, open_questions
 from jobs.clock import now
-from jobs.engine.inspector import Recorder
+from jobs.engine.engine import Engine
 from jobs.model import Channel, Finding, Profile, RunKind, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Search
 from jobs.runtime import no_listener
@@ -31,7 +31,7 @@ def found(given, search: Search, **answers: str):
 
 async def go_on(ctx):
     """Carry the discovery on, as a worker does."""
-    await discover(Recorder(ctx, {}, no_listener, lambda: True))
+    await discover(Engine(ctx, {}, no_listener, lambda: True))
     return ctx.run
 
 

@@ -11,8 +11,7 @@ from jobs import advance
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
-from jobs.engine.engine import IN_FLIGHT_S, Engine
-from jobs.engine.inspector import StoppingError
+from jobs.engine.engine import IN_FLIGHT_S, Engine, StoppingError
 from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError

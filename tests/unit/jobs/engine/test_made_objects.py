@@ -17,7 +17,7 @@ CAUSE = "app_deleted_meanwhile"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch) -> None:
     """Skip the pause before the second read, and the wait for calls of an earlier worker."""
-    monkeypatch.setattr(inspector, "TWICE_S", 0)
+    monkeypatch.setattr("jobs.engine.engine.TWICE_S", 0)
     monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
 

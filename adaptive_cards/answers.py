@@ -79,7 +79,7 @@ def _address() -> el.Element:
 
 def _send_address(command: str, *, main: bool = False) -> el.Element:
     title = text("button.continue_field")
-    return el.submit(title, "typed", main=main, reads=True, command=command)
+    return el.submit(title, "typed", main=main, form=True, command=command)
 
 
 def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> ui.Card:
@@ -208,7 +208,7 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
         el.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
         el.input_text("seen_text", "tac.seen_text", _SEEN_MOST, isMultiline=True),
     ]
-    make = el.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
+    make = el.submit(text("tac.make"), "tac", main=True, form=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
     return ui.finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
 

@@ -282,7 +282,7 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     field is in a part that opens, but after an invalid address it is shown open and in red.
     """
     field = el.text_input("administrator", f"field.{who}", error=f"field.{who}_error")
-    send = el.submit(text("button.send_direct"), do, reads=True, run=run_id)
+    send = el.submit(text("button.send_direct"), do, form=True, run=run_id)
     if asked is None:
         told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [el.show_card(title, [*told, field | ({"value": last} if last else {})], send)]

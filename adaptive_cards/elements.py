@@ -186,10 +186,10 @@ ACTIONS_MOST = 5
 ADDRESS_MOST = 254
 
 
-def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
-    """Return a button; ``main`` is the card's green one, ``reads`` sends and needs its inputs."""
-    read = {"associatedInputs": "auto"} if reads else {}
-    return press(title, {"do": do, **data}, main=main) | read
+def submit(title: str, do: str, *, main: bool = False, form: bool = False, **data: str) -> Element:
+    """Return a button; ``main`` is the card's green one, ``form`` sends and needs its inputs."""
+    inputs = {"associatedInputs": "auto"} if form else {}
+    return press(title, {"do": do, **data}, main=main) | inputs
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:

@@ -102,7 +102,7 @@ class Webhooks:
         self._secrets, self._redis, self._every_s = secrets, redis, every_s
         self._events, self._quiet_until = event_queue.EventQueue(redis), -every_s
 
-    def receive(self, environ: Mapping[str, Any]) -> None:
+    def accept(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
 
         Raises:
@@ -202,7 +202,7 @@ class Site:
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
-            event_queue.WEBHOOKS_PATH: ("POST", webhooks.receive),
+            event_queue.WEBHOOKS_PATH: ("POST", webhooks.accept),
             ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
             READY: ("GET", self._ready),
         }

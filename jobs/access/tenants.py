@@ -180,7 +180,7 @@ class TenantReader:
     trace: Trace
     granted: AppAccess | None
     tokens: AppTokens
-    reads: SingleFlight
+    cache: SingleFlight
     many: bool
 
     def context(self, run: Run, store: RunStore) -> StepContext:
@@ -188,7 +188,7 @@ class TenantReader:
         access = Access.APP if self.granted else Access.NONE
         clients = self.graph, self.exchange, lambda: self.trace
         return StepContext(
-            run, settings, store, vault, *clients, access=access, reads=self.reads, many=self.many
+            run, settings, store, vault, *clients, access=access, cache=self.cache, many=self.many
         )
 
     def revoked_event(self) -> Event | None:
@@ -203,22 +203,22 @@ class TenantReader:
 
 @asynccontextmanager
 async def open_reader(
-    runtime: Runtime, tenant: str, reads: ReadCache | None = None
+    runtime: Runtime, tenant: str, cache: ReadCache | None = None
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``reads`` is the cache of many channels for answers of services besides Microsoft. Then those of
-    Microsoft are kept, too; without it, only its reads at the same time are shared.
+    ``cache`` has what many channels share of services besides Microsoft. Then Microsoft's answers
+    are kept, too; without it, only its reads at the same time are shared.
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
     required = needed(settings) if granted else {}
     own = AppTokens(lambda scope: app_token(settings, tenant, scope), required)
-    pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if reads else SingleFlight
+    pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if cache else SingleFlight
     async with async_client(settings) as http:
         source = own.source(scopes.graph_default(settings.graph_url))
         graph = ReadingGraph(http, source, settings.graph_url, kept(), pace)
         source = own.source(scopes.exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", kept(), pace)
-        trace, once, many = Trace(graph, exchange), reads or ReadCache(), reads is not None
+        trace, once, many = Trace(graph, exchange), cache or ReadCache(), cache is not None
         yield TenantReader(runtime, graph, exchange, trace, granted, own, once, many)

@@ -66,7 +66,7 @@ class InvokeCommand:
     base_url: str
     tenant_id: str
     anchor_upn: str
-    reads: SingleFlight = field(default_factory=SingleFlight)
+    cache: SingleFlight = field(default_factory=SingleFlight)
     pace: RateLimiter = field(default_factory=RateLimiter)
     spacing: Throttle = field(default_factory=Throttle)
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -82,10 +82,10 @@ class InvokeCommand:
         for one object. A parameter that is None clears a value. Only ``Get-``, ``Set-`` and
         ``Test-`` cmdlets are retried after a timeout, because they have the same effect twice.
         """
-        if reads(cmdlet):
+        if is_read(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)
-            return await self.reads.read(key, lambda: self._sent(cmdlet, parameters))
-        async with self.reads.writing():
+            return await self.cache.read(key, lambda: self._sent(cmdlet, parameters))
+        async with self.cache.writing():
             return await self._sent(cmdlet, parameters)
 
     async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
@@ -106,7 +106,7 @@ class InvokeCommand:
         async with self.at_once, self.pace.slot(cmdlet):
             answer = await self._ask(call)
             rows = _rows(cmdlet, answer)
-            return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
+            return await self._with_pages(cmdlet, call, answer, rows) if is_read(cmdlet) else rows
 
     def _ask(self, call: Call) -> Awaitable[Response]:
         source, reported, turn = self.token_source, judge_reported_errors, self.spacing.slot
@@ -140,7 +140,7 @@ class InvokeCommand:
         return rows
 
 
-def reads(cmdlet: str) -> bool:
+def is_read(cmdlet: str) -> bool:
     return cmdlet.lower().startswith("get-")
 
 
@@ -154,7 +154,7 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     value = _value(answer.data)
     are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
     says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
-    if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
+    if not are_objects or (is_read(cmdlet) and not any(value) and not says_none):
         why = "an answer without a list of objects"
         raise errors.unreadable("exchange", why, answer.status, ids=answer.ids)
     return [ExchangeRow(each) for each in value]

@@ -77,7 +77,7 @@ def connect_form(
             title = el.own("connect.before", **el.BOLD)
             body.append(ui.box("warning", glyphs.WARNING, title, *lines))
     field = el.input_text("error_text", "field.error_text", ERROR_MOST, isMultiline=True)
-    explain = el.submit(text("button.explain"), "explain", reads=True, run=run.id)
+    explain = el.submit(text("button.explain"), "explain", form=True, run=run.id)
     actions = [*opens, el.show_card(text("button.see_error"), [field], explain)]
     band = _band(run, form, is_open=registers and not form.registered, only_secret=only_secret)
     return finished(ui.kicker(head), band, [*body, *_confirm_buttons(run, form)], actions)
@@ -280,7 +280,7 @@ def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = sha
     direct = to != shared.THREAD
     more = {"isRequired": True, "errorMessage": text("field.skip_reason_error")}
     reason = el.input_text("skip_reason", "field.skip_reason", _REASON_MOST, **more)
-    skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run.id)
+    skip = el.submit(text("button.skip_rehearsal"), "skip_rehearsal", form=True, run=run.id)
     skips = el.show_card(text("button.skip"), [reason], skip)
     stop = [skips, *([] if direct else [el.cancel(run.id)])]
     if failed := turns.failed_rehearsal(run):

@@ -201,7 +201,7 @@ def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
         el.choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
     ]
     title, cause = text("verdict.accept_button"), view.accepts
-    return fields, [el.submit(title, "accept", reads=True, run=view.run, cause=cause)]
+    return fields, [el.submit(title, "accept", form=True, run=view.run, cause=cause)]
 
 
 def found(view: Reading, room: Room) -> list[el.Element]:

@@ -138,7 +138,7 @@ def _checkable(lines: Sequence[ChannelLine]) -> list[el.Element]:
             check = el.submit(title, "check", channel=line.mailbox)
             parts.append(el.buttons(check, spacing="Small"))
     if others := _addresses(lines[first:]):
-        check = el.submit(text("choice.check_picked"), "typed", reads=True, command="check")
+        check = el.submit(text("choice.check_picked"), "typed", form=True, command="check")
         parts += [_pick("choice.others", others), el.buttons(check, spacing="Small")]
     return parts
 
@@ -162,7 +162,7 @@ def _commands(shown: list[ChannelLine]) -> list[el.Element]:
         of_channel = [el.press(title, meant | {"command": each}) for each, title in titles.items()]
         return el.button_rows(of_channel, "Small")
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
-    pressed = [el.submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
+    pressed = [el.submit(each, "typed", form=True, command=name) for name, each in titles.items()]
     return [pick, *el.button_rows(pressed, "Small")]
 
 

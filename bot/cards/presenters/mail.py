@@ -211,5 +211,5 @@ def search(  # noqa: PLR0913  everything that the card shows
         *el.button_rows([*sign_in, *send, again]),
         el.input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
-    go_on = el.submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
+    go_on = el.submit(text("search.go_on"), "look_on", main=True, form=True, place=place)
     return finished(ui.kicker_at("search.kicker", at, mailbox=mailbox), band, body, [go_on])

@@ -77,7 +77,7 @@ def intake(run: Run, typed: TypedInputs) -> Card:
     ]
     head = shared.header(run)
     band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
-    go_on = el.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
+    go_on = el.submit(text("button.continue"), "intake", main=True, form=True, run=run.id)
     return ui.finished(ui.kicker(head), band, body, [go_on, el.cancel(run.id)])
 
 
@@ -124,7 +124,7 @@ def delegate(run: Run) -> Card:
     wrong = shared.unreachable_recipient(run, DELEGATE)
     wrong = wrong or (ui.Asked(named, seen) if named and seen else None)
     field = _address("delegate")
-    send = el.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
+    send = el.submit(text("button.continue"), "delegate", main=True, form=True, run=run.id)
     body = [
         el.own("delegate.why", spacing="Small"),
         ui.correction(field, wrong) if wrong else field,
@@ -311,7 +311,7 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
         ui.small_print(Text("discovery.reads_only")),
     ]
     actions = [
-        el.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
+        el.submit(text("button.go_on"), "discovered", main=True, form=True, run=run.id),
         el.submit(text("button.go_on_without"), "discovered_without", run=run.id),
     ]
     kicker = ui.kicker_at("verdict.kicker", at, mailbox=run.channel.mailbox)

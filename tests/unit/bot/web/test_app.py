@@ -203,7 +203,7 @@ def test_without_redis_it_is_still_logged(settings, free_port):
         "wsgi.input": BytesIO(b"{}"),
     }
     with capture_logs() as log, pytest.raises(RefusedError) as refused:
-        receiver.receive(request)
+        receiver.accept(request)
     assert (refused.value.status, lines(log)) == (401, ["warning"])
 
 

@@ -17,7 +17,7 @@ from jobs.clouds import calls
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import run_job
 from jobs.engine.engine import Engine, StoppingError
-from jobs.engine.inspector import is_due
+from jobs.engine.findings import is_due
 from jobs.model import CHECKS, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from jobs.causes.cause import Cause
-from jobs.engine.inspector import NOT_INSPECTABLE
+from jobs.engine.findings import NOT_INSPECTABLE
 from jobs.model import Evidence, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run

@@ -30,7 +30,7 @@ from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
-from jobs.engine.inspector import may_be_replication
+from jobs.engine.findings import may_be_replication
 from jobs.microsoft import identity, scopes
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run

@@ -31,7 +31,7 @@ from jobs.clouds.errors import SignInNeeded, if_answered
 from jobs.clouds.json_values import Json, as_dict, text_of
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import DATA_ERRORS, Engine
-from jobs.engine.inspector import GO_WITH_SIGN_IN, lacks_role, needs_sign_in
+from jobs.engine.findings import GO_WITH_SIGN_IN, lacks_role, needs_sign_in
 from jobs.engine.step import Step, StepContext
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, ConnectChange, Finding, Reason, RunKind, Scope, Signals, State, Text

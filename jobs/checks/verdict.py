@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, Cause, known
-from jobs.engine.inspector import needs_sign_in
+from jobs.engine.findings import needs_sign_in
 from jobs.engine.step import Diagnosis, Step, reachable
 from jobs.model import Channel, Finding, Signals, State, Station, Turn
 from jobs.runs.run import Run

@@ -19,7 +19,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError, SignInNeeded, unreadable
-from jobs.engine import inspector
+from jobs.engine import findings
 from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
@@ -139,7 +139,7 @@ class Engine:
         if self.shutdown.requested():
             raise StoppingError
 
-    async def run_steps(self, steps: Mapping[str, Step], work: Work, met: inspector.Met) -> None:
+    async def run_steps(self, steps: Mapping[str, Step], work: Work, met: findings.Met) -> None:
         """Start each step once its needs are met, and again when what it depends on has changed."""
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}
@@ -148,9 +148,9 @@ class Engine:
                 self.refresh()
                 if not (self.shutdown.requested() or self.run.ended):
                     free = [step for name, step in steps.items() if name not in tasks.values()]
-                    ready = partial(inspector.is_ready, self.run, steps, met, tried)
+                    ready = partial(findings.is_ready, self.run, steps, met, tried)
                     for step in filter(ready, free):
-                        tried[step.name] = inspector.retry_key(step, self.run)
+                        tried[step.name] = findings.retry_key(step, self.run)
                         with structlog.contextvars.bound_contextvars(step=step.name):
                             tasks[asyncio.ensure_future(work(step))] = step.name
                 if not tasks:
@@ -190,23 +190,23 @@ class Engine:
             try:
                 return await call(self.ctx, *found)
             except CloudError as error:
-                passing = inspector.may_be_replication(error, self.run, step)
-                if error.cause in inspector.ROLE_CAUSES or not passing:
+                passing = findings.may_be_replication(error, self.run, step)
+                if error.cause in findings.ROLE_CAUSES or not passing:
                     raise
             await self._pause(step, pause)
         return await call(self.ctx, *found)
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding, which waits if replication may be the cause."""
-        if inspector.may_be_replication(error, self.run, step):
+        if findings.may_be_replication(error, self.run, step):
             waits = self.wait_for_replication(step)
-            if error.cause not in inspector.ROLE_CAUSES:
+            if error.cause not in findings.ROLE_CAUSES:
                 return waits
             seen, evidence = Text("seen.let_in"), error.evidence()
             return replace(waits, seen=seen, reason=None, cause=error.cause, evidence=evidence)
         if isinstance(error, SignInNeeded):
             raise error
-        return inspector.finding_from_error(step, error, self.run)
+        return findings.finding_from_error(step, error, self.run)
 
     def wait_for_replication(self, step: Step) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
@@ -233,7 +233,7 @@ class Engine:
         times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]
         newest = max(filter(None, (*times, run.signed_in)), default="")
         mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
-        made = [step for step in self.steps.values() if inspector.is_watched(run, step)]
+        made = [step for step in self.steps.values() if findings.is_watched(run, step)]
         if not made or redis.get(mark) == answered:
             return
         for step in made:
@@ -258,14 +258,14 @@ class Engine:
 
     def _record_deleted(self, step: Step, finding: Finding) -> None:
         found, waiting = self.run.findings, {step.name}
-        gone = inspector.lost(finding, found[step.name])
+        gone = findings.lost(finding, found[step.name])
         self.queue(step, replace(gone, cause=step.deleted_cause))
         for name, other in self.steps.items():
             if name not in found or waiting.isdisjoint(other.needs):
                 continue
             if other.automatic:
                 waiting.add(name)
-                waits = inspector.waits_for_step(other, step.name)
+                waits = findings.waits_for_step(other, step.name)
                 self.queue(other, replace(waits, facts=found[name].facts))
             elif other.group == "entra":  # a consent goes with its app, the form stays filled in
                 self.queue(other, other.wrong(Reason.NOTHING_YET))
@@ -278,11 +278,11 @@ class Engine:
         """
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
         run, found = self.run, self.run.findings
-        again = {name for name in found if inspector.is_due(found[name]) or run.is_to_reread(name)}
-        again |= {name for name in found if found[name].reason in inspector.NOT_INSPECTABLE}
+        again = {name for name in found if findings.is_due(found[name]) or run.is_to_reread(name)}
+        again |= {name for name in found if found[name].reason in findings.NOT_INSPECTABLE}
 
         async def inspect(step: Step) -> None:
-            why = inspector.why_not_inspectable(step, self.run, self.steps)
+            why = findings.why_not_inspectable(step, self.run, self.steps)
             self.queue(step, step.wrong(why) if why else await self.inspect(step))
             again.discard(step.name)
 
@@ -316,7 +316,7 @@ class Engine:
             await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
         finding = await self.inspect(step)
         if other := await self._changed_since(step, finding):
-            finding = inspector.waits_for_step(step, other)
+            finding = findings.waits_for_step(step, other)
         elif finding.state is State.WRONG:
             finding = self._why_not_now(step, finding) or await self._change(step, finding)
         finding = await self._or_lost(step, finding)
@@ -351,12 +351,12 @@ class Engine:
         mail server refuse the token. Waiting fixes neither error.
         """
         if step.doubted_by and finding.state is State.WRONG:
-            return inspector.lost(finding, self.run.findings.get(step.name))
+            return findings.lost(finding, self.run.findings.get(step.name))
         for other in self.steps.values():
             if finding.cause in other.doubted_by and self.run.settled(other.name):
                 seen = await self.inspect(other)
                 if seen.state is State.WRONG:
-                    lost = inspector.lost(seen, self.run.findings.get(other.name))
+                    lost = findings.lost(seen, self.run.findings.get(other.name))
                     self.found(other, lost)
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
@@ -367,7 +367,7 @@ class Engine:
         A plan may show a step's own lines together with lines that another step applies later. All
         of them must be approved; only the step's own are applied here.
         """
-        if deleted := inspector.still_deleted(self.ctx, step):
+        if deleted := findings.still_deleted(self.ctx, step):
             return deleted
         changes = step.plan(self.ctx, finding)
         if not changes and not step.unapproved:
@@ -382,7 +382,7 @@ class Engine:
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
         if made is None:
             return None
-        settling = made.done is not None and now() - made.done < inspector.SETTLES_FOR
+        settling = made.done is not None and now() - made.done < findings.SETTLES_FOR
         repeated = repeat is not None and made.done is not None and repeat.at > made.done
         if settling and not repeated:
             return self.wait_for_replication(step)
@@ -397,7 +397,7 @@ class Engine:
         asked = step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         before = (name for name in step.after if name in self.steps and not run.settled(name))
         if other := next(before, ""):
-            return inspector.waits_for_step(step, other)
+            return findings.waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not (run.plan and all(map(run.plan.shows, changes))):
             return asked
@@ -465,19 +465,19 @@ class Engine:
         lines = () if shown else other.plan(self.ctx, other.wrong(Reason.DEMANDED))
         data = {"plan": digest((*run.plan_lines, *lines), run)}
         self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
-        return inspector.waits_for_step(step, other.name)
+        return findings.waits_for_step(step, other.name)
 
     async def check(self) -> None:
         """Inspect every step that may be read, and skip the others with the reason."""
         known, access = self.ctx.store.accepted(self.ctx.channel.mailbox), self.ctx.access
         for step in self.steps.values():
             unread = step.name not in self.run.findings
-            if unread and inspector.required_access(step, access) is None:
+            if unread and findings.required_access(step, access) is None:
                 self.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
         self.flush()  # one write: single ones would delay the first real finding
 
         async def check(step: Step) -> None:
-            found = await self._checked(step, inspector.required_access(step, access))
+            found = await self._checked(step, findings.required_access(step, access))
             accepted = known.get(found.cause)
             self.queue(step, accepted.as_note(found) if accepted else found)
 
@@ -503,7 +503,7 @@ class Engine:
     async def _checked(self, step: Step, access: Access | None) -> Finding:
         found = self.run.findings
         for need in filter(self.steps.__contains__, step.needs):
-            if found[need].state not in inspector.HOLDS and not found[need].facts:
+            if found[need].state not in findings.HOLDS and not found[need].facts:
                 words = Reason.NEEDS_OTHER.text(step=f"key:step.{need}")
                 return replace(step.skipped(Reason.NEEDS_OTHER), seen=words)
         finding = await self._read(step, access)
@@ -517,7 +517,7 @@ class Engine:
         if self.ctx.many or not (step.group == "entra" or step.replicates):
             return False
         runs = self.ctx.store.runs_of_mailbox(self.ctx.channel.mailbox)
-        return any(inspector.wrote_within(run, inspector.SETTLES_FOR) for run in runs)
+        return any(findings.wrote_within(run, findings.SETTLES_FOR) for run in runs)
 
     async def _read(self, step: Step, access: Access | None) -> Finding:
         """Return the step's finding.
@@ -530,9 +530,9 @@ class Engine:
         except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.run.id)
             error = unreadable("answer", type(odd).__name__)
-            return inspector.finding_from_error(step, error, self.run)
+            return findings.finding_from_error(step, error, self.run)
         except CloudError as error:
-            return inspector.finding_in_check(step, error, self.run, access)
+            return findings.finding_in_check(step, error, self.run, access)
 
 
 def _is_over() -> bool:

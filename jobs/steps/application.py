@@ -19,7 +19,7 @@ from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError, Rejected
 from jobs.clouds.json_values import Json, dicts_in, lower_of, text_of
-from jobs.engine.inspector import SETTLES_FOR
+from jobs.engine.findings import SETTLES_FOR
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft import app_manifest as manifest, graph
 from jobs.microsoft.graph import APPLICATIONS, EXCHANGE_APP_ID, GRAPH_APP_ID, promised

@@ -21,7 +21,7 @@ from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
 from jobs.contact_center.services import read_changes
-from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
+from jobs.engine.findings import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step, StepContext
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.microsoft.sign_in_log import SignInRow, read

@@ -14,7 +14,7 @@ from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, if_answered, unless_refused
 from jobs.clouds.json_values import Json, lower_of, text_of
-from jobs.engine.inspector import finding_in_check
+from jobs.engine.findings import finding_in_check
 from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
 from jobs.mail.message_trace import LARGEST
 from jobs.microsoft.exchange import ExchangeRow

@@ -12,7 +12,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
-from jobs.engine.inspector import UNSEEN
+from jobs.engine.findings import UNSEEN
 from jobs.engine.step import Step, StepContext
 from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail

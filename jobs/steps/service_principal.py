@@ -14,7 +14,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import Json, as_dict, lower_of, lower_set, text_of
-from jobs.engine.inspector import finding_from_error
+from jobs.engine.findings import finding_from_error
 from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, promised

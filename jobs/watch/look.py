@@ -27,7 +27,7 @@ from jobs.checks.verdict import Verdict
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.inspector import UNSEEN, wrote_within
+from jobs.engine.findings import UNSEEN, wrote_within
 from jobs.engine.step import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow

@@ -14,7 +14,7 @@ from jobs import next_action as turns
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.checks.verdict import page_of
-from jobs.engine.inspector import is_deleted
+from jobs.engine.findings import is_deleted
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run

@@ -12,7 +12,7 @@ from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.reading import Line
 from jobs.clock import parse
-from jobs.engine.inspector import ROLE_CAUSES, UNSEEN
+from jobs.engine.findings import ROLE_CAUSES, UNSEEN
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 

@@ -14,7 +14,7 @@ from jobs.channel.form import LIFETIMES
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks.check import APP, FORWARDING
 from jobs.clock import now
-from jobs.engine.inspector import is_deleted, lacks_role
+from jobs.engine.findings import is_deleted, lacks_role
 from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import AppCandidate, Run, Search

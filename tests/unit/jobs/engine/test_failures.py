@@ -8,7 +8,7 @@ import pytest
 from adaptive_cards.texts import render, text
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
+from jobs.engine.findings import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.connect_form import ConnectIds

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded, Transient
-from jobs.engine import inspector
+from jobs.engine import findings
 from jobs.model import Reason, State, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
@@ -78,7 +78,7 @@ async def test_what_is_gone_is_named_with_all_that_needs_it(made):
     assert (grant.state, grant.waiting_for) == (State.WAITING, Turn.NOBODY)
     assert (consent.state, consent.reason) == (State.WRONG, Reason.NOTHING_YET)
     assert ctx.run.findings["form"].waiting_for is Turn.REQUESTER
-    assert inspector.is_deleted(ctx.run)
+    assert findings.is_deleted(ctx.run)
     assert [step.log for step in steps] == [["inspect"] * 2, [], [], []]
 
 
@@ -204,4 +204,4 @@ async def test_look_again_makes_it_once_more(made, pass_time, token_saved):
     press(ctx, "look_again")
     await engine(ctx, *steps).apply_plan()
     assert ("apply" in steps[0].log) is not token_saved
-    assert inspector.is_deleted(ctx.run) is token_saved
+    assert findings.is_deleted(ctx.run) is token_saved

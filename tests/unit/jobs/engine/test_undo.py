@@ -7,7 +7,7 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.http import PATIENCE
 from jobs.engine.engine import Engine
-from jobs.engine.inspector import SETTLES_FOR
+from jobs.engine.findings import SETTLES_FOR
 from jobs.engine.step import Undoable
 from jobs.engine.undo import CALL_LASTS, Reversal, known, recall
 from jobs.model import Change, Channel, Finding, Person, Reason, RunKind, Scope, State, Text, Turn

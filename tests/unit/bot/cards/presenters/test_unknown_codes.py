@@ -12,7 +12,7 @@ from bot.cards.presenters.card_state import header
 from bot.cards.presenters.verdict import draw as draw_verdict
 from jobs.clock import now
 from jobs.clouds.errors import RequestIds
-from jobs.engine.inspector import finding_from_error
+from jobs.engine.findings import finding_from_error
 from jobs.mail.smtp_login import login_probe
 from jobs.microsoft.exchange import judge_exchange
 from jobs.microsoft.graph import judge_graph

@@ -1,4 +1,4 @@
-"""Rules for a step: when it is looked at, what an error says of it, and what a lost fact means."""
+"""Findings: when a step is looked at, what an error says of it, and what a lost fact means."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

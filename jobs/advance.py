@@ -153,9 +153,7 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
             await plan_and_apply(engine)
             return engine.seen
     except SignInNeeded as error:
-        tenants.drop_session(runtime, run.id)
-        data = {"cause": error.cause, "code": error.words}
-        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
+        tenants.end_session(runtime, run.id, error)
         return runtime.store.load(run.id).version
 
 

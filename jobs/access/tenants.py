@@ -52,6 +52,13 @@ def drop_session(runtime: Runtime, run_id: str) -> None:
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
+def end_session(runtime: Runtime, run_id: str, error: SignInNeeded) -> None:
+    """Drop the sign-in, and record why it is over."""
+    drop_session(runtime, run_id)
+    data = {"cause": error.cause, "code": error.words}
+    runtime.store.append(run_id, Event(Kind.SIGNED_OUT, now(), data=data))
+
+
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
     """Open clients with the administrator's tokens; SignInNeeded if none are stored."""

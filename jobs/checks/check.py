@@ -88,8 +88,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             await Engine(ctx, steps_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
     except SignInNeeded as error:
-        data = {"cause": error.cause, "code": error.words}
-        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
+        tenants.end_session(runtime, run.id, error)
         return False
     tenants.drop_session(runtime, run.id)
     return True

@@ -82,7 +82,7 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     asked = [each for each in reached if not shared.was_refused(services, run, each)]
     lines = {"plan.waits_for": [each for each in asked if each != to]}
     if to == shared.THREAD:
-        lines["plan.unreachable"] = [each for each in approvers if each not in asked]
+        lines["plan.unreachable"] = sorted(set(approvers) - set(asked))
     found += [Text(key, {"who": ", ".join(who)}) for key, who in lines.items() if who]
     return found if asked else [*found, Text("plan.nobody_reached")]
 

@@ -251,7 +251,7 @@ def _utc_text(at: datetime) -> str:
 
 
 def _article_row(run: Run, finding: Finding) -> str:
-    step = (check.steps_of(run) | steps_of(run)).get(finding.step)
+    step = (check.checks_of(run) | steps_of(run)).get(finding.step)
     return step.article_row if step else "-"
 
 

@@ -13,7 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.access.tenants import TenantReader, open_reader
-from jobs.checks.check import brief_for, steps_of, summarize
+from jobs.checks.check import brief_for, checks_of, summarize
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
@@ -127,6 +127,6 @@ async def checked(
     brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
     draft = CheckBuffer(store, channel, by, origin, brief)
     context = seen.context(draft.run, draft)
-    steps, shutdown = steps_of(context.run), seen.runtime.shutdown
+    steps, shutdown = checks_of(context.run), seen.runtime.shutdown
     await Engine(context, steps, no_listener, holds, shutdown).check()
     return draft, context

@@ -61,7 +61,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     if not await _signed_in(runtime, run, holds):
         draft = runtime.store.load(run.id)
         async with tenants.open_reader(runtime, run.channel.tenant_id) as seen:
-            ctx, steps = seen.context(draft, runtime.store), steps_of(draft)
+            ctx, steps = seen.context(draft, runtime.store), checks_of(draft)
             await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
         if ended := seen.revoked_event():
@@ -85,7 +85,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             ctx.cache = ReadCache()
             if not await discover(Engine(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
-            await Engine(ctx, steps_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()
+            await Engine(ctx, checks_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
     except SignInNeeded as error:
         tenants.end_session(runtime, run.id, error)
@@ -94,17 +94,17 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     return True
 
 
-def steps_of(run: Run) -> dict[str, Step]:
+def checks_of(run: Run) -> dict[str, Step]:
     return checks_for(run.channel.profile)
 
 
 def findings_of(run: Run) -> dict[str, Finding]:
-    steps = steps_of(run)
+    steps = checks_of(run)
     return {name: finding for name, finding in run.findings.items() if name in steps}
 
 
 def verdict_of(check: Run) -> Verdict:
-    return judge(steps_of(check), findings_of(check))
+    return judge(checks_of(check), findings_of(check))
 
 
 def brief_for(store: RunStore, mailbox: str) -> Brief:
@@ -179,7 +179,7 @@ def gaps(check: Run) -> tuple[int, bool]:
 
     They are those of configured features. There are none if the bot reads all that it can.
     """
-    steps, found = steps_of(check), findings_of(check)
+    steps, found = checks_of(check), findings_of(check)
     unread = set(in_state(steps, found, State.UNKNOWN))
     unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
     at_sign_in = {name for name in unread if found[name].reason in GO_WITH_SIGN_IN}

@@ -179,7 +179,7 @@ class Reading:
 
 def read(run: Run, store: RunStore, watched: str = "") -> Reading:
     """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
-    steps, found, mailbox = check.steps_of(run), _counting(run), run.channel.mailbox
+    steps, found, mailbox = check.checks_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
     (unread, by_sign_in), weighed = check.gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)

@@ -316,7 +316,7 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
     off = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
     services.store.append(opened.id, off, Event(Kind.CHECKED, now()))
     checked = services.store.load(opened.id)
-    assert "smtp_auth" in check.steps_of(checked)
+    assert "smtp_auth" in check.checks_of(checked)
     card = {
         "type": "AdaptiveCard",
         "body": [],

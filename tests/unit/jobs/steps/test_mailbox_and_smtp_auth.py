@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from jobs.checks.check import likely_changes, steps_of
+from jobs.checks.check import checks_of, likely_changes
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, MalformedAnswer
@@ -204,5 +204,5 @@ def test_the_check_names_the_step_to_the_fix(cloud, given):
     events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
     ctx.store.append(ctx.run.id, *events, Event(Kind.CHECKED, now()))
     check = ctx.store.load(ctx.run.id)
-    assert "smtp_auth_tenant" in steps_of(check)
+    assert "smtp_auth_tenant" in checks_of(check)
     assert "smtp_auth_tenant" in likely_changes(check)

@@ -28,7 +28,7 @@ def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True):
 
 def verdict_of(run):
     """Return the verdict on the check, as the product gives it."""
-    return judge(check.steps_of(run), run.findings)
+    return judge(check.checks_of(run), run.findings)
 
 
 COPIES = Finding("copies", State.WRONG, cause="forwarding_blocked", signals=MISSED)

@@ -23,7 +23,14 @@ log = structlog.get_logger(__name__)
 Buttons = tuple[Button, ...]
 
 
-class RefusedError(Exception):
+class AnsweredError(Exception):
+    """End of a command that was answered otherwise, such as by an offer of the known channels."""
+
+    def answer(self, ctx: "ChatContext") -> None:
+        """Say what is not said yet."""
+
+
+class RefusedError(AnsweredError):
     """Refusal of a press, because of which nothing is done (:meth:`ChatContext.refuse`)."""
 
     def __init__(self, words: Text, title: str = "refused.nothing", then: str = "") -> None:

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from adaptive_cards.answers import OFFERS_MOST, Button, offer, typed_wrong
 from adaptive_cards.elements import fit_title
 from bot.chat import permissions
-from bot.chat.context import ChatContext
+from bot.chat.context import AnsweredError, ChatContext
 from bot.chat.parsing import address_or_empty, lone_address
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.checks.check import FactKind, assess
@@ -112,32 +112,32 @@ def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
     may: Callable[[ChatContext, str], object],
     known: Callable[[ChatContext], tuple[str, ...]] = permissions.visible_channels,
 ) -> str:
-    """Return the typed address of a channel of which the person ``may`` know, or answer otherwise.
+    """Return the typed address of a channel of which the person ``may`` know.
 
-    If no address was typed, the ``known`` channels are offered instead. The result is then empty,
-    and so it is for a channel that is not known here: the answer reveals nothing about it.
+    If no address was typed, the ``known`` channels are offered instead. The answer about a channel
+    that is not known here reveals nothing about it. Both end the command (AnsweredError).
     """
     if not argument and (channels := known(ctx)):
         choose_channel(ctx, command, channels)
-        return ""
+        raise AnsweredError
     mailbox = read_mailbox(ctx, command, argument)
-    if mailbox and not may(ctx, mailbox):
+    if not may(ctx, mailbox):
         unknown_channel(ctx, command, kicker, mailbox)
-        return ""
+        raise AnsweredError
     return mailbox
 
 
 def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
     """Return the typed address of a mailbox, without the words after it and known ones before it.
 
-    If it is invalid, post a card for correcting it, and return an empty string.
+    If it is invalid, post a card for correcting it, and end the command (AnsweredError).
     """
     try:
         return read_address(argument)
     except InvalidInputError as wrong:
         first, _, words = argument.strip().partition(" ")
         before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
-        found = before or lone_address(argument)
-        if not found:
-            ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
-        return found
+        if found := before or lone_address(argument):
+            return found
+        ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
+        raise AnsweredError from None

@@ -166,7 +166,8 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled, and so does each card that offered to cancel
     # it. A button with a command begins again.
-    if runs.cancel(ctx, run) and "command" in inputs:
+    runs.cancel(ctx, run)
+    if "command" in inputs:
         run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 

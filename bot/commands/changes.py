@@ -32,8 +32,6 @@ RECENT = timedelta(days=1)
 
 def setup_email(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "setup-email", argument) if argument else ""
-    if argument and not mailbox:
-        return
     if not mailbox or ctx.services.channels.running(mailbox) or not tell_if_connected(ctx, mailbox):
         begin(ctx, mailbox)
 
@@ -202,7 +200,7 @@ def _space_of(ctx: ChatContext, other: Run) -> str:
 def adopt(ctx: ChatContext, argument: str) -> None:
     """Open a check that keeps the channel once it is found; nothing changes in the tenant."""
     mailbox = read_mailbox(ctx, "adopt", argument)
-    if mailbox and not tell_if_connected(ctx, mailbox):
+    if not tell_if_connected(ctx, mailbox):
         check.discover(ctx, mailbox, keep=True)
 
 
@@ -210,7 +208,7 @@ def fix(ctx: ChatContext, argument: str) -> None:
     """Open a run that plans only what is wrong; like a setup it needs a sign-in and an approval."""
     kicker = Text("notice.check_kicker")
     mailbox = read_known(ctx, "fix", argument, kicker, permissions.visible_record)
-    if mailbox and (record := ctx.services.channels.record(mailbox)):
+    if record := ctx.services.channels.record(mailbox):
         begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx, mailbox))
 
 
@@ -261,8 +259,6 @@ UNDO_KICKER = Text("notice.undo_kicker")
 def undo(ctx: ChatContext, argument: str) -> None:
     # A setup that was canceled halfway can be undone too.
     mailbox = read_known(ctx, "undo", argument, UNDO_KICKER, _may_undo, _known_here)
-    if not mailbox:
-        return
     runs = ctx.services.store.runs_of_mailbox(mailbox)
     made = {name for past in recall(runs, all_steps()) for name in past.runs}
     changed = [each for each in runs if each.id in made]

@@ -48,8 +48,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
 
     A channel that is not known here is found first, with an administrator's sign-in.
     """
-    if not (mailbox := offers.read_mailbox(ctx, "check", argument)):
-        return
+    mailbox = offers.read_mailbox(ctx, "check", argument)
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
         title = Text("understood.meant", {"meant": near})

@@ -13,7 +13,7 @@ from adaptive_cards.elements import TITLE_MOST, plain, shorten
 from bot import commands
 from bot.cards.presenters.lists import channel_row, line_of
 from bot.chat import offers, permissions
-from bot.chat.context import ChatContext, NotAcceptedError, first_file
+from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.chat.explanation import explanation, headline
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
 from bot.commands import check
@@ -153,8 +153,7 @@ def explain(ctx: ChatContext, argument: str) -> None:
     try:
         told = _text_to_explain(ctx, ctx.services.webex.message(ctx.message), argument)
     except (NotAcceptedError, NoTextError) as refused:
-        ctx.refuse(Text(f"explain.refused.{refused}"), title="refused.nothing")
-        return
+        raise RefusedError(Text(f"explain.refused.{refused}")) from None
     channels = permissions.visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]

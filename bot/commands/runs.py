@@ -16,7 +16,7 @@ from bot.cards import living
 from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import end_title
 from bot.chat import offers, permissions
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.commands import Command
 from bot.webex.client import File
 from jobs.access import mailbox_login
@@ -42,11 +42,11 @@ def run(ctx: ChatContext, argument: str) -> None:
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:
-        if cancel(ctx, wanted[0]):  # the run's own card, which may be far away, says what stays
-            key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
-            title = end_title(ctx.services.store.refresh(wanted[0]))
-            card = notice(kicker, title, Text(key), OVER, at=now())
-            ctx.say(living.with_doubts(card, runs))
+        cancel(ctx, wanted[0])  # the run's own card, which may be far away, says what stays
+        key = "notice.cancelled_see" if wanted[0].changed else "living.cancelled_words"
+        title = end_title(ctx.services.store.refresh(wanted[0]))
+        card = notice(kicker, title, Text(key), OVER, at=now())
+        ctx.say(living.with_doubts(card, runs))
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
@@ -58,23 +58,20 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(living.with_doubts(notice(kicker, title, words), runs))
 
 
-def cancel(ctx: ChatContext, run: Run) -> bool:
-    """End the run if this person may cancel it, and return whether this request has ended it."""
+def cancel(ctx: ChatContext, run: Run) -> None:
+    """End the run; refused if this person may not, or if something else has ended it."""
     services = ctx.services
     if not permissions.may_cancel(ctx, run):
-        ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
-        return False
+        raise RefusedError(Text("notice.cancel_not_part"), "refused.message", "next_part")
     run = services.store.refresh(run)
     event = ctx.event(Kind.CANCELLED, request=ctx.request)
     if ctx.request not in run.requests and not services.store.end(run, event):
-        ctx.refuse(Text("refused.over"), title="refused.nothing")
-        return False
+        raise RefusedError(Text("refused.over"))
     services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     services.vault.drop(Sealed.CLIENT_SECRET.of(run.id))
     mailbox_login.close(services.vault, run.id)
     services.watching.look_after(run)
     services.cards.request(run.id)
-    return True
 
 
 def show_status(ctx: ChatContext, _argument: str) -> None:
@@ -92,11 +89,8 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     # If an address is given, only the entries of that channel are shown. Otherwise the card offers
     # the channels known here.
     if not permissions.may_read_audit(ctx):
-        ctx.refuse(Text("audit.not_yours"), then="next_approver")
-        return
+        raise RefusedError(Text("audit.not_yours"), "refused.message", "next_approver")
     mailbox = offers.read_mailbox(ctx, "audit", argument) if argument else ""
-    if argument and not mailbox:
-        return
     trail, at = ctx.services.store.audit, now()
     mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()], mailbox)
     if mailbox and not mine:

@@ -67,15 +67,12 @@ class Case:
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    if case := opened(ctx, argument):
-        ctx.say(tac(case.mailbox, now(), direct=ctx.direct))
+    ctx.say(tac(opened(ctx, argument).mailbox, now(), direct=ctx.direct))
 
 
-def opened(ctx: ChatContext, argument: str) -> Case | None:
-    """Open a case, or answer that the channel is not known here and return None."""
+def opened(ctx: ChatContext, argument: str) -> Case:
+    """Open a case, unless the channel is not known here (AnsweredError)."""
     mailbox = offers.read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
-    if not mailbox:
-        return None
     ctx.services.vault.drop(screenshot_name(ctx))
     case = Case(mailbox, ctx.person.id)
     save(ctx, case)
@@ -220,10 +217,10 @@ class Followed:
 
 def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Open the search, or the case for Cisco TAC at once if the newest check names a cause."""
-    if case := opened(ctx, inputs.get("channel", "")):
-        case = replace(case, place=_next(ctx.services, case))
-        save(ctx, case)
-        ctx.say(_card(ctx, case))
+    case = opened(ctx, inputs.get("channel", ""))
+    case = replace(case, place=_next(ctx.services, case))
+    save(ctx, case)
+    ctx.say(_card(ctx, case))
 
 
 def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:

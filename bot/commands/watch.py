@@ -1,6 +1,7 @@
 """Commands /watch and /history: looks at a channel again and again, and what they have seen."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, permissions, preferences
-from bot.chat.context import Buttons, ChatContext, RefusedError
+from bot.chat.context import AnsweredError, Buttons, ChatContext, RefusedError
 from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
@@ -40,7 +41,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         everything(ctx)
     elif address.lower() in typed_words("quiet"):
         _quiet(ctx, " ".join(words))
-    elif mailbox := read_known(ctx, "watch", address, KICKER, is_known_or_watched_here):
+    else:
+        mailbox = read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
         verb, rest = " ".join(words[:1]).lower(), words[1:]
         if not words:
             begin(ctx, mailbox)
@@ -66,8 +68,7 @@ def listed(ctx: ChatContext) -> None:
 
 def everything(ctx: ChatContext) -> None:
     if not (ctx.direct and permissions.is_approver(ctx)):
-        ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
-        return
+        raise RefusedError(Text("watch.all_refused"))
     ctx.say(watch_list(_lines(ctx, ctx.services.watching.channels()), (), now()))
 
 
@@ -188,16 +189,14 @@ def history(ctx: ChatContext, argument: str) -> None:
     dated = list(filter(_MONTH.match, words))
     month, address = " ".join(dated), " ".join(word for word in words if word not in dated)
     asked = _month(ctx, month, at.astimezone(UTC)) if month else past.last_days(at, watch.DAYS)
-    if asked is None:
-        return
     if month and not address:
         offers.choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
         return
-    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here):
-        _show(ctx, mailbox, at, *asked)
+    mailbox = read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here)
+    _show(ctx, mailbox, at, *asked)
 
 
-def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
+def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime]:
     oldest = past.midnight((at - past.KEPT).date() + past.DAY)
     try:
         since, until = past.month(*map(int, typed.split("-")))
@@ -209,7 +208,7 @@ def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, dateti
         why = "future" if since > at else "too_old"
     values = {"typed": typed, "example": f"{at:%Y-%m}"}
     ctx.tell(HISTORY_KICKER, f"history.{why}", "history.how", values, ui.REFUSED)
-    return None
+    raise AnsweredError
 
 
 def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
@@ -286,8 +285,9 @@ def _begin_fix(ctx: ChatContext, mailbox: str) -> None:
     # member, and nobody else in the space is an outsider.
     title = "watch.fix_not_there"
     if watched and not watched.direct and _may_command(ctx, watched.room):
-        changes.fix(replace(ctx, room=watched.room, direct=False, thread=""), mailbox)
-        title = "watch.fix_there"
+        with suppress(AnsweredError):
+            changes.fix(replace(ctx, room=watched.room, direct=False, thread=""), mailbox)
+            title = "watch.fix_there"
     ctx.tell(KICKER, title, f"{title}_words", {"mailbox": mailbox})
 
 

@@ -31,7 +31,7 @@ from bot import commands
 from bot.cards import delivery
 from bot.cards.presenters.card_state import posted_card
 from bot.chat import permissions, preferences
-from bot.chat.context import ChatContext, RefusedError, trouble
+from bot.chat.context import AnsweredError, ChatContext, RefusedError, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
 from bot.commands import help, tac  # noqa: A004  its command's name
@@ -201,8 +201,8 @@ def run_safely(ctx: ChatContext, act: Callable[..., None], *given: object) -> No
     # again. Other errors of Webex and Redis are raised.
     try:
         act(ctx, *given)
-    except RefusedError as refused:
-        run_safely(ctx, refused.answer)
+    except AnsweredError as instead:
+        run_safely(ctx, instead.answer)
     except InvalidInputError as wrong:
         run_safely(ctx, RefusedError(wrong.reason).answer)
     except Exception as error:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from bot.chat.context import AnsweredError
 from bot.commands import actions
-from bot.events.handler import run_safely
 from jobs.runs.run import Kind
 
 RIGHT = {
@@ -12,9 +12,17 @@ RIGHT = {
 }
 
 
+def carry_out(ctx, act, *given) -> None:
+    """Carry out a command or a press. Any error but a refusal is raised."""
+    try:
+        act(ctx, *given)
+    except AnsweredError as instead:
+        instead.answer(ctx)
+
+
 def press(ctx, do: str, **inputs: str):
     """Press a card's button with this verb and these inputs, and return its run afterward."""
-    run_safely(ctx, actions()[do], {"do": do, **inputs})
+    carry_out(ctx, actions()[do], {"do": do, **inputs})
     return next(ctx.services.store.known([inputs.get("run", "")]), None)
 
 

@@ -22,7 +22,7 @@ from tests.fixtures.parsed import table
 from tests.fixtures.run_events import answered, changing, found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
-from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
+from tests.unit.bot.actions.presses import RIGHT, carry_out, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
 from tests.unit.bot.watched import GOOD, look, watch
 
@@ -298,7 +298,7 @@ def test_a_cancellation_that_comes_too_late(anna, begin, said):
     """A late cancellation does not say that the run is canceled, because the run has finished."""
     run = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(run, Event(Kind.FINISHED, now()))
-    runs.cancel(anna, run)
+    carry_out(anna, runs.cancel, run)
     assert anna.services.store.load(run.id).ended == "finished"
     assert text("refused.over") in said()[0][1]
 

@@ -8,8 +8,7 @@ from adaptive_cards.texts import plural, text
 from bot.cards import living
 from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, PostedCard, keep, posted_cards
-from bot.commands import actions, changes
-from bot.commands.changes import begin_known
+from bot.commands import changes
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
@@ -175,13 +174,13 @@ def fix(anna, begin):
     """Return a fix of a connected channel that waits."""
     setup = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(setup, Event(Kind.FINISHED, now()))
-    begin_known(replace(anna, message="typed-1"), setup.channel, RunKind.FIX)
+    changes.begin_known(replace(anna, message="typed-1"), setup.channel, RunKind.FIX)
     return anna.services.store.load(anna.services.channels.running(setup.channel.mailbox))
 
 
 def ask_again(ctx, fix) -> None:
     """Type the command of the fix once more."""
-    begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
+    changes.begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
 
 
 def test_one_press_cancels_it_and_begins_again(anna, fix, webex_script):
@@ -301,16 +300,16 @@ def test_on_it_can_be_taken_back(anna):
     """
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
     watching = anna.services.watching
-    actions()["watch_on_it"](anna, {"card": card})
+    press(anna, "watch_on_it", card=card)
     (known,) = watching.of_card(card)
     assert known.acting == "anna@example.test"
     assert "watch_not_on_it" in drawn(anna, card)
     ben = other(anna, "ben")
-    actions()["watch_not_on_it"](ben, {"card": card})
+    press(ben, "watch_not_on_it", card=card)
     (known,) = watching.of_card(card)
     assert (known.acting, known.acting_since) == ("", None)
     assert "watch_not_on_it" not in drawn(anna, card)
-    actions()["watch_not_on_it"](ben, {"card": card})
+    press(ben, "watch_not_on_it", card=card)
     assert watching.of_card(card) == (known,)
 
 
@@ -318,7 +317,7 @@ def test_on_it_can_be_taken_back(anna):
 def test_people_of_other_spaces_change_nothing(anna, said, verb):
     """People of other spaces change nothing, and neither does a press on a card that is gone."""
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
-    actions()["watch_on_it"](anna, {"card": card})
+    press(anna, "watch_on_it", card=card)
     press(replace(anna, room="room-9"), verb, card=card, channel="support@contoso.com")
     assert text("watch.not_here") in said()[-1][1]
     press(anna, verb, card="NOBODY")
@@ -332,11 +331,11 @@ def test_a_card_of_many_channels_offers_the_repair_of_each(anna, webex_script):
     mailboxes = [f"box{number}@contoso.com" for number in range(6)]
     (card,) = broken(anna, *(connect(anna, each) for each in mailboxes))
     assert "'do': 'watch_fix'" in drawn(anna, card)
-    actions()["watch_fix"](anna, {"card": card})
+    press(anna, "watch_fix", card=card)
     offered = [each for each in pressed(webex_script) if each["do"] == "watch_fix"]
     assert [each["channel"] for each in offered] == mailboxes[:4]
     assert "2 more channels" in str(webex_script.asked[-1])
-    actions()["watch_fix"](anna, offered[1])
+    press(anna, **offered[1])
     (run,) = begun(anna)
     assert (run.kind, run.channel.mailbox, run.origin.room) == (RunKind.FIX, mailboxes[1], "room-1")
 
@@ -346,7 +345,7 @@ def test_a_cause_that_no_plan_repairs_has_no_button(anna, said):
     channels = [connect(anna, f"box{number}@contoso.com") for number in range(2)]
     (card,) = broken(anna, *channels, by=BLOCKED)
     assert "watch_fix" not in drawn(anna, card)
-    actions()["watch_fix"](anna, {"card": card})
+    press(anna, "watch_fix", card=card)
     assert text("watch.no_fix_left") in said()[-1][1]
 
 
@@ -362,8 +361,8 @@ def test_the_operators_space_leads_to_each_space(anna, webex_script, reply, said
     people = [own | {"personId": "bot", "personEmail": "email@webex.bot"}]
     people += [own | {"personId": "anna", "personOrgId": "org-1"}] if member else []
     webex_script.on("GET", "/memberships", reply(body={"items": people}))
-    actions()["watch_fix"](ctx, {"card": card})
-    actions()["watch_fix"](ctx, {"card": card, "channel": "b@contoso.com"})
+    press(ctx, "watch_fix", card=card)
+    press(ctx, "watch_fix", card=card, channel="b@contoso.com")
     key = "watch.fix_there" if member else "watch.fix_not_there"
     assert text(key, mailbox="b@contoso.com") in said()[-1][1]
     assert [run.origin.room for run in begun(ctx)] == (["room-2"] if member else [])
@@ -379,7 +378,7 @@ def test_an_outsider_in_the_other_space_holds_the_repair_back(anna, webex_script
         {"id": "m2", "roomId": "room-2", "personId": "eve", "personEmail": "eve@elsewhere.test"},
     ]
     webex_script.on("GET", "/memberships", reply(body={"items": people}))
-    actions()["watch_fix"](ctx, {"card": card, "channel": "a@contoso.com"})
+    press(ctx, "watch_fix", card=card, channel="a@contoso.com")
     assert text("watch.fix_not_there", mailbox="a@contoso.com") in said()[-1][1]
     assert begun(ctx) == []
 

@@ -10,7 +10,6 @@ import pytest
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.commands import actions, tac
-from bot.commands.tac import Case, save
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind
@@ -78,7 +77,7 @@ def test_one_card_goes_to_every_place(channel, webex_script):
 def test_a_test_mail_is_not_followed_forever(channel, webex_script):
     """After 40 minutes a test mail is followed no more, and the card says what is known of it."""
     services, waits = channel.services, Text("skipped.watch_mail_under_way", {"at": "09:00"})
-    save(channel, Case(MAILBOX, channel.person.id, "mail"))
+    tac.save(channel, tac.Case(MAILBOX, channel.person.id, "mail"))
     mail = tac.Followed(MAILBOX, "posted-1", "room-1", "room-1", now() - timedelta(hours=1), waits)
     services.redis.hset(keys.tac_mails(), "thread-1", codec.dump(mail))
     tac.follow(services)

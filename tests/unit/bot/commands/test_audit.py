@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import text
-from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
@@ -17,7 +16,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runs.trust import file_problem, missing_entries
 from jobs.runtime import install
 from tests.unit.bot.actions.presses import of_bot
-from tests.unit.bot.commands.typed_commands import sent
+from tests.unit.bot.commands.typed_commands import sent, type_
 
 ANNA = Person("anna", "anna@example.test", "org-1")
 EVE = Person("eve", "eve@example.test", "org-1")
@@ -45,7 +44,7 @@ def runs(services) -> dict[str, str]:
 def asked(ctx, webex_script, argument: str = ""):
     """Type ``/audit``, and return the entries of the file without its seal, and the cards' text."""
     webex_script.asked.clear()
-    commands()["audit"].run(ctx, argument)
+    type_(ctx, "audit", argument)
     posts = sent(webex_script)
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for each in files for line in each.splitlines()[:-1]]
@@ -54,7 +53,7 @@ def asked(ctx, webex_script, argument: str = ""):
 
 def taken(ctx, webex_script) -> bytes:
     """Type ``/audit``, and return the content of its file."""
-    commands()["audit"].run(ctx, "")
+    type_(ctx, "audit")
     return next(body["files"] for body in sent(webex_script) if "files" in body)
 
 
@@ -129,7 +128,7 @@ def test_help_lists_it_for_whom_it_is(anna, webex_script, approvers, listed, hin
 
     Help says that a command is left out only if that is true.
     """
-    commands()["help"].run(approving(anna, *approvers), "")
+    type_(approving(anna, *approvers), "help")
     card = str(webex_script.asked[-1])
     assert ("/audit [ADDRESS]" in card) == listed
     assert (text("help.not_listed") in card) == hint
@@ -183,7 +182,7 @@ def test_hostile_text_does_no_harm(anna, webex_script, runs, reason):
         Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9")
     )
     webex_script.asked.clear()
-    commands()["audit"].run(anna, "")
+    type_(anna, "audit")
     file, post = sent(webex_script)
     assert [
         line.isascii() and line.decode().isprintable() for line in file["files"].split(b"\n")

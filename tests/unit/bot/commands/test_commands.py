@@ -7,7 +7,7 @@ import pytest
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards.presenters import progress
-from bot.commands import actions, commands
+from bot.commands import commands
 from bot.webex.errors import WebexError
 from jobs.clock import now
 from jobs.model import Channel
@@ -53,7 +53,7 @@ def test_a_corrected_address_runs_its_own_command(anna, webex_script, name, fiel
 
     No setup is started.
     """
-    actions()["typed"](anna, {"do": "typed", "command": name, field: f" {MAILBOX} "})
+    press(anna, "typed", command=name, **{field: f" {MAILBOX} "})
     assert anna.services.store.runs_in_space("room-1") == ()
     assert text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)
 

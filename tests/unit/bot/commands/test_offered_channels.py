@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import text
-from bot.commands import actions
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind
@@ -118,7 +117,7 @@ def test_a_check_asks_before_it_searches(anna, webex_script):
     type_(anna, "check", TYPED)
     assert pressed(webex_script) == [typed("check", MAILBOX), {"do": "check", "channel": TYPED}]
     assert begun(anna) == []
-    actions()["check"](anna, {"do": "check", "channel": TYPED})
+    press(anna, "check", channel=TYPED)
     assert [(run.channel.mailbox, run.brief.discover) for run in begun(anna)] == [(TYPED, True)]
 
 
@@ -137,7 +136,7 @@ def test_the_list_of_channels_offers_every_command(anna, webex_script):
     type_(anna, "channels")
     commands = [{"do": "typed", "command": name} for name in ("check", "fix", "undo", "tac")]
     assert pressed(webex_script) == [*commands, {"do": "check", "channel": "all"}]
-    actions()["typed"](anna, commands[1] | {"mailbox": "sales@contoso.com"})
+    press(anna, **commands[1] | {"mailbox": "sales@contoso.com"})
     (fix,) = (
         run for run in anna.services.store.runs_in_space(anna.room) if run.kind is RunKind.FIX
     )

@@ -9,7 +9,6 @@ import pytest
 from adaptive_cards.locale import written_date
 from adaptive_cards.texts import text
 from bot.chat import preferences
-from bot.commands import actions
 from jobs.access import tenants
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight
@@ -208,10 +207,10 @@ def test_quiet_hours(connected, typed, kept):
 
 def test_the_buttons_do_what_the_commands_do(connected):
     """The buttons of the done card, the list and each answer do the same as the commands."""
-    actions()["watch"](connected, {"channel": MAILBOX})
+    press(connected, "watch", channel=MAILBOX)
     assert watched(connected).interval_s == 900
-    actions()["watch_list"](connected, {})
-    actions()["watch_off"](connected, {"channel": MAILBOX})
+    press(connected, "watch_list")
+    press(connected, "watch_off", channel=MAILBOX)
     assert connected.services.watching.channels() == ()
 
 

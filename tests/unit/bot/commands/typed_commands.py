@@ -7,13 +7,14 @@ from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind
 from practice.webex.cards import parts
+from tests.unit.bot.actions.presses import carry_out
 
 MAILBOX = "support@contoso.com"
 
 
 def type_(ctx, name: str, argument: str = "") -> None:
     """Type a command with this argument."""
-    commands()[name].run(ctx, argument)
+    carry_out(ctx, commands()[name].run, argument)
 
 
 def cards(webex_script) -> str:

@@ -59,7 +59,7 @@ def digest(changes: tuple[Change, ...], run: Run) -> str:
     plan do not name them, and an approval for one of them must not count for another.
     """
     addresses = (run.channel.mailbox, *run.channel.addresses.values())
-    lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
+    lines = [(c.step, c.object, c.before, c.after, c.scope, c.note) for c in changes]
     text = repr((addresses, identity(run.account), lines))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -401,18 +401,22 @@ class Engine:
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not (run.plan and all(map(run.plan.shows, changes))):
             return asked
-        if not all(map(run.approved, changes)):
-            self._replan(step, changes)
+        # an approval is for making a change once, unless a person asks for it again
+        spent = run.plan is not None and step.name in run.plan.spent
+        undone = spent and not (step.repeat_on or step.deleted_cause)
+        if undone or not all(map(run.approved, changes)):
+            self._replan(step, changes, undone=undone)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
         trust.require_audited(self.ctx.store, run)
         return asked if unanswered else None
 
-    def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
-        """Show the lines that differ from the approved ones on the plan, for another approval."""
+    def _replan(self, step: Step, changes: tuple[Change, ...], *, undone: bool) -> None:
+        """Show lines that differ from the approved ones, or were undone, for another approval."""
         plan = self.run.plan
-        if plan is None or all(map(plan.shows, changes)):
+        if plan is None or (not undone and all(map(plan.shows, changes))):
             return
-        notes = ((line, line.note or REAPPROVAL_NOTE) for line in changes)
+        why = Text("note.undone") if undone else REAPPROVAL_NOTE
+        notes = ((line, line.note or why) for line in changes)
         lines = tuple(replace(line, note=note, warning=True) for line, note in notes)
         data = {"plan": digest(plan.with_lines(lines), self.run)}
         self.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from jobs.model import Scope, State
+from jobs.model import Scope, State, Turn
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
 from jobs.runs.run import Changed, Event, Kind, Plan, Problem, Reply, Run, identity
 
@@ -89,7 +89,8 @@ def _differs(run: Run, event: Event) -> Run:
     if run.plan is None:
         return run
     scopes = {change.approval_scope for change in event.changes}
-    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
+    spent = run.plan.spent - {change.step for change in event.changes}
+    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at, spent)
     kept = {scope: word for scope, word in run.approvals.items() if scope not in scopes}
     return replace(run, plan=plan, approvals=kept)
 
@@ -107,8 +108,12 @@ def _approved(run: Run, event: Event) -> Run:
 def _found(run: Run, event: Event) -> Run:
     if event.finding is None:
         return run
-    changed, made = run.changed, run.changed.get(event.finding.step)
+    plan, changed, made = run.plan, run.changed, run.changed.get(event.finding.step)
+    if plan and event.finding.waiting_for is Turn.NOBODY:  # it goes with what is made again
+        plan = replace(plan, spent=plan.spent - {event.step})
     if made is not None and event.finding.state is State.OK:
+        if plan and made.changes:
+            plan = replace(plan, spent=plan.spent | {event.step})
         # the first inspection after a change reads back; a later one may see a change by others
         values = made.values_after or event.finding.values
         changed = {**changed, event.finding.step: replace(made, values_after=values, unseen=0)}
@@ -122,6 +127,7 @@ def _found(run: Run, event: Event) -> Run:
         waits={**run.waits, event.step: waits},
         running=run.running - {event.step},
         changed=changed,
+        plan=plan,
     )
 
 

@@ -72,6 +72,7 @@ class Plan:
     id: str
     changes: tuple[Change, ...]
     at: datetime
+    spent: frozenset[str] = frozenset()  # steps whose approved change was made, and seen to hold
 
     def shows(self, change: Change) -> bool:
         """Return whether the change has the same result as a line, for the same people and scope.

@@ -134,10 +134,12 @@ def listed_changes(run: Run) -> list[Change]:
     A blocked plan leaves out what could not be read: such a change may not be needed.
     """
     unread = Reason.NOT_KNOWN.text() if blocking_steps(run) else None
+    asked = {name for name, each in run.findings.items() if each.waiting_for is Turn.APPROVER}
+    made = set(filter(run.change_applied, run.changed)) - asked
     return [
         _with_baselines(run, change)
         for change in run.plan_lines
-        if change.approval_scope in run.approvals or not run.change_applied(change.step)
+        if change.approval_scope in run.approvals or change.step not in made
         if change.before != unread
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import NotFound
-from jobs.model import Scope, State, Turn
+from jobs.model import Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
@@ -105,6 +105,30 @@ async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(given, waits)
     await engine(ctx, way, mail).apply_plan()
     assert "apply" in way.log
     assert (ctx.run.state_of("way"), list(ctx.run.approvals)) == (State.OK, [Scope.MAILBOX])
+
+
+async def test_a_change_that_somebody_has_undone_is_asked_for_again(given, pass_time):
+    """An approval is for making a change once, so what somebody undid since joins the plan.
+
+    It is approved as one more change. If it holds then, and is undone again, it is asked for again.
+    """
+    ctx = given()
+    way = Fact("way", State.WRONG, State.OK, mends=True)
+    mail = Fact("mail", State.WAITING, changes=False, needs=("way",), passes=("way",))
+    approve(ctx, way)
+    await engine(ctx, way, mail).apply_plan()
+    for times in (1, 2):
+        pass_time(301)
+        way.shows = [State.WRONG]
+        for _ in range(2):
+            await engine(ctx, way, mail).apply_plan()
+        run = ctx.run
+        assert (way.log.count("apply"), run.findings["way"].waiting_for) == (times, Turn.APPROVER)
+        assert [line.note for line in run.plan.changes] == [Text("note.undone")]
+        anew = Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "mailbox"})
+        ctx.store.append(run.id, anew)
+        await engine(ctx, way, mail).apply_plan()
+        assert (way.log.count("apply"), ctx.run.state_of("way")) == (times + 1, State.OK)
 
 
 def mended(fact: Fact):

@@ -23,6 +23,7 @@ from jobs.model import (
     Scope,
     State,
     Text,
+    Turn,
     verbatim,
 )
 from jobs.runs.run import Event, Kind, Origin
@@ -124,7 +125,7 @@ def test_the_commands_are_left_out_before_a_text_is_cut(begin, length, there):
 
 
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin):
-    """A plan that needs a new approval shows the changes that are left.
+    """A plan that needs a new approval shows the changes that are left, and those to be made again.
 
     After the approval, the plan also shows the finished changes.
     """
@@ -143,8 +144,11 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin
     run = begin(*events)
     assert plan.listed_changes(run) == [shut]
     assert "'plan': 'plan-2'" in str(plan.plan(run, header(run)))
-    services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
-    assert plan.listed_changes(services.store.load(run.id)) == [NOTED, shut]
+    undone = found("smtp_auth", State.WAITING, waiting_for=Turn.APPROVER)
+    again = replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"})
+    for event in (undone, again):  # what somebody undid, and then everything
+        services.store.append(run.id, event)
+        assert plan.listed_changes(services.store.load(run.id)) == [NOTED, shut]
 
 
 @pytest.mark.parametrize(

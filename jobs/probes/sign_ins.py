@@ -25,6 +25,7 @@ from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Profile, Reason, Signals, State, Text, minute_of, verbatim
 from jobs.steps.application import grants_of_app, role_assignments
+from jobs.steps.connect_form import REVOKED_AT, token_user
 
 BACK = timedelta(days=7)
 
@@ -344,13 +345,8 @@ class Sessions(Probe, row="sessions"):
         """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
-        known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
-        # for many channels, the mailbox's own user is in memory
-        user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
-        if text_of(user, "id") != known:
-            user = await ctx.graph.user(known)
-        valid_from = parse(text_of(user, "signInSessionsValidFromDateTime"))
-        token_at = ctx.run.brief.token_at
+        user, token_at = await token_user(ctx), ctx.run.brief.token_at
+        valid_from = parse(text_of(user, REVOKED_AT))
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         values = {"revoked": minute_of(valid_from), "token": minute_of(token_at)}

@@ -20,6 +20,7 @@ from jobs.causes.cause import Cause, known
 from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
+from jobs.clouds.json_values import Json, text_of
 from jobs.contact_center.services import read_changes
 from jobs.engine.findings import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step, StepContext
@@ -33,6 +34,8 @@ from jobs.storage.vault import Sealed
 
 AT = "generated_at"
 """Fact that holds the time at which Generate Token was used."""
+REVOKED_AT = "signInSessionsValidFromDateTime"
+"""Property of a user with the time at which the sign-ins were last revoked."""
 CHANGED = ("client_secret", "smtp_grant", "application", "ids")
 """Steps whose changes come before Generate Token."""
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
@@ -104,6 +107,14 @@ def token_at(run: Run) -> datetime | None:
     if "token_saved" in run.answers:
         return run.answers["token_saved"].at
     return parse(run.fact(AT))
+
+
+async def token_user(ctx: StepContext) -> Json | None:
+    """Return the user of Webex Connect's token, who may be a delegate, or None without one."""
+    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    # for many channels, the mailbox's own user is in memory
+    user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
+    return user if text_of(user, "id") == known else await ctx.graph.user(known)
 
 
 class _Filled(Step):

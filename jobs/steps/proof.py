@@ -10,14 +10,16 @@ from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
-from jobs.clock import now
-from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
+from jobs.clock import now, parse
+from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded, if_answered
+from jobs.clouds.json_values import text_of
 from jobs.engine.findings import UNSEEN
 from jobs.engine.step import Step, StepContext
 from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Finding, Reason, State, Station, Text, Turn
+from jobs.steps.connect_form import REVOKED_AT, newest_sign_in, token_at, token_user
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -220,8 +222,8 @@ class AgentHasIt(Step, row="agent_has_it"):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Text("seen.said_by_agent"))
-        if found is not None and found.waiting_for is Turn.NOBODY:  # an answer could not leave now
-            return replace(found, step=self.name)
+        if found is not None and found.waiting_for in {Turn.NOBODY, Turn.REQUESTER}:
+            return replace(found, step=self.name)  # an answer could not leave now
         return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
 
 
@@ -229,7 +231,11 @@ class AgentAnswer(Step, row="agent_answer"):
     """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
+        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none.
+
+        After a revocation Webex Connect's token is over, and no answer leaves (platforms/microsoft.md
+        8 row 4). A newer sign-in in Entra's log, or Look again, says that there is a new token.
+        """
         sender, since = ctx.channel.mailbox, ctx.run.opened - OTHER_CLOCK
         rows = await ctx.trace().find(since, sender=sender, subject=subject_of(ctx))
         answers = answers_among(ctx, rows)
@@ -240,8 +246,19 @@ class AgentAnswer(Step, row="agent_answer"):
             return self.ok(seen, facts=facts)
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is None:
+            user, token = await if_answered(token_user(ctx)), token_at(ctx.run)
+            times = (token or ctx.run.brief.token_at, ctx.answered_at("look_again"))
+            known, revoked = (
+                max(filter(None, times), default=None),
+                parse(text_of(user, REVOKED_AT)),
+            )
             again_s = ctx.pause(self.name, PAUSES_S)
-            return self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=again_s)
+            found = self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=again_s)
+            if revoked and known and revoked > known:
+                row = await newest_sign_in(ctx)
+                if not (row and row.good and row.at >= revoked):
+                    return replace(found, waiting_for=Turn.REQUESTER, cause=Cause.SESSION_REVOKED)
+            return found
         words = await ctx.trace().details(failed)
         facts = {"answer_failed_at": failed.received.isoformat()}
         cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")

@@ -137,6 +137,7 @@ def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:
     if late:
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))
     title = "mail.answer_stopped" if stuck.step == "agent_answer" else "mail.stopped"
+    title = "mail.answer_held" if stuck.cause == Cause.SESSION_REVOKED else title
     told = f"{title}_turn" if glyphs.is_person(turn) else "mail.stopped_time"
     return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
@@ -148,7 +149,7 @@ def _station(mail: _Mail, name: str, at: datetime | None, *, is_next: bool) -> e
     asked = mail.to_send or mail.late
     if not is_next or mail.after:
         mark, state = glyphs.NOT_YET, "state.not_yet"
-    elif mail.stuck and not asked:
+    elif mail.stuck and not asked and (name, mail.stuck.cause) != ("V2", Cause.SESSION_REVOKED):
         mark, state = glyphs.WRONG, "state.stops_here"
     elif asked or name == "V2":
         mark, state = glyphs.PERSON, "state.waits_person"

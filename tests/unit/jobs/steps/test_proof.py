@@ -10,7 +10,7 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import Forbidden, SignInNeeded
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind
 from jobs.steps import proof
 from jobs.steps.proof import AgentAnswer, TraceAccess
 
@@ -432,3 +432,23 @@ async def test_an_answer_that_failed_is_explained(given, cloud, words, cause):
     shown = found.waiting_for, found.cause, found.evidence
     assert shown == (Turn.ADMINISTRATOR, cause, (Evidence("trace", words),))
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("hour", "looked", "rows", "cause"),
+    [("08", 0, 0, ""), ("10", 0, 0, "session_revoked"), ("10", 1, 0, ""), ("10", 0, 1, "")],
+)
+async def test_no_answer_leaves_after_a_revocation(given, cloud, hour, looked, rows, cause):
+    """The agent is not asked to answer while Webex Connect's token is no longer valid.
+
+    A newer sign-in in the log, or Look again, says that the token was generated again.
+    """
+    known = {"user_id": "user-1", "client_id": "client-1", "key_id": "key-1"}
+    events = (said("look_again", 0),) * looked
+    ctx = given(brief=Brief(token_at=parse(AT)), facts=known, events=events)
+    user = {"id": "user-1", "signInSessionsValidFromDateTime": f"2026-11-25T{hour}:00:00Z"}
+    cloud.on("GET /users/user-1", user)
+    cloud.on("GET /auditLogs/signIns", [{"createdDateTime": minutes(0)}] * rows)
+    found = await ANSWER.inspect(ctx)
+    turn = Turn.REQUESTER if cause else Turn.AGENT
+    assert (found.cause, found.waiting_for, found.until is None) == (cause, turn, False)

@@ -89,7 +89,7 @@ RENEWALS = ("nonInteractiveUser",)
 SIGN_INS_AND_RENEWALS = ("interactiveUser", *RENEWALS)
 _USER_FIELDS = (
     "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
-    "signInSessionsValidFromDateTime"
+    "createdDateTime,signInSessionsValidFromDateTime"
 )
 
 

@@ -346,10 +346,13 @@ class Sessions(Probe, row="sessions"):
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
         user, token_at = await token_user(ctx), ctx.run.brief.token_at
-        valid_from = parse(text_of(user, REVOKED_AT))
+        valid_from, made = (parse(text_of(user, name)) for name in (REVOKED_AT, "createdDateTime"))
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         values = {"revoked": minute_of(valid_from), "token": minute_of(token_at)}
+        if made and made > token_at:
+            seen = Text("seen.account_made", values | {"made": minute_of(made)})
+            return self.wrong(seen, cause=Cause.ACCOUNT_MADE_AGAIN, signals=Signals(since=made))
         if valid_from > token_at:
             seen, signals = Text("seen.revoked", values), Signals(since=valid_from)
             return self.wrong(seen, cause=Cause.SESSION_REVOKED, signals=signals)

@@ -297,20 +297,26 @@ def test_which_policies_touch_the_login(change, touched):
 
 
 @pytest.mark.parametrize(
-    ("valid_from", "state"),
+    ("valid_from", "made", "state", "cause"),
     [
-        ("2026-11-20T10:00:00", OK),
-        ("2026-11-24T10:00:00.0000000Z", WRONG),
-        ("0001-01-01T00:00:00+01:00", SKIPPED),
-        (None, SKIPPED),
+        ("2026-11-20T10:00:00", "2026-11-20T10:00:00Z", OK, ""),
+        ("2026-11-24T10:00:00.0000000Z", None, WRONG, "session_revoked"),
+        ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z", WRONG, "account_made_again"),
+        ("0001-01-01T00:00:00+01:00", None, SKIPPED, ""),
+        (None, None, SKIPPED, ""),
     ],
 )
-async def test_a_moment_with_or_without_its_zone(cloud, given, valid_from, state):
-    """A time without a time zone is in UTC. A time outside of the calendar counts as missing."""
-    user = {"id": USER, "signInSessionsValidFromDateTime": valid_from}
+async def test_a_moment_with_or_without_its_zone(cloud, given, valid_from, made, state, cause):
+    """A time without a time zone is in UTC. A time outside of the calendar counts as missing.
+
+    An account that is newer than the token has another cause than revoked sign-ins.
+    """
+    user = {"id": USER, "signInSessionsValidFromDateTime": valid_from, "createdDateTime": made}
     cloud.on("GET /users/support@contoso.com", user)
-    ctx = given(brief=Brief(token_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
-    assert (await Sessions().inspect(ctx)).state is state
+    found = await Sessions().inspect(
+        given(brief=Brief(token_at=datetime(2026, 11, 22, tzinfo=UTC)))
+    )
+    assert (found.state, found.cause) == (state, cause)
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])

@@ -20,7 +20,7 @@ from adaptive_cards.components import Card
 from bot.webex import errors
 from bot.webex.session import CHUNK, open_api, own_url
 from jobs.clock import now, parse
-from jobs.clouds.clock_skew import webex_now
+from jobs.clouds.clock_skew import WEBEX, now_at
 from jobs.clouds.http import RetryPolicy
 from jobs.clouds.json_values import as_dict, is_filled_text
 from jobs.storage.counters import CARDS, COUNTERS
@@ -183,7 +183,7 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 def is_older_than(created: str, age: timedelta) -> bool:
     """Return whether a time is longer ago by Webex's clock; an unreadable time is not."""
     when = parse(created)
-    return when is not None and webex_now() - when > age
+    return when is not None and now_at(WEBEX) - when > age
 
 
 SKEW = timedelta(seconds=10)

@@ -87,9 +87,9 @@ class Meter:
 METER = Meter()
 
 
-def webex_now() -> datetime:
-    """Return the time by Webex's clock, or by this machine's while nothing is measured."""
-    return now() - timedelta(seconds=METER.ahead_s(WEBEX) or 0.0)
+def now_at(cloud: str) -> datetime:
+    """Return the time by the cloud's clock, or by this machine's while nothing is measured."""
+    return now() - timedelta(seconds=METER.ahead_s(cloud) or 0.0)
 
 
 def shared(redis: Redis) -> dict[str, float]:

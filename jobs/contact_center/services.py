@@ -22,6 +22,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.patterns import meaning_of
 from jobs.clock import now, parse
 from jobs.clouds import errors
+from jobs.clouds.clock_skew import WEBEX, now_at
 from jobs.clouds.http import Call, RetryPolicy, async_client, request
 from jobs.clouds.json_values import Json, Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
 from jobs.model import ConnectChange
@@ -270,7 +271,7 @@ async def _task_pages(settings: Settings, since: datetime) -> tuple[tuple[Task, 
 
 
 async def _task_page(settings: Settings, since: datetime) -> list[Task]:
-    span = {"from": milliseconds(since), "to": milliseconds(now())}
+    span = {"from": milliseconds(since), "to": milliseconds(now_at(WEBEX))}
     span |= {"channelTypes": "email", "pageSize": str(_MOST)}
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
     rows = rows_in(await read(settings, "/v1/tasks", span | org))
@@ -367,7 +368,8 @@ class ConnectChanges:
 
 async def read_changes(settings: Settings, since: datetime) -> ConnectChanges:
     rows, method, whole = list[Json](), "", False
-    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(now()), "max": _ENTRIES}
+    begin, end = _stamp(since), _stamp(now_at(WEBEX))
+    wanted = {"range": "custom", "from": begin, "to": end, "max": _ENTRIES}
     wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     try:
         async with asyncio.timeout(LONGEST_S):

@@ -14,7 +14,8 @@ from typing import Any, Self
 from jobs.causes.cause import Cause, ErrorKind
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import Place, read
-from jobs.clock import now, parse
+from jobs.clock import parse
+from jobs.clouds.clock_skew import MICROSOFT, now_at
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
@@ -77,7 +78,7 @@ class Trace:
 
         ``subject`` is part of the subject. Empty parameters do not filter.
         """
-        until = now() + timedelta(seconds=1)  # with the second that has begun
+        until = now_at(MICROSOFT) + timedelta(seconds=1)  # with the second that has begun
         since, refused = max(since, until - _LONGEST_INTERVAL), None
         if self._graph is not None:
             wanted = self._graph.message_traces(since, until, recipient, sender, subject)
@@ -266,7 +267,7 @@ class MailFlow:
 
 
 def stopped(row: TraceRow) -> bool:
-    stuck = row.status in _UNDER_WAY and now() - row.received > STUCK_AFTER
+    stuck = row.status in _UNDER_WAY and now_at(MICROSOFT) - row.received > STUCK_AFTER
     return stuck or row.status is TraceStatus.FAILED or withheld(row)
 
 
@@ -296,12 +297,12 @@ def never_copied(mails: Rows, copies: Rows, patience: timedelta = COPIED_WITHIN)
     """Return the mails without any row of a copy, although there should be one by now."""
     begun = {row.message_id for row in copies}
     missing = (row for row in mails if row.message_id not in begun)
-    return tuple(row for row in missing if now() - row.received > patience)
+    return tuple(row for row in missing if now_at(MICROSOFT) - row.received > patience)
 
 
 def overdue(lost: Rows, copies: Rows) -> Rows:
     """Return the lost mails whose copies are late; a single one may have been deferred once."""
-    late = tuple(row for row in lost if now() - row.received > A_MOMENT)
+    late = tuple(row for row in lost if now_at(MICROSOFT) - row.received > A_MOMENT)
     return never_copied(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 
 

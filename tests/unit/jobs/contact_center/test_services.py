@@ -197,7 +197,7 @@ def read(work_settings, monkeypatch):
         settings = replace(work_settings, **values)  # type: ignore[arg-type]  # texts by their names
         transport = httpx.MockTransport(log)
         monkeypatch.setattr(services, "async_client", lambda given: async_client(given, transport))
-        monkeypatch.setattr(services, "now", lambda: AT)
+        monkeypatch.setattr(services, "now_at", lambda _: AT)
         return asyncio.run(read_changes(settings, YESTERDAY))
 
     return made

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from jobs.causes.reader import Place, read
-from jobs.clock import now
+from jobs.clock import now, parse
+from jobs.clouds.clock_skew import METER, MICROSOFT
 from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, Transient
 from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.microsoft.exchange import ExchangeRow
@@ -82,15 +84,19 @@ async def test_graphs_rows_come_newest_first_and_once():
 async def test_the_cmdlets_rows_are_the_same():
     """Get-MessageTraceV2 gives the same rows as Graph.
 
-    The cmdlet uses other names, and times without a zone.
+    The cmdlet uses other names, and times without a zone. The newest rows count if the bot's clock
+    is slow, too.
     """
     exchange = Exchange([*CMDLET_ROWS, *CMDLET_ROWS])
+    ahead = now() + timedelta(minutes=4)
+    METER.note(MICROSOFT, {"Date": format_datetime(ahead, usegmt=True)}, 0.1)
     since = now() - timedelta(hours=1)
     assert await Trace(None, exchange).find(since, recipient="support@contoso.com") == (DELIVERED,)
     ((cmdlet, parameters),) = exchange.asked
     assert cmdlet == "Get-MessageTraceV2"
     assert sorted(parameters) == ["EndDate", "RecipientAddress", "StartDate"]
     assert parameters["StartDate"] == since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert parse(parameters["EndDate"]) >= ahead - timedelta(seconds=1)
 
 
 class Many(Exchange):

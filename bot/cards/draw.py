@@ -153,6 +153,8 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     if card is None or not (shown := services.watching.of_card(card_id)):
         return None
     at = now()
+    # what has another cause now is on another card of its space
+    shown = tuple(each for each in shown if each.shared == card.shared) or shown
     services.redis.expire(keys.cards(card_id), KEPT)
     living = posted_card(services, card_id, watch.SLOT)
     # The cards are delivered in the name of a run, which is never stored.
@@ -172,7 +174,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
         told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
-        if not told:
+        if not told and shown[0].shared == card.shared:
             cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
     wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
@@ -195,8 +197,10 @@ def _living(
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, at, channel, place)]
             if watch.is_of_one_mailbox(card, shown):
-                cause = render(watch.cause_text(shown[-1].cause))
-                speaker = superseded.of_incident(card, shown[-1], cause)
+                one = shown[-1]
+                others = [each.cause for each in one.news if each.cause != one.cause]
+                was = others[-1] if others and one.shared != card.shared else one.cause
+                speaker = superseded.of_incident(card, one, render(watch.cause_text(was)))
                 superseded.note(services, speaker)
                 drawn = superseded.applied(services, speaker, drawn)
             cards += drawn
@@ -230,7 +234,7 @@ def _needs_somebody(incident: Incident) -> bool:
 def _reminders(
     services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime, *, quiet: bool
 ) -> list[DesiredCard]:
-    goes_on = watch.open_ones(shown)
+    goes_on = [each for each in watch.open_ones(shown) if each.shared == card.shared]
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
         given = posted_cards(services, card.id)

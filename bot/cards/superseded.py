@@ -85,8 +85,10 @@ def cause_of(broken: Finding) -> Text:
 
 
 def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
-    at, goes_on = incident.ended or incident.broke, incident.is_open
-    values = {"from": minute_of(incident.since), "at": minute_of(at), "cause": cause}
+    # what has another cause since then is on another card
+    moved, until = incident.shared != card.shared, incident.ended or incident.broke
+    at, goes_on = incident.since if moved else until, incident.is_open and not moved
+    values = {"from": minute_of(incident.since), "at": minute_of(until), "cause": cause}
     key = "unwatched" if incident.is_unwatched else "incident"
     mark, result = f"{len(incident.news)} {goes_on}", Text(f"result.{key}", values)
     return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
@@ -177,8 +179,7 @@ def _recorded(services: Services, speaker: Speaker) -> Fact | None:
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
     names = _about(services, speaker.mailbox)
     for fact in facts_since(services.store, speaker.mailbox, speaker.at, names):
-        heard = fact.room == speaker.room or (fact.is_done and not speaker.apart)
-        if heard and fact.run != speaker.id:
+        if fact.room == speaker.room or (fact.is_done and not speaker.apart):
             yield fact
 
 

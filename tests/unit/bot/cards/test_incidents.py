@@ -214,6 +214,24 @@ def test_a_shared_cause_is_one_card(look, said, services):
     assert [method for method, _ in said()].count("POST") == 1
 
 
+def test_the_former_card_of_an_incident_is_history(look, services, pass_time):
+    """If an incident gets a cause that it shares with others, its own card refers to the new one.
+
+    It is one line without reminders, until the incident is back on it.
+    """
+    own = look(BROKEN, BROKEN)
+    look(POLICY, POLICY)
+    words = incident_card(services, own).card.text
+    assert (text("cause.not_forwarded") in words, "see the incident" in words) == (True, True)
+    pass_time(5 * 3600)
+    assert [each.slot for each in draw.of_incidents(services, own)[1]] == ["incident"]
+    look(BROKEN, BROKEN)
+    first, second = services.watching.open_of_channel(MAILBOX).cards
+    texts = [incident_card(services, each).card.text for each in (first, second)]
+    assert texts[0].startswith(f"{MAILBOX} is broken")
+    assert text("cause.smtp_auth_off_for_tenant") in texts[1]
+
+
 def test_the_operators_space_counts(services):
     """The operators' space has one card for a shared cause, counting the channels and spaces."""
     services = replace(services, bot=replace(services.bot, watch_space="operators"))

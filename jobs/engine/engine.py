@@ -331,13 +331,12 @@ class Engine:
         """
         passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
         for other in (self.steps[name] for name in passed if self.run.settled(name)):
-            seen = await self.inspect(other)
-            if deleted := other.deleted_cause and seen.reason is Reason.ABSENT:
-                await asyncio.sleep(TWICE_S)
+            if (seen := await self.inspect(other)).state is State.WRONG:
+                await asyncio.sleep(TWICE_S)  # Microsoft may answer from an old copy
                 seen = await self.inspect(other)
             if seen.state is not State.WRONG:
                 continue
-            if deleted and seen.reason is Reason.ABSENT:
+            if other.deleted_cause and seen.reason is Reason.ABSENT:
                 self._record_deleted(other, seen)
             else:
                 self.found(other, self._why_not_now(other, seen) or await self._change(other, seen))

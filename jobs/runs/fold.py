@@ -110,10 +110,10 @@ def _found(run: Run, event: Event) -> Run:
         return run
     plan, changed, made = run.plan, run.changed, run.changed.get(event.finding.step)
     if plan and event.finding.waiting_for is Turn.NOBODY:  # it goes with what is made again
-        plan = replace(plan, spent=plan.spent - {event.step})
+        plan = dataclasses.replace(plan, spent=plan.spent - {event.step})
     if made is not None and event.finding.state is State.OK:
         if plan and made.changes:
-            plan = replace(plan, spent=plan.spent | {event.step})
+            plan = dataclasses.replace(plan, spent=plan.spent | {event.step})
         # the first inspection after a change reads back; a later one may see a change by others
         values = made.values_after or event.finding.values
         changed = {**changed, event.finding.step: replace(made, values_after=values, unseen=0)}

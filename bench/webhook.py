@@ -32,7 +32,7 @@ from waitress import serve  # type: ignore[import-untyped]  # waitress has no ty
 
 from bench.many import busy_ms, listens, own_redis, until
 from bench.table import median, percentile, table, verdict
-from bot.queue import event_queue, make_queue
+from bot.queue import PendingEvent, make_queue
 from jobs.storage import codec, keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -182,7 +182,7 @@ def _event(redis: Redis, job: Job) -> str:
     if not job.args:
         return str(job.kwargs["id"])
     kept = redis.get(keys.event(job.args[0]))
-    return codec.load(kept, event_queue.PendingEvent).event.id if isinstance(kept, bytes) else ""
+    return codec.load(kept, PendingEvent).event.id if isinstance(kept, bytes) else ""
 
 
 def measure(clients: int, servers: dict[str, int]) -> dict[str, list[Result]]:

@@ -18,8 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from bot import program, table
-from bot.queue import connect_for_web, health
-from bot.queue.event_queue import RESOURCES
+from bot.queue import RESOURCES, connect_for_web, health
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex
 from bot.webex.errors import WebexError

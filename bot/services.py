@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
-from bot.queue import CardQueue, Doorbell
-from bot.queue.event_queue import EventQueue
+from bot.queue import CardQueue, Doorbell, EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Messenger, Webex, WebexPerson
 from bot.webex.errors import HURRIED

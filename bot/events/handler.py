@@ -35,7 +35,7 @@ from bot.chat.context import AnsweredError, ChatContext, RefusedError, trouble
 from bot.chat.limits import refuse, too_many
 from bot.chat.parsing import parse_command
 from bot.commands import help, tac  # noqa: A004  its command's name
-from bot.queue.event_queue import PendingEvent, WebhookEvent
+from bot.queue import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import client, errors
 from jobs.channel.form import InvalidInputError
@@ -225,7 +225,7 @@ class _TooOldError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """Handle the event that is kept under this id (:mod:`bot.queue.event_queue`), as a job of RQ."""
+    """Handle the event that is kept under this id (:mod:`bot.queue`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(handle, services))

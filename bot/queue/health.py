@@ -13,8 +13,7 @@ from rq import Worker
 from rq.worker.base import BaseWorker
 
 from bot import table
-from bot.queue import SERIALIZER, SafeJob
-from bot.queue.event_queue import readable
+from bot.queue import SERIALIZER, SafeJob, readable
 from jobs.clock import now
 from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError

@@ -34,8 +34,8 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # wait
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 
-from bot import logs
-from bot.queue import connect_for_web, event_queue, health
+from bot import logs, queue
+from bot.queue import connect_for_web, health
 from bot.settings import LARGEST_BODY, BotSettings, from_environment, log_advice
 from jobs.clock import now
 from jobs.clouds.json_values import as_dict, parsed
@@ -100,7 +100,7 @@ class Webhooks:
 
     def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
         self._secrets, self._redis, self._every_s = secrets, redis, every_s
-        self._events, self._quiet_until = event_queue.EventQueue(redis), -every_s
+        self._events, self._quiet_until = queue.EventQueue(redis), -every_s
 
     def accept(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
@@ -157,13 +157,13 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     return any([hmac.compare_digest(each.encode(), signature.encode()) for each in signed])  # noqa: C419  see the docstring
 
 
-def event_in(envelope: Mapping[str, Any]) -> event_queue.WebhookEvent | None:
+def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
     """Return the event in Webex's payload, or None if it is irrelevant, as the bot's own posts are.
 
     Raises:
         RefusedError: The resource is relevant, but the payload has no id.
     """
-    resource = event_queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
+    resource = queue.RESOURCES.get(str(envelope.get("resource", "")).lower())
     if resource is None or str(envelope.get("event", "")).lower() != "created":
         return None
     data = as_dict(envelope.get("data"))
@@ -173,7 +173,7 @@ def event_in(envelope: Mapping[str, Any]) -> event_queue.WebhookEvent | None:
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post
     found, room, created = (_text(data, name) for name in ("id", "roomId", "created"))
-    return event_queue.WebhookEvent(resource, found, actor, room, created)
+    return queue.WebhookEvent(resource, found, actor, room, created)
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
@@ -202,7 +202,7 @@ class Site:
         webhooks = Webhooks(settings.webhook_secrets, redis)
         self._health, self._health_at = dict[str, str](), -HEALTH_KEPT_S
         self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
-            event_queue.WEBHOOKS_PATH: ("POST", webhooks.accept),
+            queue.WEBHOOKS_PATH: ("POST", webhooks.accept),
             ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
             READY: ("GET", self._ready),
         }
@@ -298,7 +298,7 @@ def _of_error(path: str, error: Exception) -> Answer:
         why = str(error) if isinstance(error, RedisError) else ""
         log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
     body = f"{_line(status)}\n".encode()
-    if path == event_queue.WEBHOOKS_PATH:
+    if path == queue.WEBHOOKS_PATH:
         body = b""
         COUNTERS.add(EVENTS_REFUSED, REASONS.get(status, "body"))
     return Answer(body, status=status, headers=tuple(headers.items()))

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import structlog
 from redis import Redis
 
-from bot.queue.event_queue import RESOURCES, WEBHOOKS_PATH
+from bot.queue import RESOURCES, WEBHOOKS_PATH
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys

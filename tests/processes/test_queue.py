@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from bot.processes.worker import dispatch_due, recover
-from bot.queue import make_queue
-from bot.queue.event_queue import EventQueue, PendingEvent, WebhookEvent
+from bot.queue import EventQueue, PendingEvent, WebhookEvent, make_queue
 from jobs.storage import keys
 from tests.fixtures.waiting import ran
 
@@ -63,7 +62,7 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 WORKER = """
 import sys
 from redis import Redis
-from bot.queue.event_queue import EventQueue
+from bot.queue import EventQueue
 def handle(pending):
     print("begun", flush=True)
     sys.stdin.read()

@@ -14,8 +14,7 @@ from rq.job import Job
 from bot import queue
 from bot.events import handler
 from bot.processes.worker import FEW, MORE, queues_of, wait_for_redis
-from bot.queue import connect_for_web, make_queue
-from bot.queue.event_queue import EventQueue, WebhookEvent
+from bot.queue import EventQueue, WebhookEvent, connect_for_web, make_queue
 from bot.queue.health import all_workers
 from jobs.clock import now
 from jobs.storage import generation, keys

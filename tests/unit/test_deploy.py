@@ -14,7 +14,7 @@ import pytest
 
 from bot import __version__
 from bot.__main__ import command_parser
-from bot.queue.event_queue import WEBHOOKS_PATH
+from bot.queue import WEBHOOKS_PATH
 from bot.web.wsgi import ALIVE, OF_PEOPLE, READY, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
 from tests.unit.bot.web.test_app import WORK

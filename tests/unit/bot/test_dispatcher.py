@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.processes.worker import PAUSE_S, dispatch_due, recover
-from bot.queue import Doorbell, event_queue
+from bot.queue import Doorbell, WebhookEvent
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
-EVENT = event_queue.WebhookEvent("messages", "m1")
+EVENT = WebhookEvent("messages", "m1")
 
 
 def rung(*bells: Doorbell) -> list[list[str]]:
@@ -126,9 +126,9 @@ def test_a_backlog_does_not_grow_by_itself(services):
     """A busy worker gets no further job for the waiting events, and lost jobs are replaced."""
     names = [f"RUN{number:03}" for number in range(30)]
     for name in names:
-        services.events.add(event_queue.WebhookEvent("messages", name))
+        services.events.add(WebhookEvent("messages", name))
         services.cards.request(name)
-    keys_of_events = [event_queue.WebhookEvent("messages", name).key for name in names]
+    keys_of_events = [WebhookEvent("messages", name).key for name in names]
     backlog = [[], names, keys_of_events, []]
     for _ in range(5):
         make_due(services)

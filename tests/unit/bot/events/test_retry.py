@@ -10,8 +10,7 @@ from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
 from bot.cards.presenters.card_state import LIVING, posted_card
-from bot.queue import SafeJob, make_queue
-from bot.queue.event_queue import PendingEvent, WebhookEvent
+from bot.queue import PendingEvent, SafeJob, WebhookEvent, make_queue
 from jobs.clock import now
 from jobs.model import minute_of
 from jobs.runs.run import Kind

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.processes.worker import dispatch_due
-from bot.queue.event_queue import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
+from bot.queue import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.locks import LEASE_S

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.queue import WEB_TIMEOUT_S, connect_for_web, make_queue
-from bot.queue.event_queue import RUNG_S, EventQueue, PendingEvent
+from bot.queue import RUNG_S, WEB_TIMEOUT_S, EventQueue, PendingEvent, connect_for_web, make_queue
 from bot.web import wsgi
 from jobs.clock import now
 from jobs.storage import codec, keys

@@ -37,8 +37,8 @@ UNREAD[Cause.SMTP_TOKEN_REFUSED] = Cause.SMTP_LOGIN_UNEXPLAINED
 class Verdict:
     """Result of a check, as names of findings; the cause that stops mail earliest comes first.
 
-    ``symptoms`` maps each symptom to the cause that explains it. ``since`` is when the first cause,
-    or one of its symptoms, began.
+    Those that pass by themselves come last. ``symptoms`` maps each symptom to the cause that
+    explains it. ``since`` is when the first cause, or one of its symptoms, began.
     """
 
     causes: tuple[str, ...]
@@ -93,24 +93,24 @@ def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
     roots = _root_causes(above)
     if not done:
         roots = tuple(each for each in roots if read.pending(each) <= findings.keys())
-    count = case.findings
     first = dict[str, str]()
     for name in roots:
-        first.setdefault(count[name].cause or name, name)
-    causes = tuple(first.values())
+        first.setdefault(case.findings[name].cause or name, name)
+    weighed = {**case.findings, **case.named_otherwise(first.values())}
+    causes = sorted(first.values(), key=lambda each: known(weighed[each].cause).acts is Turn.TIME)
     possible = case.explained(case.by(State.POSSIBLE))
     every = above | possible
     symptoms = {name: _root(name, every) for name, parent in every.items() if parent}
     harmless = (n for n in case.by(State.WRONG) if not case.diagnosis(n).stops_mail)
     return Verdict(
-        causes=causes,
+        causes=tuple(causes),
         symptoms=symptoms,
         possible=_root_causes(possible),
         warnings=(*case.by(State.WARNING), *harmless),
         skipped=case.by(State.SKIPPED, State.UNKNOWN),
-        stops=case.station(causes[0]) if causes else None,
-        since=_since(causes[:1], symptoms, count),
-        weighed={**count, **case.named_otherwise(causes)},
+        stops=min(map(case.station, causes), key=MAIL_PATH.index, default=None),
+        since=_since(causes[:1], symptoms, weighed),
+        weighed=weighed,
     )
 
 
@@ -330,7 +330,7 @@ def in_state(names: Iterable[str], findings: Found, *states: State) -> list[str]
     return [name for name in names if name in findings and findings[name].state in states]
 
 
-def _since(causes: tuple[str, ...], symptoms: Mapping[str, str], found: Found) -> datetime | None:
+def _since(causes: Collection[str], symptoms: Mapping[str, str], found: Found) -> datetime | None:
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, found, State.WRONG))
     return min(filter(None, (found[name].signals.since for name in theirs)), default=None)

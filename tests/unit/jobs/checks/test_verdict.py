@@ -45,6 +45,10 @@ JUDGED = {
         (AUTH_OFF, BLOCKED),
         {"causes": ("policy", "auth")},
     ),
+    "a cause that passes by itself comes last, wherever it stops mail": (
+        (AUTH_OFF, wrong("policy", "forwarding_settling")),
+        {"causes": ("auth", "policy"), "stops": Station.FORWARD},
+    ),
     "one cause seen twice is one, at its first place": (
         (wrong("policy", "same"), AUTH_OFF, wrong("copies", "same"), wrong("login", "same")),
         {"causes": ("policy", "auth")},

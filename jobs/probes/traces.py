@@ -86,12 +86,12 @@ class _Traced(Probe):
 
     def _failed(self, passage: MailFlow, told: Why, *, certain: bool = True) -> Finding:
         """Return the failure, or a warning, with the number of failed mails since the last good."""
-        newest = passage.failures[0].received
-        signals = Signals(failed=len(passage.failures))
+        reported = told.cause != Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING  # which drops mail silently
+        signals = Signals(failed=len(passage.failures) if reported else 0)
         if passage.good is not None:  # before it, the beginning is beyond the trace
             first = min(row.received for row in passage.failures)
             signals |= Signals(since=first, at=passage.good.received)
-        seen = Text("seen.trace_failed", {"at": second_of(newest)})
+        seen = Text("seen.trace_failed", {"at": second_of(passage.failures[0].received)})
         evidence = evidence_of(told.words[-3:])
         found = self.wrong(seen, cause=told.cause or LOST, signals=signals, evidence=evidence)
         return found if certain else replace(found, state=State.WARNING)

@@ -84,6 +84,9 @@ def test_a_failure_says_since_when_and_how_often(cloud, given):
     cloud.on(TRACES, [copy(5, "failed"), copy(2000, "failed")])
     signals = look("copies", ctx).signals
     assert (signals.since, signals.at) == (None, None)
+    details(cloud, 5, FORWARD, "250 2.1.5 RESOLVER.MSGTYPE.AF; handled AutoForward")
+    dropped = look("copies", ctx)  # without a report to the sender
+    assert (dropped.cause, dropped.signals.failed) == ("remote_domain_blocks_forwarding", 0)
 
 
 @pytest.mark.parametrize("refuse", [404, 503])

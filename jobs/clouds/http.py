@@ -364,7 +364,7 @@ async def _send(
             every = response.headers.multi_items()
             headers = [pair for pair in every if pair[0] not in _OF_BODY]
             return httpx.Response(response.status_code, headers=headers, request=response.request)
-        cut = errors.unreadable(call.service, repr(error), response.status_code, ids)
+        cut = errors.unreadable(call.service, str(error) or repr(error), response.status_code, ids)
         raise cut.told_as(errors.TruncatedAnswer, cut.cause) from error
     finally:
         await response.aclose()
@@ -373,8 +373,8 @@ async def _send(
 
 def no_answer(service: str, error: httpx.RequestError, ids: errors.RequestIds) -> errors.Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
-    late = isinstance(error, httpx.TimeoutException)
-    other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, repr(error))
+    late, told = isinstance(error, httpx.TimeoutException), str(error) or repr(error)
+    other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, told)
     cause, words = errors.why_unconnected(error, error.request.url.host) or other
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return errors.Transient(cause, service, message=words, ids=ids, unsent=unsent)

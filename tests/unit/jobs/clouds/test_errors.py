@@ -14,7 +14,7 @@ import pytest
 from bot.webex.client import Webex
 from bot.webex.errors import WebexUnreachableError
 from jobs.clouds import errors
-from jobs.clouds.http import Call, RetryPolicy, async_client, request
+from jobs.clouds.http import Call, RetryPolicy, async_client, no_answer, request
 from jobs.microsoft.graph import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
@@ -165,13 +165,14 @@ def test_what_was_not_connected_was_certainly_not_sent(
 
 
 def test_other_errors_are_no_such_reason():
-    """An error for another reason has its class name as its words.
+    """An error for another reason has its class name as its words, and a finding has its own words.
 
     The search for a reason ends even if an error wraps itself.
     """
-    error = httpx.ReadError("broken off")
+    error = httpx.ReadError("broken off", request=httpx.Request("GET", "https://host/"))
     assert errors.why_unconnected(error, "host") is None
     assert errors.words_of(error, "host") == "ReadError"
+    assert no_answer("graph", error, errors.RequestIds()).message == "broken off"
     handshake = ssl.SSLError("handshake")
     handshake.__context__ = wrapped = OSError("outer", handshake)
     wrapped.__cause__ = handshake

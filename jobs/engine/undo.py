@@ -104,8 +104,8 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """Return the change recorded by the newest runs, going back as long as they are continuous.
 
     They are continuous while each run found the values that the previous run had left. A value that
-    somebody else set between two runs is kept. A run that was undone alone is passed over: the
-    channel is again as that run had found it.
+    somebody else set in between is kept. A run that was undone alone is passed over. If it had found
+    a value of somebody else, the change before it is returned, so that the plan names what stays.
     """
     undone = {run.undoes for run in runs if _was_put_back(run, name)}
     past: RecordedChange | None = None
@@ -119,7 +119,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
         if changed is None:
             continue
         if later and changed.values_after not in ({}, later.values_before):
-            break
+            return past or _before(None, run, changed)
         past = later = _before(past, run, changed)
     return past
 

@@ -94,9 +94,9 @@ RECALLED = {
         [FIRST, SECOND, OF_SECOND],
         past("A", was=UNSET, left=OFF, before="first"),
     ),
-    "the undo of one run does not reach a value that somebody else had set before it": (
+    "after the undo of one run, a value that somebody else had set before it is only named": (
         [ALONE, run("B", OFF, ON, "fix"), OF_SECOND],
-        (),
+        past("A", was=UNSET, left=ON),
     ),
     "a value set by somebody else after the undo of one run is kept": (
         [FIRST, SECOND, OF_SECOND, run("C", UNSET, ON, "fix", before="third")],

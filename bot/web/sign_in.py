@@ -26,7 +26,7 @@ from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Transient
-from jobs.model import RunKind, Text
+from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
 
 BUSY = Text("page.busy_title")
@@ -113,7 +113,7 @@ def _variant(run: Run, kind: str) -> str:
         return SHARED
     if kind == "signin" and run.brief.discover:
         return "_discover"
-    return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
+    return f"_{run.kind}" if has_text(f"page.{kind}_words_{run.kind}") else ""
 
 
 def _later(page: web.Page) -> Response:

@@ -152,9 +152,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     card = services.watching.card(card_id)
     if card is None or not (shown := services.watching.of_card(card_id)):
         return None
-    at = now()
-    # what has another cause now is on another card of its space
-    shown = tuple(each for each in shown if each.shared == card.shared) or shown
+    at, shown = now(), _on_card(card, shown) or shown
     services.redis.expire(keys.cards(card_id), KEPT)
     living = posted_card(services, card_id, watch.SLOT)
     # The cards are delivered in the name of a run, which is never stored.
@@ -168,22 +166,32 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     cards += notices.closed_cards(run, services)
     if living is None:
         return run, cards, POSTED_SOON_S
-    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
-    behind = any(each.urgency != living.urgency for each in own)
+    behind = _has_news(cards, living.urgency)
     with drawn_for(locale):
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
-        told = behind or living.edits == NO_EDITS or _is_told_by_run(services, card, shown)
-        if not told and shown[0].shared == card.shared:
+        told = behind or living.edits == NO_EDITS or _is_told_elsewhere(services, card, shown)
+        if not told:
             cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet=quiet_until is not None)
     wait_s = POSTED_SOON_S if behind else _wait_s(services, shown, at, quiet_until)
     return run, cards, wait_s
 
 
-def _is_told_by_run(services: Services, card: IncidentCard, shown: watch.Incidents) -> bool:
+def _on_card(card: IncidentCard, incidents: watch.Incidents) -> tuple[Incident, ...]:
+    # What has another cause now is on another card of its space.
+    return tuple(each for each in incidents if each.shared == card.shared)
+
+
+def _has_news(cards: list[DesiredCard], urgency: str) -> bool:
+    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
+    return any(each.urgency != urgency for each in own)
+
+
+def _is_told_elsewhere(services: Services, card: IncidentCard, shown: watch.Incidents) -> bool:
     fixed_by = [each.fixed_by for each in shown if each.fixed_by] if len(shown) == 1 else []
-    return any(run.origin.room == card.room for run in services.store.known(fixed_by))
+    rooms = {run.origin.room for run in services.store.known(fixed_by)}
+    return card.room in rooms or not _on_card(card, shown)
 
 
 def _living(
@@ -234,7 +242,7 @@ def _needs_somebody(incident: Incident) -> bool:
 def _reminders(
     services: Services, card: IncidentCard, shown: watch.Incidents, at: datetime, *, quiet: bool
 ) -> list[DesiredCard]:
-    goes_on = [each for each in watch.open_ones(shown) if each.shared == card.shared]
+    goes_on = watch.open_ones(_on_card(card, shown))
     broken = [each for each in goes_on if each.sight is Sight.BROKEN]
     if not broken or card.counts or any(each.acting for each in goes_on):
         given = posted_cards(services, card.id)

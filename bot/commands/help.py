@@ -159,14 +159,14 @@ def explain(ctx: ChatContext, argument: str) -> None:
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
         found = assessments(ctx.services.store, named)
         known = [channel_row(line_of(*each)) for each in found.items()]
-        is_address = lone_address(told.text) in named  # which is no error
         runs = ctx.services.store.runs_in_space(ctx.room)
         in_thread = any(run.origin.thread == ctx.thread for run in runs)
         place = Place.CHANNEL if named or in_thread else Place.ANYWHERE
-        reading = None if is_address else read(told.text, place, cut=told.cut)
-        mailboxes = named if is_address else channels
+        is_address = lone_address(told.text) in named  # which is no error
+        reading = read(told.text, place, cut=told.cut)
+        said, mailboxes = (None, named) if is_address else (reading, channels)
         within = _is_within(ctx, runs, named or channels)
-        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
+        ctx.say(explanation(said, now(), checks=mailboxes, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)

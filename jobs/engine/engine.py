@@ -373,6 +373,9 @@ class Engine:
             return finding
         if changes and (found := self._finding_after_change(step)):
             return found
+        before = (each for each in step.after if each in self.steps and not self.run.settled(each))
+        if other := next(before, ""):
+            return findings.waits_for_step(step, other)
         return self._blocker(step, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
@@ -394,15 +397,11 @@ class Engine:
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.run
         asked = step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
-        before = (name for name in step.after if name in self.steps and not run.settled(name))
-        if other := next(before, ""):
-            return findings.waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not (run.plan and all(map(run.plan.shows, changes))):
             return asked
         # an approval is for making a change once, unless a person asks for it again
-        spent = run.plan is not None and step.name in run.plan.spent
-        undone = spent and not (step.repeat_on or step.deleted_cause)
+        undone = step.name in run.spent and not (step.repeat_on or step.deleted_cause)
         if undone or not all(map(run.approved, changes)):
             self._replan(step, changes, undone=undone)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))

@@ -115,8 +115,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
             if not run.undoes or (past and past.values_before != run.past[name].values_before):
                 break
             later = run.past[name]
-        changed = _recorded(run, name) if run.id not in undone else None
-        if changed is None:
+        if (changed := _recorded(run, name, undone)) is None:
             continue
         if later and changed.values_after not in ({}, later.values_before):
             return past or _before(None, run, changed)
@@ -124,8 +123,9 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     return past
 
 
-def _recorded(run: Run, name: str) -> Changed | None:
-    changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
+def _recorded(run: Run, name: str, undone: set[str]) -> Changed | None:
+    left_out = run.kind is RunKind.UNDO or run.id in undone
+    changed = None if left_out else run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
 
 

@@ -74,7 +74,7 @@ def _readable(run: Run, event: Event) -> Run:
 
 def _planned(run: Run, event: Event) -> Run:
     plan = Plan(event.data["plan"], event.changes, event.at)
-    return replace(run, plan=plan, planned_by=run.account, approvals={})
+    return replace(run, plan=plan, planned_by=run.account, approvals={}, spent=frozenset())
 
 
 def _demanded(run: Run, event: Event) -> Run:
@@ -89,10 +89,10 @@ def _differs(run: Run, event: Event) -> Run:
     if run.plan is None:
         return run
     scopes = {change.approval_scope for change in event.changes}
-    spent = run.plan.spent - {change.step for change in event.changes}
-    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at, spent)
+    plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
     kept = {scope: word for scope, word in run.approvals.items() if scope not in scopes}
-    return replace(run, plan=plan, approvals=kept)
+    spent = run.spent - {change.step for change in event.changes}
+    return replace(run, plan=plan, approvals=kept, spent=spent)
 
 
 def _approved(run: Run, event: Event) -> Run:
@@ -108,12 +108,12 @@ def _approved(run: Run, event: Event) -> Run:
 def _found(run: Run, event: Event) -> Run:
     if event.finding is None:
         return run
-    plan, changed, made = run.plan, run.changed, run.changed.get(event.finding.step)
-    if plan and event.finding.waiting_for is Turn.NOBODY:  # it goes with what is made again
-        plan = dataclasses.replace(plan, spent=plan.spent - {event.step})
+    spent, changed, made = run.spent, run.changed, run.changed.get(event.finding.step)
+    if event.finding.waiting_for is Turn.NOBODY:  # it goes with what is made again
+        spent -= {event.step}
     if made is not None and event.finding.state is State.OK:
-        if plan and made.changes:
-            plan = dataclasses.replace(plan, spent=plan.spent | {event.step})
+        if made.changes:
+            spent |= {event.step}
         # the first inspection after a change reads back; a later one may see a change by others
         values = made.values_after or event.finding.values
         changed = {**changed, event.finding.step: replace(made, values_after=values, unseen=0)}
@@ -127,7 +127,7 @@ def _found(run: Run, event: Event) -> Run:
         waits={**run.waits, event.step: waits},
         running=run.running - {event.step},
         changed=changed,
-        plan=plan,
+        spent=spent,
     )
 
 

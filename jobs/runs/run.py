@@ -72,7 +72,6 @@ class Plan:
     id: str
     changes: tuple[Change, ...]
     at: datetime
-    spent: frozenset[str] = frozenset()  # steps whose approved change was made, and seen to hold
 
     def shows(self, change: Change) -> bool:
         """Return whether the change has the same result as a line, for the same people and scope.
@@ -255,6 +254,7 @@ class Run(msgspec.Struct, frozen=True):  # ten times as fast to copy as such a d
     plan: Plan | None = None
     planned_by: Account | None = None  # with whose sign-in the plan was made
     approvals: dict[Scope, Reply] = {}
+    spent: frozenset[str] = frozenset()  # steps whose approved change was made, and seen to hold
     findings: dict[str, Finding] = {}
     found_at: dict[str, datetime] = {}
     settled_at: dict[str, datetime] = {}  # later looks saw the same

@@ -231,11 +231,7 @@ class AgentAnswer(Step, row="agent_answer"):
     """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none.
-
-        After a revocation Webex Connect's token is over, and no answer leaves (platforms/microsoft.md
-        8 row 4). A newer sign-in in Entra's log, or Look again, says that there is a new token.
-        """
+        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
         sender, since = ctx.channel.mailbox, ctx.run.opened - OTHER_CLOCK
         rows = await ctx.trace().find(since, sender=sender, subject=subject_of(ctx))
         answers = answers_among(ctx, rows)
@@ -246,21 +242,27 @@ class AgentAnswer(Step, row="agent_answer"):
             return self.ok(seen, facts=facts)
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is None:
-            user, token = await if_answered(token_user(ctx)), token_at(ctx.run)
-            times = (token or ctx.run.brief.token_at, ctx.answered_at("look_again"))
-            known, revoked = (
-                max(filter(None, times), default=None),
-                parse(text_of(user, REVOKED_AT)),
-            )
             again_s = ctx.pause(self.name, PAUSES_S)
             found = self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=again_s)
-            if revoked and known and revoked > known:
-                row = await newest_sign_in(ctx)
-                if not (row and row.good and row.at >= revoked):
-                    return replace(found, waiting_for=Turn.REQUESTER, cause=Cause.SESSION_REVOKED)
+            if await _is_revoked(ctx):
+                found = replace(found, waiting_for=Turn.REQUESTER, cause=Cause.SESSION_REVOKED)
             return found
         words = await ctx.trace().details(failed)
         facts = {"answer_failed_at": failed.received.isoformat()}
         cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")
         found = self.waits_for(Turn.ADMINISTRATOR, seen, cause=cause, again_s=PAUSES_S[-1])
         return replace(found, facts=facts, evidence=evidence_of(words[::-1]))
+
+
+async def _is_revoked(ctx: StepContext) -> bool:
+    """Return whether a revocation ended Webex Connect's token (platforms/microsoft.md 8 row 4).
+
+    A newer sign-in in Entra's log, or Look again, says that there is a new token.
+    """
+    revoked = parse(text_of(await if_answered(token_user(ctx)), REVOKED_AT))
+    times = (token_at(ctx.run) or ctx.run.brief.token_at, ctx.answered_at("look_again"))
+    known = max(filter(None, times), default=None)
+    if not revoked or not known or known >= revoked:
+        return False
+    row = await newest_sign_in(ctx)
+    return not (row and row.good and row.at >= revoked)

@@ -25,7 +25,7 @@ from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Profile, Reason, Signals, State, Text, minute_of, verbatim
 from jobs.steps.application import grants_of_app, role_assignments
-from jobs.steps.connect_form import REVOKED_AT, token_user
+from jobs.steps.connect_form import dates_of_user
 
 BACK = timedelta(days=7)
 
@@ -345,8 +345,7 @@ class Sessions(Probe, row="sessions"):
         """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
-        user, token_at = await token_user(ctx), ctx.run.brief.token_at
-        valid_from, made = (parse(text_of(user, name)) for name in (REVOKED_AT, "createdDateTime"))
+        (valid_from, made), token_at = await dates_of_user(ctx), ctx.run.brief.token_at
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
         values = {"revoked": minute_of(valid_from), "token": minute_of(token_at)}

@@ -20,7 +20,7 @@ from jobs.causes.cause import Cause, known
 from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
-from jobs.clouds.json_values import Json, text_of
+from jobs.clouds.json_values import text_of
 from jobs.contact_center.services import read_changes
 from jobs.engine.findings import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step, StepContext
@@ -34,8 +34,6 @@ from jobs.storage.vault import Sealed
 
 AT = "generated_at"
 """Fact that holds the time at which Generate Token was used."""
-REVOKED_AT = "signInSessionsValidFromDateTime"
-"""Property of a user with the time at which the sign-ins were last revoked."""
 CHANGED = ("client_secret", "smtp_grant", "application", "ids")
 """Steps whose changes come before Generate Token."""
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
@@ -109,12 +107,15 @@ def token_at(run: Run) -> datetime | None:
     return parse(run.fact(AT))
 
 
-async def token_user(ctx: StepContext) -> Json | None:
-    """Return the user of Webex Connect's token, who may be a delegate, or None without one."""
+async def dates_of_user(ctx: StepContext) -> tuple[datetime | None, datetime | None]:
+    """Return when the sign-ins of the token's user were last revoked, and when it was made."""
     known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
     # for many channels, the mailbox's own user is in memory
     user = await ctx.graph.user(ctx.channel.mailbox) if ctx.many else None
-    return user if text_of(user, "id") == known else await ctx.graph.user(known)
+    if text_of(user, "id") != known:
+        user = await ctx.graph.user(known)
+    revoked = parse(text_of(user, "signInSessionsValidFromDateTime"))
+    return revoked, parse(text_of(user, "createdDateTime"))
 
 
 class _Filled(Step):

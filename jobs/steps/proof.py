@@ -10,16 +10,15 @@ from typing import Self
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded, if_answered
-from jobs.clouds.json_values import text_of
 from jobs.engine.findings import UNSEEN
 from jobs.engine.step import Step, StepContext
 from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Finding, Reason, State, Station, Text, Turn
-from jobs.steps.connect_form import REVOKED_AT, newest_sign_in, token_at, token_user
+from jobs.steps.connect_form import dates_of_user, newest_sign_in, token_at
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -259,7 +258,7 @@ async def _is_revoked(ctx: StepContext) -> bool:
 
     A newer sign-in in Entra's log, or Look again, says that there is a new token.
     """
-    revoked = parse(text_of(await if_answered(token_user(ctx)), REVOKED_AT))
+    revoked, _ = await if_answered(dates_of_user(ctx)) or (None, None)
     times = (token_at(ctx.run) or ctx.run.brief.token_at, ctx.answered_at("look_again"))
     known = max(filter(None, times), default=None)
     if not revoked or not known or known >= revoked:

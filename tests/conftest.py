@@ -30,6 +30,7 @@ pytest_plugins = (
     "tests.fixtures.stacks",
     "tests.fixtures.practice_cloud",
     "tests.fixtures.practice_webex",
+    "tests.fixtures.smtp_server",
 )
 
 os.environ.setdefault(patience.VARIABLE, "6")

@@ -20,6 +20,16 @@ USER = "support@contoso.com"
 GOOD = "token-that-is-good"
 
 
+@pytest.fixture(autouse=True)
+async def goodbye():
+    """Keep the loop alive briefly after the test.
+
+    aiosmtplib does not wait until its connection is closed.
+    """
+    yield
+    await asyncio.sleep(0.02)
+
+
 async def login(mailbox, token: str):
     """Return the result of a login to this server."""
     return await login_probe(f"127.0.0.1:{mailbox.port}", USER, token)
@@ -62,13 +72,13 @@ async def served(*replies: bytes | ssl.SSLContext, seconds: float = 3):
     return await probed(serve, seconds)
 
 
-async def test_a_good_login_passes_every_phase(start):
+async def test_a_good_login_passes_every_phase(smtp_server):
     """A good login passes every phase, and keeps the server's last reply.
 
     A long token is sent on its own line, after the server's 334 reply: a command line has at most
     512 bytes.
     """
-    mailbox = start()
+    mailbox = smtp_server()
     probe = await login(mailbox, GOOD)
     assert (probe.ok, probe.failed_phase, probe.cause) == (True, "", "")
     assert probe.reply.startswith("235 2.7.0")
@@ -82,12 +92,12 @@ BAD_ARGUMENT = "501 5.5.4 bad argument: {}..."
 
 
 @pytest.mark.parametrize("token", [GOOD, "bad-token", "long-bad-token-" * 60])
-async def test_the_token_is_nowhere_in_what_is_kept(start, token):
+async def test_the_token_is_nowhere_in_what_is_kept(smtp_server, token):
     """Neither the token nor its base64 form is in the transcript or the reply.
 
     If a server quotes the first characters of the credentials, they are hidden, too.
     """
-    mailbox = start()
+    mailbox = smtp_server()
     blob = base64.b64encode(f"user={USER}\x01auth=Bearer {token}\x01\x01".encode()).decode()
     for refusal in (f"535 5.7.3 no, {token} is bad", BAD_ARGUMENT.format(blob[:22])):
         mailbox.refusal = refusal
@@ -100,9 +110,9 @@ async def test_the_token_is_nowhere_in_what_is_kept(start, token):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("refusal", "status", "cause"), ROWS["logins"])
-async def test_each_refusal_has_its_cause(start, refusal, status, cause):
+async def test_each_refusal_has_its_cause(smtp_server, refusal, status, cause):
     """Each known refusal has its cause, with and without a 334 challenge, and is kept verbatim."""
-    mailbox = start()
+    mailbox = smtp_server()
     mailbox.refusal, mailbox.challenge = refusal, {"status": status} if status else None
     probe = await login(mailbox, "bad-token")
     assert not probe.ok
@@ -139,12 +149,12 @@ async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
     assert probe.reply == "no answer in 0.1 s"
 
 
-async def test_the_transcript_is_whole(start):
+async def test_the_transcript_is_whole(smtp_server):
     """The transcript has every line of both sides except the credentials.
 
     So support can read how the login went.
     """
-    mailbox = start()
+    mailbox = smtp_server()
     probe = await login(mailbox, "bad-token")
     told = [line for line in probe.transcript if not line.startswith("S: 250-")]
     shape = [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in told]
@@ -178,20 +188,20 @@ def test_a_reply_that_is_cut_into_lines(lines, cause):
         (None, "connect", "smtp_unreachable"),
     ],
 )
-async def test_a_server_that_never_sees_the_token(start, server, phase, cause):
+async def test_a_server_that_never_sees_the_token(smtp_server, server, phase, cause):
     """A server without XOAUTH2, STARTTLS or a trusted certificate gets no login."""
-    mailbox = start(**server) if server else SimpleNamespace(port=9, logins=[])
+    mailbox = smtp_server(**server) if server else SimpleNamespace(port=9, logins=[])
     probe = await login(mailbox, GOOD)
     assert (probe.failed_phase, probe.cause, mailbox.logins) == (phase, cause, [])
     assert server or probe.transcript == ()
 
 
-async def test_a_connection_that_breaks_off_is_tried_once_more(start):
+async def test_a_connection_that_breaks_off_is_tried_once_more(smtp_server):
     """A connection that breaks off is tried once more, and the second try counts.
 
     So does the second greeting after one that says that the server is busy.
     """
-    mailbox, lost = start(), []
+    mailbox, lost = smtp_server(), []
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not lost:
@@ -273,26 +283,26 @@ LOGIN = "smtp://bot%40contoso.com:{}@127.0.0.1:{}"
         ({"tls": False}, "smtp://bot%40contoso.com:p%40ss%20word@127.0.0.1:{}"),
     ],
 )
-async def test_the_mail_arrives_as_it_was_sent(start, server, url):
+async def test_the_mail_arrives_as_it_was_sent(smtp_server, server, url):
     """A mail arrives unchanged in plain text, with STARTTLS, with TLS, and with a user name."""
-    mailbox = start(**server)
+    mailbox = smtp_server(**server)
     await send_test_mail(url.format(mailbox.port), MAIL)
     (mail,) = mailbox.received
     assert (mail["From"], mail["To"]) == (MAIL.sender, MAIL.recipient)
     assert (mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == WORDS
 
 
-async def test_starttls_always_does_not_send_in_the_clear(start):
+async def test_starttls_always_does_not_send_in_the_clear(smtp_server):
     """With ``starttls=always``, a server without STARTTLS gets no mail."""
-    mailbox = start(tls=False)
+    mailbox = smtp_server(tls=False)
     with pytest.raises(CloudError):
         await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}?starttls=always", MAIL)
     assert mailbox.received == []
 
 
-async def test_a_wrong_password_is_told_without_it(start):
+async def test_a_wrong_password_is_told_without_it(smtp_server):
     """A refused login is the operator's error, and no part of the error contains the password."""
-    mailbox = start(tls=False)
+    mailbox = smtp_server(tls=False)
     with pytest.raises(Rejected) as refused:
         await send_test_mail(LOGIN.format("wr0ng", mailbox.port), MAIL)
     assert (refused.value.cause, refused.value.status) == ("probe_login_refused", 535)
@@ -302,13 +312,13 @@ async def test_a_wrong_password_is_told_without_it(start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("at", "reply", "cause"), ROWS["sendings"])
-async def test_a_server_that_refuses_the_login(start, at, reply, cause):
+async def test_a_server_that_refuses_the_login(smtp_server, at, reply, cause):
     """A refused or a missing login is the operator's error, whatever the server replies.
 
     A busy server may accept the login later. Any other refusal of a recipient keeps its own cause.
     The error has the server's own code and words.
     """
-    mailbox = start(tls=False)
+    mailbox = smtp_server(tls=False)
     if at == "recipient":
         mailbox.refuse_recipient = reply
     else:
@@ -339,9 +349,9 @@ async def test_an_address_that_is_none_is_refused_without_being_shown():
 @pytest.mark.parametrize(
     ("password", "error"), [("wr0ng", Rejected), ("p%40ss%20word", LeaseLostError)]
 )
-async def test_the_guard_is_asked_after_the_login(start, password, error):
+async def test_the_guard_is_asked_after_the_login(smtp_server, password, error):
     """The guard is asked after the login, and a worker that has lost its run sends no mail."""
-    mailbox = start(tls=False)
+    mailbox = smtp_server(tls=False)
 
     def lost() -> None:
         raise LeaseLostError

@@ -1,14 +1,9 @@
 """Tests of the outcome of a look, and of the watch's test mail, which is sent only once."""
 
 import asyncio
-import socket
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.message import Message
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
 
 from jobs.clock import now
 from jobs.mail import watch_mail
@@ -171,38 +166,10 @@ WATCHED = WatchedChannel(
 MAILS = HOUR, lambda watched: ("No answer needed", f"Test of {watched.mailbox}.")
 
 
-@dataclass
-class Server:
-    """Mail server on loopback: the mails that it took, and its answer to a recipient."""
-
-    port: int = 0
-    took: list[Message] = field(default_factory=list)
-    refuses: str = ""
-
-
 @pytest.fixture
-def server():
-    """Yield a real SMTP server."""
-    state = Server()
-
-    class Handler(MessageHandler):
-        def handle_message(self, message: Message) -> None:
-            state.took.append(message)
-
-        async def handle_RCPT(  # noqa: N802  aiosmtpd's
-            self, smtp, session, envelope, address: str, options: list[str]
-        ) -> str:
-            if not state.refuses:
-                envelope.rcpt_tos.append(address)
-            return state.refuses or "250 OK"
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        state.port = int(free.getsockname()[1])
-    controller = Controller(Handler(), hostname="127.0.0.1", port=state.port)
-    controller.start()
-    yield state
-    controller.stop()
+def server(smtp_server):
+    """Return a real SMTP server, with the mails that it took."""
+    return smtp_server(tls=False)
 
 
 @pytest.fixture
@@ -275,7 +242,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
         await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, *MAILS) for _ in range(5)))
 
     asyncio.run(at_once())
-    (mail,) = server.took
+    (mail,) = server.received
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert mail[watch_mail.HEADER] == kept.id
     assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
@@ -292,7 +259,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
 )
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx, server, reply):
     """A mail server's refusal is recorded, and the server is not asked again within the hour."""
-    server.refuses = reply
+    server.refuse_recipient = reply
     asyncio.run(look.send_watch_mail(ctx, WATCHED, *MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert (kept.sent, bool(kept.refused)) == (None, True)

@@ -16,6 +16,7 @@ from jobs.storage import codec, keys
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
+from tests.fixtures.run_events import found
 from tests.fixtures.webex_script import Reply
 from tests.unit.bot.commands.typed_commands import pressed, sent
 
@@ -280,19 +281,8 @@ def test_the_next_click_is_the_fix(services, proven, webex_script):
 def test_the_newest_proven_run_counts(services, proven, begin, said):
     """A finished fix that renewed the secret moves the days; an unfinished run moves nothing."""
     proven()
-    begin(
-        Event(
-            Kind.FOUND,
-            MADE,
-            step="client_secret",
-            finding=Finding(
-                "client_secret", State.OK, facts={"expires": "2099-01-01T00:00:00+00:00"}
-            ),
-        )
-    )
-    assert notices.ending_of(services.store, MAILBOX) == Ending(
-        notices.ending_of(services.store, MAILBOX).made, END
-    )  # type: ignore[union-attr]  # it exists
+    begin(found("client_secret", facts={"expires": "2099-01-01T00:00:00+00:00"}))
+    assert notices.ending_of(services.store, MAILBOX).end == END
     services.redis.delete(f"channel:{MAILBOX}:run")
     proven(END + timedelta(days=365), kind="fix")
     on(services, 60, 30, 1)

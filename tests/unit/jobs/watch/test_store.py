@@ -112,6 +112,8 @@ def test_a_cause_of_the_tenant_has_one_card_in_each_space(store, channels):
     assert (cards[0][0] != cards[2][0], cards[0][1] == cards[2][1]) == (True, True)
     rooms = [card and (card.room, card.counts) for card in map(store.card, cards[2])]
     assert rooms == [("room-2", False), ("operators", True)]
+    shared = {store.card(name).shared for name in cards[2]}
+    assert shared == {"tenant/tenant-1/smtp_auth_off_for_tenant"}
     assert len(store.of_card(cards[0][1])) == 3
 
 
@@ -222,71 +224,61 @@ def test_a_fix_that_repaired_nothing_has_not_fixed_the_channel(redis, watch):
     assert (incident.is_open, incident.fixed_by) == (False, "")
 
 
-AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
-
-
 def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> WatchedChannel:
     return WatchedChannel(
         Channel(mailbox, tenant_id=tenant), room, Person("p", "anna@contoso.com"), AT
     )
 
 
-@pytest.fixture
-def listed(redis) -> Watching:
-    return Watching(redis, Authenticator(("key",)))
-
-
-def test_a_channel_is_listed_by_its_space_and_its_tenant(listed):
+def test_a_channel_is_listed_by_its_space_and_its_tenant(store):
     """A watched channel is in the lists of its space and its tenant.
 
     A change of the space or the tenant moves the channel to other lists.
     """
     one, two = a_watched("a@contoso.com"), a_watched("b@contoso.com", tenant="TENANT-1")
-    listed.save(one)
-    listed.save(two)
-    assert listed.load("a@contoso.com") == one
-    assert (
-        listed.of_space("room-1") == listed.channels("tenant-1") == listed.channels() == (one, two)
-    )
+    store.save(one)
+    store.save(two)
+    assert store.load("a@contoso.com") == one
+    assert store.of_space("room-1") == store.channels("tenant-1") == store.channels() == (one, two)
     moved = replace(two, room="room-2", channel=replace(two.channel, tenant_id="tenant-2"))
-    listed.save(moved)
-    assert (listed.of_space("room-1"), listed.of_space("room-2")) == ((one,), (moved,))
-    assert (listed.channels("tenant-1"), listed.channels("tenant-2")) == ((one,), (moved,))
+    store.save(moved)
+    assert (store.of_space("room-1"), store.of_space("room-2")) == ((one,), (moved,))
+    assert (store.channels("tenant-1"), store.channels("tenant-2")) == ((one,), (moved,))
 
 
-def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed):
+def test_the_end_of_a_watch_leaves_no_list_with_the_channel(store):
     """The end of a watch takes the channel off every list.
 
     A second end reports that the channel was not watched.
     """
-    listed.save(a_watched("a@contoso.com"))
-    ends = [listed.end("a@contoso.com", AT) for _ in range(2)]
+    store.save(a_watched("a@contoso.com"))
+    ends = [store.end("a@contoso.com", AT) for _ in range(2)]
     assert ends == [(True, None), (False, None)]
-    assert (listed.load("a@contoso.com"), listed.channels(), listed.of_space("room-1")) == (
+    assert (store.load("a@contoso.com"), store.channels(), store.of_space("room-1")) == (
         None,
         (),
         (),
     )
 
 
-def test_a_record_that_this_bot_did_not_write_is_not_believed(listed):
+def test_a_record_that_this_bot_did_not_write_is_not_believed(store):
     """A forged or copied record, which could send a channel's cards elsewhere, is ignored."""
-    forged = Watching(listed.redis, Authenticator(("other",)))
+    forged = Watching(store.redis, Authenticator(("other",)))
     forged.save(a_watched("a@contoso.com", room="elsewhere"))
-    listed.save(a_watched("b@contoso.com"))
-    listed.redis.copy(keys.watched("b@contoso.com"), keys.watched("c@contoso.com"))
-    assert [listed.load(f"{name}@contoso.com") for name in "ac"] == [None, None]
-    assert listed.channels() == (a_watched("b@contoso.com"),)
+    store.save(a_watched("b@contoso.com"))
+    store.redis.copy(keys.watched("b@contoso.com"), keys.watched("c@contoso.com"))
+    assert [store.load(f"{name}@contoso.com") for name in "ac"] == [None, None]
+    assert store.channels() == (a_watched("b@contoso.com"),)
 
 
-def test_a_group_with_a_new_channel_is_due(listed):
+def test_a_group_with_a_new_channel_is_due(store):
     """A channel that is added makes its group due, also during a round of the group."""
-    listed.save(a_watched("a@contoso.com"))
-    assert claimed(listed.redis) == ("tenant-1",)
-    due = listed.schedule.due("tenant-1")
-    listed.save(a_watched("b@contoso.com"))
-    listed.schedule.settle("tenant-1", due)
-    assert claimed(listed.redis) == ("tenant-1",)
+    store.save(a_watched("a@contoso.com"))
+    assert claimed(store.redis) == ("tenant-1",)
+    due = store.schedule.due("tenant-1")
+    store.save(a_watched("b@contoso.com"))
+    store.schedule.settle("tenant-1", due)
+    assert claimed(store.redis) == ("tenant-1",)
 
 
 def test_a_paused_channel_is_not_due():

@@ -214,20 +214,6 @@ def test_a_break_long_after_a_recovery_is_another_incident():
     assert watch.looks(GOOD, BROKEN, BROKEN) == kinds
 
 
-def test_a_policy_of_the_tenant_is_shared_by_its_channels():
-    """A cause in a policy of the tenant is shared by its channels.
-
-    A cause of one mailbox is not shared.
-    """
-    watch = Watch()
-    tenant_wide = replace(BROKEN, cause="smtp_auth_off_for_tenant")
-    watch.looks(tenant_wide, tenant_wide)
-    assert watch.incidents["I1"].shared == "tenant/tenant-1/smtp_auth_off_for_tenant"
-    other = Watch()
-    other.looks(BROKEN, BROKEN)
-    assert other.incidents["I1"].shared == ""
-
-
 def test_the_rounds_are_spread_and_keep_their_place():
     """Each group has its own place within the interval, however late its last round was."""
     interval = timedelta(minutes=15)

@@ -5,9 +5,6 @@ from dataclasses import replace
 from cryptography.fernet import Fernet
 
 from bot.services import KNOWN_S, ME_S, Services
-from jobs.clock import now
-from jobs.model import Channel, Person
-from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings
 
 BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
@@ -52,20 +49,3 @@ def test_another_token_is_another_account(settings, redis, webex, webex_script, 
     second = make(replace(settings, webex_access_token="another-token"), redis, webex).me
     assert (first.id, second.id) == ("bot-id", "other-id")
     assert not [key for key in redis.keys("*") if b"token" in key]
-
-
-def test_what_is_recorded_is_carried_on_and_drawn(settings, redis, webex):
-    """Events are saved together, and a worker is woken for the run and for its cards.
-
-    Without an event nothing is saved, and a worker is woken all the same.
-    """
-    services = make(settings, redis, webex)
-    who = Person("anna", "anna@example.test", "org-1")
-    opened = services.store.open(Channel("support@example.test"), who, Origin("room-1"))
-    services.carry_on(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
-    services.carry_on(opened.id)
-    kinds = [event.kind for event in services.store.events(opened.id)]
-    assert kinds == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
-    bells = (services.runs, services.cards)
-    rung = [[job.args for job in bell.queue.get_jobs()] for bell in bells]
-    assert rung == [[[opened.id]] * 2, [[opened.id]]]

@@ -1,7 +1,7 @@
 """Tests that every table names only steps and causes that exist. A misspelled name is found."""
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -114,17 +114,6 @@ def test_a_name_belongs_to_one_step():
     of_product = [each for each in kinds if each.__module__.startswith("jobs.")]
     names = [vars(kind)["name"] for kind in of_product if "name" in vars(kind)]
     assert sorted(names) == sorted(EVERYTHING)
-
-
-def test_a_signal_has_its_name():
-    """A misspelled signal raises an error when it is set, read, or passed as an argument."""
-    signals = EVERYTHING["answers"].ok().signals
-    with pytest.raises(TypeError):
-        type(signals)(token_live=True)
-    with pytest.raises(AttributeError):
-        _ = signals.token_live
-    with pytest.raises(TypeError):
-        replace(EVERYTHING["answers"].ok(), signal=signals)
 
 
 def test_names_that_are_looked_up_exist():

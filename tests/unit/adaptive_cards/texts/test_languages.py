@@ -12,8 +12,8 @@ import pytest
 
 import adaptive_cards
 from adaptive_cards.elements import TITLE_MOST
-from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
-from adaptive_cards.texts import has_text, keys, own_text, plural, remedy_key, render, text
+from adaptive_cards.locale import SOURCE, Locale, languages
+from adaptive_cards.texts import has_text, keys, own_text, remedy_key, render, text
 from bot.commands import commands
 from jobs.causes.patterns import patterns
 from jobs.model import Access, Profile, RunKind, Scope, State, Station, Text, Turn, verbatim
@@ -220,14 +220,6 @@ def test_every_name_is_of_a_command(language):
     assert named - commands().keys() == set()
 
 
-def test_the_examples_are_drawn_in_the_language():
-    """The German example cards really are in German, with German dates."""
-    german = all_examples.OTHERS["de"]
-    assert "Das kann der Bot" in german["help"].text
-    with drawn_for(Locale("de", "Europe/Berlin")):
-        assert "24. Nov., 11:42 MEZ" in " ".join(texts_of(german["verdict-broken"].content))
-
-
 PACKAGE = Path(adaptive_cards.__file__).parent
 
 
@@ -371,16 +363,6 @@ def test_say_raises(words):
     """An unknown key or a missing value is a bug, and raises KeyError."""
     with pytest.raises(KeyError):
         render(words)
-
-
-def test_counted():
-    """The number one has the singular form, and every other number has the plural form."""
-    assert [plural("plan.changes", count) for count in (0, 1, 2)] == [
-        "0 changes",
-        "1 change",
-        "2 changes",
-    ]
-    assert text("turn.you") == "Your turn"
 
 
 def test_a_remedy_fits_where_it_stands():

@@ -16,7 +16,7 @@ from bot.webex.client import (
     WebexPerson,
     Webhook,
 )
-from bot.webex.errors import WebexAnswerError, WebexBadRequestError
+from bot.webex.errors import WebexBadRequestError
 from tests.fixtures.parsed import table
 
 PLACES = table("addresses")
@@ -272,11 +272,3 @@ def test_it_is_sent_again_whole(webex, webex_script, reply, hasty_retries):
     assert webex.send("For Cisco TAC", room_id="room-1", file=FILE).id == "m-9"
     fields = {"roomId": "room-1", "text": "For Cisco TAC", "files": ZIP}
     assert [body for *_, body in webex_script.asked] == [fields] * 2
-
-
-def test_what_may_have_arrived_is_not_sent_twice(webex, webex_script, reply, hasty_retries):
-    """After a 502 a file is not sent again, because it may have arrived in the space."""
-    webex_script.on("POST", "/messages", reply(502, {}))
-    with pytest.raises(WebexAnswerError, match="502"):
-        webex.send("For Cisco TAC", room_id="room-1", file=FILE)
-    assert len(webex_script.asked) == 1

@@ -69,16 +69,3 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out):
 def test_the_last_pause_repeats_itself(tries, asked, pause):
     """The last pause repeats, and the service's Retry-After is a minimum."""
     assert Pauses((5.0, 60.0)).after(tries, asked) == pause
-
-
-def test_a_call_ends_after_its_attempts():
-    """A call in a thread ends after the policy's number of tries, as one in a task does."""
-    made: list[int] = []
-
-    def send() -> None:
-        made.append(1)
-        raise Transient("throttled", "graph", retry_after=0.0)
-
-    with pytest.raises(Transient):
-        RetryPolicy(attempts=2, shortest_wait_s=0.0).call(send, lambda _: True)
-    assert len(made) == 2

@@ -16,7 +16,6 @@ from jobs.next_action import stage_of
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
-from jobs.storage.locks import LockKind, LockName, renewed_lock
 from practice.cardtext import lines
 from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing
@@ -232,20 +231,6 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services, begin):
     (shown,) = progress.progress_cards(failed, services)
     assert "REF-1A2B3C" in json.dumps(shown.card.content)
     assert progress.progress_cards(replace(failed, ended=Kind.CANCELLED), services) == []
-
-
-def test_a_draw_does_not_wait_for_another(services, begin, said):
-    """A draw does not wait for another draw of the same run, but comes again later.
-
-    The other draw may be waiting for Webex.
-    """
-    run = begin(SIGNED_IN, PLANNED)
-    with renewed_lock(services.redis, LockName(LockKind.DRAW, run.id), 20):
-        draw.draw(run.id)
-    assert said() == []
-    assert 0 < services.cards.due(run.id) - now().timestamp() <= draw.BUSY_S
-    draw.draw(run.id)
-    assert [method for method, _ in said()] == ["POST"]
 
 
 WIDE = replace(LINE, step="customization", row="M5", scope=Scope.TENANT)

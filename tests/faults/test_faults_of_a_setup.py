@@ -12,6 +12,7 @@ from jobs.clock import now
 from jobs.model import Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.faults.weather import BY_NAME, LISTED
+from tests.fixtures.run_events import answered
 
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
@@ -146,10 +147,7 @@ def test_nobody_knocks_early(ride, weather):
         ride.people()
     before = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
     for number in range(3):
-        ride.ctx.store.append(
-            ride.ctx.run.id,
-            Event(Kind.ANSWERED, now(), data={"question": f"q{number}", "value": "yes"}),
-        )
+        ride.ctx.store.append(ride.ctx.run.id, answered(f"q{number}"))
         ride.work()
     after = ride.ctx.store.load(ride.ctx.run.id).findings["client_secret"]
     assert (weather.failed[SECRET], after) == (1, before)

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 
-from jobs.clock import now
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
@@ -27,6 +26,7 @@ from jobs.runtime import Runtime, no_listener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 from practice.virtual_time import carry_out
+from tests.fixtures.run_events import answered, changing
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(
@@ -205,15 +205,9 @@ def waited(name: str, count: int) -> list[Event]:
     return [Event(Kind.FOUND, MOMENT, step=name, finding=waiting)] * count
 
 
-def answered(question: str, value: str) -> Event:
-    """Return the event of a person's answer."""
-    return Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
-
-
 def change(name: str, at: datetime) -> list[Event]:
     """Return the events of a change that the run has made."""
-    wrong = Finding(name, State.WRONG)
-    return [Event(Kind.CHANGING, at, step=name, finding=wrong), Event(Kind.CHANGED, at, step=name)]
+    return [changing(name, at), Event(Kind.CHANGED, at, step=name)]
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import Account, Change, Finding, Reason, RunKind, Scope, State, Text, Turn
+from jobs.model import Account, Change, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
 from tests.fixtures.copies import replace
 from tests.fixtures.queue_state import claimed
+from tests.fixtures.run_events import answered, found
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 ORIGIN = Origin("room-1", message="m-1")
@@ -57,11 +58,6 @@ def say(store, opened, channel):
 
 def signed_in() -> Event:
     return Event(Kind.SIGNED_IN, now(), account=ACCOUNT)
-
-
-def found(name: str, state: State = State.OK, **more: object) -> Event:
-    finding = Finding(name, state, **more)  # type: ignore[arg-type]  # a finding's own fields
-    return Event(Kind.FOUND, now(), step=name, finding=finding)
 
 
 def due(store, run) -> float | None:
@@ -171,7 +167,7 @@ def test_the_earliest_time_is_looked_at(runtime, store, say):
 def test_what_happened_meanwhile_is_never_lost(runtime, store, say):
     """A run is due at once if an event was added after the work read the run for the last time."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
-    store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
+    store.append(run.id, answered("q"))
     advance.finish_or_reschedule(runtime, run.id, run.version)
     assert (due(store, run) or 0) <= 0
     assert claimed(store.redis) == (run.id,)

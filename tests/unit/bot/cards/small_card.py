@@ -25,17 +25,9 @@ def plan_card(services, run):
 
 def age(services, run, **more) -> None:
     """Make the posted card ten seconds older, and set these other values of its record."""
-    shown = plan_card(services, run)
-    services.redis.hset(
-        f"cards:{run.id}",
-        "plan",
-        protected(
-            services,
-            run.id,
-            "plan",
-            replace(shown, **({"at": now() - timedelta(seconds=10)} | more)),
-        ),
-    )
+    more = {"at": now() - timedelta(seconds=10)} | more
+    older = replace(plan_card(services, run), **more)
+    services.redis.hset(f"cards:{run.id}", "plan", protected(services, run.id, "plan", older))
 
 
 def methods(said) -> list[str]:

@@ -141,13 +141,8 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     posted = []
     for asks in ("", "anna", "", "", "anna", "anna", "bob", ""):
         age(services, run)
-        before = len(said())
-        assert (
-            delivery.sync(
-                services, run, card(f"{len(posted)}", urgency=f"{len(posted)}", prompt=asks)
-            )
-            == 0
-        )
+        before, news = len(said()), f"{len(posted)}"
+        assert delivery.sync(services, run, card(news, urgency=news, prompt=asks)) == 0
         posted.append([method for method, _ in said()[before:]])
     assert (methods(said)[:2], posted) == (
         ["POST", "PUT"],
@@ -168,9 +163,8 @@ def test_what_only_takes_a_card_back_is_not_posted(
     delivery.sync(services, run, card("a"))
     for text in ("over", "over and out"):
         age(services, run)
-        assert (
-            delivery.sync(services, run, card(text, urgency="over", final=True, retires=True)) == 0
-        )
+        closed = card(text, urgency="over", final=True, retires=True)
+        assert delivery.sync(services, run, closed) == 0
     assert methods(said)[:2] == ["POST", "PUT"]
     assert "POST" not in methods(said)[2:]
 

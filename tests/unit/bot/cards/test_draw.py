@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from bot.cards import draw
 from bot.cards.presenters.card_state import LIVING, posted_cards
 from jobs.clock import now
-from jobs.runs.run import Event, Kind
 from jobs.runtime import install
 from jobs.storage import keys
+from tests.fixtures.run_events import answered
 from tests.fixtures.waiting import until
 
 
@@ -71,14 +71,7 @@ def test_without_its_lock_a_draw_shows_nothing_more(services, run, said, webex_s
     drawing = in_a_thread(run)
     until(said, "the first card")
     services.redis.set(f"draw:{run.id}", "somebody else", ex=60)
-    services.store.append(
-        run.id,
-        Event(
-            Kind.ANSWERED,
-            run.opened,
-            data={"question": "administrator", "value": "carl@example.test"},
-        ),
-    )
+    services.store.append(run.id, answered("administrator", "carl@example.test"))
     services.cards.request(run.id)
     answers.set()
     drawing.join()

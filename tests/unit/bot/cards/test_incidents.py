@@ -17,6 +17,7 @@ from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.steps import steps_of
 from jobs.storage import keys
 from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
+from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import sent
 from tests.unit.bot.watched import incident_card, watch
 
@@ -326,8 +327,7 @@ def set_up(ctx):
     store = ctx.services.store
     run = store.open(CHANNEL, WHO, Origin("room-1", "thread-1", message="typed-1"))
     for step in steps_of(run):
-        finding = Finding(step, State.OK)
-        store.append(run.id, Event(Kind.FOUND, now(), step=step, finding=finding))
+        store.append(run.id, noted(Finding(step, State.OK)))
     store.end(store.load(run.id), Event(Kind.FINISHED, now()))
     return store.load(run.id)
 
@@ -346,14 +346,6 @@ def found(ctx):
     return store.load(run.id)
 
 
-def show_run(ctx, run) -> None:
-    """Draw the cards of the run until nothing is left to show now."""
-    mark_members_checked(ctx.services, "room-1")
-    for _ in range(3):
-        ctx.services.redis.delete(keys.webex_wait("all"))
-        draw.draw(run.id)
-
-
 def posts(webex_script) -> list[tuple[str, str]]:
     """Return every post and edit of the run's own card: the method, and the card as text."""
     return [
@@ -370,23 +362,23 @@ def test_the_card_says_that_it_is_watched_and_ends_it(anna, webex_script, pass_t
     A button on the card ends the watch. A card that was edited stays one message.
     """
     run = make(anna)
-    show_run(anna, run)
+    show(anna.services, run.id)
     if run.checked:
         actions()["keep"](anna, {"run": run.id})
         pass_time(30)
-        show_run(anna, run)
+        show(anna.services, run.id)
     card = posts(webex_script)[-1][1]
     assert "'do': 'watch', 'channel'" in card
     assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": WATCHED})
     assert anna.services.cards.due(run.id) > 0
     pass_time(30)
-    show_run(anna, run)
+    show(anna.services, run.id)
     method, card = posts(webex_script)[-1]
     assert (method, "'do': 'watch_off'" in card, "every 15 minutes" in card) == ("PUT", True, True)
     actions()["watch_off"](anna, {"channel": WATCHED})
     pass_time(30)
-    show_run(anna, run)
+    show(anna.services, run.id)
     method, card = posts(webex_script)[-1]
     assert method == "PUT"
     assert "'do': 'watch_off'" not in card
@@ -401,13 +393,13 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
     The answer to the press says the same below the card.
     """
     run = set_up(anna)
-    show_run(anna, run)
+    show(anna.services, run.id)
     webex_script.on("PUT", "/messages/posted-1", reply(400))
     before = len(posts(webex_script))
     anna.services.watching.save(_watched(anna))
     for _ in range(2):
         pass_time(30)
-        show_run(anna, run)
+        show(anna.services, run.id)
     assert [method for method, _ in posts(webex_script)[before:]] == ["PUT"]
 
 
@@ -415,7 +407,7 @@ def test_another_spaces_watch_is_not_on_the_card(anna, webex_script):
     """A watch of another space is not on this space's card, because its cards go elsewhere."""
     run = set_up(anna)
     anna.services.watching.save(_watched(anna, "room-2"))
-    show_run(anna, run)
+    show(anna.services, run.id)
     card = posts(webex_script)[-1][1]
     assert ("'do': 'watch', 'channel'" in card, "every 15 minutes" in card) == (True, False)
 

@@ -14,7 +14,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Rejected
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
-from tests.fixtures.run_events import found, noted
+from tests.fixtures.run_events import answered, found, noted
 from tests.fixtures.site import create_app
 from tests.unit.bot.web.journey import BACK, SIGNED_IN, come_back, depart, last, path, signed
 
@@ -257,8 +257,7 @@ def test_the_administrator_who_was_asked_is_preselected(services, browser, begin
 
     After a problem or an earlier sign-in, Microsoft asks which account is meant.
     """
-    asked = {"question": "administrator", "value": "admin@contoso.com"}
-    run = begin(Event(Kind.ANSWERED, now(), data=asked))
+    run = begin(answered("administrator", "admin@contoso.com"))
     first = depart(services, browser, run)
     assert (first.get("login_hint"), first.get("prompt")) == ("admin@contoso.com", None)
     problem = {"question": "sign_in", "cause": "consent_declined", "code": ""}

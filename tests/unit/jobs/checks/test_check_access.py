@@ -16,6 +16,7 @@ from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
 from jobs.steps.mailbox_and_smtp_auth import MailboxUser
 from tests.fixtures.copies import replace
+from tests.fixtures.run_events import noted
 
 NOT_AT_GRAPH = Forbidden("not_allowed", "graph", 403, "Forbidden")
 NO_ROLE = Forbidden("exchange_role_missing", "exchange", 403)
@@ -185,11 +186,8 @@ async def _found(finding: Finding) -> Finding:
 
 def run_with(given, *findings: Finding):
     """Return a check that nobody has signed in for, with these findings."""
-    events = [
-        Event(Kind.SIGNED_OUT, now()),
-        *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
-    ]
-    return given(events=tuple(events), kind="check").run
+    events = (Event(Kind.SIGNED_OUT, now()), *map(noted, findings))
+    return given(events=events, kind="check").run
 
 
 @pytest.mark.parametrize(
@@ -221,7 +219,7 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, find
 
     Their look replaces the earlier one. The card does not ask them to let the bot read.
     """
-    ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
+    ctx = given(kind="check", events=(noted(finding),))
     assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
     run = ctx.store.load(ctx.run.id)

@@ -11,6 +11,7 @@ from jobs.clock import now
 from jobs.model import Change, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan
 from jobs.steps import CONSENT, FORM, steps_of
+from tests.fixtures.run_events import noted
 
 OFF, DEAD = (
     Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),
@@ -22,11 +23,7 @@ PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 def checked(store, channel, asker, *findings: Finding):
     """Return a finished check with these findings, which is the channel's newest."""
     run = store.open(channel, asker, Origin(), RunKind.CHECK)
-    store.append(
-        run.id,
-        *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
-        Event(Kind.CHECKED, now()),
-    )
+    store.append(run.id, *map(noted, findings), Event(Kind.CHECKED, now()))
     store.channels.set_last_check(channel.mailbox, run.id)
     return store.load(run.id)
 

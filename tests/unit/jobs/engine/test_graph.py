@@ -9,8 +9,8 @@ from jobs.clouds.errors import AlreadyExists, Forbidden, NotFound, SignInNeeded
 from jobs.engine.engine import digest
 from jobs.engine.step import Diagnosis
 from jobs.model import Access, Reason, Scope, State, Text, Turn
-from jobs.runs.run import Event, Kind
 from tests.fixtures.copies import replace
+from tests.fixtures.run_events import answered
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
@@ -160,9 +160,7 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out, given):
     a, b = Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"), Fact("b")
     ctx = given()
     approve(ctx, a)
-    said = scripted_steps.appending(
-        Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
-    )
+    said = scripted_steps.appending(answered("rehearse"))
 
     async def later(ctx) -> None:
         await asyncio.sleep(5)
@@ -182,8 +180,7 @@ def test_an_answer_is_looked_at_although_nothing_has_changed(carry_out, given):
     looks: list[int] = []
     for answers in (0, 1, 0):
         for _ in range(answers):
-            data = {"question": "consent", "value": "granted"}
-            ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now(), data=data))
+            ctx.store.append(ctx.run.id, answered("consent", "granted"))
         ctx.run = ctx.store.refresh(ctx.run)
         carry_out(engine(ctx, step).apply_plan())
         looks.append(told(ctx).count(("found", "a")))

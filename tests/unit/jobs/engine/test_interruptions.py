@@ -16,6 +16,7 @@ from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import Shutdown, install, no_listener
+from tests.fixtures.run_events import answered
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
@@ -186,9 +187,8 @@ async def test_an_answer_after_a_steps_inspection_is_not_seen(given):
 
     A later read of the run contains the answer, but the step did not know it, so the work goes on.
     """
-    answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     fact = Fact("a")
-    fact.hooks["inspect"] = scripted_steps.appending(answered)
+    fact.hooks["inspect"] = scripted_steps.appending(answered("rehearse"))
     work = engine(given(), fact)
     before = work.seen
     await work.apply_plan()

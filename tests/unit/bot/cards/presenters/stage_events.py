@@ -60,12 +60,9 @@ def verbs(card) -> list[str]:
 
 def shown(services, run, *slots: str) -> None:
     """Record that Webex shows the cards of these slots already."""
+    card = PostedCard("m", "r", "x", "", now())
     for slot in slots:
-        services.redis.hset(
-            f"cards:{run.id}",
-            slot,
-            protected(services, run.id, slot, PostedCard("m", "r", "x", "", now())),
-        )
+        services.redis.hset(f"cards:{run.id}", slot, protected(services, run.id, slot, card))
 
 
 CONSENT = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)

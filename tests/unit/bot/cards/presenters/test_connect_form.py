@@ -16,7 +16,7 @@ from jobs.runs.run import UNDOES, Event, Kind, RecordedChange
 from jobs.steps import all_steps
 from practice import cardtext
 from practice.client import actions
-from tests.fixtures.run_events import answered, changing, found
+from tests.fixtures.run_events import answered, changing, found, noted
 from tests.unit.bot.cards.presenters.stage_events import LINE, SIGNED_IN
 
 MAILBOX = "support@example.test"
@@ -29,8 +29,7 @@ ANY_USER = text("connect.login_of_user")
 def named(**facts: str) -> Event:
     """Return the event of a delegate that was found."""
     known = {"delegate": "delegate@example.test", "delegate_id": "oid-9", **facts}
-    finding = Finding("delegate", State.OK, facts=known)
-    return Event(Kind.FOUND, now(), step="delegate", finding=finding)
+    return found("delegate", facts=known)
 
 
 def user(**facts: str) -> Event:
@@ -156,9 +155,7 @@ PASTS = tuple(
 RECALLED = Event(Kind.RECALLED, now(), past=PASTS)
 
 
-FOUND = tuple(
-    Event(Kind.FOUND, now(), step=name, finding=finding) for name, finding in FINDINGS.items()
-)
+FOUND = tuple(map(noted, FINDINGS.values()))
 
 
 PLAN = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line("forwarding"),))

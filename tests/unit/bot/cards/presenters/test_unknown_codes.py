@@ -20,7 +20,7 @@ from jobs.microsoft.identity import entra_error
 from jobs.model import Evidence, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps.mailbox_and_smtp_auth import SmtpAuth
-from tests.fixtures.run_events import answered, found
+from tests.fixtures.run_events import answered, found, noted
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 IDS = RequestIds("req-7f1c", "cli-09ab")
@@ -74,13 +74,7 @@ def missing(card, told: tuple[str, ...]) -> list[str]:
 
 def refused(services, run, error, *more: Event):
     """Return the run after a step that could not be looked at because of this error."""
-    services.store.append(
-        run.id,
-        Event(
-            Kind.FOUND, now(), step="smtp_auth", finding=finding_from_error(SmtpAuth(), error, run)
-        ),
-        *more,
-    )
+    services.store.append(run.id, noted(finding_from_error(SmtpAuth(), error, run)), *more)
     return services.store.load(run.id)
 
 

@@ -226,8 +226,7 @@ class Engine:
         Somebody may delete the app or its secret in the portal while the run waits for a person,
         and the cards would go on asking for things that lead nowhere. So there is one look after
         each answer, and each check: a few reads, for which nobody is asked to sign in. An object
-        that was just made is left out. A missing one is read twice: Microsoft may answer from a
-        copy without it.
+        that was just made is left out.
         """
         run, redis = self.run, self.ctx.store.redis
         times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]
@@ -238,23 +237,22 @@ class Engine:
             return
         for step in made:
             try:
-                if (finding := await self._read_twice(step)) is None:
-                    continue
+                finding = await self._read_twice(partial(step.inspect, self.ctx))
             except CloudError as error:
                 log.info("not looked at", run=run.id, step=step.name, why=str(error))
                 return
+            if finding.state is not State.WRONG or finding.reason is not Reason.ABSENT:
+                continue
             log.warning("deleted in the meantime", run=run.id, step=step.name)
             self._record_deleted(step, finding)
             break
         redis.set(mark, answered, ex=MARK_S)
 
-    async def _read_twice(self, step: Step) -> Finding | None:
-        for pause in (TWICE_S, 0):
-            finding = await step.inspect(self.ctx)
-            if finding.state is not State.WRONG or finding.reason is not Reason.ABSENT:
-                return None
-            await asyncio.sleep(pause)
-        return finding
+    async def _read_twice(self, inspect: Callable[[], Awaitable[Finding]]) -> Finding:
+        if (seen := await inspect()).state is State.WRONG:
+            await asyncio.sleep(TWICE_S)  # Microsoft may answer from an old copy
+            seen = await inspect()
+        return seen
 
     def _record_deleted(self, step: Step, finding: Finding) -> None:
         found, waiting = self.run.findings, {step.name}
@@ -331,9 +329,7 @@ class Engine:
         """
         passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
         for other in (self.steps[name] for name in passed if self.run.settled(name)):
-            if (seen := await self.inspect(other)).state is State.WRONG:
-                await asyncio.sleep(TWICE_S)  # Microsoft may answer from an old copy
-                seen = await self.inspect(other)
+            seen = await self._read_twice(partial(self.inspect, other))
             if seen.state is not State.WRONG:
                 continue
             if other.deleted_cause and seen.reason is Reason.ABSENT:

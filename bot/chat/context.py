@@ -26,9 +26,6 @@ Buttons = tuple[Button, ...]
 class AnsweredError(Exception):
     """End of a command that was answered otherwise, such as by an offer of the known channels."""
 
-    def answer(self, ctx: "ChatContext") -> None:
-        """Say what is not said yet."""
-
 
 class RefusedError(AnsweredError):
     """Refusal of a press, because of which nothing is done (:meth:`ChatContext.refuse`)."""

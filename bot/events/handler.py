@@ -201,10 +201,12 @@ def run_safely(ctx: ChatContext, act: Callable[..., None], *given: object) -> No
     # again. Other errors of Webex and Redis are raised.
     try:
         act(ctx, *given)
-    except AnsweredError as instead:
-        run_safely(ctx, instead.answer)
+    except RefusedError as refused:
+        run_safely(ctx, refused.answer)
     except InvalidInputError as wrong:
         run_safely(ctx, RefusedError(wrong.reason).answer)
+    except AnsweredError:
+        pass  # all is said
     except Exception as error:
         rejected = isinstance(error, errors.WebexBadRequestError)
         in_space = not ctx.direct and ctx.person.id != ctx.services.me.id

@@ -82,8 +82,7 @@ def _data_problem(url: str) -> str:
         with connect_for_web(url) as hurried, connect(url) as redis:
             return kind_problem(hurried) or generation.ensure_layout(redis)
     except RedisError as error:
-        refused = refusal(error)
-        if not refused:
+        if not (refused := refusal(error)):
             log.warning("Redis does not answer yet", why=cause(error))
         return refused
 

@@ -122,7 +122,8 @@ class RenewedLock(Lock):
 
     def hold(self, wait_s: float) -> bool:
         """Take the lock within ``wait_s`` seconds and keep renewing it; return whether it is held."""
-        me = f"{_process(os.getpid())}/{secrets.token_hex(8)}"
+        pid = str(os.getpid())
+        me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
         if not self.acquire(blocking=wait_s > 0, blocking_timeout=wait_s, token=me):
             return False
         self.token = f"{me}.{self.number}"
@@ -231,10 +232,6 @@ def _place() -> str:
 
 
 @cache
-def _process(pid: int) -> str:
-    return f"{_place()}/{pid}/{_started(str(pid))}"
-
-
 def _started(pid: str) -> str:
     """Return when the process started, in ticks since boot; empty if it is gone or a zombie."""
     try:

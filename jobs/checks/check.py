@@ -174,8 +174,8 @@ UNREAD = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
 """Reasons for which a finding was skipped, although there is something to read."""
 
 
-def gaps(check: Run) -> tuple[int, bool]:
-    """Return how many findings are unread, and whether an administrator's sign-in reads them all.
+def gaps(check: Run) -> tuple[int, bool, bool]:
+    """Return how many findings are unread, and whether a sign-in reads them all, and reads more.
 
     They are those of configured features. There are none if the bot reads all that it can.
     """
@@ -184,8 +184,9 @@ def gaps(check: Run) -> tuple[int, bool]:
     unread |= {n for n in in_state(steps, found, State.SKIPPED) if found[n].reason in UNREAD}
     at_sign_in = {name for name in unread if found[name].reason in GO_WITH_SIGN_IN}
     # one that could have been determined even without a sign-in, but was not
-    left = any(n not in at_sign_in or app_may_read(steps[n].reads) for n in unread)
-    return (len(unread), unread == at_sign_in) if left else (0, False)
+    more = any(app_may_read(steps[n].reads) for n in at_sign_in)
+    left = more or unread > at_sign_in
+    return len(unread) if left else 0, left and unread == at_sign_in, more
 
 
 def may_sign_in(run: Run) -> bool:
@@ -497,7 +498,7 @@ def summarize(run: Run) -> Finding:
         return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
-    unread, by_sign_in = gaps(run)
+    unread, by_sign_in, _ = gaps(run)
     if unread:
         key = "not_looked_at" if by_sign_in else "not_read"
         values = {"count": str(unread), "all": str(len(found))}

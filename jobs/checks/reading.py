@@ -120,7 +120,7 @@ class Reading:
     ``lacks_role`` is set if another person must sign in, and ``may_grant`` if an administrator
     could give the bot its own read access. The card adds the addresses of these pages. ``problem``
     says why that failed, or that the access has ended. ``unread`` is the number of findings that
-    could not be read, and ``needs_administrator`` is true if a sign-in reads all of them.
+    could not be read. A sign-in reads all of them (``needs_administrator``), or some.
 
     ``secret_ends`` is the end of a client secret that is to be renewed now, and ``secret_expires``
     that of any other. ``proven`` is when the bot's own test mail last went the whole way. ``login``
@@ -156,6 +156,7 @@ class Reading:
     secret_ends: datetime | None = None
     unread: int = 0
     needs_administrator: bool = False
+    sign_in_reads: bool = False
     proven: datetime | None = None
     login: bool = False
     silent: tuple[str, ...] = ()
@@ -181,7 +182,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
     """Return what a check says; ``watched`` is how often the channel is watched, or empty."""
     steps, found, mailbox = check.checks_of(run), _counting(run), run.channel.mailbox
     verdict = judge(steps, found, done=run.checked is not None)
-    (unread, by_sign_in), weighed = check.gaps(run), _weighed(verdict, found)
+    (unread, by_sign_in, more), weighed = check.gaps(run), _weighed(verdict, found)
     expires, ends = secret_dates(found)
     past = dict[str, check.SetBack]()
     if run.checked and not run.brief.discover:
@@ -222,6 +223,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
         secret_ends=ends,
         unread=unread,
         needs_administrator=by_sign_in,
+        sign_in_reads=more,
         login=_is_ok(found, "smtp_login"),
         silent=run.silent,
         asks=check.open_questions(run),

@@ -344,9 +344,11 @@ def _unproven(view: Reading) -> ui.Band:
     title, why = _not_proven(view)
     told = _paragraph(why, _possible(view), left_out)
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
-    turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
+    # a sign-in reads nothing of a cloud that does not answer
+    helps = view.is_unknown or view.lacks_role or view.sign_in_reads or not view.unread
+    turn = Turn.ADMINISTRATOR if view.sign_in_url and helps else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return ui.Band.of(style, glyphs.UNKNOWN, title, *told, ui.turn_line(turn, _next(view)))
+    return ui.Band.of(style, glyphs.UNKNOWN, title, *told, ui.turn_line(turn, _next(view, turn)))
 
 
 def _not_proven(view: Reading) -> tuple[Text, str]:
@@ -391,12 +393,12 @@ def _proven_at(key: str, at: datetime, end: str) -> Text:
     return Text(f"verdict.{key}", {"end": f"key:verdict.end.{end}", "at": minute_of(at)})
 
 
-def _next(view: Reading) -> Text:
-    if view.is_unknown and view.sign_in_url:
+def _next(view: Reading, turn: Turn) -> Text:
+    if turn is not Turn.ADMINISTRATOR:
+        return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
+    if view.is_unknown:
         return Text("verdict.turn_find")
-    if view.sign_in_url:
-        return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
-    return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
+    return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
 
 
 def _sign_in(view: Reading) -> Text:

@@ -235,6 +235,15 @@ def test_who_may_not_read_everything_is_followed_by_somebody_who_may(services, f
     assert told in draw(seen).text
 
 
+def test_nobody_signs_in_for_a_cloud_that_does_not_answer(services):
+    """A check that a cloud did not answer asks to check again, although a sign-in reads more."""
+    busy = replace(NO_ROLE, cause="service_unavailable")
+    health = Finding("exchange_health", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    seen = view(check_of(busy, health, *ok("smtp_login")), services)
+    assert (bool(seen.sign_in_url), seen.unread) == (True, 2)
+    assert "then press Check again" in draw(seen).text
+
+
 def test_the_page_stays_where_a_role_is_lacking(services):
     """The button to Webex Connect's page stays if the signed-in account lacks a role.
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
+from typing import NoReturn
 
 from adaptive_cards.answers import OFFERS_MOST, Button, offer, typed_wrong
 from adaptive_cards.elements import fit_title
@@ -40,12 +41,13 @@ def check_exactly(mailbox: str) -> Button:
 
 def choose_channel(
     ctx: ChatContext, command: str, mailboxes: Iterable[str], title: Text | None = None
-) -> None:
-    """Ask for which of the channels, or which other address, the command is meant."""
+) -> NoReturn:
+    """Ask for which of the channels, or which other address, the command is meant; end it."""
     offers = of_channels(ctx, command, mailboxes)
     turn = Text("choice.turn" if offers else "choice.turn_type")
     title = title or Text(f"choice.title.{command}")
     ctx.say(offer(Text("choice.kicker"), title, offers, now(), turn=turn, field=command))
+    raise AnsweredError
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,28 +73,28 @@ def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
     return best if best and likeness(best) >= NEAR else ""
 
 
-def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
+def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> NoReturn:
     # A channel of this space with nearly the same address is offered.
-    if tell_if_disconnected(ctx, kicker, mailbox):
-        return
+    tell_if_disconnected(ctx, kicker, mailbox)
     title = f"notice.unknown_channel_title{'_direct' if ctx.direct else ''}"
     near = nearest_channel(ctx, mailbox)
     words = Text("understood.meant", {"meant": near}) if near else unknown_words(ctx)
     use = ((verbatim(fit_title("button.use", near)), typed(command, near)),) if near else ()
     ctx.tell(kicker, title, words, {"mailbox": mailbox}, buttons=use)
+    raise AnsweredError
 
 
-def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
-    """Say when and by whom the channel was disconnected here; return False if it was not."""
+def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> None:
+    """End the command if the channel was disconnected here, and say when and by whom."""
     runs = ctx.services.store.runs_of_mailbox(mailbox)
     fact = assess([run for run in runs if permissions.was_asked_here(ctx, run)]).fact
     if fact is None or fact.kind is not FactKind.DISCONNECTED:
-        return False
+        return
     values = {"mailbox": mailbox, "at": minute_of(fact.at), "by": fact.by, "run": fact.run}
     setup = (("button.setup_new", {"do": "setup", "mailbox_meant": mailbox}),)
     title, words = "notice.disconnected_title", "notice.disconnected_words"
     ctx.tell(kicker, title, words, values, buttons=setup)
-    return True
+    raise AnsweredError
 
 
 def unknown_words(ctx: ChatContext) -> Text:
@@ -119,11 +121,9 @@ def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
     """
     if not argument and (channels := known(ctx)):
         choose_channel(ctx, command, channels)
-        raise AnsweredError
     mailbox = read_mailbox(ctx, command, argument)
     if not may(ctx, mailbox):
         unknown_channel(ctx, command, kicker, mailbox)
-        raise AnsweredError
     return mailbox
 
 

@@ -63,9 +63,9 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     channel, kicker = inputs.get("channel", ""), Text("notice.check_kicker")
     if channel in {"", "all"}:
         check.run(ctx, channel)
-    elif channel in permissions.visible_channels(ctx) or not offers.tell_if_disconnected(
-        ctx, kicker, channel
-    ):
+    else:
+        if channel not in permissions.visible_channels(ctx):
+            offers.tell_if_disconnected(ctx, kicker, channel)
         check.one(ctx, channel, exactly=True)
 
 

@@ -79,9 +79,7 @@ def answer_free_text(ctx: ChatContext, typed: ParsedCommand) -> None:
     elif meaning.trouble:
         title = Text("understood.trouble")
         offers.choose_channel(ctx, "check", permissions.visible_channels(ctx), title)
-    elif not meaning.greeting and _without_slash(ctx, typed.text):
-        return
-    else:
+    elif meaning.greeting or not _without_slash(ctx, typed.text):
         known = meaning.greeting or not typed.text
         title = Text("understood.hello" if known else "understood.unknown")
         ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))

@@ -95,7 +95,6 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()], mailbox)
     if mailbox and not mine:
         offers.unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
-        return
     trail.look()
     broken = trail.verify().broken_at
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"

@@ -14,7 +14,6 @@ from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, permissions, preferences
 from bot.chat.context import AnsweredError, Buttons, ChatContext, RefusedError
-from bot.chat.offers import read_known
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
@@ -42,7 +41,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif address.lower() in typed_words("quiet"):
         _quiet(ctx, " ".join(words))
     else:
-        mailbox = read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
+        mailbox = offers.read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
         verb, rest = " ".join(words[:1]).lower(), words[1:]
         if not words:
             begin(ctx, mailbox)
@@ -82,7 +81,6 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services = ctx.services
     if (record := services.channels.record(mailbox)) is None:
         offers.unknown_channel(ctx, "watch", KICKER, mailbox)
-        return
     before = services.watching.load(mailbox)
     new = model.WatchedChannel(record.channel, ctx.room, ctx.asker, now(), direct=ctx.direct)
     kept = before or new  # the interval and the people of an earlier watch are kept
@@ -124,26 +122,22 @@ def _begins(mailbox: str, how: str) -> Buttons:
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    span = model.read_span(typed)
-    if span is None or not timedelta(0) < span <= model.LONGEST_PAUSE:
+    span = model.read_span(typed) or timedelta(0)
+    if not timedelta(0) < span <= model.LONGEST_PAUSE:
         _not_understood(ctx, mailbox, f"pause {typed}".strip())
-        return
-    if watched := _known(ctx, mailbox):
-        until = now() + span
-        ctx.services.watching.save(replace(watched, paused_until=until))
-        values = {"mailbox": mailbox, "until": minute_of(until)}
-        ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
+    watched, until = _known(ctx, mailbox), now() + span
+    ctx.services.watching.save(replace(watched, paused_until=until))
+    values = {"mailbox": mailbox, "until": minute_of(until)}
+    ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     # If one address is not accepted, nothing is changed.
-    if (watched := _known(ctx, mailbox)) is None:
-        return
+    watched = _known(ctx, mailbox)
     addresses = [part for part in ",".join(typed).split(",") if part]
     ends = bool(addresses) and set(map(str.lower, addresses)) <= typed_words("off")
     if not (ends or 0 < len(addresses) <= MOST_PEOPLE):
         _not_understood(ctx, mailbox, "notify")
-        return
     people: list[str] = []
     for address in () if ends else addresses:
         try:
@@ -159,11 +153,12 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     ctx.tell(KICKER, title, "watch.notified_words", values, ui.WELL)
 
 
-def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
-    if (watched := ctx.services.watching.load(mailbox)) is None:
-        values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
-        ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
-    return watched
+def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel:
+    if watched := ctx.services.watching.load(mailbox):
+        return watched
+    values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
+    ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
+    raise AnsweredError
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
@@ -182,6 +177,7 @@ def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
     facts = (("watch.how_label", Text("watch.how_words", limits | {"mailbox": mailbox})),)
     title, words = "watch.not_understood", "watch.nothing_changed"
     ctx.tell(KICKER, title, words, {"typed": typed}, ui.REFUSED, facts)
+    raise AnsweredError
 
 
 def history(ctx: ChatContext, argument: str) -> None:
@@ -191,8 +187,7 @@ def history(ctx: ChatContext, argument: str) -> None:
     asked = _month(ctx, month, at.astimezone(UTC)) if month else past.last_days(at, watch.DAYS)
     if month and not address:
         offers.choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
-        return
-    mailbox = read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here)
+    mailbox = offers.read_known(ctx, "history", address, HISTORY_KICKER, is_known_or_watched_here)
     _show(ctx, mailbox, at, *asked)
 
 

@@ -196,7 +196,6 @@ def run_once(ctx: ChatContext, part: str, act: Callable[..., None], *given: obje
 
 
 def run_safely(ctx: ChatContext, act: Callable[..., None], *given: object) -> None:
-    """Carry out a command or a press, and answer its refusal or its error."""
     # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
     # again. Other errors of Webex and Redis are raised.
     try:

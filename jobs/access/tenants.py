@@ -53,7 +53,6 @@ def drop_session(runtime: Runtime, run_id: str) -> None:
 
 
 def end_session(runtime: Runtime, run_id: str, error: SignInNeeded) -> None:
-    """Drop the sign-in, and record why it is over."""
     drop_session(runtime, run_id)
     data = {"cause": error.cause, "code": error.words}
     runtime.store.append(run_id, Event(Kind.SIGNED_OUT, now(), data=data))

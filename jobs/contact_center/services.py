@@ -368,9 +368,8 @@ class ConnectChanges:
 
 async def read_changes(settings: Settings, since: datetime) -> ConnectChanges:
     rows, method, whole = list[Json](), "", False
-    begin, end = _stamp(since), _stamp(now_at(WEBEX))
-    wanted = {"range": "custom", "from": begin, "to": end, "max": _ENTRIES}
-    wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
+    wanted: Json = {"range": "custom", "from": _stamp(since), "to": _stamp(now_at(WEBEX))}
+    wanted |= {"max": _ENTRIES} | dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
     try:
         async with asyncio.timeout(LONGEST_S):
             for _ in range(_MOST_AUDIT_PAGES):

@@ -12,7 +12,6 @@ from functools import partial
 from itertools import takewhile
 
 from jobs.access import mailbox_login
-from jobs.access.mailbox_login import last_success, log_in
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.clock import now, parse
@@ -207,7 +206,7 @@ class SmtpLogin(Probe, row="smtp_login"):
         names = (brief.delegate, ctx.channel.mailbox) if brief.shared else (brief.upn,)
         try:
             # a sign-in that another space's setup left is not this channel's
-            probe = None if brief.discover else await log_in(ctx, app, *names)
+            probe = None if brief.discover else await mailbox_login.log_in(ctx, app, *names)
         except CloudError as error:
             signals, certain = _weight(ctx, error.cause)
             judged, words = self.wrong if certain else self.possible, verbatim(error.words)
@@ -219,7 +218,10 @@ class SmtpLogin(Probe, row="smtp_login"):
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
-    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
+    good, token_at = (
+        mailbox_login.last_success(ctx.store.redis, ctx.channel.mailbox),
+        ctx.run.brief.token_at,
+    )
     newest = max(filter(None, (good, token_at)), default=BEGINNING)
     # if the bot's token was valid when Webex Connect's was generated, or later, its end applies to
     # both, except for a shared mailbox, for which several users sign in

@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
-from jobs.access.mailbox_login import log_in
 from jobs.causes.cause import Cause, known
 from jobs.channel.mailbox import channels_with_address, login_names
 from jobs.clock import now, parse
@@ -266,7 +265,7 @@ class OwnLogin(_Login, row="own_login"):
         """Log in and disconnect; a refusal within an hour of a change is checked again."""
         try:
             app = ctx.run.tenant, ctx.fact("client_id")
-            probe = await log_in(ctx, app, *login_names(ctx))
+            probe = await mailbox_login.log_in(ctx, app, *login_names(ctx))
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret
             if not (error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR)):
                 return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())

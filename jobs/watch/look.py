@@ -32,7 +32,6 @@ from jobs.engine.step import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
-from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runs.run_store import CheckBuffer
@@ -120,7 +119,7 @@ class CloudLook:
     def _judged(self, draft: CheckBuffer, state: ChannelState, outcome: LookOutcome) -> LookOutcome:
         mailbox, broken = draft.run.channel.mailbox, outcome.sight is Sight.BROKEN
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
-            note_arrival(self.runtime.store.redis, mailbox, arrived)
+            watch_mail.note_arrival(self.runtime.store.redis, mailbox, arrived)
         run_id = self.runtime.channels.running(mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
@@ -145,7 +144,7 @@ class CountingTrace(Trace):
         """Find mails as :meth:`jobs.mail.message_trace.Trace.find` does, and count them."""
         rows = await self._trace.find(since, **sought)
         if sought == {"recipient": self._mailbox}:
-            customers = (each.received for each in without_watch_mails(rows))
+            customers = (each.received for each in watch_mail.without_watch_mails(rows))
             hours = (each.replace(minute=0, second=0, microsecond=0) for each in customers)
             found = Counter(each.isoformat() for each in hours)
             self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
@@ -193,7 +192,7 @@ async def send_watch_mail(
 
 async def deliver(
     settings: Settings, redis: Redis, mailbox: str, subject: str, body: str
-) -> WatchMail:
+) -> watch_mail.WatchMail:
     """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
     mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)

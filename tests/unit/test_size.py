@@ -18,15 +18,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 170,
+        "files": 169,
         "code": 24_962,
-        "functions": 2_700,
-        "used once, %": 9.7,
-        "borders": 5_368,
+        "functions": 2_699,
+        "used once, %": 9.5,
+        "borders": 5_367,
         "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_856},
+    ("tests",): {"code": 41_740},
     ("bench", "tools"): {"code": 3_733},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -7,6 +7,7 @@ from adaptive_cards.texts import text
 from bot.chat.parsing import ParsedCommand
 from bot.commands import actions, commands
 from bot.commands.help import answer_free_text, greet_space
+from tests.unit.bot.actions.presses import carry_out
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven
 
 SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
@@ -14,7 +15,7 @@ SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
 
 def say(ctx, words: str) -> None:
     """Let the bot answer a message that is not a command."""
-    answer_free_text(ctx, ParsedCommand("", "", words))
+    carry_out(ctx, answer_free_text, ParsedCommand("", "", words))
 
 
 def test_a_mistyped_command_becomes_a_button(anna, webex_script):

@@ -257,7 +257,7 @@ async def test_who_logs_in(ctx, monkeypatch, brief, names):
     async def log_in(_ctx, app, *names):
         tried.append((app[1], *names))
 
-    monkeypatch.setattr("jobs.probes.sign_ins.log_in", log_in)
+    monkeypatch.setattr("jobs.access.mailbox_login.log_in", log_in)
     await SmtpLogin().inspect(ctx)
     assert tried == [("c1", *names)]
 

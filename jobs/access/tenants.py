@@ -186,7 +186,7 @@ class TenantReader:
     trace: Trace
     granted: AppAccess | None
     tokens: AppTokens
-    cache: SingleFlight
+    memo: SingleFlight
     many: bool
 
     def context(self, run: Run, store: RunStore) -> StepContext:
@@ -194,7 +194,7 @@ class TenantReader:
         access = Access.APP if self.granted else Access.NONE
         clients = self.graph, self.exchange, lambda: self.trace
         return StepContext(
-            run, settings, store, vault, *clients, access=access, cache=self.cache, many=self.many
+            run, settings, store, vault, *clients, access=access, memo=self.memo, many=self.many
         )
 
     def revoked_event(self) -> Event | None:
@@ -209,22 +209,22 @@ class TenantReader:
 
 @asynccontextmanager
 async def open_reader(
-    runtime: Runtime, tenant: str, cache: ReadCache | None = None
+    runtime: Runtime, tenant: str, memo: ReadCache | None = None
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``cache`` has what many channels share of services besides Microsoft. Then Microsoft's answers
+    ``memo`` has what many channels share of services besides Microsoft. Then Microsoft's answers
     are kept, too; without it, only its reads at the same time are shared.
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
     required = needed(settings) if granted else {}
     own = AppTokens(lambda scope: app_token(settings, tenant, scope), required)
-    pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if cache else SingleFlight
+    pace, kept = RateLimiter(runtime.store.redis, tenant), ReadCache if memo else SingleFlight
     async with async_client(settings) as http:
         source = own.source(scopes.graph_default(settings.graph_url))
         graph = ReadingGraph(http, source, settings.graph_url, kept(), pace)
         source = own.source(scopes.exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(http, source, settings.exchange_url, tenant, "", kept(), pace)
-        trace, once, many = Trace(graph, exchange), cache or ReadCache(), cache is not None
+        trace, once, many = Trace(graph, exchange), memo or ReadCache(), memo is not None
         yield TenantReader(runtime, graph, exchange, trace, granted, own, once, many)

@@ -47,7 +47,7 @@ class BulkCheck:
     run: Run
     holds: Callable[[], bool]
     began: float
-    cache: ReadCache = field(default_factory=ReadCache)
+    memo: ReadCache = field(default_factory=ReadCache)
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
@@ -58,7 +58,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with open_reader(self.runtime, name, self.cache) as seen:
+            async with open_reader(self.runtime, name, self.memo) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
                 await asyncio.gather(*(self.channel(seen, each, at_once) for each in channels))
             if ended := seen.revoked_event():

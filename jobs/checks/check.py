@@ -82,7 +82,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with tenants.open_clients(runtime, run, run.account) as ctx:
-            ctx.cache = ReadCache()
+            ctx.memo = ReadCache()
             if not await discover(Engine(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             await Engine(ctx, checks_of(ctx.run), runtime.listener, holds, runtime.shutdown).check()

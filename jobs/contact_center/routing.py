@@ -84,7 +84,7 @@ class ContactCenter:
     """Reader of one organization, whose resources are read once for all channels of a round."""
 
     settings: Settings
-    cache: SingleFlight
+    memo: SingleFlight
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
         """Return the routing of the queue, or of every queue of the channel type for ''.
@@ -219,7 +219,7 @@ class ContactCenter:
                     raise
                 return error
 
-        found = await self.cache.read(f"contact center {key}", read)
+        found = await self.memo.read(f"contact center {key}", read)
         if isinstance(found, CloudError):
             raise found
         return found

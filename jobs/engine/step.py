@@ -55,7 +55,7 @@ Words = Text | Reason
 class StepContext:
     """Everything that a step may use; the engine replaces ``run`` after every event.
 
-    Microsoft is read with ``access``. ``cache`` has what the steps or channels of a check share.
+    Microsoft is read with ``access``. ``memo`` has what the steps or channels of a check share.
     ``many`` is whether these are many channels, so that each must need few requests.
     """
 
@@ -68,7 +68,7 @@ class StepContext:
     trace: Callable[[], Trace]
     looking: bool = False
     access: Access = Access.ADMIN
-    cache: SingleFlight = field(default_factory=SingleFlight)
+    memo: SingleFlight = field(default_factory=SingleFlight)
     many: bool = False
 
     @property

@@ -66,7 +66,7 @@ class InvokeCommand:
     base_url: str
     tenant_id: str
     anchor_upn: str
-    cache: SingleFlight = field(default_factory=SingleFlight)
+    memo: SingleFlight = field(default_factory=SingleFlight)
     pace: RateLimiter = field(default_factory=RateLimiter)
     spacing: Throttle = field(default_factory=Throttle)
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -84,8 +84,8 @@ class InvokeCommand:
         """
         if is_read(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)
-            return await self.cache.read(key, lambda: self._sent(cmdlet, parameters))
-        async with self.cache.writing():
+            return await self.memo.read(key, lambda: self._sent(cmdlet, parameters))
+        async with self.memo.writing():
             return await self._sent(cmdlet, parameters)
 
     async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:

@@ -130,7 +130,7 @@ class Graph:
     http: httpx.AsyncClient
     token_source: TokenSource
     base_url: str
-    cache: SingleFlight = field(default_factory=SingleFlight)
+    memo: SingleFlight = field(default_factory=SingleFlight)
     pace: RateLimiter = field(default_factory=RateLimiter)
 
     def _url(self, path: str, version: str = "v1.0") -> str:
@@ -202,8 +202,8 @@ class Graph:
 
     async def _call(self, call: Call) -> Any:
         if call.method == "GET":
-            return await self.cache.read(f"GET {call.address}", lambda: self._sent(call))
-        async with self.cache.writing():
+            return await self.memo.read(f"GET {call.address}", lambda: self._sent(call))
+        async with self.memo.writing():
             return await self._sent(call)
 
     async def _sent(self, call: Call) -> Any:

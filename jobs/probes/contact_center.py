@@ -151,7 +151,7 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
 
 async def read_tasks(ctx: StepContext) -> services.Tasks:
     """Return the email tasks of the last days; CloudError if they cannot be read."""
-    return await ctx.cache.read("tasks", lambda: services.email_tasks(ctx.settings, now() - BACK))
+    return await ctx.memo.read("tasks", lambda: services.email_tasks(ctx.settings, now() - BACK))
 
 
 async def own_tasks(ctx: StepContext) -> list[services.Task]:
@@ -161,7 +161,7 @@ async def own_tasks(ctx: StepContext) -> list[services.Task]:
 
 
 async def _entry_points(ctx: StepContext) -> tuple[services.EntryPoint, ...]:
-    return await ctx.cache.read("entry points", lambda: services.email_entry_points(ctx.settings))
+    return await ctx.memo.read("entry points", lambda: services.email_entry_points(ctx.settings))
 
 
 async def only_app(ctx: StepContext) -> str:
@@ -263,7 +263,7 @@ class WaitingTasks(Configured, row="waiting_tasks"):
 
     async def _waits(self, ctx: StepContext, waiting: Sequence[services.Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
-        center = ContactCenter(ctx.settings, ctx.cache)
+        center = ContactCenter(ctx.settings, ctx.memo)
         routings = await _routings(ctx) or ()
         logged_in = [await center.logged_in(each) for each in routings]
         if None in logged_in or not logged_in:
@@ -283,8 +283,8 @@ class WaitingTasks(Configured, row="waiting_tasks"):
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
     mine = await own_tasks(ctx)
     queue = (mine[0].queue or "") if mine else ""
-    center = ContactCenter(ctx.settings, ctx.cache)
-    return await ctx.cache.read(f"routing {queue}", lambda: center.routings(queue))
+    center = ContactCenter(ctx.settings, ctx.memo)
+    return await ctx.memo.read(f"routing {queue}", lambda: center.routings(queue))
 
 
 BACK_DAYS = 7
@@ -342,7 +342,7 @@ class ConnectChanges(Configured, row="connect_changes"):
         """Read the audit log; an unreadable one says nothing."""
         try:
             since, read = now() - timedelta(days=BACK_DAYS), services.read_changes
-            found = await ctx.cache.read("connect audit", lambda: read(ctx.settings, since))
+            found = await ctx.memo.read("connect audit", lambda: read(ctx.settings, since))
         except CloudError as error:
             lasting = self.lasting.get(str(error.status))
             why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY

@@ -49,7 +49,7 @@ class MailExchanger(Probe, row="mail_exchanger"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
         domain = ctx.channel.domain
-        return await ctx.cache.read(f"mx {domain}", lambda: self._seen(domain))
+        return await ctx.memo.read(f"mx {domain}", lambda: self._seen(domain))
 
     async def _seen(self, domain: str) -> Finding:
         name, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
@@ -108,7 +108,7 @@ class SenderDomain(Probe, row="sender_domain"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         domain = ctx.channel.domain
-        published = ctx.cache.read(f"sender {domain}", lambda: _published(domain))
+        published = ctx.memo.read(f"sender {domain}", lambda: _published(domain))
         (spf, dmarc), dkim = await asyncio.gather(published, _signed(ctx))
         parts = {"spf": spf, "dkim": dkim, "dmarc": dmarc}
         words = {True: "OK", False: "key:seen.none", None: "key:seen.not_known"}
@@ -224,7 +224,7 @@ class Entra(Probe, row="entra"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
         key = f"entra {ctx.channel.tenant_id}"
-        return await ctx.cache.read(key, lambda: asyncio.to_thread(self._seen, ctx))
+        return await ctx.memo.read(key, lambda: asyncio.to_thread(self._seen, ctx))
 
     def _seen(self, ctx: StepContext) -> Finding:
         tenant = ctx.channel.tenant_id or "organizations"
@@ -243,7 +243,7 @@ class WebexStatus(Probe, row="webex_status"):
         """Read the page in three seconds; unreadable, it says nothing about the channel."""
         if not urlsplit(ctx.settings.status_url).hostname:
             return self.skipped(Text("skipped.status_off"))
-        return await ctx.cache.read("webex_status", lambda: self._seen(ctx))
+        return await ctx.memo.read("webex_status", lambda: self._seen(ctx))
 
     async def _seen(self, ctx: StepContext) -> Finding:
         found = await if_answered(webex_incidents(ctx.settings))

@@ -103,7 +103,7 @@ class SmtpServer(Probe, row="smtp_server"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         server = ctx.settings.smtp_server
-        probe = await ctx.cache.read("smtp_server", lambda: login_probe(server, "", ""))
+        probe = await ctx.memo.read("smtp_server", lambda: login_probe(server, "", ""))
         answers = Text("seen.smtp_answers", {"server": server})
         return finding_from_probe(self, probe, answers, probe.lines)
 

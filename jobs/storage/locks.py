@@ -34,7 +34,6 @@ from redis.lock import Lock
 from jobs.clock import now, seconds_since_boot
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
-from jobs.storage.keys import Key
 
 log = structlog.get_logger(__name__)
 RENEWALS = 3
@@ -64,8 +63,8 @@ if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 
 LockKind = StrEnum("LockKind", "RUN PRESS DRAW EVENT WEBHOOKS WATCH")
 _OF_RUN = (keys.run_lock, keys.press_lock, keys.draw_lock)
-_OTHERS = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
-_KEYS: dict[LockKind, Callable[..., Key]] = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))
+_REST = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
+_KEY: dict[LockKind, Callable[..., keys.Key]] = dict(zip(LockKind, (*_OF_RUN, *_REST), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,8 @@ class LockName:
     owner: str = ""
 
     @property
-    def key(self) -> Key:
-        return _KEYS[self.kind](self.owner)
+    def key(self) -> keys.Key:
+        return _KEY[self.kind](self.owner)
 
     @property
     def field(self) -> str:
@@ -122,8 +121,7 @@ class RenewedLock(Lock):
 
     def hold(self, wait_s: float) -> bool:
         """Take the lock within ``wait_s`` seconds and keep renewing it; return whether it is held."""
-        pid = str(os.getpid())
-        me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
+        me = f"{_process(os.getpid())}/{secrets.token_hex(8)}"
         if not self.acquire(blocking=wait_s > 0, blocking_timeout=wait_s, token=me):
             return False
         self.token = f"{me}.{self.number}"
@@ -232,6 +230,10 @@ def _place() -> str:
 
 
 @cache
+def _process(pid: int) -> str:
+    return f"{_place()}/{pid}/{_started(str(pid))}"
+
+
 def _started(pid: str) -> str:
     """Return when the process started, in ticks since boot; empty if it is gone or a zombie."""
     try:

@@ -20,13 +20,13 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
         "code": 24_962,
-        "functions": 2_699,
-        "used once, %": 9.5,
+        "functions": 2_700,
+        "used once, %": 9.6,
         "borders": 5_367,
         "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_740},
+    ("tests",): {"code": 41_737},
     ("bench", "tools"): {"code": 3_733},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -372,7 +372,7 @@ def test_an_answer_of_another_shape_is_no_verdict(center, outside, path, body):
 
 def test_a_round_reads_the_organization_once(center, outside):
     """In a round, many channels of a queue share all reads, and a refusal is not repeated."""
-    ctx = replace(center([task(30, **ROUTED)]), cache=ReadCache())
+    ctx = replace(center([task(30, **ROUTED)]), memo=ReadCache())
     outside.on("GET /cc/v1/agents/activities", {"error": {}}, 403)
 
     async def whole_round() -> None:

@@ -58,7 +58,7 @@ def test_there_and_back(people, stack, new_walk):
     done = walk.saying("is disconnected: the previous values are restored", 60)
     assert "Never delete a registered app" in words(done)
     assert tenant(people) == before
-    assert "No channel is known in this space" in words(walk.type("/check"))
+    assert "No channel is connected in this space" in words(walk.type("/check"))
     assert "There is nothing to undo" in words(walk.type(f"/undo {MAILBOX}"))
     _again(people, walk)
 

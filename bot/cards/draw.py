@@ -205,6 +205,7 @@ def _living(
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, at, channel, place)]
             if watch.is_of_one_mailbox(card, shown):
+                # a former card keeps the cause that it has shown
                 one = shown[-1]
                 others = [each.cause for each in one.news if each.cause != one.cause]
                 was = others[-1] if others and one.shared != card.shared else one.cause

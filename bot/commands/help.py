@@ -161,10 +161,11 @@ def explain(ctx: ChatContext, argument: str) -> None:
         in_thread = any(run.origin.thread == ctx.thread for run in runs)
         place = Place.CHANNEL if named or in_thread else Place.ANYWHERE
         is_address = lone_address(told.text) in named  # which is no error
-        reading = read(told.text, place, cut=told.cut)
-        said, mailboxes = (None, named) if is_address else (reading, channels)
+        reading, mailboxes = (
+            (None, named) if is_address else (read(told.text, place, cut=told.cut), channels)
+        )
         within = _is_within(ctx, runs, named or channels)
-        ctx.say(explanation(said, now(), checks=mailboxes, channels=known, within=within))
+        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)

@@ -218,10 +218,8 @@ class SmtpLogin(Probe, row="smtp_login"):
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
-    good, token_at = (
-        mailbox_login.last_success(ctx.store.redis, ctx.channel.mailbox),
-        ctx.run.brief.token_at,
-    )
+    good = mailbox_login.last_success(ctx.store.redis, ctx.channel.mailbox)
+    token_at = ctx.run.brief.token_at
     newest = max(filter(None, (good, token_at)), default=BEGINNING)
     # if the bot's token was valid when Webex Connect's was generated, or later, its end applies to
     # both, except for a shared mailbox, for which several users sign in

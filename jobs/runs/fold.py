@@ -109,7 +109,7 @@ def _found(run: Run, event: Event) -> Run:
     if event.finding is None:
         return run
     spent, changed, made = run.spent, run.changed, run.changed.get(event.finding.step)
-    if event.finding.waiting_for is Turn.NOBODY:  # it goes with what is made again
+    if event.finding.waiting_for is Turn.NOBODY:  # for a step before it, which is made again
         spent -= {event.step}
     if made is not None and event.finding.state is State.OK:
         if made.changes:

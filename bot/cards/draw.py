@@ -114,12 +114,12 @@ def _deliver(
             queues.append([card])
     queues += new.values()
 
-    def show(queue: list[DesiredCard]) -> list[float]:
+    def show_in_order(queue: list[DesiredCard]) -> list[float]:
         # Without the lock another draw may be posting the card.
         return [delivery.show(services, run, card) if held.renew() else BUSY_S for card in queue]
 
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-        waits = chain.from_iterable(pool.map(show, queues))
+        waits = chain.from_iterable(pool.map(show_in_order, queues))
         return min(filter(None, (*waits, wait_s)), default=0.0)
 
 

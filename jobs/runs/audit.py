@@ -10,11 +10,13 @@ it. The same MAC covers the start, up to which retention has removed entries. do
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
+import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
@@ -69,23 +71,31 @@ def chained(end: Mark, facts: Iterable[AuditEntry]) -> list[AuditEntry]:
 
 
 def read(line: bytes) -> AuditEntry:
-    try:
-        fact = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return fact if isinstance(fact, dict) else {}
+    for decode in (msgspec.json.decode, json.loads):  # only json reads half a surrogate pair
+        with suppress(ValueError, RecursionError):
+            fact = decode(line)
+            return fact if isinstance(fact, dict) else {}
+    return {}
 
 
 def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
-    """Return the number of the first broken entry, or 0, and the place of the last good entry."""
+    """Return the number of the first broken entry, or 0, and the place of the last good entry.
+
+    A line is canonical. So without ``prev`` and ``hash`` it is hashed as it is, which is three
+    times as fast as encoding it again.
+    """
     place = start
     for line in lines:
-        entry = read(line)
-        fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}}
-        (expected,) = chained(place, [fact])
-        if entry != expected or entry.get("what") == DOUBTED:
-            return place.n + 1, place
-        place = _place_of(expected)
+        entry, content = read(line), line
+        for link in (f'"hash":"{entry.get("hash")}",', f',"prev":"{entry.get("prev")}"'):
+            content = content.replace(link.encode("utf-8", "surrogatepass"), b"", 1)
+        before = place.hash.encode("utf-8", "surrogatepass")
+        after = Mark(place.n + 1, hashlib.sha256(before + content).hexdigest())
+        expected = (after.n, place.hash, after.hash)
+        linked = (entry.get("n"), entry.get("prev"), entry.get("hash"))
+        if linked != expected or entry.get("what") == DOUBTED:
+            return after.n, place
+        place = after
     return 0, place
 
 

@@ -12,7 +12,9 @@ and expires after ten minutes.
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -152,11 +154,13 @@ class AdminSignIn:
                     return Result(then=APART)
                 raise
             account = signed_in.account
-            if not self.exchange:
-                check_tenant(account, signed_in.access_token)
+            bot = identity.Identity.of_bot(services.settings, http, account.tenant_id)
+            with ThreadPoolExecutor(1, "token") as pool:  # Entra is asked while Graph is
+                asked = pool.submit(copy_context().run, bot.token, signed_in.cache, second)
+                if not self.exchange:
+                    check_tenant(account, signed_in.access_token)
             try:
-                bot = identity.Identity.of_bot(services.settings, http, account.tenant_id)
-                token, cache = bot.token(signed_in.cache, second)
+                token, cache = asked.result()
             except CloudError as error:
                 lacks_consent = error.cause == Cause.CONSENT_MISSING
                 if self.exchange or not (lacks_consent or isinstance(error, SignInNeeded)):

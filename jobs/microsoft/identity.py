@@ -419,6 +419,10 @@ class Identity:
         """
         kept = msal.SerializableTokenCache()
         kept.deserialize(cache)
+        access, soon = kept.CredentialType.ACCESS_TOKEN, time.time() + LEEWAY_SECONDS
+        usable = (each for each in kept.search(access, target=list(scopes)) if not refresh)
+        if found := next((each for each in usable if int(each["expires_on"]) > soon), None):
+            return str(found["secret"]), cache  # an msal application would read a document first
 
         def ask() -> tuple[str, str]:
             app = self._app(kept)

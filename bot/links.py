@@ -6,6 +6,7 @@ The purpose is sealed under that hash, so nobody who can write to Redis can make
 
 import hashlib
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -58,11 +59,14 @@ def link(services: Services, kind: str, run_id: str) -> Link:
     asker = space = ""
     with suppress(RunGoneError):
         if kind != "handover":
-            run = services.store.load(run_id)
+            run, webex = services.store.load(run_id), services.webex
+            with ThreadPoolExecutor(2, "names") as pool:
+                person = pool.submit(webex.person, run.requester.id)
+                title = pool.submit(webex.room_title, run.origin.room)
             with suppress(WebexError):
-                asker = services.webex.person(run.requester.id).display_name
+                asker = person.result().display_name
             with suppress(WebexError):
-                space = "" if run.origin.direct else services.webex.room_title(run.origin.room)
+                space = "" if run.origin.direct else title.result()
     made = one_time(services, kind, run_id, asker, space)
     services.vault.put(place, made.url.rpartition("/")[2], int(LIFE[kind].total_seconds()))
     return made

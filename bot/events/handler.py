@@ -4,8 +4,8 @@ The worker fetches the object that the event refers to, authorizes the person, p
 calls the command or action. Fetching proves that the event is real (webex.md 1). Nothing in
 the payload is trusted.
 
-The person and the members are requested while the subject of the event is fetched, which takes one
-round trip instead of three. The event only suggests these requests. The fetched
+The person, the members and the card of a press are requested while the subject of the event is
+fetched, which takes one round trip instead of four. The event only suggests these requests. The fetched
 subject decides what is needed, and an answer to a different request is not used.
 
 Each part of the answer is carried out once, and posts that Webex did not accept are kept.
@@ -92,11 +92,11 @@ AHEAD = ThreadPoolExecutor(8, "ahead")
 """Threads of the requests ahead. A worker handles one event at a time, but may leave slow requests."""
 
 
-def prefetch(webex: client.Webex, actor: str, room: str) -> Ask:
-    """Request the person who acted and the members of the room; what is not needed is discarded."""
-    both = ((webex.person, actor), (webex.members, room))
+def prefetch(webex: client.Webex, event: WebhookEvent) -> Ask:
+    """Request who acted, the members and the pressed card; what is not needed is discarded."""
+    all_of = (webex.person, event.actor), (webex.members, event.room), (webex.message, event.card)
     pending: dict[Any, Future[Any]] = {
-        (ask, about): AHEAD.submit(copy_context().run, ask, about) for ask, about in both if about
+        (ask, about): AHEAD.submit(copy_context().run, ask, about) for ask, about in all_of if about
     }
 
     def asked(ask: Callable[[str], Any], about: str) -> Any:
@@ -272,10 +272,10 @@ def _said(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
     webex = services.webex
     if event.actor == services.me.id:
         return None
-    asked = prefetch(webex, event.actor, event.room)
+    asked = prefetch(webex, event)
     try:
         press = webex.action(event.id) if event.resource == "attachmentActions" else None
-        message = webex.message(press.message_id if press else event.id)
+        message = asked(webex.message, press.message_id if press else event.id)
     except errors.WebexNotFoundError as error:
         error.gone = True
         raise

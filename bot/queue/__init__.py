@@ -196,6 +196,7 @@ class WebhookEvent:
     actor: str = ""
     room: str = ""
     created: str = ""
+    card: str = ""
 
     @property
     def key(self) -> str:

@@ -172,8 +172,8 @@ def event_in(envelope: Mapping[str, Any]) -> queue.WebhookEvent | None:
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post
-    found, room, created = (_text(data, name) for name in ("id", "roomId", "created"))
-    return queue.WebhookEvent(resource, found, actor, room, created)
+    found, *about = (_text(data, name) for name in ("id", "roomId", "created", "messageId"))
+    return queue.WebhookEvent(resource, found, actor, *about)
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

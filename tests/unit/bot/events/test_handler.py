@@ -1,11 +1,13 @@
 """Handling of events: people who are answered, people who are refused, and ignored events."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.events.handler import prefetch
+from bot.queue import WebhookEvent
 from bot.webex.client import MAX_EVENT_AGE, is_older_than
 from jobs.clock import now
 from tests.fixtures.waiting import until
@@ -259,18 +261,20 @@ ANN, BOB = (
     for each in ("ann", "bob")
 )
 MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "roomId": "room"}
+SAID = WebhookEvent("messages", "m1", "ann-id", "room")
 
 
-def test_the_two_questions_are_asked_before_they_are_needed(webex, webex_script, reply):
-    """The person and the members of the space are requested ahead, and only once."""
+def test_the_questions_are_asked_before_they_are_needed(webex, webex_script, reply):
+    """The person, the members of the space and the pressed card are requested once, ahead."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
-    asked = prefetch(webex, "ann-id", "room")
-    until(lambda: len(webex_script.asked) >= 2, "the two questions")
-    person = asked(webex.person, "ann-id")
-    members = asked(webex.members, "room")
-    assert (person.email, members[0].person_id) == ("ann@example.test", "ann-id")
-    assert len(webex_script.asked) == 2
+    webex_script.on("GET", "/messages/card", reply(200, {"id": "card", "roomId": "room"}))
+    asked = prefetch(webex, replace(SAID, card="card"))
+    until(lambda: len(webex_script.asked) >= 3, "the three questions")
+    person, card = asked(webex.person, "ann-id"), asked(webex.message, "card")
+    (member,) = asked(webex.members, "room")
+    assert (person.email, member.person_id, card.id) == ("ann@example.test", "ann-id", "card")
+    assert len(webex_script.asked) == 3
 
 
 def test_an_event_that_names_somebody_else_is_not_believed(webex, webex_script, reply):
@@ -279,7 +283,7 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex, webex_script, 
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     rows = (MEMBER, MEMBER | {"id": "other"})
     webex_script.on("GET", "/memberships", *(reply(200, {"items": [each]}) for each in rows))
-    asked = prefetch(webex, "ann-id", "room")
+    asked = prefetch(webex, SAID)
     asked(webex.members, "room")
     (member,) = asked(webex.members, "another")
     person = asked(webex.person, "bob-id")
@@ -289,6 +293,6 @@ def test_an_event_that_names_somebody_else_is_not_believed(webex, webex_script, 
 def test_an_event_that_names_nobody_asks_when_it_knows(webex, webex_script, reply):
     """An event without a person requests nothing ahead, and later requests still work."""
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
-    asked = prefetch(webex, "", "")
+    asked = prefetch(webex, WebhookEvent("messages", "m1"))
     assert asked(webex.person, "bob-id").email == "bob@example.test"
     assert len(webex_script.asked) == 1

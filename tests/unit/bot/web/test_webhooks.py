@@ -59,10 +59,10 @@ def queued(redis):
 
 def test_an_event_becomes_one_job_with_ids_only(app, redis):
     """The worker gets the resource, ids and time, but a person's address stays out of Redis."""
-    body = json.dumps(envelope()).encode()
+    body = json.dumps(envelope(messageId="card-1")).encode()
     answer = post(app, body, sign(body))
     assert (answer.status_code, answer.data) == (200, b"")
-    about = {"id": "event-1", "actor": "a-person", "room": "room-1"}
+    about = {"id": "event-1", "actor": "a-person", "room": "room-1", "card": "card-1"}
     saved = about | {"resource": "messages", "created": "2026-11-25T08:00:00.000Z"}
     assert queued(redis) == [("bot.events.handler.receive", saved)]
     assert not any(b"ann@example.test" in (redis.dump(key) or b"") for key in redis.scan_iter())
@@ -215,9 +215,9 @@ def test_unknown_keys_and_missing_ones_are_fine(app, redis):
     """An event with the bare minimum is enough, and the actor may come from the envelope."""
     about = {"actorId": "someone", "new": [1], "data": {"id": "m", "more": {}}}
     assert deliver(app, {"resource": "messages", "event": "created"} | about) == 200
-    assert [arguments for _, arguments in queued(redis)] == [
-        {"resource": "messages", "id": "m", "actor": "someone", "room": "", "created": ""}
-    ]
+    known = {"resource": "messages", "id": "m", "actor": "someone"}
+    unknown = dict.fromkeys(("room", "created", "card"), "")
+    assert [arguments for _, arguments in queued(redis)] == [known | unknown]
 
 
 @pytest.mark.parametrize(

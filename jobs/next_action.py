@@ -102,8 +102,7 @@ def is_blocked(run: Run) -> bool:
 
 
 def _approval(run: Run) -> NextAction | None:
-    scopes = {change.approval_scope for change in run.plan_lines}
-    missing = scopes - run.approvals.keys()
+    missing = {change.approval_scope for change in run.plan_lines} - run.approvals.keys()
     if not missing:
         return None
     kind = ActionKind.APPROVE if Scope.MAILBOX in missing else ActionKind.APPROVE_TENANT

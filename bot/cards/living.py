@@ -176,8 +176,7 @@ def _of_person(
     run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str], people: People
 ) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
-    asking = [card for card in cards.values() if card.prompt != ""]
-    if card := _first(run, asking):
+    if card := _first(run, [each for each in cards.values() if each.prompt != ""]):
         return _placed(card)
     if shared.slot_of(to) not in kept:
         return None

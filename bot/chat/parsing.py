@@ -102,8 +102,7 @@ class _Reader(HTMLParser):
             self._mentions.pop()
 
     def handle_data(self, data: str) -> None:
-        at_start = bool(self._mentions) and not self._begun
-        if not at_start and not any(self._mentions):
+        if not any(self._mentions) and (self._begun or not self._mentions):
             self._parts.append(data)
             self._begun = self._begun or bool(one_line(data).lstrip(" :,"))
 

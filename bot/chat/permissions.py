@@ -49,8 +49,7 @@ def visible_entries(ctx: ChatContext, facts: Entries, mailbox: str) -> Entries:
     known_here = set(visible_channels(ctx))
 
     def is_of_place(fact: AuditEntry) -> bool:
-        people = {fact.get("by"), fact.get("asked_by")}
-        own = not people.isdisjoint(ctx.person.emails)
+        own = not {fact.get("by"), fact.get("asked_by")}.isdisjoint(ctx.person.emails)
         mine = own if ctx.direct else fact.get("room") == ctx.room
         return mine or fact.get("mailbox") in known_here
 

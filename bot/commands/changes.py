@@ -70,8 +70,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     if opened := _opened(ctx, mailbox):
         typed = questions.TypedInputs(_known(ctx, mailbox))
         keep(ctx.services, opened.id, questions.TYPED, typed)
-        first = questions.intake_card(opened, ctx.services)
-        ctx.say(first.card, shows=(opened.id, LIVING))
+        ctx.say(questions.intake_card(opened, ctx.services).card, shows=(opened.id, LIVING))
 
 
 def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
@@ -219,8 +218,7 @@ def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
         return False
     found = assessment(services.store, mailbox)
     fact = found.fact if found.needs_no_fix else None
-    broken = services.watching.open_of_channel(mailbox)
-    if fact is None or broken or _ending(ctx, mailbox):
+    if fact is None or services.watching.open_of_channel(mailbox) or _ending(ctx, mailbox):
         return False
     buttons = (
         ("button.check_now", {"do": "check", "channel": mailbox}),

@@ -115,8 +115,7 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     runs = ctx.services.store.runs_in_space(ctx.room)
     found = assessments(ctx.services.store, visible_channels(ctx), runs)
     lines = (line_of(*each) for each in found.items())
-    card = channels(lines, now(), direct=ctx.direct, every=every)
-    ctx.say(with_doubts(card, runs))
+    ctx.say(with_doubts(channels(lines, now(), direct=ctx.direct, every=every), runs))
 
 
 COMMAND = Command("check", "trouble", "ADDRESS", run=run)

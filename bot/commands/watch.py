@@ -61,8 +61,7 @@ def listed(ctx: ChatContext) -> None:
     watching = ctx.services.watching
     unwatched = tuple(each for each in visible_channels(ctx) if watching.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    lines = _lines(ctx, watching.of_space(ctx.room))
-    ctx.say(watch_list(lines, unwatched, now(), quiet))
+    ctx.say(watch_list(_lines(ctx, watching.of_space(ctx.room)), unwatched, now(), quiet))
 
 
 def everything(ctx: ChatContext) -> None:

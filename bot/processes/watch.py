@@ -100,8 +100,7 @@ async def _whole_round(services: Services, group: str) -> bool:
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
-        due = schedule.due(group)
-        schedule.settle(group, due, services.watching.next_of(group, now()))
+        schedule.settle(group, schedule.due(group), services.watching.next_of(group, now()))
         return True
 
 

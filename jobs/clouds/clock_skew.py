@@ -52,8 +52,7 @@ class Meter:
             return
         made = now() - timedelta(seconds=trip_s / 2)
         seconds = (made - told).total_seconds() - 0.5
-        seen = self._last.setdefault(cloud, deque(maxlen=LAST))
-        seen.append((time.monotonic(), seconds))
+        self._last.setdefault(cloud, deque(maxlen=LAST)).append((time.monotonic(), seconds))
         self._share(cloud)
 
     def ahead_s(self, cloud: str) -> float | None:

@@ -99,11 +99,10 @@ def with_permission(app: Json | None, resource: str, permission: str, kind: str)
 def without_permission(app: Json | None, resource: str, permission: str) -> list[Json]:
     unwanted, kept = (resource.lower(), permission.lower()), []
     for entry in _list(app, "requiredResourceAccess"):
-        number = lower_of(entry, "resourceAppId")
         access = [
             each
             for each in _list(entry, "resourceAccess")
-            if (number, lower_of(each, "id")) != unwanted
+            if (lower_of(entry, "resourceAppId"), lower_of(each, "id")) != unwanted
         ]
         if access:
             kept.append({**entry, "resourceAccess": access})
@@ -145,10 +144,9 @@ def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
 
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
     """Return a permission's id as the tenant has it, never hard-coded (microsoft.md 1.4), or ''."""
-    entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
     ids = (
         text_of(entry, "id")
-        for entry in entries
+        for entry in _list(principal, "appRoles" if role else "oauth2PermissionScopes")
         if str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False
     )
     return next(filter(None, ids), "")

@@ -283,8 +283,7 @@ class Graph:
         Raises:
             AlreadyExists: the app has a service principal already.
         """
-        body = {"appId": app_id}
-        await self.send("POST", "/servicePrincipals", body, repeatable=True)
+        await self.send("POST", "/servicePrincipals", {"appId": app_id}, repeatable=True)
 
     async def grants(self, client_sp_id: str) -> list[Json]:
         found = await self.collection(

@@ -92,9 +92,8 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
-    listed = re.findall(r"\d+", text_of(answer, "error_codes"))
     return (
-        listed
+        re.findall(r"\d+", text_of(answer, "error_codes"))
         or _AADSTS.findall(description)
         or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
     )

@@ -408,10 +408,8 @@ class SendAs(ExchangeStep, row="send_as"):
         if await _allowed(ctx, Trustee=delegate):
             return self.ok(Text("seen.send_as", {"user": delegate}), values={delegate: "yes"})
         cause, values = Cause.SEND_AS_MISSING, {delegate: ""}
-        if ctx.checks:
-            rows = await _allowed(ctx)
-            if any(lower_of(row, "Trustee") != OWN for row in rows):
-                return self.possible(Text("seen.send_as_others"), cause=cause, values=values)
+        if ctx.checks and any(lower_of(row, "Trustee") != OWN for row in await _allowed(ctx)):
+            return self.possible(Text("seen.send_as_others"), cause=cause, values=values)
         return self.wrong(Reason.ABSENT, cause=cause, values=values)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

@@ -127,8 +127,7 @@ def open_redis(url: str, **options: Any) -> Redis:
         return Redis.from_pool(Pool(_Socket, path=str(place), **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)
-    kinds = {"rediss": _Tls, "unix": _Socket}
-    kind = kinds.get(parts_of(url).scheme, _Tcp)
+    kind = {"rediss": _Tls, "unix": _Socket}.get(parts_of(url).scheme, _Tcp)
     return Redis.from_pool(Pool.from_url(url, connection_class=kind, **options))
 
 

@@ -42,8 +42,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     form = _Form.of(run)
     # A fix needs no registration.
-    filled_in = form.saved and (form.registered or run.kind is RunKind.FIX)
-    if filled_in and not form.read:
+    if form.saved and not form.read and (form.registered or run.kind is RunKind.FIX):
         return []
     gone = not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
     turn = f"{form.saved}{form.registered}{gone}{form.making}"

@@ -53,8 +53,7 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     if view.found and view.found.values:
         parts += [ui.section("verdict.found"), *ui.found_values(view.found.values)]
         parts += [ui.small_print(view.found.told)] if view.found.told else []
-    proven = [] if view.causes else _proven(view, room)
-    parts += room.section("verdict.proven", proven)
+    parts += room.section("verdict.proven", [] if view.causes else _proven(view, room))
     # After a check without a sign-in, a dozen findings share the same reason.
     reasons: dict[tuple[State, str], list[Line]] = {}
     for line in view.skipped:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import filterfalse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -293,7 +292,7 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> Iterator[Told]:
 
     An id of an unknown form would be compared literally and match almost nobody, so it is an error.
     """
-    if odd := [*filterfalse(is_org_id, listed)]:
+    if odd := [each for each in listed if not is_org_id(each)]:
         yield told("organizations.odd", odd=", ".join(map(repr, odd)))
         return
     ids = [*map(normalize, listed)]

@@ -5,9 +5,6 @@ changed. It says whether the trail is intact, and its file ends with a seal
 (:func:`jobs.runs.trust.sealed_file`).
 """
 
-from itertools import filterfalse
-from operator import attrgetter
-
 from adaptive_cards import notice
 from adaptive_cards.components import OVER
 from adaptive_cards.elements import ACTIONS_MOST
@@ -38,7 +35,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
-    open_runs = canceled or list(filterfalse(attrgetter("ended"), runs))
+    open_runs = canceled or [each for each in runs if not each.ended]
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -156,7 +155,7 @@ class AdminSignIn:
             account = signed_in.account
             bot = identity.Identity.of_bot(services.settings, http, account.tenant_id)
             with ThreadPoolExecutor(1, "token") as pool:  # Entra is asked while Graph is
-                asked = pool.submit(copy_context().run, bot.token, signed_in.cache, second)
+                asked = pool.submit(bot.token, signed_in.cache, second)
                 if not self.exchange:
                     check_tenant(account, signed_in.access_token)
             try:

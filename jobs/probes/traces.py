@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
@@ -309,7 +308,7 @@ class Sightings:
             lost = now() - came > flow.COPIED_WITHIN
             fate, station = (Fate.LOST, Station.FORWARD) if lost else (Fate.UNDER_WAY, None)
             return Way(mail, fate, came, came, station)
-        passing = list(filterfalse(flow.withheld, rows))
+        passing = [row for row in rows if not flow.withheld(row)]
         bad = next(filter(flow.stopped, passing), None)
         if bad is None:
             return Way(mail, Fate.UNDER_WAY if passing else Fate.NOTHING)

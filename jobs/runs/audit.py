@@ -79,11 +79,9 @@ def read(line: bytes) -> AuditEntry:
 
 
 def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
-    """Return the number of the first broken entry, or 0, and the place of the last good entry.
-
-    A line is canonical. So without ``prev`` and ``hash`` it is hashed as it is, which is three
-    times as fast as encoding it again.
-    """
+    """Return the number of the first broken entry, or 0, and the place of the last good entry."""
+    # A line is canonical, so without its two links it is hashed as it is: three times as fast as
+    # encoding it again.
     place = start
     for line in lines:
         entry, content = read(line), line

@@ -12,7 +12,6 @@ import json
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import channels_with_app
@@ -368,7 +367,7 @@ class Application(Undoable, row="application"):
                 return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
             seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
             return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
-        missing = list(filterfalse(uris.__contains__, wanted))
+        missing = [uri for uri in wanted if uri not in uris]
         platform, moved = next(iter(manifest.elsewhere(app, wanted).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
             seen = Text(SEEN[platform], {"uris": ", ".join(moved)})

@@ -24,6 +24,7 @@ from jobs.model import (
     Scope,
     State,
     Text,
+    Turn,
     minute_of,
     verbatim,
 )
@@ -161,6 +162,9 @@ def _plans():
     yield "plan-approved", planned(approvals=MAILBOXES)
     made = Changed(CHANGES[:1], Finding("e1", State.WRONG), AT, AT)
     yield "plan-anew", planned(CHANGES[5:6], changed={"e1": made})
+    lost = replace(CHANGES[5], note=Text("note.undone"), warning=True)
+    asked = Finding(lost.step, State.WAITING, waiting_for=Turn.APPROVER)
+    yield "plan-undone-since", planned((lost,), asked, changed={lost.step: made})
     yield "plan-tenant-approved", planned(approvals=TENANTS)
     yield "plan-all-approved", planned(approvals=MAILBOXES | TENANTS)
     yield "plan-nothing", planned(())

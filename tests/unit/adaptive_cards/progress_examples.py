@@ -237,6 +237,8 @@ def _mails():
     yield "mail-from-itself", mail(itself, changed={})
     refused = stopped("smtp_token_refused", Turn.AGENT, "agent_answer")
     yield "mail-answer-problem", mail(way, refused, arrived=2, answers=confirmed)
+    held = replace(answer, waiting_for=Turn.REQUESTER, cause=Cause.SESSION_REVOKED)
+    yield "mail-answer-held", mail(way, held, arrived=2)
     bad = replace(blocked, facts={"subject": HOSTILE}, evidence=(Evidence("smtp", HOSTILE),))
     yield "hostile-mail", mail(bad, channel=Channel(HOSTILE), arrived=2)
 

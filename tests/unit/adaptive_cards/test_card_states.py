@@ -7,19 +7,6 @@ from practice.webex.cards import parts
 from tests.unit.adaptive_cards.progress_examples import RUN
 
 
-def test_plan_buttons_name_their_plan(examples):
-    """An approval carries its run and plan, so a press on an older card approves nothing else."""
-    data = {
-        node["data"]["do"]: node["data"]
-        for node in parts(examples["plan"].content)
-        if "data" in node
-    }
-    named = {"run": "7Q4K", "plan": "p3"}
-    assert data == {
-        do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")
-    }
-
-
 @pytest.mark.parametrize(
     ("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")]
 )
@@ -44,39 +31,28 @@ def test_connect_form_names_the_secret_only_as_a_link(examples):
     ] == []
 
 
-def verbs(card) -> set[str]:
-    """Return the verbs of the card's buttons."""
-    return {node["data"]["do"] for node in parts(card.content) if "data" in node}
+APPROVE, OTHERS = {"approve", "approve_tenant"}, {"cancel", "least_privilege"}
 
 
 @pytest.mark.parametrize(
     ("name", "offered"),
     [
-        ("plan-addresses", {"approve", "approve_tenant"}),
-        ("plan-foreign", {"confirm_hosts"}),
-        ("plan-foreign-confirmed", {"approve", "approve_tenant"}),
-        ("plan-foreign-tenant-only", {"confirm_hosts"}),
-        ("plan-foreign-approved", set()),
-        ("plan-foreign-blocked", set()),
+        ("plan", APPROVE | OTHERS),
+        ("plan-undone-since", {"approve", "cancel"}),
+        ("plan-addresses", APPROVE | OTHERS),
+        ("plan-foreign", {"confirm_hosts"} | OTHERS),
+        ("plan-foreign-confirmed", APPROVE | OTHERS),
+        ("plan-foreign-tenant-only", {"confirm_hosts", "cancel"}),
+        ("plan-foreign-approved", {"cancel"}),
+        ("plan-foreign-blocked", OTHERS),
     ],
 )
-def test_foreign_hosts_are_confirmed_before_an_approval(name, offered, examples):
-    """A plan with foreign hosts has no button for an approval until the hosts are confirmed.
+def test_buttons_name_their_plan(name, offered, examples):
+    """A button that answers a plan carries its run and plan.
 
-    The confirmation itself approves nothing.
+    So a press on the card of an older plan approves and confirms nothing. A plan with foreign hosts
+    has no button for an approval until the hosts are confirmed, which itself approves nothing.
     """
-    asking = {"approve", "approve_tenant", "confirm_hosts"}
-    assert verbs(examples[name]) & asking == offered
-
-
-def test_the_confirmation_names_run_and_plan(examples):
-    """The confirmation of hosts names its run and plan, as an approval does.
-
-    So a press on the card of an older plan confirms nothing.
-    """
-    found = [
-        node["data"]
-        for node in parts(examples["plan-foreign"].content)
-        if node.get("data", {}).get("do") == "confirm_hosts"
-    ]
-    assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
+    data = [node["data"] for node in parts(examples[name].content) if "data" in node]
+    told = {each["do"]: each for each in data if each["do"] not in {"look_again", "sign_in_other"}}
+    assert told == {do: {"do": do, "run": "7Q4K", "plan": "p3"} for do in offered}

@@ -146,7 +146,7 @@ SET_BACK = SetBack(
     verbatim("On"),
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
-FIXES = {"setting": FIX, "connect": CONNECT}
+FIXES = {"setting": FIX, "connect": CONNECT, "token": ("fix.generate_token", CONNECT[1])}
 READ = {
     **dict.fromkeys(
         ("lines", "symptoms", "warnings", "possible", "skipped"), lambda names: lines_of(*names)

@@ -208,6 +208,8 @@ class SmtpLogin(Probe, row="smtp_login"):
             # a sign-in that another space's setup left is not this channel's
             probe = None if brief.discover else await mailbox_login.log_in(ctx, app, *names)
         except CloudError as error:
+            if not error.status:  # only the bot may have no way to Entra
+                raise
             signals, certain = _weight(ctx, error.cause)
             judged, words = self.wrong if certain else self.possible, verbatim(error.words)
             evidence = error.evidence()

@@ -12,6 +12,7 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
+from jobs.clouds.errors import Transient
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text, Turn
 from jobs.probes import checks_for
@@ -209,6 +210,16 @@ async def test_a_server_that_only_the_bot_cannot_reach(ctx, answers, causes):
     found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
     assert {finding.cause for finding in found.values()} == {"smtp_unreachable"}
     assert judge(checks, found | {"answers": answers}).causes == causes
+
+
+async def test_entra_that_only_the_bot_cannot_reach(ctx):
+    """Without any answer of Entra nothing is known of Webex Connect, which connects elsewhere."""
+    ctx.settings = replace(ctx.settings, login_url="https://127.0.0.1:1")
+    found = await checks_for(ctx.channel.profile)["entra"].inspect(ctx)
+    assert (found.state, found.cause) == (State.UNKNOWN, "connection_lost")
+    with pytest.raises(Transient):
+        await SmtpLogin().inspect(ctx)
+    assert judged(ctx, found) == (NOTHING, NOTHING, ("entra",))
 
 
 SAYS = {"failed_phase": "banner", "cause": "smtp_busy", "reply": "421 4.3.2 Not available"}

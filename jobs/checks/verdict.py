@@ -211,10 +211,12 @@ class Case:
         if failed.as_of:
             told = self.findings.get(failed.as_of)
             begun = told.signals.elsewhere_since if told else None
-        for healer in in_state(healers, self.findings, State.OK):
+        # what began at a known time is over, even if what succeeded later has failed since then
+        states = (State.OK, State.WRONG) if begun == failed.since else (State.OK,)
+        for healer in in_state(healers, self.findings, *states):
             good = self.findings[healer].signals
             well: datetime | None = getattr(good, failed.shown_by)
-            if good.at is None:
+            if good.at is None and self.findings[healer].state is State.OK:
                 return True
             if begun is None or well is None or (failed.token_lives and good.unanswered):
                 continue

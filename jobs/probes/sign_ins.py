@@ -68,27 +68,28 @@ class SignIns(Probe, row="sign_ins"):
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         if not rows:
             return self.skipped(Reason.NO_SIGN_IN)
-        newest = rows[0]
+        newest, expected = rows[0], ctx.fact("user_id").lower()
+        anybody = ctx.fact("shared") or not expected
+        theirs = [row for row in rows if row.good and (anybody or row.user_id in {"", expected})]
         if not newest.good:
-            streak = list(takewhile(lambda row: not row.good, rows))
-            return self._failed(newest, streak[-1].at if len(streak) < len(rows) else None)
-        expected = ctx.fact("user_id").lower()
-        of_another = "" not in {newest.user_id, expected} and newest.user_id != expected
-        if of_another and not ctx.fact("shared"):
+            *_, first = takewhile(lambda row: not row.good, rows)
+            known = Signals(since=first.at, at=theirs[0].at) if theirs else Signals()
+            return self._failed(newest, known)
+        if newest not in theirs:
             # that user may have signed in for another reason, such as consent: an answer that
             # leaves later, or a renewal, decides
             signals = Signals(since=newest.at, token_lives=newest.interactive)
             seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
             return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
-        in_person = (row.at for row in rows if row.good and row.interactive)  # as Generate Token
+        in_person = (row.at for row in theirs if row.interactive)  # as Generate Token
         signals = Signals(at=newest.at, generated_at=next(in_person, None))
         facts = {"of_mailbox": "yes"} if newest.user_id == expected else {}
         seen = Text("seen.sign_in_ok", {"at": minute_of(newest.at)})
         return self.ok(seen, facts=facts, signals=signals)
 
-    def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
+    def _failed(self, newest: SignInRow, known: Signals) -> Finding:
         code = f"AADSTS{newest.code}"
-        signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
+        signals = known | Signals(harmless_after=newest.at, token_lives=newest.personal)
         told = {"entra": f"{code}: {newest.reason}"}
         told |= {"conditional-access": ", ".join(newest.policies)} if newest.policies else {}
         told |= {"correlation-id": newest.correlation_id}

@@ -101,12 +101,11 @@ def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
     possible = case.explained(case.by(State.POSSIBLE))
     every = above | possible
     symptoms = {name: _root(name, every) for name, parent in every.items() if parent}
-    harmless = (n for n in case.by(State.WRONG) if not case.diagnosis(n).stops_mail)
     return Verdict(
         causes=tuple(causes),
         symptoms=symptoms,
         possible=_root_causes(possible),
-        warnings=(*case.by(State.WARNING), *harmless),
+        warnings=case.by(State.WARNING),
         skipped=case.by(State.SKIPPED, State.UNKNOWN),
         stops=min(map(case.station, causes), key=MAIL_PATH.index, default=None),
         since=_since(causes[:1], symptoms, weighed),
@@ -148,9 +147,8 @@ class Case:
         return tuple(in_state(self.steps, self.findings, *states))
 
     def wrong(self) -> list[str]:
-        """Return the essential findings that are wrong, in the order of the mail's path."""
-        wrong = (each for each in self.by(State.WRONG) if self.diagnosis(each).stops_mail)
-        return sorted(wrong, key=self.order)
+        """Return the findings that are wrong, which all stop mail, in the order of its path."""
+        return sorted(self.by(State.WRONG), key=self.order)
 
     def ancestors(self, name: str) -> frozenset[str]:
         """Return every step that explains this one, directly or indirectly.

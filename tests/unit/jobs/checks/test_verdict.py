@@ -58,7 +58,7 @@ JUDGED = {
         {"causes": (), "warnings": ()},
     ),
     "a fact that the mail flow does not need only warns": (
-        (wrong("extra", "x"),),
+        (STEPS["extra"].diagnosis.as_check_result(wrong("extra", "x")),),
         {"causes": (), "warnings": ("extra",)},
     ),
     "what could not be read is listed apart, and a possible cause stays possible": (

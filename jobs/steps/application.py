@@ -264,10 +264,12 @@ class Application(Undoable, row="application"):
         for app in apps:
             if text_of(app, "uniqueName").startswith(begins):
                 return app, ()
-        # the only app made in the portal for this Call Back URL (microsoft.md 1.1)
-        unnamed = (app for app in apps if not app.get("uniqueName"))
-        found = [app for app in unnamed if ctx.channel.callback_url in manifest.redirect_uris(app)]
-        return None, (Evidence(BY_HAND, promised(found[0], "appId")),) if len(found) == 1 else ()
+        # the only app made in the portal for this Call Back URL (microsoft.md 1.1), and not used by
+        # another channel of the bot
+        uri, unnamed = ctx.channel.callback_url, (app for app in apps if not app.get("uniqueName"))
+        ids = (promised(app, "appId") for app in unnamed if uri in manifest.redirect_uris(app))
+        free = [each for each in ids if not channels_with_app(ctx, each)]
+        return None, (Evidence(BY_HAND, free[0]),) if len(free) == 1 else ()
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         facts = finding.facts

@@ -368,22 +368,15 @@ def _named(run: Run, finding: Finding) -> dict[str, str]:
     return {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"}
 
 
-_IN_USE = (
-    ("addresses", mailbox.ADDRESS_IN_USE, "plan.address_in_use"),
-    ("application", mailbox.APP_IN_USE, "plan.app_in_use"),
-)
-"""Steps that find what another channel also uses, with their evidence and the plan's text."""
-
-
 def warnings(run: Run) -> list[Text]:
     found = []
     if run.account and lacks_all(run.account):
         # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
         found.append(Text("plan.no_role", {"account": run.account.upn}))
-    for step, kind, key in _IN_USE:
-        evidence = run.findings[step].evidence if step in run.findings else ()
-        if mailboxes := shared.texts_of(evidence, kind):
-            found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
+    evidence = [item for each in run.findings.values() for item in each.evidence]
+    in_use = mailbox.ADDRESS_IN_USE, mailbox.APP_IN_USE  # by another channel, too
+    named = ((kind, shared.texts_of(evidence, kind)) for kind in in_use)
+    found += [Text(f"plan.{kind}", {"mailboxes": ", ".join(who)}) for kind, who in named if who]
     staying = _staying(run)
     found += [
         Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying

@@ -15,7 +15,7 @@ from jobs.model import Evidence, Finding, State
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import Record
 from jobs.steps.connect_form import Addresses
-from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, STEP
+from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, OFFERED, STEP
 
 SALES = "sales@contoso.com"
 
@@ -93,6 +93,17 @@ async def test_another_channel_with_the_app(
     found = await STEP.inspect(ctx)
     named_by = [item for item in found.evidence if item.kind == APP_IN_USE]
     assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])
+
+
+@pytest.mark.parametrize(("used", "offered"), [("x", []), ("A", ["b"]), ("b", ["a"])])
+async def test_the_app_of_another_channel_is_not_offered(
+    given, store, channel, cloud, used, offered
+):
+    """The only app made by hand that no other channel has is offered, and none of several."""
+    connected(given, store, replace(channel, mailbox=SALES), used)
+    cloud.on("GET /applications", [OFFERED | {"appId": each} for each in "ab"])
+    found = await STEP.inspect(planning(given, facts=FACTS))
+    assert [each.text for each in found.evidence] == offered
 
 
 def test_a_run_that_is_gone_names_no_app(given, store, channel):

@@ -42,5 +42,9 @@ if [ -z "$python" ]; then
 fi
 "$python" -c "$CAN_MAKE_VENV" >/dev/null 2>&1 || add_venv "$python"
 say "Installing into .venv ($("$python" --version)), about a minute"
+# --clear would empty the folder that a link leads to, which may be another checkout's
+if [ -L .venv ]; then
+    rm .venv
+fi
 "$python" -m venv --clear .venv
 .venv/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements-dev.txt

@@ -35,7 +35,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
-    open_runs = canceled or [each for each in runs if not each.ended]
+    open_runs = canceled or list(filter(lambda each: not each.ended, runs))
     wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     kicker = Text("notice.cancel_kicker")
     if len(wanted) == 1:

@@ -204,11 +204,7 @@ class Case:
         answer may still leave with a token that has expired since, so the step's ``grace`` is added.
         If the token lives, the success proves it at once, unless a mail waits for an answer.
         """
-        failed = self.findings[name].signals
-        begun = failed.harmless_after or failed.since
-        if failed.as_of:
-            told = self.findings.get(failed.as_of)
-            begun = told.signals.elsewhere_since if told else None
+        failed, begun = self.findings[name].signals, self._begun(name)
         # what began at a known time is over, even if what succeeded later has failed since then
         states = (State.OK, State.WRONG) if begun == failed.since else (State.OK,)
         for healer in in_state(healers, self.findings, *states):
@@ -222,6 +218,13 @@ class Case:
             if well > begun + grace:
                 return True
         return False
+
+    def _begun(self, name: str) -> datetime | None:
+        failed = self.findings[name].signals
+        if failed.as_of:
+            told = self.findings.get(failed.as_of)
+            return told.signals.elsewhere_since if told else None
+        return failed.harmless_after or failed.since
 
     # Possible causes
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
@@ -308,7 +309,7 @@ class Sightings:
             lost = now() - came > flow.COPIED_WITHIN
             fate, station = (Fate.LOST, Station.FORWARD) if lost else (Fate.UNDER_WAY, None)
             return Way(mail, fate, came, came, station)
-        passing = [row for row in rows if not flow.withheld(row)]
+        passing = list(filterfalse(flow.withheld, rows))
         bad = next(filter(flow.stopped, passing), None)
         if bad is None:
             return Way(mail, Fate.UNDER_WAY if passing else Fate.NOTHING)

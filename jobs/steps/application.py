@@ -266,9 +266,12 @@ class Application(Undoable, row="application"):
                 return app, ()
         # the only app made in the portal for this Call Back URL (microsoft.md 1.1), and not used by
         # another channel of the bot
-        uri, unnamed = ctx.channel.callback_url, (app for app in apps if not app.get("uniqueName"))
-        ids = (promised(app, "appId") for app in unnamed if uri in manifest.redirect_uris(app))
-        free = [each for each in ids if not channels_with_app(ctx, each)]
+        unnamed, uri = (
+            [each for each in apps if not each.get("uniqueName")],
+            ctx.channel.callback_url,
+        )
+        ids = (promised(each, "appId") for each in unnamed if uri in manifest.redirect_uris(each))
+        free = list(filter(lambda each: not channels_with_app(ctx, each), ids))
         return None, (Evidence(BY_HAND, free[0]),) if len(free) == 1 else ()
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -369,7 +372,7 @@ class Application(Undoable, row="application"):
                 return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
             seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
             return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
-        missing = [uri for uri in wanted if uri not in uris]
+        missing = list(filter(lambda uri: uri not in uris, wanted))
         platform, moved = next(iter(manifest.elsewhere(app, wanted).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
             seen = Text(SEEN[platform], {"uris": ", ".join(moved)})

@@ -76,7 +76,7 @@ class ServicePrincipal(Undoable, row="service_principal"):
             return super().plan(ctx, finding)
         patch = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
         shut = finding.facts.get("shut", "").split()
-        commands = {name: f"{patch}, {name} {_flag(OPEN[name])}" for name in shut}
+        commands = {name: f"{patch}, {name} {str(OPEN[name]).lower()}" for name in shut}
         return tuple(
             replace(self.planned(finding, command, LINES[name][1]), before=LINES[name][0])
             for name, command in commands.items()
@@ -140,13 +140,9 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
 def _values(principal: Json | None) -> dict[str, str]:
     if not principal:
         return dict.fromkeys(("sp_id", *OPEN), "")
-    enabled = _flag(principal.get(ENABLED) is not False)
-    assignment = _flag(bool(principal.get(ASSIGNMENT)))
+    enabled = str(principal.get(ENABLED) is not False).lower()
+    assignment = str(bool(principal.get(ASSIGNMENT))).lower()
     return {"sp_id": text_of(principal, "id"), ENABLED: enabled, ASSIGNMENT: assignment}
-
-
-def _flag(on: bool) -> str:  # noqa: FBT001  the value is all that there is
-    return str(on).lower()
 
 
 def _principal_text(principal: Json | None) -> str:

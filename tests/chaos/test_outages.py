@@ -158,8 +158,12 @@ def test_redis_without_its_data(people, walk, redis):
     the first one.
     """
     walk.approve(walk.plan(profile="least"))
+    looked = int(redis.hget("generation", "count"))
     form = walk.form()
     people.until("the last write", lambda: LAST_WRITE in walk.writes(), 60)
+    # a look that began before the plan may still end; the next one sees the run
+    seen = "a whole look at the run"
+    people.until(seen, lambda: int(redis.hget("generation", "count")) > looked + 1, 40)
     redis.flushall()
     assert "The run of this card is no longer known here" in words(walk.press(form, "token_saved"))
     told = "The bot has lost its data about support@contoso.com"

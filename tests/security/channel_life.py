@@ -85,6 +85,12 @@ class CrowdedWalk(Walk):
         return next(found[0] for each in self.life.readers if (found := SHAPES.search(each.text)))
 
 
+def _answer_nonsense(walk: Walk, tenant: str) -> None:
+    """Have the tenant's token endpoint answer nonsense once."""
+    fault = {"prefix": f"/{tenant}/oauth2/v2.0/token", "status": 200, "body": _json(NONSENSE)}
+    walk.people.control("POST", "faults", {"method": "POST", **fault})
+
+
 def sign_in_and_kill(stack: Stack, walk: Walk) -> None:
     """Sign in, press Approve three times at once, and kill the worker while it adds a secret.
 
@@ -93,30 +99,12 @@ def sign_in_and_kill(stack: Stack, walk: Walk) -> None:
     control = walk.people.control
     walk.ask()
     card = walk.details()
-    control(
-        "POST",
-        "faults",
-        {
-            "prefix": "/organizations/oauth2/v2.0/token",
-            "method": "POST",
-            "status": 200,
-            "body": _json(NONSENSE),
-        },
-    )
+    _answer_nonsense(walk, "organizations")
     walk.open(card)
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     plan = walk.card("a plan card", "approve")
-    control(
-        "POST",
-        "faults",
-        {
-            "prefix": "/graph/v1.0/applications/",
-            "method": "POST",
-            "process": True,
-            "delay_s": 1.5,
-            "times": 1,
-        },
-    )
+    held = {"prefix": "/graph/v1.0/applications/", "method": "POST", "process": True, "times": 1}
+    control("POST", "faults", {"delay_s": 1.5, **held})
     for _ in range(3):  # by a client that shows the card as it was
         walk.people.press(walk.requester, plan, "approve", version=plan["edits"])
     if "approve_tenant" in does(plan):
@@ -133,11 +121,7 @@ def check_and_fix(walk: Walk) -> None:
     """
     people, tenant = walk.people, walk.people.tenant()["id"]
     people.mailbox(walk.mailbox, smtp_auth_disabled=True)
-    people.control(
-        "POST",
-        "faults",
-        {"prefix": f"/{tenant}/oauth2/v2.0/token", "status": 200, "body": _json(NONSENSE)},
-    )
+    _answer_nonsense(walk, tenant)
     card = walk.type(f"/check {walk.mailbox}")
     offered = people.wait_for(
         "a check that offers a sign-in", lambda m: m["id"] == card["id"] and bool(links(m)), 40

@@ -96,9 +96,7 @@ async def test_another_channel_with_the_app(
 
 
 @pytest.mark.parametrize(("used", "offered"), [("x", []), ("A", ["b"]), ("b", ["a"])])
-async def test_the_app_of_another_channel_is_not_offered(
-    given, store, channel, cloud, used, offered
-):
+async def test_what_is_offered(given, store, channel, cloud, used, offered):
     """The only app made by hand that no other channel has is offered, and none of several."""
     connected(given, store, replace(channel, mailbox=SALES), used)
     cloud.on("GET /applications", [OFFERED | {"appId": each} for each in "ab"])

@@ -121,15 +121,14 @@ def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
 
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     urgent = _must_not_wait(wanted, shown)
-    minor = not (urgent or wanted.retires)
     # The last edit that Webex allows is reserved for the final state.
     has_edit = shown.edits < (shared.EDITS if wanted.final else shared.EDITS - 1)
-    if not urgent and (not has_edit or (minor and shown.minor >= MINOR_MOST)):
+    if not urgent and not (has_edit and (wanted.retires or shown.minor < MINOR_MOST)):
         return _skip_update(services, run, wanted, shown)
     if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
     if has_edit:
-        return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
+        return _edit(services, run, wanted, shown)
     return _post(services, run, wanted, shown)
 
 
@@ -258,7 +257,8 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     in Webex counts once. If Webex refuses one, unless the bot has left the space, it will refuse
     later edits too. From then on only urgent updates are posted, as new cards.
     """
-    counted = replace(shown, edits=shown.edits + 1, tried=True)
+    minor = shown.minor + (wanted.urgency == shown.urgency)
+    counted = replace(shown, edits=shown.edits + 1, minor=minor, tried=True)
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
         shared.keep(services, run.id, wanted.slot, counted)
@@ -277,7 +277,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
             shared.keep(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
-    _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
+    _save(services, run.id, wanted.slot, replace(edited, minor=minor))
     return 0
 
 

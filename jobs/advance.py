@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from redis import Redis
@@ -85,6 +85,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     """Work on the run while the lease is current; losing it is no error of the run."""
+    begun = now()
     try:
         try:
             # every call that may change something asks for the lease, and whether the run goes on
@@ -92,7 +93,7 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
                 seen = run_job(_work(runtime, lease, run_id))
         finally:
             lease.stop_renewing()  # before the run gets its next date
-        finish_or_reschedule(runtime, run_id, seen)
+        finish_or_reschedule(runtime, run_id, seen, begun)
     except OthersAtWorkError:
         runtime.store.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
     except StoppingError:
@@ -178,10 +179,11 @@ async def plan_and_apply(engine: Engine) -> None:
         await engine.apply_plan()
 
 
-def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
+def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int, begun: datetime) -> None:
     """End the run if every step is settled, or else schedule its next look.
 
-    If something happened after ``seen``, the version that was worked on, the run is due at once.
+    If something happened after ``seen``, the version that was worked on, the run is due at once. A
+    step that was due when the work had ``begun``, and still is, waits for others and not for time.
     """
     run = runtime.store.load(run_id)
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
@@ -192,7 +194,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         tenants.drop_session(runtime, run_id)
     else:
-        _schedule_next_look(runtime, run)
+        _schedule_next_look(runtime, run, begun)
     if not run.ended and runtime.store.length(run_id) != seen:
         # also for a run that has just ended: its next look closes the login
         runtime.store.schedule.add(run_id, now())
@@ -204,9 +206,9 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     runtime.listener(run_id)
 
 
-def _schedule_next_look(runtime: Runtime, run: Run) -> None:
-    times = [each.until for each in run.findings.values() if each.until and not run.checked]
-    if times and run.account and not run.ended:
+def _schedule_next_look(runtime: Runtime, run: Run, begun: datetime) -> None:
+    times = [each.until for each in run.findings.values() if each.until and each.until > begun]
+    if times and run.account and not (run.ended or run.checked):
         runtime.store.schedule.add(run.id, min(times))
     else:
         runtime.store.schedule.remove(run.id)

@@ -147,10 +147,10 @@ def test_a_run_ends_when_everything_is_settled(runtime, store, vault, say, heard
     tenants.keep_session(runtime, run, "cache")
     names = list(steps_of(run))
     store.append(run.id, *(found(name) for name in names[:-1]))
-    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id), now())
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == (None, True)
     store.append(run.id, found(names[-1], State.SKIPPED))
-    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id), now())
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
     assert heard == [run.id, run.id]
 
@@ -160,7 +160,18 @@ def test_the_earliest_time_is_looked_at(runtime, store, say):
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     times = {"a": later, "b": sooner}
     run = say(signed_in(), *(found(n, State.WAITING, until=at) for n, at in times.items()))
-    advance.finish_or_reschedule(runtime, run.id, run.version)
+    advance.finish_or_reschedule(runtime, run.id, run.version, now())
+    assert 170 < (due(store, run) or 0) <= 180
+
+
+def test_a_step_that_others_hold_up_does_not_wake_its_run(runtime, store, say):
+    """A step that the work has left due waits for others; its time would come again at once."""
+    past, later = now() - timedelta(seconds=5), now() + timedelta(minutes=3)
+    times = {"a": past, "b": later}
+    run = say(signed_in(), *(found(n, State.WAITING, until=at) for n, at in times.items()))
+    advance.finish_or_reschedule(runtime, run.id, run.version, past - timedelta(seconds=1))
+    assert (due(store, run) or 0) <= 0  # its time came during the work
+    advance.finish_or_reschedule(runtime, run.id, run.version, now())
     assert 170 < (due(store, run) or 0) <= 180
 
 
@@ -168,7 +179,7 @@ def test_what_happened_meanwhile_is_never_lost(runtime, store, say):
     """A run is due at once if an event was added after the work read the run for the last time."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, answered("q"))
-    advance.finish_or_reschedule(runtime, run.id, run.version)
+    advance.finish_or_reschedule(runtime, run.id, run.version, now())
     assert (due(store, run) or 0) <= 0
     assert claimed(store.redis) == (run.id,)
 
@@ -198,7 +209,7 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime, store, asker, ch
     later = now() - timedelta(seconds=5)
     unknown = found("a", State.UNKNOWN, until=later)
     store.append(run.id, signed_in(), unknown, Event(Kind.CHECKED, now()))
-    advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
+    advance.finish_or_reschedule(runtime, run.id, store.length(run.id), now())
     assert due(store, run) is None
 
 

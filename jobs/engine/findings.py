@@ -179,8 +179,7 @@ DELETED = frozenset({Cause.APP_DELETED_MEANWHILE, Cause.SECRET_DELETED_MEANWHILE
 
 
 def is_deleted(run: Run) -> bool:
-    found = run.findings.get("application")
-    return found is not None and found.cause in DELETED
+    return run.findings.get("application", UNSEEN).cause in DELETED
 
 
 def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
@@ -218,6 +217,9 @@ def waits_for_step(step: Step, other: str) -> Finding:
 
 def is_watched(run: Run, step: Step) -> bool:
     if not step.deleted_cause or run.state_of(step.name) not in HOLDS:
+        return False
+    # of a secret whose app does not show, nobody knows whether it is gone alone
+    if any(name in run.findings and not run.settled(name) for name in step.needs):
         return False
     done = run.changed[step.name].done if run.change_applied(step.name) else None
     return done is not None and done <= now() - timedelta(seconds=SETTLED_S)

@@ -9,6 +9,7 @@ from jobs.clouds.errors import SignInNeeded, Transient
 from jobs.engine import findings
 from jobs.model import Reason, State, Turn
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import noted
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
@@ -113,6 +114,21 @@ async def test_what_was_just_made_is_left_alone(given, pass_time):
     await engine(ctx, app).apply_plan()
     await engine(ctx, app).look_at_made()
     assert ctx.run.state_of("application") is State.OK
+
+
+async def test_a_part_is_not_named_while_the_whole_is_awaited(given, pass_time):
+    """A secret whose app does not show is not called deleted: the app may be what is gone."""
+    ctx = given()
+    app = Fact("application", State.WRONG, State.OK)
+    secret = Fact("secret", State.WRONG, State.OK, State.WRONG, needs=("application",))
+    secret.deleted_cause = CAUSE
+    approve(ctx, app, secret)
+    await engine(ctx, app, secret).apply_plan()
+    pass_time(61)
+    ctx.store.append(ctx.run.id, noted(app.waits_for(Turn.TIME, Reason.REPLICATION)))
+    ctx.run = ctx.store.load(ctx.run.id)
+    await engine(ctx, app, secret).look_at_made()
+    assert ctx.run.state_of("secret") is State.OK
 
 
 async def test_it_is_looked_at_once_after_each_answer(made, pass_time):

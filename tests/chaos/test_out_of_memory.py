@@ -24,8 +24,7 @@ POLL_S = 0.1
 
 def leader(stack):
     """Return the id of the worker's main process, which starts its other processes."""
-    running = stack.processes["worker"].running
-    return running.pid
+    return stack.processes["worker"].running.pid
 
 
 def children(stack):

@@ -95,8 +95,7 @@ def test_redis_killed_with_its_data(stack, people, walk):
 
 def test_redis_full(people, walk, redis):
     """The run goes on as soon as a full Redis accepts writes again."""
-    plan = walk.plan(profile="least")
-    walk.approve(plan)
+    walk.approve(walk.plan(profile="least"))
     people.until("the first change", walk.writes)
     redis.config_set("maxmemory", 1)
     time.sleep(FULL_S)

@@ -41,8 +41,7 @@ def test_an_archived_space(people, walk):
     The message says whose turn it is, and offers to cancel the run. The 1:1 cards go on, too. When
     the space is restored, its cards show the newest state.
     """
-    plan = walk.plan(profile="least")
-    walk.approve(plan)
+    walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
     archive(people, walk)
     assert walk.secret(walk.form(60))

@@ -41,8 +41,7 @@ def test_the_run_does_not_wait_for_cards(people, walk, weather):
     people.control("POST", "faults", {"times": MANY, **weather})
     people.until("the last write", lambda: LAST_WRITE in walk.writes(), AWAY_S)
     people.control("DELETE", "faults")
-    form = walk.form(60)
-    assert walk.secret(form)
+    assert walk.secret(walk.form(60))
     walk.saying("steps done", 30)
 
 
@@ -77,8 +76,7 @@ def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebo
 
     If somebody writes to the bot, the cards appear at once.
     """
-    plan = walk.plan(profile="least")
-    walk.approve(plan)
+    walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
     people.control("POST", "faults", {"times": MANY, "prefix": "/webex/v1/", "status": 401})
     people.until("a refused card", lambda: redis.hlen("draws:refused"), 40)

@@ -207,8 +207,7 @@ class Tenant:
         http.post("/practice/mail/customer", json=mail).raise_for_status()
 
     def _user(self, name):
-        found = self.tenant.user(name)
-        return found.id
+        return self.tenant.user(name).id
 
     def run(self, cmdlet, parameters, *, granted=True, **more):
         """Run a cmdlet as the administrator, with or without a token for Exchange."""

@@ -83,8 +83,7 @@ def test_second_setup_while_one_runs(people, new_walk):
     """
     walk = new_walk()
     walk.ask()
-    other = new_walk(room=space(people))
-    answer = other.ask()
+    answer = new_walk(room=space(people)).ask()
     assert (
         band(answer)
         .splitlines()[0]

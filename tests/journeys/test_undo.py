@@ -95,8 +95,7 @@ def _lost(people, walk):
 
     The old secret is removed after the new one was shown.
     """
-    card = walk.form()
-    walk.secret(card)
+    walk.secret(walk.form())
     gone = walk.card("the button New secret", "new_secret", member=walk.requester)
     walk.people.press(walk.requester, gone, "new_secret")
     walk.revealed = False

@@ -85,8 +85,7 @@ def _fix(people, walk, verdict):
     people.press(walk.requester, verdict, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True, after=since))
     walk.approve(walk.card("the plan of the fix", "approve", after=since))
-    later = Walk(people, walk.mailbox, walk.room)
-    later.answer()
+    Walk(people, walk.mailbox, walk.room).answer()
     walk.wait("the end", is_done_card, 60, since)
     assert len(posted(people, before)) <= FIX_MOST
     fixed = walk.wait(
@@ -135,8 +134,7 @@ def _again_changes_nothing(walk):
         band(known).splitlines()[0]
         == "✓  support@contoso.com is already connected. Nothing was changed."
     )
-    card = walk.press(known, "setup_again", {})
-    walk.open(card)
+    walk.open(walk.press(known, "setup_again", {}))
     plan = walk.saying("Nothing has to be changed")
     assert walk.writes() == before, words(plan)
 
@@ -147,8 +145,7 @@ def test_least_privilege_in_a_direct_message(people, new_walk):
     The command has no address, and the profile is chosen on the first card.
     """
     walk = new_walk("service@contoso.com", room="direct")
-    card = walk.type("/setup-email")
-    assert "mailbox" in str(card["card"])
+    assert "mailbox" in str(walk.type("/setup-email")["card"])
     walk.open(walk.details(mailbox=walk.mailbox, profile="least"))
     plan = walk.card("a plan card", "approve")
     assert "least_privilege" not in str(plan["card"])

@@ -230,8 +230,7 @@ def test_a_step_more_is_small_news(services, begin):
     """On a card that asks a person, a new number of finished steps is news that may wait."""
     run = begin(*BEGUN, CONSENT)
     before = living(services, run)[LIVING]
-    one = found("implicit_grant")
-    services.store.append(run.id, one)
+    services.store.append(run.id, found("implicit_grant"))
     after = living(services, services.store.load(run.id))[LIVING]
     assert before.urgency == after.urgency
     assert before.fingerprint != after.fingerprint

@@ -204,8 +204,7 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
     assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
     watching.prove(MAILBOX, fix.id, now())
-    over = incident_card(services, card_id)
-    assert "fix" not in verbs(over)
+    assert "fix" not in verbs(incident_card(services, card_id))
     assert not is_history(shown(services, fix))
     for _ in range(2):
         pass_time(60)

@@ -35,5 +35,4 @@ def browser(services):
 @pytest.fixture
 def another(browser):
     """The browser of another person, at the same pages."""
-    app = browser.application
-    return app.test_client()
+    return browser.application.test_client()

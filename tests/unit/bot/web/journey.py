@@ -59,8 +59,7 @@ def depart(services, browser, run, kind: str = "signin") -> dict[str, str]:
 
 def signed(services, browser, provider, run) -> dict[str, str]:
     """Open the link, sign in, and return the query with which Microsoft sends the browser back."""
-    asked = depart(services, browser, run)
-    return come_back(provider, asked)
+    return come_back(provider, depart(services, browser, run))
 
 
 def come_back(provider, asked: dict[str, str]) -> dict[str, str]:

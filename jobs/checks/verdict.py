@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, Cause, known
-from jobs.engine.findings import needs_sign_in
+from jobs.engine.findings import UNSEEN, needs_sign_in
 from jobs.engine.step import Diagnosis, Step, reachable
 from jobs.model import Channel, Finding, Signals, State, Station, Turn
 from jobs.runs.run import Run
@@ -178,14 +178,13 @@ class Case:
         finding = told.among(self.findings[name], self.findings)
         if finding.state is State.WRONG and told.is_uncertain(finding, self.findings):
             finding = replace(finding, state=State.POSSIBLE)
-        disprovable = finding.state is State.POSSIBLE or (
-            finding.state is State.WRONG and finding.signals.disproved_by is not None
-        )
-        if not disprovable:
+        certain = finding.state is State.WRONG and finding.signals.disproved_by is None
+        if certain or finding.state not in {State.WRONG, State.POSSIBLE}:
             return finding
         wrong = in_state(told.caused_by, self.findings, State.WRONG)
         same = (n for n in wrong if self.findings[n].cause == self.findings[name].cause)
-        healed = self._any_succeeded_since(self._disproof(name), name)
+        right = in_state(self._disproof(name), self.findings, State.OK)
+        healed = self._any_succeeded_since(right, name)
         return told.disproved(finding) if healed or any(map(self._superseded, same)) else finding
 
     def _disproof(self, name: str) -> tuple[str, ...]:
@@ -195,7 +194,10 @@ class Case:
     def _superseded(self, name: str) -> bool:
         signals = self.findings[name].signals
         failed = signals.harmless_after or signals.since
-        return bool(failed) and self._any_succeeded_since(self.diagnosis(name).superseded_by, name)
+        # what began at a known time is over, even if what succeeded later has failed since then
+        states = (State.OK,) if signals.harmless_after else (State.OK, State.WRONG)
+        healers = in_state(self.diagnosis(name).superseded_by, self.findings, *states)
+        return bool(failed) and self._any_succeeded_since(healers, name)
 
     def _any_succeeded_since(self, healers: Iterable[str], name: str) -> bool:
         """Return whether one of ``healers`` succeeded late enough after the failure.
@@ -204,10 +206,11 @@ class Case:
         answer may still leave with a token that has expired since, so the step's ``grace`` is added.
         If the token lives, the success proves it at once, unless a mail waits for an answer.
         """
-        failed, begun = self.findings[name].signals, self._begun(name)
-        # what began at a known time is over, even if what succeeded later has failed since then
-        states = (State.OK, State.WRONG) if begun == failed.since else (State.OK,)
-        for healer in in_state(healers, self.findings, *states):
+        failed = self.findings[name].signals
+        begun = failed.harmless_after or failed.since
+        if failed.as_of:
+            begun = self.findings.get(failed.as_of, UNSEEN).signals.elsewhere_since
+        for healer in healers:
             good = self.findings[healer].signals
             well: datetime | None = getattr(good, failed.shown_by)
             if good.at is None and self.findings[healer].state is State.OK:
@@ -218,13 +221,6 @@ class Case:
             if well > begun + grace:
                 return True
         return False
-
-    def _begun(self, name: str) -> datetime | None:
-        failed = self.findings[name].signals
-        if failed.as_of:
-            told = self.findings.get(failed.as_of)
-            return told.signals.elsewhere_since if told else None
-        return failed.harmless_after or failed.since
 
     # Possible causes
 

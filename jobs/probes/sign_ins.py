@@ -72,7 +72,8 @@ class SignIns(Probe, row="sign_ins"):
         anybody = ctx.fact("shared") or not expected
         theirs = [row for row in rows if row.good and (anybody or row.user_id in {"", expected})]
         if not newest.good:
-            return self._failed(rows, theirs)
+            *_, first = takewhile(lambda row: not row.good, rows)
+            return self._failed(newest, first, theirs)
         if newest not in theirs:
             # that user may have signed in for another reason, such as consent: an answer that
             # leaves later, or a renewal, decides
@@ -85,10 +86,9 @@ class SignIns(Probe, row="sign_ins"):
         seen = Text("seen.sign_in_ok", {"at": minute_of(newest.at)})
         return self.ok(seen, facts=facts, signals=signals)
 
-    def _failed(self, rows: Sequence[SignInRow], theirs: Sequence[SignInRow]) -> Finding:
-        newest, code = rows[0], f"AADSTS{rows[0].code}"
-        *_, first = takewhile(lambda row: not row.good, rows)
-        known = Signals(since=first.at, at=theirs[0].at) if theirs else Signals()
+    def _failed(self, newest: SignInRow, first: SignInRow, good: Sequence[SignInRow]) -> Finding:
+        code = f"AADSTS{newest.code}"
+        known = Signals(since=first.at, at=good[0].at) if good else Signals()
         signals = known | Signals(harmless_after=newest.at, token_lives=newest.personal)
         told = {"entra": f"{code}: {newest.reason}"}
         told |= {"conditional-access": ", ".join(newest.policies)} if newest.policies else {}

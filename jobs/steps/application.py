@@ -266,11 +266,8 @@ class Application(Undoable, row="application"):
                 return app, ()
         # the only app made in the portal for this Call Back URL (microsoft.md 1.1), and not used by
         # another channel of the bot
-        unnamed, uri = (
-            [each for each in apps if not each.get("uniqueName")],
-            ctx.channel.callback_url,
-        )
-        ids = (promised(each, "appId") for each in unnamed if uri in manifest.redirect_uris(each))
+        uri, unnamed = ctx.channel.callback_url, (app for app in apps if not app.get("uniqueName"))
+        ids = (promised(app, "appId") for app in unnamed if uri in manifest.redirect_uris(app))
         free = list(filter(lambda each: not channels_with_app(ctx, each), ids))
         return None, (Evidence(BY_HAND, free[0]),) if len(free) == 1 else ()
 

@@ -92,6 +92,11 @@ class CloudError(Exception):
         return self.kind is ErrorKind.NOT_REPLICATED or known(self.cause).settles
 
     @property
+    def is_of_service(self) -> bool:
+        """Return whether the service has answered: a page of another form may be a proxy's."""
+        return self.status != 0 and self.kind is not ErrorKind.MALFORMED
+
+    @property
     def words(self) -> str:
         """Return the service's text with its code once, and the IDs only for an unknown cause."""
         place = _HEARD.get(self.service, Place.ANYWHERE)

@@ -222,7 +222,6 @@ class Entra(Probe, row="entra"):
     """Probe that reads the tenant's discovery document, without which no token can be issued."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Request the discovery document; if nothing answers here, Webex Connect may get one."""
         key = f"entra {ctx.channel.tenant_id}"
         return await ctx.memo.read(key, lambda: asyncio.to_thread(self._seen, ctx))
 
@@ -232,8 +231,9 @@ class Entra(Probe, row="entra"):
             with sync_client(ctx.settings) as http:
                 Identity.of_bot(ctx.settings, http, tenant).discover()
         except CloudError as error:
-            found = self.wrong(verbatim(error.words), cause=error.cause, evidence=error.evidence())
-            return found if error.status else replace(found, state=State.UNKNOWN)
+            if not error.is_of_service:  # Webex Connect, which connects elsewhere, may get one
+                raise
+            return self.wrong(verbatim(error.words), cause=error.cause, evidence=error.evidence())
         return self.ok(Text("seen.entra"))
 
 

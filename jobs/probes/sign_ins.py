@@ -209,7 +209,7 @@ class SmtpLogin(Probe, row="smtp_login"):
             # a sign-in that another space's setup left is not this channel's
             probe = None if brief.discover else await mailbox_login.log_in(ctx, app, *names)
         except CloudError as error:
-            if not error.status:  # only the bot may have no way to Entra
+            if not error.is_of_service:  # only the bot may have no way to Entra
                 raise
             signals, certain = _weight(ctx, error.cause)
             judged, words = self.wrong if certain else self.possible, verbatim(error.words)

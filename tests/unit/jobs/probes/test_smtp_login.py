@@ -12,8 +12,9 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.errors import Transient
+from jobs.clouds.errors import Transient, unreadable
 from jobs.mail.smtp_login import SmtpProbe
+from jobs.microsoft.identity import Identity
 from jobs.model import Finding, Reason, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin
@@ -212,14 +213,21 @@ async def test_a_server_that_only_the_bot_cannot_reach(ctx, answers, causes):
     assert judge(checks, found | {"answers": answers}).causes == causes
 
 
-async def test_entra_that_only_the_bot_cannot_reach(ctx):
-    """Without any answer of Entra nothing is known of Webex Connect, which connects elsewhere."""
-    ctx.settings = replace(ctx.settings, login_url="https://127.0.0.1:1")
-    found = await checks_for(ctx.channel.profile)["entra"].inspect(ctx)
-    assert (found.state, found.cause) == (State.UNKNOWN, "connection_lost")
-    with pytest.raises(Transient):
-        await SmtpLogin().inspect(ctx)
-    assert judged(ctx, found) == (NOTHING, NOTHING, ("entra",))
+PAGE = unreadable("entra", "not a JSON object", 200)
+
+
+@pytest.mark.parametrize("probe", ["smtp_login", "entra"])
+@pytest.mark.parametrize("error", [Transient("connection_lost", "entra"), PAGE])
+async def test_entra_that_only_the_bot_cannot_reach(ctx, monkeypatch, probe, error):
+    """Without an answer of Entra, or with a proxy's page, nothing is known of Webex Connect."""
+
+    def away(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(mailbox_login, "log_in", away)
+    monkeypatch.setattr(Identity, "discover", away)
+    with pytest.raises(type(error)):
+        await checks_for(ctx.channel.profile)[probe].inspect(ctx)
 
 
 SAYS = {"failed_phase": "banner", "cause": "smtp_busy", "reply": "421 4.3.2 Not available"}

@@ -376,22 +376,26 @@ def missing_values(run: Run) -> tuple[str, ...]:
     return tuple(name for name, value in needed.items() if not value)
 
 
-def may_be_kept(run: Run) -> bool:
-    found = run.brief.discover and run.discovered and run.checked is not None
-    return found and not run.ended and not missing_values(run)
+def may_be_kept(store: RunStore, run: Run) -> bool:
+    """Return whether nobody has the found channel, who may be others, or has removed it since."""
+    mailbox, at = run.channel.mailbox, run.checked
+    if at is None or not (run.brief.discover and run.discovered) or store.channels.record(mailbox):
+        return False
+    newer = (
+        each for each in store.runs_of_mailbox(mailbox) if each.ended_at and each.ended_at > at
+    )
+    return not (run.ended or missing_values(run) or any(map(undid, newer)))
 
 
 def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:
     """Record the channel in the run's space; return whether it is recorded now.
 
-    ``request`` is the ID of the button press, or empty. Nothing is recorded if another run has the
-    mailbox, because that channel may belong to other people.
+    ``request`` is the ID of the button press, or empty.
     """
+    if may_be_kept(store, run):
+        store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
     known = store.channels.record(run.channel.mailbox)
-    if known is not None or not may_be_kept(run):
-        return known is not None and known.run == run.id
-    store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
-    return True
+    return known is not None and known.run == run.id
 
 
 FactKind = StrEnum(

@@ -269,7 +269,7 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         return None
     if not run.discovered:
         return FoundChannel()
-    may_keep = check.may_be_kept(run) and not store.channels.record(run.channel.mailbox)
+    may_keep = check.may_be_kept(store, run)
     known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
     told = Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
     if run.kept:

@@ -6,10 +6,11 @@ from jobs.checks import check
 from jobs.checks.check import APP, FORWARDING, answers_to, brief_for, discover, open_questions
 from jobs.clock import now
 from jobs.engine.engine import Engine
-from jobs.model import Channel, Finding, Profile, RunKind, State
-from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Search
+from jobs.model import Change, Channel, Finding, Profile, RunKind, Scope, State, Text
+from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, RecordedChange, Search
 from jobs.runtime import no_listener
 from tests.fixtures.copies import replace
+from tests.fixtures.run_events import changing, noted
 
 MAILBOX = "support@contoso.com"
 ADDRESS = "ab12@mail-us.imiconnect.io"
@@ -147,6 +148,21 @@ def test_it_is_kept_once(checked, store, asker):
     )
     assert not check.keep_found(store, store.load(other.id), "kim@contoso.com")
     assert store.channels.of_space("room-2") == ()
+
+
+def test_a_channel_that_is_removed_meanwhile_is_not_kept(checked, store, asker):
+    """A channel of another space is not offered to this one after its disconnection."""
+    setup = store.open(checked.channel, asker, Origin("room-2"))
+    store.end(setup, Event(Kind.FINISHED, now()))
+    assert not check.may_be_kept(store, checked)
+    undo = store.open(checked.channel, asker, Origin("room-2", message="m-9"), RunKind.UNDO)
+    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
+    past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, (setup.id,))
+    back = noted(Finding("smtp_auth", State.OK))
+    store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)), changing("smtp_auth"), back)
+    store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
+    assert store.channels.record(MAILBOX) is None
+    assert not check.may_be_kept(store, checked)
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -477,10 +477,10 @@ def fact_of(run: Run) -> Fact | None:
         kind = FactKind.STOPPED
     elif run.kind is RunKind.FIX and not repaired(run):
         kind = FactKind.PROVEN
-    elif run.kind is RunKind.UNDO and not undid(run):
-        if not run.undoes:
+    elif run.kind is RunKind.UNDO:
+        if State.OK not in map(run.state_of, run.past):
             return None
-        kind = FactKind.UNDONE
+        kind = FactKind.UNDONE if run.undoes else kind
     return Fact(kind, run.ended_at, *about)
 
 

@@ -381,10 +381,9 @@ def may_be_kept(store: RunStore, run: Run) -> bool:
     mailbox, at = run.channel.mailbox, run.checked
     if at is None or not (run.brief.discover and run.discovered) or store.channels.record(mailbox):
         return False
-    newer = (
-        each for each in store.runs_of_mailbox(mailbox) if each.ended_at and each.ended_at > at
-    )
-    return not (run.ended or missing_values(run) or any(map(undid, newer)))
+    undone = (each.ended_at for each in store.runs_of_mailbox(mailbox) if undid(each))
+    gone = any(end and end > at for end in undone)
+    return not (run.ended or gone or missing_values(run))
 
 
 def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:

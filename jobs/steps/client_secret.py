@@ -182,8 +182,7 @@ class ClientSecret(Undoable, row="client_secret"):
             return replace(good, state=State.WARNING, seen=seen, cause=cause)
         # this run's own secret is not replaced: the next one would end no later
         left = datetime.fromisoformat(renewal["renew_until"]) - now()
-        own = run_of(secret) == ctx.run.id
-        if own or end_of(secret) >= now() + min(ENOUGH, left / 3):
+        if run_of(secret) == ctx.run.id or end_of(secret) >= now() + min(ENOUGH, left / 3):
             return good
         seen, cause = Text("seen.secret", _day(secret)), Cause.CLIENT_SECRET_EXPIRES_SOON
         soon = self.wrong(seen, cause=cause, facts=renewal)

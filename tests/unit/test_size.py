@@ -26,7 +26,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_737},
+    ("tests",): {"code": 41_734},
     ("bench", "tools"): {"code": 3_733},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -58,8 +58,7 @@ def _helps():
     yield "help", help_card(entries)
     yield "help-left-out", help_card(entries[:-1], left_out=True)
     yield ("help-unknown", help_card(entries, mention="", typed="/xyzzy"))
-    check = entries[1]
-    yield "help-check", command_help(check, ("prüfen", "pruefen"))
+    yield "help-check", command_help(entries[1], ("prüfen", "pruefen"))
     yield "help-cancel", command_help(entries[5], mention="")
 
 

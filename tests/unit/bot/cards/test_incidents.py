@@ -208,8 +208,7 @@ def test_a_shared_cause_is_one_card(look, said, services):
     """A shared cause is one card, which names a single channel, or counts several channels."""
     first = look(POLICY, POLICY)
     assert said()[0][1].startswith(f"{MAILBOX} is broken")
-    second = look(POLICY, POLICY, mailbox=OTHER)
-    assert first == second
+    assert first == look(POLICY, POLICY, mailbox=OTHER)
     words = incident_card(services, first).card.text
     assert "2 channels are broken for the same cause" in words
     assert [method for method, _ in said()].count("POST") == 1
@@ -301,8 +300,7 @@ def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(look, s
     seen = LookOutcome(
         Sight.BROKEN, "no_task", step="watch_mail", station=Station.CONNECT, since=now()
     )
-    card = look(seen, seen)
-    shown = str(incident_card(services, card).card.content)
+    shown = str(incident_card(services, look(seen, seen)).card.content)
     assert "Only the bot's test email, sent" in shown
     assert text("watch.stops_connect") in shown
     assert text("watch.row_mails") not in shown

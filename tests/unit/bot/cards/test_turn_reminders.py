@@ -119,8 +119,7 @@ def test_a_check_reminds_nobody(services, begin, webex_script, kind):
 
 def test_nobody_is_reminded_of_what_is_over_or_runs(services, begin, webex_script):
     """Nobody is reminded in a run that has ended, or while the steps run by themselves."""
-    over = begin(asked())
-    services.store.end(over, Event(Kind.CANCELLED, now()))
+    services.store.end(begin(asked()), Event(Kind.CANCELLED, now()))
     after(services, 2)
     assert begin(signed_in()).plan is None
     after(services, 2, 25)

@@ -380,8 +380,7 @@ def test_a_wrong_answer_is_refused(anna, webex_script, search, inputs, why):
 
 def test_going_on_without_answers_both(anna, webex_script):
     """A press to go on without the values answers both questions. A second press finds none."""
-    asked = asking(anna, Search())
-    run = press(anna, "discovered_without", run=asked.id)
+    run = press(anna, "discovered_without", run=asking(anna, Search()).id)
     assert {reply.value for reply in run.answers.values()} == {"without"}
     press(anna, "discovered_without", run=run.id)
     assert text("refused.twice") in cards(webex_script)
@@ -421,8 +420,7 @@ def test_a_gap_is_named(anna, run, webex_script, command):
 def test_the_runs_own_card_says_it(anna, run):
     """The card of the run says that its history has a gap."""
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=run.channel))
-    known = anna.services.store.load(run.id)
-    drawn = living(anna.services, known)
+    drawn = living(anna.services, anna.services.store.load(run.id))
     assert GAP in str([card.card.content for card in drawn if card.to == THREAD])
 
 

@@ -177,8 +177,7 @@ BOT = {"id": "m", "roomId": "room-1", "personId": "bot", "personEmail": "email@w
 
 def test_explain_in_a_case_for_tac_is_no_screenshot(anna, said, webex_script):
     """A file with /explain is explained once, also in the thread of a case."""
-    case = keys.tac_case("thread-1")
-    anna.services.redis.set(case, "{}", ex=60)
+    anna.services.redis.set(keys.tac_case("thread-1"), "{}", ex=60)
     told = {
         "id": "m-1",
         "roomId": "room-1",

@@ -205,8 +205,7 @@ def test_a_channel_that_is_not_known_in_a_direct_message(anna, webex_script, nam
 
     The answer says where the command works.
     """
-    direct = replace(anna, room="direct-1", direct=True)
-    type_(direct, name, MAILBOX)
+    type_(replace(anna, room="direct-1", direct=True), name, MAILBOX)
     shown = cards(webex_script)
     assert text("notice.unknown_channel_words_direct") in shown
     assert "this space" not in shown

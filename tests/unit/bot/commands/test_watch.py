@@ -62,8 +62,7 @@ def test_what_the_watch_would_not_notice_is_said_first(connected, said, allowed,
     grant = tenants.AppAccess("t", now(), "carl@example.test", ()) if allowed else None
     monkeypatch.setattr(tenants, "grant_for", lambda *_: grant)
     type_(connected, "watch", MAILBOX)
-    words = said()[0][1]
-    assert (text("watch.begun_blind") in words) is not allowed
+    assert (text("watch.begun_blind") in said()[0][1]) is not allowed
 
 
 @pytest.mark.parametrize(
@@ -277,8 +276,7 @@ def test_a_channel_that_is_not_watched_has_no_history(anna, webex_script):
 @pytest.mark.parametrize("month", ["", "{month}"])
 def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, month):
     """A person outside a channel's space learns nothing, not even that the channel exists."""
-    watched = watch(anna.services, room="room-9")
-    look(anna.services, watched, GOOD, now())
+    look(anna.services, watch(anna.services, room="room-9"), GOOD, now())
     type_(anna, "history", f"{MAILBOX} {month.format(month=this_month())}".strip())
     posted = cards(webex_script)
     assert ("was not set up in this space" in posted, links_in(posted)) == (True, False)

@@ -21,8 +21,7 @@ MAILBOX = "support@example.test"
 @pytest.fixture
 def watched(services, begin) -> WatchedChannel:
     """Connected channel that is watched, and due."""
-    run = begin()
-    services.store.end(run, Event(Kind.FINISHED, now()))
+    services.store.end(begin(), Event(Kind.FINISHED, now()))
     record = services.channels.record(MAILBOX)
     made = WatchedChannel(record.channel, "room-1", Person("p", "anna@example.test"), now())
     services.watching.save(made)
@@ -141,6 +140,5 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     old = Channel(MAILBOX, tenant_id="before")
     services.watching.save(replace(watched, channel=old))
     watch.look("before")
-    known = services.watching.load(MAILBOX)
-    assert known.channel == watched.channel
+    assert services.watching.load(MAILBOX).channel == watched.channel
     assert watched.group in services.watching.schedule.all()

@@ -102,8 +102,7 @@ def test_a_state_is_used_once(services, browser, provider, begin):
     run = begin()
     query = signed(services, browser, provider, run)
     browser.get(BACK, query_string=query)
-    again = browser.get(BACK, query_string=query)
-    assert again.status_code == 400
+    assert browser.get(BACK, query_string=query).status_code == 400
     assert last(services, run).kind == Kind.SIGNED_IN
     assert len(services.store.events(run.id)) == 3
 

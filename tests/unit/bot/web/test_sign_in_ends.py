@@ -175,8 +175,7 @@ def test_a_sign_in_that_ends_after_another_one(services, browser, provider, begi
         services.store.append(run.id, Event(Kind.SIGNED_IN, now(), account=other))
 
     meanwhile(monkeypatch, "signin", another)
-    page = browser.get(BACK, query_string=query)
-    assert text("page.done_title") in page.text
+    assert text("page.done_title") in browser.get(BACK, query_string=query).text
     assert last(services, run).account == other
     assert services.vault.get(f"session:{run.id}") == "the other's tokens"
 

@@ -65,6 +65,5 @@ def test_a_warning_that_a_fix_ends(cause, named):
 
 def test_a_probe_is_never_changed():
     """A fix is expected to change only steps of a setup, and never a probe."""
-    run = check(transport_rules=wrong("transport_rules"))
-    assert likely_changes(run) == ()
+    assert likely_changes(check(transport_rules=wrong("transport_rules"))) == ()
     assert set(likely_changes(check(**{n: wrong(n) for n in GOOD}))) <= set(all_steps())

@@ -154,8 +154,7 @@ async def test_the_transcript_is_whole(smtp_server):
 
     So support can read how the login went.
     """
-    mailbox = smtp_server()
-    probe = await login(mailbox, "bad-token")
+    probe = await login(smtp_server(), "bad-token")
     told = [line for line in probe.transcript if not line.startswith("S: 250-")]
     shape = [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in told]
     assert shape == [

@@ -64,8 +64,7 @@ def link(key: str, page: str, **look: Look) -> Element:
 
     The address is never from outside, because a TextBlock is Markdown.
     """
-    title = markdown(text(key, site=urlsplit(page).netloc))
-    return _text_block(f"[{title}]({page})", look)
+    return _text_block(f"[{markdown(text(key, site=urlsplit(page).netloc))}]({page})", look)
 
 
 def value_line(value: str) -> Element:

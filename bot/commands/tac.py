@@ -341,8 +341,7 @@ def _next(services: Services, case: Case) -> str:
     last = services.store.last_check(case.mailbox)
     if last is not None and check.verdict_of(last).causes:
         return ""
-    is_read = last is not None and not check.gaps(last)[0]
-    return PLACES[1 if is_read else 0]
+    return PLACES[0 if last is None or check.gaps(last)[0] else 1]
 
 
 def _words(cause: str) -> tuple[Text, Text]:

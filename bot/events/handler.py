@@ -240,8 +240,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     event, unread = pending.event, True
     try:
         _require_fresh(services, event.created)
-        read = _membership if event.resource == "memberships" else _said
-        answer = read(services, event)
+        answer = (_membership if event.resource == "memberships" else _said)(services, event)
         unread = False
         if answer is not None:
             answer()

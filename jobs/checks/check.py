@@ -382,8 +382,7 @@ def may_be_kept(store: RunStore, run: Run) -> bool:
     if at is None or not (run.brief.discover and run.discovered) or store.channels.record(mailbox):
         return False
     undone = (each.ended_at for each in store.runs_of_mailbox(mailbox) if undid(each))
-    gone = any(end and end > at for end in undone)
-    return not (run.ended or gone or missing_values(run))
+    return not (run.ended or missing_values(run) or any(end and end > at for end in undone))
 
 
 def keep_found(store: RunStore, run: Run, by: str, request: str = "") -> bool:

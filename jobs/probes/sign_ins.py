@@ -237,8 +237,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     # bot's location shows the same here, but no sign-in from before the lock.
     if cause in {*patterns().groups["of_place"], Cause.ACCOUNT_LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
-    of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
-    if cause in SmtpLogin.own and not of_the_user:
+    if cause in SmtpLogin.own and (ctx.run.brief.shared or cause not in OF_THE_ACCOUNT):
         later = max(newest, now() - RENEWED)
         return Signals(disproved_by=SmtpLogin.own[cause], harmless_after=later), False
     return Signals(), True

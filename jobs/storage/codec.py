@@ -1,10 +1,13 @@
 """JSON encoding for Redis, for every dataclass of the product."""
 
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+_DECODERS: dict[object, msgspec.json.Decoder[Any]] = {}
+_PREPARING = Lock()  # msgspec 0.22 crashes if two threads prepare the same type at once
 
 
 def dump(value: object) -> bytes:
@@ -17,7 +20,11 @@ def load(data: bytes | str, kind: type[T]) -> T:
     Raises:
         msgspec.ValidationError: when the data does not match the type.
     """
-    return msgspec.json.decode(data, type=kind)
+    with _PREPARING:
+        if kind not in _DECODERS:
+            _DECODERS[kind] = msgspec.json.Decoder(kind)
+    found: T = _DECODERS[kind].decode(data)
+    return found
 
 
 def as_bytes(raw: bytes | str) -> bytes:

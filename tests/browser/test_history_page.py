@@ -55,8 +55,7 @@ def test_the_page_fits_every_width_and_is_readable(site, person, theme):
         page.wait_for_selector("svg.chart")
         if Path("-") != SHOTS:
             page.screenshot(path=SHOTS / f"history-{theme}-{width}.png", full_page=True)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         chart = page.get_by_role("img", name="Mails and state of each day")
         box = chart.bounding_box()
         assert box["width"] > width * 0.6

@@ -221,8 +221,7 @@ def test_a_refused_token_is_told_as_recorded(practice, session):
     """A refused token is answered as recorded: a bare 5.7.3 with the server in brackets."""
     blob = base64.b64encode(f"user={USER}\x01auth=Bearer x\x01\x01".encode()).decode()
     (reply,) = text_of(*session[1].docmd("AUTH", f"XOAUTH2 {blob}"))
-    recorded = last_of(entry("smtp", "smtp-535-573-2022"))
-    assert plain(reply) == plain(recorded)
+    assert plain(reply) == plain(last_of(entry("smtp", "smtp-535-573-2022")))
     assert practice[0].world.tenant("contoso.com") is not None
 
 

@@ -128,8 +128,7 @@ async def _password(graph, body):
 
 
 async def _assignments(graph, body):
-    found = await graph.app_role_assigned_to("sp")
-    return found == body["value"]
+    return await graph.app_role_assigned_to("sp") == body["value"]
 
 
 async def _sign_ins(graph, body):
@@ -373,8 +372,7 @@ async def test_a_row_of_a_trace(cloud):
 
     A time in it has seven digits and a Z.
     """
-    recorded = entry("exchange", "g2o-messagetrace-liveRecord")
-    cloud.play(recorded["response"])
+    cloud.play(entry("exchange", "g2o-messagetrace-liveRecord")["response"])
     async with async_client(at(cloud.base)) as http:
         runner = InvokeCommand(http, token, cloud.base, TENANT, "")
         (row,) = await Trace(None, runner).find(datetime.now(UTC) - timedelta(hours=1))

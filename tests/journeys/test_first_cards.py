@@ -90,8 +90,7 @@ def test_second_setup_while_one_runs(people, new_walk):
         .startswith("support@contoso.com is already being set up, in run ")
     )
     assert "The newest card is in the space " in words(answer)
-    beside = new_walk("service@contoso.com", room=walk.room)
-    beside.ask()
+    new_walk("service@contoso.com", room=walk.room).ask()
     shown = words(walk.type("/status"))
     assert [name in shown for name in ("support@contoso.com", "service@contoso.com")] == [
         True,

@@ -28,8 +28,7 @@ STACK = {"env": {"REFUSALS_PER_HOUR": "1000"}}
 def forwards_elsewhere(run, redis):
     """Return the run's history with another forwarding address in it."""
     lines = redis.lrange(f"run:{run}:events", 0, -1)
-    known = codec.load(lines[1], Event).channel
-    address = known.forwarding_address.encode()
+    address = codec.load(lines[1], Event).channel.forwarding_address.encode()
     return [line.replace(address, EVIL.encode()) for line in lines]
 
 

@@ -132,8 +132,7 @@ def test_no_secret_shows_in_a_repr():
     shown = []
     for package in (bot, jobs, adaptive_cards):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            module = importlib.import_module(found.name)
-            for value in vars(module).values():
+            for value in vars(importlib.import_module(found.name)).values():
                 if not isinstance(value, type) or value.__module__ != found.name:
                     continue
                 if dataclasses.is_dataclass(value):

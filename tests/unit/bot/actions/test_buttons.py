@@ -389,8 +389,7 @@ def test_a_typed_cancel_answers_although_the_run_is_over(anna, begin, said):
         runs.run(anna, run.id)
     assert len(said()) == 2
     assert len({words for _, words in said()}) == 1
-    other = replace(anna, message="typed-2")
-    runs.run(other, run.id)
+    runs.run(replace(anna, message="typed-2"), run.id)
     assert said()[-1] != said()[0]
 
 

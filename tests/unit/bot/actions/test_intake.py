@@ -252,8 +252,7 @@ def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
     ask_again(anna, fix)
     anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
-    run = anna.services.store.load(fix.id)
-    (over,) = living.earlier_cards(run, anna.services)
+    (over,) = living.earlier_cards(anna.services.store.load(fix.id), anna.services)
     assert text("notice.cancel_over_words") not in str(over.card.content)
     assert (over.final, "begin_again" in str(over.card.content)) == (True, False)
 

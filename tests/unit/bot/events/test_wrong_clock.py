@@ -37,8 +37,7 @@ def test_what_was_just_written_is_answered(write, said, ahead, ago_s):
 
     This also holds if the process has heard nothing from Webex before the event.
     """
-    created = write(ahead, ago_s)
-    assert receive("messages", "m1", "anna", "room-1", created) is None
+    assert receive("messages", "m1", "anna", "room-1", write(ahead, ago_s)) is None
     assert [method for method, _ in said()] == ["POST"]
 
 

@@ -170,8 +170,7 @@ def dripping(request, certificate, monkeypatch, real_pauses):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
-    context = certificate.server_context()
-    wrap = partial(context.wrap_socket, server_side=True)
+    wrap = partial(certificate.server_context().wrap_socket, server_side=True)
     server = Dripping(wrap if request.param == "https" else lambda came: came)
     url = f"{request.param}://127.0.0.1:{server.port}/v1/"
     webex = Webex("a-made-up-token", url, ONCE)

@@ -210,8 +210,7 @@ async def test_a_connection_that_breaks_off_is_tried_once_more(smtp_server):
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", mailbox.port)
         await asyncio.gather(_pipe(reader, inner_writer), _pipe(inner_reader, writer))
 
-    probe = await probed(relay)
-    assert (probe.ok, lost) == (True, [1])
+    assert ((await probed(relay)).ok, lost) == (True, [1])
     busy, away = b"421 4.3.2 Service not available\r\n", b"554 5.7.1 go away\r\n"
     assert (await greeted(busy, away)).cause == "smtp_refused"
 

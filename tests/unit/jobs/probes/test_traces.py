@@ -368,8 +368,7 @@ def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud, giv
     assert told(look("watch_mail", ctx))[1] == NOTHING
     cloud.on("GET /admin/exchange/tracing/messageTraces", [arrived(mail, 9, "failed")], [])
     details(cloud, 9, MAILBOX, "554 5.2.2 mailbox full")
-    found = look("watch_mail", ctx)
-    assert told(found)[2:] == ("mailbox_full", Station.MAILBOX)
+    assert told(look("watch_mail", ctx))[2:] == ("mailbox_full", Station.MAILBOX)
 
 
 def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud, given, redis):

@@ -37,8 +37,7 @@ def test_when_the_token_was_generated(given, answers, facts, known):
 
     A check and the file for Cisco TAC use this time.
     """
-    run = given(answers=answers, facts=facts).run
-    assert (token_at(run) is not None) is known
+    assert (token_at(given(answers=answers, facts=facts).run) is not None) is known
 
 
 STEP = Registered()
@@ -375,8 +374,7 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     The result shows which name the form needs. If both are refused, the delegate is the cause.
     """
     names = scripted(monkeypatch, taken, cause)
-    facts = {"upn": MAILBOX, "shared": "blocked"}
-    ctx = given(facts=facts, events=(SIGNED_IN,))
+    ctx = given(facts={"upn": MAILBOX, "shared": "blocked"}, events=(SIGNED_IN,))
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await REHEARSAL.inspect(ctx)
     assert (names, found.state, found.facts.get("username")) == (asked, state, username)

@@ -188,8 +188,8 @@ def section(key: str, right: str = "") -> el.Element:
     return el.columns(el.column("stretch", el.own(key, **el.BOLD)), beside, spacing="Medium")
 
 
-def titled(key: str, rows: Sequence[el.Element]) -> list[el.Element]:
-    return [section(key), *rows] if rows else []
+def titled(key: str, rows: Sequence[el.Element], right: str = "") -> list[el.Element]:
+    return [section(key, right), *rows] if rows else []
 
 
 def row(

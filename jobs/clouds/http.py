@@ -49,8 +49,8 @@ class RetryPolicy:
     longest_pause_s: float = 8.0
     jitter_s: float = 0.5
 
-    def call(self, send: Callable[[], T], may_repeat: MayRepeat) -> T:
-        return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
+    def call(self, send: Callable[..., T], may_repeat: MayRepeat, *values: object) -> T:
+        return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send, *values)
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: MayRepeat) -> T:
         """Make an asynchronous call, repeat it if the judge allows, and return its answer.
@@ -102,7 +102,7 @@ class Pauses:
         return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
 
 
-def may_repeat(error: Exception, *, repeatable: bool) -> bool:
+def may_repeat(error: Exception, *, repeatable: bool = True) -> bool:
     """Return whether it may be sent again; a ``repeatable`` request may have its effect twice.
 
     The limit of message traces lasts minutes, so pauses would only delay a check's first line.

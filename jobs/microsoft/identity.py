@@ -381,9 +381,9 @@ class Identity:
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
-        ask = self._app(cache).acquire_token_by_auth_code_flow
+        redeem, asked = self._app(cache).acquire_token_by_auth_code_flow, list(scopes) or None
         try:
-            result: Json = ask(dict(flow), dict(query), list(scopes) or None)
+            result: Json = _PATIENCE.call(redeem, may_repeat, dict(flow), dict(query), asked)
         except RuntimeError:  # for a wrong nonce, with the whole ID token in its text
             raise _refused(Cause.ID_TOKEN_NONCE, "") from None
         except _MSAL_CONFUSED as error:
@@ -525,6 +525,6 @@ class Identity:
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
     try:
-        return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
+        return _PATIENCE.call(ask, may_repeat)
     except _MSAL_CONFUSED as error:
         raise errors.unreadable("entra", type(error).__name__) from None

@@ -19,7 +19,7 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
-        "code": 24_961,
+        "code": 24_959,
         "functions": 2_700,
         "used once, %": 9.6,
         "borders": 5_367,

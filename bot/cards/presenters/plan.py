@@ -106,7 +106,7 @@ def plan(
     Tenant-wide changes have their own approval. A blocked plan has no approve button, and neither
     has a copy that does not ``opens`` it for its reader.
     """
-    undo, grant = run.kind is RunKind.UNDO, consent(run)
+    grant = consent(run)
     mark = glyphs.WARNING if for_all(run) else glyphs.OK
     body = [
         *el.button_rows(_main(run, connect_hosts, opens=opens)),
@@ -119,8 +119,8 @@ def plan(
         *(marked(glyphs.WARNING, el.said(words)) for words in warnings(run)),
         *ui.titled("plan.blocked", [marked(glyphs.WRONG, el.said(each)) for each in _stops(run)]),
         *ui.titled("plan.named", _causes(run.brief.fix or FixBrief())),
-        *_group(run, "plan.undo_app" if undo else "plan.app", Scope.APP),
-        *_group(run, "plan.mailbox", Scope.MAILBOX),
+        *_group(run, Scope.APP),
+        *_group(run, Scope.MAILBOX),
     ]
     band, other, commands = _band(run, head, connect_hosts), _other(run), _commands(run)
     if ui.size({"parts": (band.element, body, other, commands)}) > _ROOM_BYTES:
@@ -421,15 +421,13 @@ def _causes(told: FixBrief) -> list[el.Element]:
     return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values]
 
 
-def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:
+def _group(run: Run, scope: Scope) -> list[el.Element]:
     # "reversible" appears once if it applies to all of them, otherwise on each line that it applies
     # to.
     changes = [change for change in listed_changes(run) if change.scope is scope]
     whole = all(change.reversible for change in changes)
-    if not changes:
-        return []
     rows = [_change_row(change, whole=whole) for change in changes]
-    return [ui.section(title, "plan.reversible" if whole else ""), *rows]
+    return ui.titled(f"plan.{scope}", rows, "plan.reversible" if whole else "")
 
 
 def _changed(change: Change) -> list[el.Element]:

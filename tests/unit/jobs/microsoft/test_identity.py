@@ -219,13 +219,13 @@ def test_an_error_in_the_query_becomes_its_cause(bot, query, cause, code):
 
 
 def test_a_code_works_once(provider, bot, http):
-    """A code that was redeemed already is refused with AADSTS54005.
+    """A code that was redeemed already is refused with AADSTS54005, a busy Entra asked again.
 
     The error has the correlation ID and the trace ID for support. A wrong client secret
     (AADSTS7000215) may be a replication delay, so the caller may wait.
     """
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
-    query = provider.sign_in(flow["auth_uri"])
+    query, provider.trouble = provider.sign_in(flow["auth_uri"]), [(503, {"Retry-After": "0"}, b"")]
     bot.finish(flow, query)
     with pytest.raises(SignInNeeded, match="code_already_used") as refused:
         bot.finish(flow, query)

@@ -134,8 +134,8 @@ log = structlog.get_logger(__name__)
 READ_SECONDS = 30.0
 EXCHANGE_READ_SECONDS = 90.0
 _CONNECT_SECONDS = 5.0
-KEPT_SECONDS = 60.0
-"""Seconds for which an idle connection is kept, less than Microsoft keeps it."""
+KEPT_SECONDS, KEPT_MOST = 60.0, 20
+"""Seconds, less than Microsoft's, and number of idle connections, all of which the pool scans."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
@@ -194,7 +194,7 @@ def _client(settings: Settings, transport: httpx.AsyncBaseTransport | None) -> h
     return httpx.AsyncClient(
         verify=http_context(),
         timeout=_timeout(READ_SECONDS),
-        limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
+        limits=httpx.Limits(max_keepalive_connections=KEPT_MOST, keepalive_expiry=KEPT_SECONDS),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         transport=transport,
         event_hooks={"request": [check]},

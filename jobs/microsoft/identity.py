@@ -50,12 +50,12 @@ log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
 """Meaning of ``access_denied`` without AADSTS65004: a person may have left (microsoft.md 1.6)."""
-_AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_AADSTS = re.compile(r"AADSTS(\d{1,9})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}")
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
-_IN_DESCRIPTION = re.compile(
-    r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)"
-    r"(?=\s*(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
+_IN_DESCRIPTION = re.compile(  # bounded, because a browser can bring any text
+    r"(Trace ID|Correlation ID|Timestamp): {0,9}([0-9a-zA-Z:. -]{1,64}?)"
+    r"(?=\s{0,9}(?:Trace ID|Correlation ID|Timestamp|$|[\r\n]))"
 )
 
 
@@ -93,9 +93,9 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
     return (
-        re.findall(r"\d+", text_of(answer, "error_codes"))
+        _NUMBER.findall(text_of(answer, "error_codes"))
         or _AADSTS.findall(description)
-        or re.findall(r"[?&]code=(\d+)", text_of(answer, "error_uri"))
+        or re.findall(r"[?&]code=(\d{1,9})", text_of(answer, "error_uri"))
     )
 
 

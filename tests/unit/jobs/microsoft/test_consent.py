@@ -37,7 +37,11 @@ def test_a_granted_consent_says_where(more):
     assert read_consent_answer(query | more) == "t-1"
 
 
-@pytest.mark.parametrize(("query", "cause"), ERRORS["consent"])
+# Anybody may write a query: a number of any length, and a text that a pattern could search forever.
+ODD = {"error": "x", "error_description": f"Trace ID:{' ' * 5000}! AADSTS{'9' * 5000}"}
+
+
+@pytest.mark.parametrize(("query", "cause"), [*ERRORS["consent"], (ODD, "request_rejected")])
 def test_an_error_counts_whatever_admin_consent_says(query, cause):
     """An error in a consent answer counts, whatever ``admin_consent`` says.
 

@@ -203,8 +203,9 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
         told = keys.reminder_given(mailbox, f"{ending.end:%Y-%m-%d}", days)
         # Nothing is posted while an outsider is in that space (:mod:`bot.chat.permissions`).
         view = partial(card_of, mailbox, ending, at)
-        tell = partial(post_in_space, services, services.store.load(record.run), view)
-        tell_once(services, told, ending.end - at + KEPT, tell)
+        for run in services.store.known([record.run]):  # none if an operator has deleted it
+            tell = partial(post_in_space, services, run, view)
+            tell_once(services, told, ending.end - at + KEPT, tell)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:

@@ -289,6 +289,15 @@ def test_the_newest_proven_run_counts(services, proven, begin, said):
     assert said() == []
 
 
+def test_a_deleted_run_ends_no_round(services, proven, said):
+    """A channel whose proof an operator has deleted is left out, and others are told as before."""
+    deleted = proven()
+    proven(kind="fix")
+    services.redis.delete(keys.run_events(deleted.id))
+    on(services, 7)
+    assert said() == []
+
+
 def test_where_webex_is_away_it_is_told_at_the_next_look(
     services, proven, said, webex_script, reply, hasty_retries
 ):

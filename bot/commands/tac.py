@@ -32,6 +32,7 @@ from jobs.causes.reader import Place, read
 from jobs.checks import check
 from jobs.checks.reading import Reading
 from jobs.clock import now
+from jobs.clouds.errors import if_answered
 from jobs.clouds.http import run_job
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, State, Text, second_of
@@ -267,7 +268,7 @@ def follow(services: Services) -> None:
     rows: Any = services.redis.hgetall(keys.tac_mails())
     for name, raw in rows.items():
         mail = codec.load(raw, Followed)
-        found = run_job(_sighted(services, mail.mailbox))
+        found = run_job(_sighted(services, mail))
         arrived = bool(found.facts)
         over = found.state is not State.SKIPPED or now() - mail.sent > FOLLOWED
         if arrived == mail.arrived and not over:
@@ -293,14 +294,16 @@ def follow(services: Services) -> None:
             log.info("card of a search not edited", why=str(error))
 
 
-async def _sighted(services: Services, mailbox: str) -> Finding:
-    channel, last = services.channels.channel(mailbox), services.store.last_check(mailbox)
-    if last is None:
-        return WatchMailProbe().skipped(Text("tac.file.no_check"))
-    brief = check.brief_for(services.store, mailbox)
+async def _sighted(services: Services, mail: Followed) -> Finding:
+    """Return where the mail was seen, which is as before while a cloud does not answer."""
+    store, mailbox, probe = services.store, mail.mailbox, WatchMailProbe()
+    if (last := store.last_check(mailbox)) is None:
+        return probe.skipped(Text("tac.file.no_check"))
+    channel, brief = services.channels.channel(mailbox), check.brief_for(store, mailbox)
     run = msgspec.structs.replace(last, brief=brief, channel=channel)
+    as_before = probe.skipped(mail.seen, facts={"arrived": "yes"} if mail.arrived else {})
     async with tenants.open_reader(services, channel.tenant_id) as seen:
-        return await WatchMailProbe().inspect(seen.context(run, services.store))
+        return await if_answered(probe.inspect(seen.context(run, store))) or as_before
 
 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis import Redis
 
@@ -76,7 +76,7 @@ class Services(Runtime):
             *(bot.webex_access_token, *bot.webhook_secrets, bot.metrics_token, bot.watch_ping_url),
             *(work.microsoft_client_secret, *work.encryption_keys),
             *(work.contact_center_token, work.connect_audit_token),
-            *(url.password or "" for url in urls),
+            *(read(url.password or "") for url in urls for read in (str, unquote)),
             *(value for url in urls for value in parse_qs(url.query).get("sentinel_password", ())),
         )
         return tuple(secret for secret in held if len(secret) >= SHORTEST_KNOWN)

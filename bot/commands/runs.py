@@ -102,7 +102,7 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
         # that this bot holds are removed here.
         content = b"\n".join(map(canonical, filed)) + b"\n"
         for secret in ctx.services.own_secrets:
-            content = content.replace(secret.encode(), GONE.encode())
+            content = content.replace(canonical(secret)[1:-1], GONE.encode())
         file = File(name, "application/jsonl", sealed_file(ctx.services.store, content))
         ctx.say(text("audit.posted", name=name), file=file)
     offered = () if mailbox else offers.first_channels(ctx, permissions.visible_channels(ctx))

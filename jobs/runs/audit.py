@@ -54,7 +54,7 @@ class Head:
     cleared: Mark = START
 
 
-def canonical(fact: AuditEntry) -> bytes:
+def canonical(fact: AuditEntry | str) -> bytes:
     """Return canonical JSON, in which line ends and direction marks are six plain characters."""
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 

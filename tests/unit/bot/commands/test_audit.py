@@ -198,7 +198,7 @@ def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
         services.settings,
         contact_center_token="token-of-the-contact-center",
         connect_audit_token="token-of-the-audit-log",
-        probe_smtp_url="smtp://me:password-of-the-server@mail.example.test",
+        probe_smtp_url="smtp://me:pass%22word-of-the-server@mail.example.test",
         redis_url="redis+sentinel://one:26379/main?sentinel_password=password-of-sentinels",
     )
     services = replace(services, settings=work)
@@ -208,13 +208,13 @@ def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
         services.settings.microsoft_client_secret,
         *services.bot.webhook_secrets,
         *("token-of-the-contact-center", "token-of-the-audit-log"),
-        *("password-of-the-server", "password-of-sentinels"),
+        *('pass"word-of-the-server', "password-of-sentinels"),
     )
     services.store.audit.add(
         *({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets)
     )
     file = taken(anna, webex_script).decode()
-    assert [secret for secret in secrets if secret in file] == []
+    assert [s for s in secrets if s in file or json.dumps(s)[1:-1] in file] == []
     assert file.count("[removed]") == len(secrets)
 
 

@@ -32,6 +32,8 @@ _DOMAINS, _WORDS, _PATTERNS = (_NAMES[name] for name in ("domains", "words", "pa
 _COMPARED = (*_NAMES["whole"], *_DOMAINS, *_WORDS)
 """Conditions on the recipient that are compared here without doubt."""
 _ON_RECIPIENT = (*_COMPARED, *_PATTERNS)
+_QUICK = re.compile(r"[^()*+?{]*(?:[*+?{][^()*+?{]*){0,2}")
+"""Patterns of a tenant that are tried: with groups or more repeats one may search for hours."""
 _DOCUMENTED = (*CONDITIONS, *(f"ExceptIf{name}" for name in CONDITIONS))
 _ACTIONS_WITH_LISTS = frozenset({*STOPS, *_NAMES["actions_with_lists"]})
 _TYPE_LISTS = ("Conditions", "Exceptions")
@@ -136,7 +138,7 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
         return value != "" and value in address
     if name in _PATTERNS:
         try:
-            return re.search(value, address) is not None
+            return not _QUICK.fullmatch(value) or re.search(value, address) is not None
         except re.error:
             return True  # Exchange's own dialect, so the result is unknown
     return value == address

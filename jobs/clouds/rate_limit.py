@@ -63,7 +63,8 @@ class _Window:
         rows = self.redis.zrangebyscore(self.key, f"({since}", "+inf", withscores=True)
         if self.under_way + len(rows) < self.limit.most:
             return 0.0
-        return float(rows[0][1]) - since if rows else LOOK_AGAIN_S
+        # a time in the future was written before the clock was set back
+        return min(float(rows[0][1]) - since, self.limit.seconds) if rows else LOOK_AGAIN_S
 
     def close(self, asked_s: float | None) -> None:
         """Hold back all calls for as long as the cloud asks, or else for the limit's time."""

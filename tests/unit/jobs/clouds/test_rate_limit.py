@@ -89,6 +89,13 @@ async def test_a_call_is_kept_as_long_as_it_counts(pace, redis):
     assert redis.pttl("tenant:t1:calls:reports") <= 400
 
 
+async def test_a_clock_that_is_set_back_holds_no_call_for_long(pace, redis):
+    """A call of the future holds others back only until Redis forgets it."""
+    redis.zadd("tenant:t1:calls:reports", dict.fromkeys("AB", time.time() + 3600))
+    redis.pexpire("tenant:t1:calls:reports", 200)
+    await calls(pace, "GET /reports", 1)
+
+
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
     """Make one call that is answered with 429."""
     with pytest.raises(Transient):

@@ -252,8 +252,8 @@ async def email_tasks(settings: Settings, since: datetime) -> Tasks:
     """Return the email tasks since the given time, or a later one if there are very many."""
     since = max(since, now() - _LONGEST)
     rows, whole = await _task_pages(settings, since)
-    while not whole and now() - rows[0].created > _SHORTEST:
-        since = rows[0].created + (now() - rows[0].created) / 2
+    while not whole and now() - (newest := max(since, rows[0].created)) > _SHORTEST:
+        since = newest + (now() - newest) / 2
         rows, whole = await _task_pages(settings, since)
     return Tasks(rows, since)
 

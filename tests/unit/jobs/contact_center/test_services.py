@@ -136,6 +136,17 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch
     assert min(row.created for row in found.rows) >= found.since - timedelta(seconds=1)
 
 
+async def test_a_service_that_shows_the_same_tasks_again_is_not_asked_forever(
+    work_settings, monkeypatch
+):
+    """If a service ignores the beginning of the window, only the last minute is complete."""
+    monkeypatch.setattr("jobs.contact_center.services._MOST", 2)
+    monkeypatch.setattr("jobs.contact_center.services.milliseconds", lambda _: "0")
+    answering(monkeypatch, [now() - timedelta(hours=9)] * 2)
+    found = await email_tasks(work_settings, now() - timedelta(days=2))
+    assert now() - found.since <= timedelta(minutes=1)
+
+
 async def test_the_interval_of_tasks_is_one_that_the_service_takes(work_settings, monkeypatch):
     """Tasks are requested for 184 days at most, with times in milliseconds.
 

@@ -186,8 +186,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int, begun: dateti
     step that was due when the work had ``begun``, and still is, waits for others and not for time.
     """
     run = runtime.store.load(run_id)
-    open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
-    if not open_ended and all(map(run.settled, steps_of(run))):
+    if run.plan and not run.ended and all(map(run.settled, steps_of(run))):
         watching = Watching(runtime.store.redis, runtime.store.authenticator)
         for card in watching.finish(run, now()):
             runtime.listener(card)

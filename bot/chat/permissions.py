@@ -169,9 +169,8 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         members = ctx.services.webex.members(ctx.room)
     except errors.WebexAnswerError:
         return []
-    if not approvers.isdisjoint(member.person_email.lower() for member in members):
-        return []
-    return [ctx.answered(ABSENT, "yes")]
+    absent = approvers.isdisjoint(member.person_email for member in members)
+    return [ctx.answered(ABSENT, "yes")] if absent else []
 
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})

@@ -7,7 +7,6 @@ A choice made in a 1:1 conversation belongs to the person, and one made in a spa
 import re
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from adaptive_cards.locale import Locale, languages
 from bot.chat.context import ChatContext
@@ -45,7 +44,7 @@ def quiet_hours(services: Services, room: str) -> str:
 def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
     """Return the end of a conversation's quiet hours in UTC, or None outside them."""
     hours = read_quiet_hours(quiet_hours(services, room))
-    return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone))) if hours else None
+    return end_of_quiet(hours, at.astimezone(locale.tz)) if hours else None
 
 
 def read_quiet_hours(typed: str) -> tuple[time, time] | None:
@@ -58,8 +57,7 @@ def read_quiet_hours(typed: str) -> tuple[time, time] | None:
 
 
 def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
-    begin, end = hours
-    clock = local.time().replace(tzinfo=None)
+    (begin, end), clock = hours, local.time()
     # the end may be on the next day
     if not (begin <= clock < end if begin < end else clock >= begin or clock < end):
         return None

@@ -295,7 +295,7 @@ def follow(services: Services) -> None:
 
 
 async def _sighted(services: Services, mail: Followed) -> Finding:
-    """Return where the mail was seen, which is as before while a cloud does not answer."""
+    # While a cloud does not answer, the mail counts as seen where it was seen before.
     store, mailbox, probe = services.store, mail.mailbox, WatchMailProbe()
     if (last := store.last_check(mailbox)) is None:
         return probe.skipped(Text("tac.file.no_check"))

@@ -59,7 +59,7 @@ due = _named("due")
 
 run_events = _named("run:{}:events")
 run_mark = _named("run:{}:{}")
-"""Run's ``deaths``, ``closed`` space, or ``look``."""
+"""Run's ``deaths``, or its newest ``look`` at what it has made."""
 runs_open = _named("runs:open")
 
 # Channels, spaces and persons

@@ -66,13 +66,17 @@ def test_a_card_of_a_process_that_died_is_taken_over(services, run, said, webex_
 @pytest.mark.usefixtures("died")
 @pytest.mark.parametrize(
     "other",
-    [{"personId": "carl"}, {"text": "another card"}, {"created": "2026-01-02T03:04:05.000Z"}],
+    [
+        *({"personId": "carl"}, {"text": "another card"}, {"created": "2026-01-02T03:04:05.000Z"}),
+        {"id": "posted-1"},
+    ],
 )
 def test_another_message_is_not_taken_over(services, run, said, webex_script, reply, other):
-    """A person's message, another text or an older message is not the card.
+    """A person's message, another text, an older message or another known card is not the card.
 
     In these cases the card is posted after 5 s.
     """
+    delivery.mark_posted(services, (run.id, "living"), "posted-1", "room-of-carl")
     listed = reply(body={"items": [message(services, **other)]})
     webex_script.on("GET", "/messages/direct", listed)
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
@@ -109,15 +113,6 @@ def with_button(run_id: str):
     return replace(
         small, card=replace(small.card, content=small.card.content | {"actions": [button]})
     )
-
-
-@pytest.mark.usefixtures("died")
-def test_a_known_card_is_not_taken_over(services, run, said, webex_script, reply):
-    """A message that is known as another card of the run is not taken over."""
-    listed = reply(body={"items": [message(services, id="posted-1")]})
-    webex_script.on("GET", "/messages/direct", listed)
-    delivery.mark_posted(services, (run.id, "living"), "posted-1", "room-of-carl")
-    assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
 
 
 @pytest.mark.usefixtures("died")

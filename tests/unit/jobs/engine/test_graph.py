@@ -54,24 +54,18 @@ def test_another_plan_has_another_id(given):
     assert len({digest(changes, run) for changes in [(line,), *others]}) == 5
 
 
-@pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
-def test_another_address_is_another_plan(given, name):
-    """An approval of one Call Back URL or Forwarding Address does not count for another one."""
+@pytest.mark.parametrize(
+    ("part", "name", "differs"),
+    [
+        *(("channel", name, True) for name in ("mailbox", "callback_url", "forwarding_address")),
+        *(("account", "object_id", True), ("account", "roles", False)),
+    ],
+)
+def test_another_address_or_account_is_another_plan(given, part, name, differs):
+    """An approval for one address, or of changes by one account, counts for no other one."""
     line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
     run = given().run
-    other = replace(run, channel=replace(run.channel, **{name: "other"}))
-    assert digest((line,), run) != digest((line,), other)
-
-
-@pytest.mark.parametrize(("name", "differs"), [("object_id", True), ("roles", False)])
-def test_another_account_is_another_plan(given, name, differs):
-    """An approval of changes by one account does not count for another account."""
-    line, run = (
-        Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX),
-        given().run,
-    )
-    assert run.account is not None
-    other = replace(run, account=replace(run.account, **{name: ("other",)}))
+    other = replace(run, **{part: replace(getattr(run, part), **{name: ("other",)})})
     assert (digest((line,), run) != digest((line,), other)) is differs
 
 

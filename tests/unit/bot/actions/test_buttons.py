@@ -387,8 +387,7 @@ def test_a_typed_cancel_answers_although_the_run_is_over(anna, begin, said):
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
         runs.run(anna, run.id)
-    assert len(said()) == 2
-    assert len({words for _, words in said()}) == 1
+    assert (len(said()), len({words for _, words in said()})) == (2, 1)
     runs.run(replace(anna, message="typed-2"), run.id)
     assert said()[-1] != said()[0]
 

@@ -201,11 +201,10 @@ def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
         probe_smtp_url="smtp://me:pass%22word-of-the-server@mail.example.test",
         redis_url="redis+sentinel://one:26379/main?sentinel_password=password-of-sentinels",
     )
-    services = replace(services, settings=work)
-    anna = replace(anna, services=services)
+    anna = replace(anna, services=replace(services, settings=work))
     secrets = (
         services.bot.webex_access_token,
-        services.settings.microsoft_client_secret,
+        work.microsoft_client_secret,
         *services.bot.webhook_secrets,
         *("token-of-the-contact-center", "token-of-the-audit-log"),
         *('pass"word-of-the-server', "password-of-sentinels"),

@@ -274,28 +274,25 @@ def test_a_fix_is_a_run_of_its_own(anna):
     assert len(anna.services.store.runs_in_space("room-1")) == 2
 
 
-@pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
-def test_a_connected_channel_is_looked_at_anew(anna, webex_script, room, known):
+@pytest.mark.parametrize(
+    ("do", "room", "known", "shown"),
+    [
+        ("setup_again", "room-1", True, False),
+        ("setup_change", "room-1", False, True),
+        *((do, "room-2", False, False) for do in ("setup_again", "setup_change")),
+    ],
+)
+def test_a_connected_channel_is_set_up_again(anna, webex_script, do, room, known, shown):
     """In its own space, another look at a connected channel uses the known addresses.
 
-    In a space that does not know the channel, the run starts with an empty first card.
+    A change starts with the first card, with these values. In a space that does not know the
+    channel, both start with an empty first card.
     """
     proven(anna)
-    press(replace(anna, room=room), "setup_again", mailbox_meant=MAILBOX)
+    press(replace(anna, room=room), do, mailbox_meant=MAILBOX)
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
-    assert run.kind == "setup"
-    assert run.detailed == known
-    assert run.channel.callback_url == ("https://a.b/callback" if known else "")
-    assert "x@y.z" not in cards(webex_script)
-
-
-@pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
-def test_a_connected_channel_is_changed(anna, webex_script, room, shown):
-    """A change of a connected channel starts with the first card, with the values known here."""
-    proven(anna)
-    press(replace(anna, room=room), "setup_change", mailbox_meant=MAILBOX)
-    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
-    assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)
+    told = run.kind, run.detailed, run.channel.callback_url, "x@y.z" in cards(webex_script)
+    assert told == ("setup", known, "https://a.b/callback" if known else "", shown)
 
 
 def test_a_connected_mailbox_is_said_to_be(anna, webex_script):

@@ -136,9 +136,7 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch
     assert min(row.created for row in found.rows) >= found.since - timedelta(seconds=1)
 
 
-async def test_a_service_that_shows_the_same_tasks_again_is_not_asked_forever(
-    work_settings, monkeypatch
-):
+async def test_the_same_tasks_again_end_the_search(work_settings, monkeypatch):
     """If a service ignores the beginning of the window, only the last minute is complete."""
     monkeypatch.setattr("jobs.contact_center.services._MOST", 2)
     monkeypatch.setattr("jobs.contact_center.services.milliseconds", lambda _: "0")

@@ -232,7 +232,8 @@ def kinds(ctx, step: str) -> list[str]:
 async def test_what_is_under_way_ends_and_nothing_more_is_begun(given, shutdown):
     """At a shutdown, two changes that are under way end and are saved.
 
-    A third change that needs one of them is not begun.
+    A third change that needs one of them is not begun. The next process makes that one, and makes
+    none a second time.
     """
     first, slow = made("a", meanwhile=shutdown.request), made("b", seconds=0.3)
     then, ctx = made("c", needs=("a",)), given()
@@ -240,6 +241,8 @@ async def test_what_is_under_way_ends_and_nothing_more_is_begun(given, shutdown)
         await approved(ctx, shutdown, slow, first, then).apply_plan()
     assert (first.log, slow.log, then.log) == (MADE, MADE, [])
     assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
+    await engine(ctx, slow, first, then).apply_plan()
+    assert (first.log, slow.log, then.log) == (MADE, MADE, MADE)
 
 
 async def test_a_wait_for_the_directory_is_left(given, shutdown):
@@ -250,15 +253,6 @@ async def test_a_wait_for_the_directory_is_left(given, shutdown):
         await approved(ctx, shutdown, slow, late).apply_plan()
     assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
     assert (slow.log, kinds(ctx, "b")[-1]) == (MADE, "found")
-
-
-async def test_another_process_goes_on(given, shutdown):
-    """The next process makes the changes that were not begun, and makes none a second time."""
-    first, then, ctx = made("a", meanwhile=shutdown.request), made("b", needs=("a",)), given()
-    with pytest.raises(StoppingError):
-        await approved(ctx, shutdown, first, then).apply_plan()
-    await engine(ctx, first, then).apply_plan()
-    assert (first.log, then.log) == (MADE, MADE)
 
 
 def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeypatch):

@@ -27,8 +27,7 @@ class Watch:
 
 def test_nothing_is_lost_while_redis_keeps_it(redis):
     """No loss is reported at the first start, with data of an earlier start, or with two hosts."""
-    assert set(Watch(redis).look(20)) == {""}
-    assert set(Watch(redis, 2).look(20)) == {""}
+    assert {*Watch(redis).look(20), *Watch(redis, 2).look(20)} == {""}
 
 
 def test_an_empty_redis_is_noticed_once_by_each(redis):

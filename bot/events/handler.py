@@ -292,7 +292,7 @@ def _said(services: Services, event: WebhookEvent) -> Callable[[], None] | None:
     delivery.request_refused(services, ctx.room, *ctx.person.emails)
     if refusal:
         return partial(run_once, ctx, f"{event.id}:refusal", refusal)
-    return partial(_press, ctx, press) if press else partial(_run_command, ctx, message)
+    return _press(ctx, press) if press else partial(_run_command, ctx, message)
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -307,11 +307,11 @@ def _require_fresh(services: Services, created: str) -> None:
         raise _TooOldError
 
 
-def _press(ctx: ChatContext, press: client.CardAction) -> None:
+def _press(ctx: ChatContext, press: client.CardAction) -> Callable[[], None] | None:
+    # A verb that no button of this version has does nothing.
     act = commands.actions().get(press.inputs.get("do", ""))
-    if act is not None:
-        inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
-        run_once(ctx, f"{press.id}:press", act, inputs)
+    inputs = {name: value.replace(WORD_JOINER, "") for name, value in press.inputs.items()}
+    return partial(run_once, ctx, f"{press.id}:press", act, inputs) if act else None
 
 
 def _run_command(ctx: ChatContext, message: client.Message) -> None:

@@ -26,7 +26,7 @@ from jobs.model import Channel, RunKind
 from jobs.runs.run import Origin, Run, RunGoneError
 from jobs.runtime import current
 from jobs.storage import keys
-from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.locks import LONGEST_PAUSE_S, LockKind, LockName, RenewedLock, renewed_lock
 from jobs.watch.model import Incident, IncidentCard, Sight
 from jobs.watch.store import KEPT
 
@@ -139,8 +139,6 @@ REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
 """Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
 """Seconds until the next look at a card that is unposted or has news; those below it wait."""
-LONGEST_WAIT_S = 3000.0
-"""Most seconds to the next look at the cards; the queue of what is due holds none for longer."""
 
 
 def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCard], float] | None:
@@ -261,4 +259,4 @@ def _wait_s(
         first = (NOTIFY_AFTER,) if _untold(services, each) else ()
         times += [each.confirmed + after for after in (*first, *REMINDERS)]
     waits = ((max(each, held) - at).total_seconds() for each in times)
-    return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)
+    return min(min((each for each in waits if each > 0), default=0.0), LONGEST_PAUSE_S)

@@ -247,6 +247,7 @@ DUE = frozenset({LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH})
 AGAIN_S = LEASE_S + 1
 """Seconds after which work that was handed out, and did not end, is handed out again."""
 LONGEST_PAUSE_S = 3600
+"""Most seconds until a member is handed out: a later time counts as one of a wrong clock."""
 MOST = 100
 MOVE = """
 if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then

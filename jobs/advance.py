@@ -63,7 +63,7 @@ def advance(run_id: str) -> None:
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
     wait = 0.0
-    with suppress(RunGoneError):
+    with suppress(RunGoneError):  # which the attempt will find, too
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
     if wait == GIVEN_UP:  # so that the workers can serve other runs
         reference = new_reference()
@@ -167,10 +167,10 @@ async def plan_and_apply(engine: Engine) -> None:
         SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
             permissions than the sign-in asked for.
     """
-    run = engine.ctx.run
+    run = engine.run
     if run.plan is None or any(is_due(run.findings[name]) for name in blocking_steps(run)):
         await engine.make_plan()
-    run = engine.ctx.run
+    run = engine.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
         raise SignInNeeded(Cause.WRONG_TENANT, "entra", code=run.channel.domain)
     if run.plan and (run.has_begun or not (run.plan.changes or blocking_steps(run))):

@@ -18,7 +18,7 @@ from bot.commands import Command, check
 from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of
 from jobs.clock import now
-from jobs.engine.undo import known, recall
+from jobs.engine.undo import ids_of, recall
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
 from jobs.runs.run import UNDOES, Brief, Event, FixBrief, Kind, Run
 from jobs.runs.run_store import AlreadyRunningError
@@ -290,7 +290,7 @@ def plan_undo(ctx: ChatContext, mailbox: str, only: str) -> None:
         ctx.tell(UNDO_KICKER, "notice.undo_nothing_title", words, {"mailbox": mailbox})
         return
     undone = tuple(each for each in runs if each.id == only) or runs
-    data = known((*runs, *undone)) | ({UNDOES: only} if only else {})
+    data = ids_of((*runs, *undone)) | ({UNDOES: only} if only else {})
     recalled = ctx.event(Kind.RECALLED, data=data, past=past)
     begin_known(ctx, _bound_channel(ctx, undone), RunKind.UNDO, recalled)
 

@@ -26,7 +26,7 @@ from jobs.runs.trust import sealed_file
 from jobs.storage.vault import Sealed
 
 
-def run(ctx: ChatContext, argument: str) -> None:
+def cancel_typed(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
     Words after that are ignored. If no run or more than one is meant, the open runs are offered. If
@@ -112,7 +112,7 @@ def show_audit(ctx: ChatContext, argument: str) -> None:
     ctx.say(card)
 
 
-COMMAND = Command("cancel", "runs", "[ADDRESS]", run=run)
+COMMAND = Command("cancel", "runs", "[ADDRESS]", run=cancel_typed)
 OTHER_COMMANDS = (
     Command("status", "runs", run=show_status),
     Command("audit", "more", "[ADDRESS]", run=show_audit, may=permissions.may_read_audit),

@@ -43,7 +43,7 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.http import client_of
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys
 from jobs.contact_center.services import token_header
-from jobs.engine.undo import known, recall
+from jobs.engine.undo import ids_of, recall
 from jobs.mail.smtp_login import login_probe
 from jobs.microsoft.exchange import SYSTEM_MAILBOX
 from jobs.microsoft.graph import instant
@@ -451,7 +451,7 @@ def _undone(services: Services, mailbox: str, ask: Ask) -> Iterator[Seen]:
     for run in reversed(runs):
         past = recall(runs, all_steps(), run.id) if run.requester == TERMINAL else ()
         if past and run.kind is RunKind.SETUP:
-            data = known((*runs, run)) | {UNDOES: run.id}
+            data = ids_of((*runs, run)) | {UNDOES: run.id}
             recalled = Event(Kind.RECALLED, now(), data=data, past=past)
             channel = replace(run.channel, tenant_id=run.tenant)
             undo = _opened(services, channel, RunKind.UNDO, recalled)

@@ -94,7 +94,7 @@ def recall(runs: Sequence[Run], names: Iterable[str], only: str = "") -> tuple[R
     return tuple(past for name in names if (past := _past(name, runs)) is not None)
 
 
-def known(runs: Sequence[Run]) -> dict[str, str]:
+def ids_of(runs: Sequence[Run]) -> dict[str, str]:
     """Return the IDs and names that an undo needs, each from the newest run that had it."""
     found = ((name, run.fact(name)) for run in runs for name in (*IDS, *PERMISSIONS))
     return {name: value for name, value in found if value}

@@ -44,7 +44,7 @@ class ForeignRunError(RunGoneError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OwnEvents:
     """Events up to the first foreign one, which ``foreign`` says follows; ``mac`` is the last's."""
 
     events: tuple[Event, ...]
@@ -73,7 +73,7 @@ class EventLog:
             previous = mac_of(lines[-1])
         return lines
 
-    def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
+    def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> OwnEvents:
         events: list[Event] = []
         for body in self._verified(run_id, lines, previous):
             try:
@@ -81,7 +81,7 @@ class EventLog:
             except msgspec.MsgspecError:  # by another version
                 events.append(Event(Kind.UNREADABLE, events[-1].at if events else now()))
         mac = mac_of(lines[len(events) - 1]) if events else previous
-        return Reading(tuple(events), mac, len(events) < len(lines))
+        return OwnEvents(tuple(events), mac, len(events) < len(lines))
 
     def _verified(self, run_id: str, lines: Iterable[bytes], previous: str) -> Iterator[bytes]:
         """Yield the bodies of the lines up to the first that this bot did not make here."""

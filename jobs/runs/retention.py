@@ -45,10 +45,10 @@ class Retention:
 
         Old entries go by midnight, so that one entry a day says so.
         """
-        done = list(islice(self._left, KEYS_AT_ONCE))
-        if not done and (self._passed is None or now() - self._passed >= PASS):
+        seen = list(islice(self._left, KEYS_AT_ONCE))
+        if not seen and (self._passed is None or now() - self._passed >= PASS):
             self._left = self._one_pass()
-            done = list(islice(self._left, KEYS_AT_ONCE))
+            list(islice(self._left, KEYS_AT_ONCE))
         moment, trail = now(), self._store.audit
         if self._verified is not None and moment - self._verified < PASS:
             return

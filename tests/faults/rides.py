@@ -22,7 +22,7 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.step import StepContext
-from jobs.engine.undo import known, recall
+from jobs.engine.undo import ids_of, recall
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
@@ -93,7 +93,7 @@ class Country:
         ride = Ride(self, self.context(weather, kind), weather)
         if kind == "undo":
             runs = store.runs_of_mailbox(MAILBOX)
-            ride.say(Event(Kind.RECALLED, now(), data=known(runs), past=recall(runs, all_steps())))
+            ride.say(Event(Kind.RECALLED, now(), data=ids_of(runs), past=recall(runs, all_steps())))
         return ride
 
     def tenant(self) -> dict[str, Any]:

@@ -315,7 +315,7 @@ def test_a_cancellation_that_comes_too_late(anna, begin, said):
 def test_a_change_under_way_is_named(anna, begin, said, then, late):
     """A call under way may still take effect, so the run's card says so and points to ``/undo``."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
-    runs.run(anna, run.id)
+    runs.cancel_typed(anna, run.id)
     assert text("notice.cancelled_see") in said()[0][1]
     (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
     told = card.card.text
@@ -386,17 +386,17 @@ def test_a_typed_cancel_answers_although_the_run_is_over(anna, begin, said):
     """A ``/cancel`` that is handled again gets the same answer: the run is canceled."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
-        runs.run(anna, run.id)
+        runs.cancel_typed(anna, run.id)
     assert (len(said()), len({words for _, words in said()})) == (2, 1)
-    runs.run(replace(anna, message="typed-2"), run.id)
+    runs.cancel_typed(replace(anna, message="typed-2"), run.id)
     assert said()[-1] != said()[0]
 
 
 def test_a_repeated_cancel_ends_no_run_that_began_since(anna, begin, said):
     """The message that canceled a run means that run only, although another one is open by then."""
-    runs.run(anna, begin(SIGNED_IN, PLANNED).id)
+    runs.cancel_typed(anna, begin(SIGNED_IN, PLANNED).id)
     newer = begin(SIGNED_IN, PLANNED)
-    runs.run(anna, "")
+    runs.cancel_typed(anna, "")
     assert anna.services.store.load(newer.id).ended is None
     assert len({words for _, words in said()}) == 1
 

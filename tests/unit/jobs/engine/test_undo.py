@@ -9,7 +9,7 @@ from jobs.clouds.http import PATIENCE
 from jobs.engine.engine import Engine
 from jobs.engine.findings import SETTLES_FOR
 from jobs.engine.step import Undoable
-from jobs.engine.undo import CALL_LASTS, Reversal, known, recall
+from jobs.engine.undo import CALL_LASTS, Reversal, ids_of, recall
 from jobs.model import Change, Channel, Finding, Person, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
 from jobs.runs.run import UNDOES, Changed, Event, Kind, RecordedChange, Run, undid
@@ -127,7 +127,7 @@ def test_ids_come_from_the_newest_run_that_knew_them(given):
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
     newer = {"x": Finding("x", State.OK, facts={"object_id": "new"})}
     second = Run("B", first.channel, first.requester, AT, findings=newer)
-    assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
+    assert ids_of([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
 def undo(given, *names: str, **found: State) -> Run:

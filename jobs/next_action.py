@@ -6,14 +6,14 @@ It is the same for the progress card, ``/status`` and a link to a run.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import filterfalse
 
 from jobs.causes.cause import Cause
-from jobs.engine.findings import NOT_INSPECTABLE
+from jobs.engine.findings import NOT_INSPECTABLE, UNSEEN
 from jobs.model import Evidence, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run
 from jobs.steps import all_steps, steps_of
-from jobs.steps.connect_form import MailboxFields
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 
 ActionKind = StrEnum(
@@ -45,9 +45,8 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     if run.ended:
         failed = run.problems.get("run")
-        kind = ActionKind(ENDED[run.ended])
-        if run.kind is RunKind.UNDO and kind is ActionKind.DONE:
-            kind = ActionKind.UNDONE
+        undone = run.kind is RunKind.UNDO and run.ended is Kind.FINISHED
+        kind = ActionKind.UNDONE if undone else ActionKind(ENDED[run.ended])
         return NextAction(Turn.NOBODY, kind, failed.code if failed else "", distrust(run))
     action = _before_plan(run) or _approval(run) or _waiting(run)
     return action or NextAction(Turn.NOBODY, ActionKind.RUNNING)
@@ -71,7 +70,7 @@ def stage_of(run: Run) -> int:
         return 3
     if run.state_of("registered") is State.OK:
         return 7
-    if all(map(run.settled, steps_of(run).keys() & {*MailboxFields.needs})):
+    if all(map(run.settled, steps_of(run).keys() & {*all_steps()["mailbox_fields"].needs})):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
 
@@ -159,8 +158,20 @@ def _asking(run: Run) -> list[Finding]:
     waiting = [each for each in _in_order(run) if each.state is State.WAITING]
     asking = [each for each in waiting if each.waiting_for not in nobody]
     if not may_rehearse(run) or lacks_own_secret(run):
-        asking = [each for each in asking if not _concerns_rehearsal(each)]
+        asking = [*filterfalse(_concerns_rehearsal, asking)]
+    if not waits_for_consent(run):
+        asking = [each for each in asking if each.step != "admin_consent"]
     return [each for each in asking if not has_returned(run, each.step)]
+
+
+def waits_for_consent(run: Run) -> bool:
+    # The consent page leads nowhere while the app is absent, as after somebody has deleted it.
+    # The run is not waiting while it reads a grant that was made a moment ago.
+    needs = map(run.state_of, ("application", *all_steps()["admin_consent"].needs))
+    if run.ended or {State.WRONG, State.WAITING} & {*needs} or has_returned(run, "admin_consent"):
+        return False
+    found = run.findings.get("admin_consent", UNSEEN)
+    return found.state is State.WAITING and found.waiting_for is Turn.ADMINISTRATOR
 
 
 def open_requests(run: Run) -> tuple[NextAction, ...]:
@@ -197,8 +208,7 @@ def may_rehearse(run: Run) -> bool:
 
 def has_returned(run: Run, name: str) -> bool:
     """Return whether somebody has just done their part of the step, and the run has yet to look."""
-    step = steps_of(run).get(name)
-    return step is not None and run.answered_since(name, step.returns_with)
+    return name in steps_of(run) and run.answered_since(name, all_steps()[name].returns_with)
 
 
 def lacks_own_secret(run: Run) -> bool:
@@ -262,11 +272,10 @@ def who_acts(run: Run, turn: Turn) -> str:
 
 def _since(run: Run) -> datetime:
     """Return when the turn began: no finding's time, since a step that waits is read again."""
-    answers = [run.answers[question].at for question in BEGINS if question in run.answers]
-    approvals = [given.at for given in run.approvals.values()]
+    replies = (*map(run.answers.get, BEGINS), *run.approvals.values())
     plan_at = run.plan.at if run.plan else None
     asking = _asking(run)
     needs = steps_of(run)[asking[0].step].needs if asking else ()
     met = [run.settled_at[need] for need in needs if run.settled(need)]
-    moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *met))
+    moments = filter(None, (*(each.at for each in replies if each), plan_at, run.signed_in, *met))
     return max(moments, default=run.opened)

@@ -24,7 +24,7 @@ from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
-from jobs.next_action import blocking_steps
+from jobs.next_action import blocking_steps, waits_for_consent
 from jobs.redact import without_secrets
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run
 from jobs.runs.run_store import Accepted, AlreadyRunningError
@@ -265,7 +265,7 @@ def _in_force(inputs: dict[str, str], run: Run) -> bool:
 
 WAITS = {
     "administrator": questions.waits_for_administrator,
-    "consent_administrator": questions.waits_for_consent,
+    "consent_administrator": waits_for_consent,
     connect_form.MAILBOX_USER: connect_form.waits_for_mailbox_user,
     mail.AGENT: mail.waits_for_agent,
 }

@@ -177,7 +177,7 @@ def _buttons(run: Run) -> list[el.Element]:
     # No text mentions a button that is missing, and no button is shown that does nothing.
     turn = turns.next_action(run)
     unread = turn.kind is turns.ActionKind.LOOK or any(map(turns.is_unread, run.findings.values()))
-    waits = questions.waits_for_administrator(run) or questions.waits_for_consent(run)
+    waits = questions.waits_for_administrator(run) or turns.waits_for_consent(run)
     there = {
         "look_again": run.account is not None and unread,
         "sign_in_other": questions.another_may(run),

@@ -14,9 +14,9 @@ from jobs.channel.form import LIFETIMES
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks.check import APP, FORWARDING
 from jobs.clock import now
-from jobs.engine.findings import is_deleted, lacks_role
-from jobs.model import RunKind, State, Text, Turn
-from jobs.next_action import has_returned, is_blocked
+from jobs.engine.findings import lacks_role
+from jobs.model import RunKind, Text, Turn
+from jobs.next_action import is_blocked, waits_for_consent
 from jobs.runs.run import AppCandidate, Run, Search
 from jobs.steps.mailbox_and_smtp_auth import needs_delegate
 
@@ -218,8 +218,7 @@ PERMISSIONS = (
 
 
 def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
-    if not waits_for_consent(run) or is_deleted(run):
+    if not waits_for_consent(run):
         return []
     # If nobody was asked, it is the administrator who was asked to sign in.
     asked = run.answer("consent_administrator") or run.answer("administrator")
@@ -231,14 +230,6 @@ def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     pressed = ("look_again",) if _not_granted(run) else ()
     news = shared.urgency(run, "consent", "consent_administrator", *pressed)
     return shared.desired_cards("consent", drawn, news)
-
-
-def waits_for_consent(run: Run) -> bool:
-    # The run is not waiting while it reads a grant that was made a moment ago.
-    waits = run.state_of("admin_consent") is State.WAITING
-    if run.ended or not waits or has_returned(run, "admin_consent"):
-        return False
-    return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
 def _not_granted(run: Run) -> ui.Trouble | None:

@@ -96,7 +96,7 @@ def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
     first = dict[str, str]()
     for name in roots:
         first.setdefault(case.findings[name].cause or name, name)
-    weighed = {**case.findings, **case.named_otherwise(first.values())}
+    weighed = {**case.findings, **case.named_otherwise(first.values(), findings)}
     causes = sorted(first.values(), key=lambda each: known(weighed[each].cause).acts is Turn.TIME)
     possible = case.explained(case.by(State.POSSIBLE))
     every = above | possible
@@ -295,7 +295,7 @@ class Case:
             able |= {each for each in same - {name} if name not in self.ancestors(each)}
         return min(able, key=self.order, default="")
 
-    def named_otherwise(self, causes: Iterable[str]) -> dict[str, Finding]:
+    def named_otherwise(self, causes: Iterable[str], read: Found) -> dict[str, Finding]:
         """Return the causes that get another cause because of what explains them.
 
         The explanation of some has been fixed: such a failure is older than the fix, or the change
@@ -304,9 +304,9 @@ class Case:
         renamed = dict[str, Finding]()
         for name in causes:
             cause = ""
-            for each in in_state(self.ancestors(name), self.findings, State.OK):
+            for each in in_state(self.ancestors(name), read, State.OK):
                 told = self.diagnosis(each)
-                late = told.settled if "settled" in self.findings[each].facts else told.settling
+                late = told.settled if "settled" in read[each].facts else told.settling
                 cause = cause or late.get(self.findings[name].cause, "")
             if self._has_unread(self._may_explain(name)):
                 cause = UNREAD[self.findings[name].cause]

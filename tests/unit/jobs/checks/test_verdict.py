@@ -310,21 +310,27 @@ def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
     assert verdict.weighed["copies"].cause == "connect_address_gone"
 
 
-def test_what_is_set_right_by_now_is_told_so():
+AGAIN = "sign_in_allowed_again"
+SET_RIGHT = [
+    ("outbound_policy", wrong("copies", "forwarding_blocked"), "forwarding_settling"),
+    ("service_principal", wrong("sign_ins", "app_disabled"), AGAIN),
+    ("mailbox_user", wrong("sign_ins", "account_disabled"), AGAIN),
+    ("conditional_access", wrong("sign_ins", "blocked_by_conditional_access"), AGAIN),
+    ("security_defaults", wrong("sign_ins", "blocked_by_security_defaults"), AGAIN),
+]
+
+
+@pytest.mark.parametrize(("setting", "failed", "told"), SET_RIGHT)
+def test_what_is_set_right_by_now_is_told_so(setting, failed, told):
     """A failure of a setting that is right by now is called older or not yet effective.
 
     A setting that is still wrong is the cause.
     """
-    steps = graph(
-        fact("policy", Station.FORWARD, explains=("blocked",), settling={"blocked": "settling"}),
-        fact("copies", Station.FORWARD, caused_by=("policy",)),
-    )
-    failed = wrong("copies", "blocked")
-    for policy, cause in ((State.OK, "settling"), (State.UNKNOWN, "blocked")):
-        found = judge(steps, {"policy": Finding("policy", policy), "copies": failed})
-        assert found.weighed["copies"].cause == cause
-    found = judge(steps, {"policy": wrong("policy", "blocked"), "copies": failed})
-    assert found.causes == ("policy",)
+    for state, cause in ((State.OK, told), (State.UNKNOWN, failed.cause)):
+        found = {setting: Finding(setting, state), failed.step: failed}
+        assert judge(checks_for(Profile.ARTICLE), found).weighed[failed.step].cause == cause
+    found = {setting: wrong(setting, failed.cause), failed.step: failed}
+    assert judge(checks_for(Profile.ARTICLE), found).causes == (setting,)
 
 
 def test_newer_mail_that_has_not_gone_on_is_no_proof():

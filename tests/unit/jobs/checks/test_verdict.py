@@ -333,6 +333,13 @@ def test_what_is_set_right_by_now_is_told_so(setting, failed, told):
     assert judge(checks_for(Profile.ARTICLE), found).causes == (setting,)
 
 
+def test_a_shared_account_may_be_blocked_if_a_delegate_signs_in():
+    """The blocked account of a shared mailbox is no possible cause if a known delegate signs in."""
+    blocked = {"mailbox_user": possible("mailbox_user", "account_disabled")}
+    for delegate, causes in (({}, ("mailbox_user",)), ({"delegate": ok("delegate")}, ())):
+        assert judge(checks_for(Profile.ARTICLE), blocked | delegate).possible == causes
+
+
 def test_newer_mail_that_has_not_gone_on_is_no_proof():
     """Mail is not proven to flow if a newer mail has not gone on, or has not even arrived."""
     well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}

@@ -22,7 +22,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import Reason, RunKind, State, Text, Turn, minute_of, verbatim
-from jobs.next_action import ActionKind, is_blocked, next_action, open_requests, wait_of
+from jobs.next_action import ActionKind, is_blocked, next_action, open_requests, wait_of, who_acts
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -254,11 +254,12 @@ def _elsewhere(run: Run, card: DesiredCard, people: People) -> list[tuple[Text, 
     asked = () if run.ended or run.plan is None else open_requests(run)
     found, first = [], next_action(run).kind
     for each in asked:
-        own = SHOWS.get(each.kind) == card.slot
         # The progress card asks for the next action, and each card for the look that is next.
-        if card.slot == "progress" or each.kind is ActionKind.LOOK:
-            own = each.kind is first
-        if is_person(each.turn) and not own:
+        is_next = card.slot == "progress" or each.kind is ActionKind.LOOK
+        own = each.kind is first if is_next else SHOWS.get(each.kind) == card.slot
+        # The consent card follows in the thread if it is in no 1:1.
+        later = each.kind is ActionKind.CONSENT and card.to == shared.THREAD
+        if is_person(each.turn) and not own and not (later and not who_acts(run, each.turn)):
             found.append((whose_turn(each.turn, people.get(each.turn, ())), each.words))
     return found
 

@@ -38,6 +38,7 @@ REQUESTER = "anna@example.test"
 ALSO = text("living.also", turn=text("turn.of", who=REQUESTER)).strip()
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
 GRANTED = found("admin_consent")
+DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, changes=(LINE,))
 
 
 def living(services, run):
@@ -121,6 +122,14 @@ def test_somebody_asked_at_the_same_time_is_named(services, begin):
     assert ALSO in content(cards[LIVING])
 
 
+@pytest.mark.parametrize("asked", [(), (answered("administrator", ADMIN),)])
+def test_a_consent_card_that_nobody_has_yet_is_not_named(services, begin, asked):
+    """A plan's card names the consent only if the administrator has its card in a 1:1."""
+    cards = living(services, begin(*asked, *BEGUN, CONSENT, DIFFERS))
+    named = text("turn_words.consent") in content(cards[LIVING])
+    assert (named, slot_of(ADMIN) in cards) == (bool(asked), bool(asked))
+
+
 def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
     """The 1:1 card of a person who is not asked any more says so, and has no button.
 
@@ -144,7 +153,6 @@ def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
 
 FILLED_IN = tuple(map(found, ("mailbox_fields", "token", "registered")))
 WAITS = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
-DIFFERS = Event(Kind.DIFFERS, now(), step=LINE.step, data={"plan": "plan-2"}, changes=(LINE,))
 
 
 @pytest.mark.parametrize(

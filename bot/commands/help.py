@@ -138,7 +138,6 @@ def greet_space(ctx: ChatContext) -> None:
     ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))
 
 
-_TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
 _CHECKS_MOST = 2
 
 
@@ -185,8 +184,10 @@ def _is_within(ctx: ChatContext, runs: tuple[Run, ...], meant: tuple[str, ...]) 
 
 
 def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:
-    whole = not ctx.action_id and "/explain" in message.text.lower()
-    typed = _TYPED.sub("", message.text, count=1) if whole else argument
+    names = "|".join(name for name, each in commands.by_typed_name().items() if each is EXPLAIN)
+    command = re.compile(rf"/(?:{names})\b[ \t:]*", re.IGNORECASE)
+    *before, whole = command.split(message.text, maxsplit=1)
+    typed = argument if ctx.action_id or not before else whole
     if typed.strip() or message.files:
         return _with_file(ctx, typed, message)
     # In a space Webex shows a bot only the messages that mention it (platforms/webex.md 1).

@@ -18,9 +18,9 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, prov
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 
 
-@pytest.fixture
-def asked(anna, webex_script):
-    """Return a function that types ``/explain`` with a text, files or a parent message.
+@pytest.fixture(params=["explain", "erklären"])
+def asked(anna, webex_script, request):
+    """Return a function that types the command with a text, files or a parent message.
 
     The rest of the message is scripted, as Webex returns it.
     """
@@ -28,7 +28,7 @@ def asked(anna, webex_script):
     def ask(typed: str = "", files: tuple[str, ...] = (), parent: str = "", age: str = "") -> None:
         told = {
             "id": "message-1",
-            "text": f"Email Bot /explain {typed}",
+            "text": f"Email Bot /{request.param} {typed}",
             "files": [
                 name if "://" in name else f"{webex_script.url}contents/{name}" for name in files
             ],

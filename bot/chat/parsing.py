@@ -49,7 +49,7 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
     text = _without_name(one_line(said), me)
     if not text.startswith("/"):
         return ParsedCommand("", "", text)
-    name, _, argument = text[1:].partition(" ")
+    name, _, argument = text[1:].lstrip().partition(" ")
     return ParsedCommand(name.lower(), argument.strip())
 
 

@@ -197,7 +197,7 @@ def read_address(text: str) -> str:
     Raises:
         InvalidInputError: there is none or more than one, or it has strange characters.
     """
-    typed = _NAME.sub("", text.strip()).removeprefix("mailto:").strip("<>").strip()
+    typed = _NAME.sub("", text.strip().rstrip(",;")).removeprefix("mailto:").strip("<>").strip()
     if not typed:
         raise InvalidInputError(Text("typed.no_address"))
     if len(typed) > LONGEST:

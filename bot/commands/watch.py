@@ -142,14 +142,13 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
         try:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
-            values = {"address": address}
-            ctx.tell(KICKER, "watch.nobody_told", wrong.reason, values, ui.REFUSED)
+            ctx.tell(KICKER, "watch.nobody_told", wrong.reason, {"address": address}, ui.REFUSED)
             return
     kept = tuple(dict.fromkeys(people))
     ctx.services.watching.save(replace(watched, notify=kept))
     title = "watch.notified" if kept else "watch.notified_nobody"
     values = {"people": ", ".join(kept), "mailbox": mailbox}
-    ctx.tell(KICKER, title, "watch.notified_words", values, ui.WELL)
+    ctx.tell(KICKER, title, f"{title}_words", values, ui.WELL)
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel:
@@ -163,8 +162,8 @@ def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel:
 def _quiet(ctx: ChatContext, typed: str) -> None:
     ends = typed.lower() in typed_words("off")
     if not ends and preferences.read_quiet_hours(typed) is None:
-        values = {"typed": typed or "/watch quiet"}
-        ctx.tell(KICKER, "watch.quiet_unknown", "watch.quiet_how", values)
+        title = "watch.quiet_unknown" if typed else "watch.quiet_missing"
+        ctx.tell(KICKER, title, "watch.quiet_how", {"typed": typed})
         return
     preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
     title = "watch.quiet_off" if ends else "watch.quiet_set"

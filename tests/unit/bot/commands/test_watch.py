@@ -122,8 +122,7 @@ def test_a_pause_keeps_the_watch(connected, said):
 
 def test_people_are_named(connected, webex_script, reply, said):
     """Only people whom the bot serves can be named for a watch. Any other name changes nothing."""
-    known = {"items": [person("ben", "ben@example.test")]}
-    webex_script.on("GET", "/people", reply(body=known))
+    webex_script.on("GET", "/people", reply(body={"items": [person("ben", "ben@example.test")]}))
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} notify Ben@example.test,ben@example.test")
     assert watched(connected).notify == ("ben@example.test",)
@@ -131,6 +130,7 @@ def test_people_are_named(connected, webex_script, reply, said):
     assert text("watch.nobody_told", address="eve@elsewhere.example") in said()[2][1]
     assert watched(connected).notify == ("ben@example.test",)
     type_(connected, "watch", f"{MAILBOX} notify off")
+    assert text("watch.notified_nobody_words", mailbox=MAILBOX) in said()[3][1]
     assert watched(connected).notify == ()
 
 
@@ -186,21 +186,21 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected, said):
     The answer says that the cards come here now.
     """
     type_(connected, "watch", f"{MAILBOX} 1h")
-    named = replace(watched(connected), notify=("ben@example.test",))
-    connected.services.watching.save(named)
+    connected.services.watching.save(replace(watched(connected), notify=("ben@example.test",)))
     connected.services.redis.sadd("space:room-2:channels", MAILBOX)
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
     known = watched(connected)
-    assert (known.room, known.interval_s, known.notify) == ("room-2", 3600, named.notify)
+    assert (known.room, known.interval_s, known.notify) == ("room-2", 3600, ("ben@example.test",))
     assert connected.services.watching.of_space("room-1") == ()
     assert text("watch.begun", mailbox=MAILBOX, interval="every hour") in said()[1][1]
 
 
 @pytest.mark.parametrize(("typed", "kept"), TYPED["quiet_hours"])
-def test_quiet_hours(connected, typed, kept):
+def test_quiet_hours(connected, said, typed, kept):
     """``/watch quiet`` sets or ends the quiet hours; a text that names no hours changes nothing."""
     type_(connected, "watch", "quiet 1-2")
     type_(connected, "watch", f"quiet {typed}")
+    assert (text("watch.quiet_missing") in said()[1][1]) == (not typed)
     assert preferences.quiet_hours(connected.services, "room-1") == kept
 
 

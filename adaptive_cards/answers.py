@@ -91,7 +91,7 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
     typed = {"value": el.plain(value, el.ADDRESS_MOST)} if value else {}
-    written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
+    written = el.rich(el.run(f"/{shown_name(command)} {value}".rstrip(), **el.MONO))
     body = [
         ui.beside("typed.typed", written, "80px", "Medium"),
         ui.beside("typed.why", el.said(reason), "80px"),

@@ -123,7 +123,7 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
 @commands.on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(not run.detailed)
-    values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
+    values = {name: without_secrets(inputs[name].strip()) for name in FIELDS if name in inputs}
     channel, errors = read_details(run.channel, values)
     mailbox = channel.mailbox if channel else ""
     try:
@@ -185,11 +185,11 @@ def _accepted(
 
     The cards then show the reason next to the typed text.
     """
+    typed = without_secrets(typed.strip())
     try:
-        return read(typed.strip())
+        return read(typed)
     except InvalidInputError as wrong:
-        refused = commands.refused_input(ctx, question, typed.strip(), wrong)
-        ctx.services.store.append(run.id, refused)
+        ctx.services.store.append(run.id, commands.refused_input(ctx, question, typed, wrong))
         ctx.services.cards.request(run.id)
         return ""
 

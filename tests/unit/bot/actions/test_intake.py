@@ -89,13 +89,16 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(anna, begin, t
 
 
 def test_all_wrong_fields_are_marked_at_once(anna, begin):
-    """A wrong address of the administrator is named together with the other wrong fields."""
+    """A wrong address of the administrator is named together with the other wrong fields.
+
+    A client secret in a wrong field is not shown to the space again.
+    """
     run = begin(detailed=False)
-    wrong = {"callback_url": "http://x", "administrator": "carl"}
+    wrong = {"callback_url": "http://x", "administrator": "aB38Q~" + "x" * 34}
     run = press(anna, "intake", run=run.id, **(RIGHT | wrong))
     shown = str(questions.intake_card(run, anna.services).card.content)
     named = text("typed.callback_https"), text("typed.no_at"), plural("intake.error", 2)
-    assert [each in shown for each in named] == [True] * 3
+    assert [each in shown for each in (*named, "8Q~")] == [True] * 3 + [False]
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,6 @@ class SetBack:
     step: str
     run: str
     at: datetime
-    after: Text
     baselines: tuple[str, ...] = ()
 
 
@@ -286,7 +285,7 @@ def set_back(store: RunStore, mailbox: str, steps: dict[str, Step]) -> dict[str,
                 found.pop(name, None)
             elif made.changes[0].scope is not Scope.APP:
                 again = steps[name].baselines if name in found else ()
-                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
+                found[name] = SetBack(name, run.id, made.done, again)
     return found
 
 

@@ -158,7 +158,7 @@ def _changed(view: Reading, line: Line) -> str:
     past, changes = line.set_back, line.found.signals.changes
     if past is None:
         return render(changes[0].text()) if changes and line.found.step != CHANGES else ""
-    values = {"run": past.run, "at": minute_of(past.at), "after": render(past.after).rstrip(".")}
+    values = {"run": past.run, "at": minute_of(past.at)}
     if not past.baselines:
         return text("verdict.set_back", **values)
     exemption = text(f"exemption.{past.step}", mailbox=view.mailbox)

@@ -143,7 +143,6 @@ SET_BACK = SetBack(
     "outbound_policy",
     "4K7P",
     datetime(2026, 11, 24, 20, 12, tzinfo=UTC),
-    verbatim("On"),
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
 FIXES = {"setting": FIX, "connect": CONNECT, "token": ("fix.generate_token", CONNECT[1])}

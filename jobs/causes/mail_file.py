@@ -38,7 +38,7 @@ class _ShortHeaders(Compat32):
 def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     """Return the text of a mail in UTF-8, and whether it was cut.
 
-    The text has the subject, the results of SPF, DKIM and DMARC, the reports, and every part's text.
+    The text has the subject, the results of SPF, DKIM and DMARC, the reports, and the parts' text.
     """
     parts: list[Message] = []
 
@@ -57,7 +57,11 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     cut |= any(len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items())
     results = parts[0].get_all("Authentication-Results", ())  # of its receivers (RFC 8601)
     told = [f"Authentication-Results: {' '.join(str(each).split())}" for each in results]
-    texts = (text for each in parts for text in _texts(each))
+    # A report's third part is the mail that it returns (RFC 6522, 3): a letter says no cause.
+    reports = [each for each in parts if each.get_content_type() == "multipart/report"]
+    third = [part for each in reports for part in list(each.get_payload() or ())[2:]]
+    returned = {part for each in third if isinstance(each, Message) for part in each.walk()}
+    texts = (text for each in parts if each not in returned for text in _texts(each))
     return b"\n".join([_subject(parts[0]), *map(_utf8, told), *texts]), cut
 
 

@@ -44,14 +44,14 @@ def test_a_mail(transfer, subtype):
 
 
 def test_a_report_of_delivery():
-    """The machine-readable part of a delivery report is read as well."""
+    """The machine-readable part of a delivery report is read as well, and not the returned mail."""
     content = (
-        b"From: postmaster@example.org\nTo: a@example.org\nSubject: Undeliverable\n"
-        b'MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        HEAD + b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
         b"--b\nContent-Type: text/plain\n\nYour mail was not delivered.\n"
         b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns;x.prod.outlook.com\n\n"
         b"Final-Recipient: rfc822;x@example.org\nAction: failed\nStatus: 5.7.520\n"
-        b"Diagnostic-Code: smtp;550 5.7.520 Access denied, AS(7555)\n\n--b--\n"
+        b"Diagnostic-Code: smtp;550 5.7.520 Access denied, AS(7555)\n\n"
+        b"--b\nContent-Type: message/rfc822\n\nSubject: Help\n\n550 5.2.2 mailbox full\n\n--b--\n"
     )
     assert causes(content) == ["forwarding_blocked"]
 

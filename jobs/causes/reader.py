@@ -63,7 +63,7 @@ def entra_tokens(text: str) -> list[Token]:
 
 
 def smtp_tokens(text: str) -> list[Token]:
-    """Return the SMTP replies of a text, in order, each with the words up to the next.
+    """Return the SMTP replies of a text, in order, each with the words up to the next or to headers.
 
     A reply of another server that Exchange only quotes is left out, as in ``450 4.4.317 Cannot
     connect to remote server [Message=451 4.4.0 ...]``.
@@ -77,7 +77,7 @@ def smtp_tokens(text: str) -> list[Token]:
     tokens = list[Token]()
     for at, after in pairwise([*sorted(found)[:_REPLIES_MOST], len(text)]):
         end = found[at].end()
-        words = text[end : min(after, end + _SENTENCE_MOST)]
+        words = _named("headers").split(text[end : min(after, end + _SENTENCE_MOST)])[0]
         tokens.append(Token(at, found[at]["code"], words, found[at]["status"]))
     return tokens[:1] + [
         each
@@ -319,14 +319,6 @@ def _in_reply(said: str) -> Said | None:
 def _by_number(status: str, code: str, words: str) -> Said | None:
     if code == "5.7.3" and status.startswith("5"):
         return (meaning_of(_UNTOLD), Strength.USUAL) if status == "535" else None
-    if by_code := _by_code(status, code, words):
-        return by_code
-    general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
-    meaning = patterns().codes["smtp_shared"].get(status)
-    return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
-
-
-def _by_code(status: str, code: str, words: str) -> Said | None:
     own, shared = patterns().codes["smtp"], patterns().codes["smtp_shared"]
     permanent = not status.startswith("4")
     counted = code if permanent or code.startswith("4") else ""
@@ -338,8 +330,11 @@ def _by_code(status: str, code: str, words: str) -> Said | None:
         return shared[counted], Strength.SHARED
     if status and _named("other_server").match(code):
         return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.OWN
-    expired = permanent and _named("expired").search(code)
-    return (meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
+    if permanent and _named("expired").search(code):
+        return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED
+    general = code in {"", "5.7.0"} if permanent else code[:3] in _PASSING
+    counts = status in shared and (general or status == "530")
+    return (shared[status], Strength.SHARED) if counts else None
 
 
 class _Reader:

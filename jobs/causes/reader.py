@@ -138,8 +138,7 @@ class Signs(NamedTuple):
     @property
     def ours(self) -> bool:
         """Return whether a service of this channel speaks anywhere in the text."""
-        named = any(each not in _STRANGERS for each in self.named)
-        return self.heard or named or (self.place is Place.FORM and not self.strange)
+        return self.heard or self.connect or any(each not in _STRANGERS for each in self.named)
 
     @property
     def strange(self) -> bool:
@@ -386,9 +385,9 @@ class _Reader:
             causes = list(self._of_oauth())
         return causes or [found for each in patterns().words["open"] for found in self._said(each)]
 
-    def _said(self, words: Words) -> list[FoundCause]:
-        """Return the cause of the first of these words that count in the text, or nothing."""
-        for match in words.pattern.finditer(self._text):
+    def _said(self, words: Words, end: int = LONGEST) -> list[FoundCause]:
+        """Return the cause of the first of these words that count before ``end``, or nothing."""
+        for match in words.pattern.finditer(self._text, 0, end):
             around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
             alone = not words.near or not self._signs.at
             if alone or _named(words.near).search(around):
@@ -447,14 +446,15 @@ class _Reader:
     def _of_words(self, causes: list[FoundCause]) -> Iterator[FoundCause]:
         """Yield the causes of words without a code, as in a log or in a person's account.
 
-        If a reply has named a cause, only unmistakable words name another one.
+        If a reply has named a cause, only unmistakable words name another one, and no headers do.
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
+        headers = _named("headers").search(self._text, causes[0].at) if causes else None
         for each in patterns().words["reply"]:
             own, cause = each.strength in BY_THEMSELVES, each.meaning.cause
             alone = own or cause not in patterns().groups["common"]
             if (own and cause not in known) if causes else alone:
-                yield from self._said(each)
+                yield from self._said(each, headers.start() if headers else LONGEST)
 
     def _of_pages(self) -> list[FoundCause]:
         """Return the causes that sentences without a number name, as sign-in pages show them.

@@ -32,8 +32,8 @@ _DOMAINS, _WORDS, _PATTERNS = (_NAMES[name] for name in ("domains", "words", "pa
 _COMPARED = (*_NAMES["whole"], *_DOMAINS, *_WORDS)
 """Conditions on the recipient that are compared here without doubt."""
 _ON_RECIPIENT = (*_COMPARED, *_PATTERNS)
-# a tenant's pattern with groups or more repeats may search for hours
-_QUICK = re.compile(r"[^()*+?{]*(?:[*+?{][^()*+?{]*){0,2}")
+# a tenant's pattern with a repeated group, or with more repeats, may search for hours
+_QUICK = re.compile(r"[^*+?{]*(?:(?<!\))[*+?{][^*+?{]*){0,2}")
 _DOCUMENTED = (*CONDITIONS, *(f"ExceptIf{name}" for name in CONDITIONS))
 _ACTIONS_WITH_LISTS = frozenset({*STOPS, *_NAMES["actions_with_lists"]})
 _TYPE_LISTS = ("Conditions", "Exceptions")

@@ -35,7 +35,8 @@ def explanation(
     error ``read`` is None.
     """
     reading = read or Reading(ours=False)
-    certain, possible = reading.certain, _possible(reading)
+    certain = reading.certain
+    possible = reading.causes[len(certain) :]
     told = {"explain.check_turn": checks and (certain[1:] or possible), "explain.cut": reading.cut}
     codes = [el.run(without_secrets(each.code), **el.MONO) for each in certain[:1]]
     body = [
@@ -82,10 +83,6 @@ def _heading(reading: Reading) -> str:
     if reading.of(Certainty.CONDITIONAL):
         return "explain.condition"
     return "explain.may_be" if reading.certain else "explain.one_of"
-
-
-def _possible(reading: Reading) -> list[FoundCause]:
-    return [each for each in reading.causes if not each.certain]
 
 
 def headline(
@@ -157,7 +154,7 @@ def as_lines(reading: Reading) -> list[str]:
             lines += ["", text(f"cause.{each.cause}"), text(_remedy(each).key)]
         if page := page_of(each.cause):
             lines.append(text("link.learn_more_at", page=page))
-    if possible := _possible(reading):
+    if possible := reading.causes[len(certain) :]:
         lines += ["", text(_heading(reading))]
         lines += [f"- {text(f'cause.{each.cause}')} {text(_tell(each).key)}" for each in possible]
     if reading.unknown:

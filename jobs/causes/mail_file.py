@@ -57,12 +57,16 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     cut |= any(len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items())
     results = parts[0].get_all("Authentication-Results", ())  # of its receivers (RFC 8601)
     told = [f"Authentication-Results: {' '.join(str(each).split())}" for each in results]
-    # A report's third part is the mail that it returns (RFC 6522, 3): a letter says no cause.
-    reports = [each for each in parts if each.get_content_type() == "multipart/report"]
-    third = [part for each in reports for part in list(each.get_payload() or ())[2:]]
-    returned = {part for each in third if isinstance(each, Message) for part in each.walk()}
-    texts = (text for each in parts if each not in returned for text in _texts(each))
+    texts = (text for each in _without_returned(parts) for text in _texts(each))
     return b"\n".join([_subject(parts[0]), *map(_utf8, told), *texts]), cut
+
+
+def _without_returned(parts: list[Message]) -> list[Message]:
+    # A report's third part is the mail that it returns (RFC 6522, 3): a letter says no cause.
+    reports = (each for each in parts if each.get_content_type() == "multipart/report")
+    third = (part for each in reports for part in list(each.get_payload() or ())[2:])
+    returned = {part for each in third if isinstance(each, Message) for part in each.walk()}
+    return [each for each in parts if each not in returned]
 
 
 def _texts(part: Message) -> Iterator[bytes]:
@@ -70,8 +74,8 @@ def _texts(part: Message) -> Iterator[bytes]:
         payload = part.get_payload(decode=True)
         yield _utf8(payload, part.get_content_charset()) if isinstance(payload, bytes) else b""
     elif part.get_content_type() == "message/delivery-status":
-        blocks = part.get_payload() or ()  # one of the mail, and one of each recipient
-        lines = (pair for each in blocks if isinstance(each, Message) for pair in each.raw_items())
+        # Below are one block of the mail, and one of each recipient.
+        lines = (pair for each in list(part.walk())[1:] for pair in each.raw_items())
         yield _utf8("\n".join(f"{name}: {value}" for name, value in lines))
 
 

@@ -282,11 +282,10 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
     The last number with a meaning of its own comes first, because an answer begins with the general
     one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
     """
-    general = patterns().groups["vague"] | patterns().groups["prompts"]
     said = {each.number: each.words for each in entra_tokens(description) if each.named}
     rest = "" if said else f": {description}"
     known = [(each, meaning_of_number(each, said.get(each, rest))) for each in numbers]
-    ordered = sorted(known, key=lambda pair: pair[0] not in general)
+    ordered = sorted(known, key=lambda pair: pair[0] not in patterns().groups["vague"])
     return next(((each, meaning) for each, meaning in reversed(ordered) if meaning), None)
 
 
@@ -318,6 +317,14 @@ def _in_reply(said: str) -> Said | None:
 def _by_number(status: str, code: str, words: str) -> Said | None:
     if code == "5.7.3" and status.startswith("5"):
         return (meaning_of(_UNTOLD), Strength.USUAL) if status == "535" else None
+    if by_code := _by_code(status, code, words):
+        return by_code
+    general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
+    meaning = patterns().codes["smtp_shared"].get(status)
+    return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
+
+
+def _by_code(status: str, code: str, words: str) -> Said | None:
     own, shared = patterns().codes["smtp"], patterns().codes["smtp_shared"]
     permanent = not status.startswith("4")
     counted = code if permanent or code.startswith("4") else ""
@@ -329,11 +336,8 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
         return shared[counted], Strength.SHARED
     if status and _named("other_server").match(code):
         return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.OWN
-    if permanent and _named("expired").search(code):
-        return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED
-    general = code in {"", "5.7.0"} if permanent else code[:3] in _PASSING
-    counts = status in shared and (general or status == "530")
-    return (shared[status], Strength.SHARED) if counts else None
+    expired = permanent and _named("expired").search(code)
+    return (meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
 
 
 class _Reader:
@@ -406,8 +410,7 @@ class _Reader:
         """
         read = ((each, meaning_of_number(each.number, each.words)) for each in self._numbers)
         known = [(each, meaning) for each, meaning in read if meaning]
-        vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
-        left_out = (vague | prompts, prompts)
+        left_out = (patterns().groups[name] for name in ("vague", "vaguest"))
         told = ([pair for pair in known if pair[0].number not in out] for out in left_out)
         known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)
@@ -559,11 +562,10 @@ def _shows(name: str, text: str) -> bool:
 
 
 def _follows(cause: str, certain: set[str]) -> bool:
-    others = certain - {cause}
     symptoms = patterns().groups["symptoms"]
     if cause in symptoms:
-        return bool(others - symptoms)
-    return bool(patterns().follows.get(cause, frozenset()) & others)
+        return bool(certain - symptoms)
+    return bool(patterns().follows.get(cause, frozenset()) & certain)
 
 
 def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:

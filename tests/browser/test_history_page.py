@@ -56,8 +56,7 @@ def test_the_page_fits_every_width_and_is_readable(site, person, theme):
         if Path("-") != SHOTS:
             page.screenshot(path=SHOTS / f"history-{theme}-{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        chart = page.get_by_role("img", name="Mails and state of each day")
-        box = chart.bounding_box()
+        box = page.get_by_role("img", name="Mails and state of each day").bounding_box()
         assert box["width"] > width * 0.6
         assert box["height"] > 100
         assert page.locator("section.incident").count() == 3

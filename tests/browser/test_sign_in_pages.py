@@ -84,8 +84,7 @@ def test_a_flow_in_a_real_browser(site, provider, person, begin):
 def test_how_the_pages_look(site, provider, person, begin, width, theme):
     """No page of a sign-in is wider than its window, and WCAG 2.2 AA holds in both themes."""
     run, page = begin(), person(width, theme)
-    address = links.link(site, "signin", run.id).url
-    page.goto(address)
+    page.goto(links.link(site, "signin", run.id).url)
     seen = {"request": _looked_at(page, f"sign-in-{width}-{theme}")}
     provider.discovery = (503, {}, b"")
     page.get_by_role("button").click()

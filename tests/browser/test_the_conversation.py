@@ -66,8 +66,7 @@ class Story(Setup):
         """
         hands = self.hands
         hands.be("requester", "space")
-        card = hands.card("Approve for the tenant")
-        self.picture(hands.page, "plan", card)
+        self.picture(hands.page, "plan", hands.card("Approve for the tenant"))
         Setup.approve(self)
         message = hands.card("Cancel run").locator("xpath=ancestor::article[1]")
         self.shown = [str(message.get_attribute(f"data-{name}")) for name in ("id", "change")]

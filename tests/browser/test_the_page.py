@@ -241,8 +241,7 @@ SEEN = (
 @pytest.mark.parametrize("width", [1280, 390, 320])
 def test_a_german_browser_gets_a_german_page(visit, width):
     """The page is German for eyes and for a screen reader, and as usable as the English one."""
-    visitor = visit(width=width, height=844, language="de-DE")
-    page = visitor.page
+    page = visit(width=width, height=844, language="de-DE").page
     assert page.locator("html").get_attribute("lang") == "de"
     shown = page.evaluate("document.body.textContent")
     assert [each for each in SEEN if each not in shown] == []

@@ -35,8 +35,7 @@ def test_before_the_mailbox_user_signs_in(people, walk):
     (app,) = apps(people)
     kept = [each for each in app["passwordCredentials"] if each["displayName"] != OWN]
     assert len(kept) + 1 == len(app["passwordCredentials"])
-    gone = {app["appId"]: {"passwordCredentials": kept}}
-    people.patch({"applications": gone})
+    people.patch({"applications": {app["appId"]: {"passwordCredentials": kept}}})
     page = walk.open(link, walk.mailbox)
     assert "does not accept the bot's own client secret" in page.text
     failed = walk.saying("does not accept the bot's own client secret", 40, who=walk.requester)

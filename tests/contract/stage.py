@@ -100,8 +100,7 @@ def _guid(recorded: Json) -> str:
 
 def _application_by_id(stage: Stage, recorded: Json) -> None:
     uris = (recorded["request"]["body"] or {}).get("web", {})
-    app = stage.application(**({"web": uris} if uris else {}))
-    stage.own[_guid(recorded)] = app["id"]
+    stage.own[_guid(recorded)] = stage.application(**({"web": uris} if uris else {}))["id"]
 
 
 def _password_of(stage: Stage, recorded: Json) -> None:

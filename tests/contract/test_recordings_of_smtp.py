@@ -255,8 +255,7 @@ STATES = {
 def test_the_sessions_are_counted():
     """Each recorded session is compared with the practice cloud, or is in a list of exceptions."""
     assert {each["id"] for each in entries("smtp")} == COMPARED | STATES
-    same = {"smtp-hello": "smtp-hello-python"}
-    for one, other in same.items():
+    for one, other in {"smtp-hello": "smtp-hello-python"}.items():
         first: list[Any] = [plain(each) for each in said(entry("smtp", one), "EHLO")]
         assert first == [plain(each) for each in said(entry("smtp", other), "EHLO")]
     for number in ("smtp-535-573-2024", "smtp-535-573-2025"):

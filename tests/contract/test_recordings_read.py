@@ -112,8 +112,7 @@ async def _applications(graph, body):
 async def _principal(graph, body):
     found = await graph.service_principal(body["appId"])
     names = {each["value"]: each["id"] for each in body["oauth2PermissionScopes"]}
-    read = {name: app_manifest.permission_id(found, name) for name in names}
-    return read == names
+    return {name: app_manifest.permission_id(found, name) for name in names} == names
 
 
 async def _grants(graph, body):

@@ -190,8 +190,7 @@ class Tenant:
 
     def __init__(self, cloud, http) -> None:
         self.cloud, self.http = cloud, http
-        found = cloud.world.tenant("contoso.com")
-        self.tenant = found
+        self.tenant = cloud.world.tenant("contoso.com")
         settings = cloud.world.settings
         self.tokens = {
             scope: administrators_token(http, settings, scope)

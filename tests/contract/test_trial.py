@@ -66,8 +66,7 @@ def fill(cloud):
     """Add an app, a policy, a sign-in of each kind, a mail, a task and a change in Webex Connect."""
     world = cloud.microsoft.world
     tenant = next(each for each in world.tenants.values() if DOMAIN in each.domains)
-    found = world.application(cloud.settings.bot_client_id)
-    tenant.applications.seed(found[1])
+    tenant.applications.seed(world.application(cloud.settings.bot_client_id)[1])
     at = world.now() - timedelta(minutes=5)
     tenant.policies.conditional_access.append({"id": "p", "state": "enabled", "conditions": {}})
     for interactive in (True, False):

@@ -104,8 +104,7 @@ def running(port: int, right: tuple[Path, ...]) -> Iterator[MailServers]:
     try:
         with ExitStack() as stack:
             tokens = Tokens()
-            url = stack.enter_context(_provider(tokens))
-            stack.enter_context(_dovecot(folder, url))
+            stack.enter_context(_dovecot(folder, stack.enter_context(_provider(tokens))))
             stack.enter_context(_postfix(folder, port, right))
             yield MailServers(folder, tokens)
     finally:

@@ -145,8 +145,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel):
     expired secret, so the permission is asked for after the approval.
     """
     channel.control("POST", "fault/secret_expired")
-    sign_in = fix(channel)
-    plan = channel.wait_for("a plan", has("approve"), 40, after=sign_in["change"])
+    plan = channel.wait_for("a plan", has("approve"), 40, after=fix(channel)["change"])
     assert "2 changes to approve" in band(plan)
     channel.control("POST", "calls/reset")
     channel.press(REQUESTER, plan, "approve")

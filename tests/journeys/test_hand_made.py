@@ -137,8 +137,7 @@ def test_what_is_not_found_is_asked_for_or_left(hand_made):
     The check can go on without them.
     """
     people = hand_made.people
-    app = people.tenant()["applications"][0]["appId"]
-    people.patch({"delete_application": app})
+    people.patch({"delete_application": people.tenant()["applications"][0]["appId"]})
     people.control("POST", "fault/forwarding_cleared")
     asked = signed_in(hand_made)
     assert "Neither an app of Webex Connect nor a forwarding was found" in band(asked)

@@ -77,8 +77,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people, at_form):
     people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     assert len(secrets(people)) == 2
     walk.rehearse()
-    failed = walk.saying("535 5.7.139")
-    assert "SMTP AUTH is off for the mailbox." in words(failed)
+    assert "SMTP AUTH is off for the mailbox." in words(walk.saying("535 5.7.139"))
     assert "5.7.139" in words(walk.card("a failed rehearsal", "rehearse"))
     refused = walk.press(walk.offer(), "skip_rehearsal", {"skip_reason": "   "}, force=True)
     assert "Enter a reason" in words(refused)

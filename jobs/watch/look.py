@@ -120,8 +120,9 @@ class CloudLook:
         mailbox, broken = draft.run.channel.mailbox, outcome.sight is Sight.BROKEN
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             watch_mail.note_arrival(self.runtime.store.redis, mailbox, arrived)
-        run_id = self.runtime.channels.running(mailbox) if broken else ""
-        if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
+        # a run whose history is not of this bot may hold the mailbox, but changes nothing
+        runs = self.runtime.store.known([self.runtime.channels.running(mailbox)] if broken else [])
+        if any(wrote_within(run, SETTLES_FOR) for run in runs):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
         # the findings are kept if a break begins, changes or ends; the same are shown further on
         before, check = state.last or LookOutcome(Sight.HEALTHY), ""

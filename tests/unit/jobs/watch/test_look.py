@@ -8,32 +8,23 @@ import pytest
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.mail.watch_mail import new_mail
-from jobs.model import (
-    Channel,
-    ConnectChange,
-    Finding,
-    Person,
-    Reason,
-    RunKind,
-    Signals,
-    State,
-    Text,
-    Turn,
-)
+from jobs.model import Channel, ConnectChange, Finding, Reason, RunKind, Signals, State, Turn
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
-from jobs.runs.run import Event, Kind, Origin, opening
+from jobs.runs.run import Brief, Event, Kind, Origin, opening
+from jobs.runs.run_store import CheckBuffer
 from jobs.storage import keys
 from jobs.watch import look
-from jobs.watch.look import CountingTrace, needs_mail, outcome_of
-from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
+from jobs.watch.look import CloudLook, CountingTrace, needs_mail, outcome_of
+from jobs.watch.model import ChannelState, Damage, Eye, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.copies import replace
+from tests.unit.jobs.conftest import ASKER
 from tests.unit.jobs.probes.trace_rows import MAILBOX, TRACES, row
 
 SENDER, HOUR = "probe@fabrikam.com", timedelta(hours=1)
 CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
 STEPS = checks_for(CHANNEL.profile)
-AWAY, LOG = Text("verbatim", {"text": "busy"}), "connect_changes"
+LOG = "connect_changes"
 
 
 def looked(*findings: Finding, others: State = State.SKIPPED):
@@ -41,8 +32,7 @@ def looked(*findings: Finding, others: State = State.SKIPPED):
     found = {name: Finding(name, others) for name in STEPS}
     found |= {finding.step: finding for finding in findings}
     events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
-    person = Person("p", "anna@contoso.com")
-    first = opening(CHANNEL, person, RunKind.CHECK, Origin("room-1"), None)
+    first = opening(CHANNEL, ASKER, RunKind.CHECK, Origin("room-1"), None)
     return fold("LOOK", [first, Event(Kind.DETAILS, now(), channel=CHANNEL), *events])
 
 
@@ -55,7 +45,7 @@ def test_a_break_names_the_change_that_may_have_brought_it_about():
 
 
 def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
-    return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
+    return Finding(step, State.UNKNOWN, cause=cause, waiting_for=turn)
 
 
 def test_a_cause_is_a_break():
@@ -159,10 +149,21 @@ async def test_test_mails_are_not_in_the_history(cloud, given):
     assert {datetime.fromisoformat(each).minute for each in trace.hours} == {0}
 
 
+@pytest.mark.parametrize(("foreign", "sight"), [(False, Sight.UNSURE), (True, Sight.BROKEN)])
+def test_a_run_may_have_broken_its_channel(given, runtime_of, work_settings, foreign, sight):
+    """A break is not sure while a run changes the channel, unless others have written its history."""
+    ctx = given(channel=CHANNEL, changed={"forwarding": now()})
+    if foreign:
+        ctx.store.redis.lset(keys.run_events(ctx.run.id), 0, "{}")
+    seen = CloudLook(runtime_of(work_settings), bool, lambda _: ChannelState(), HOUR, MAILS[1])
+    draft = CheckBuffer(ctx.store, CHANNEL, ASKER, ctx.run.origin, Brief())
+    outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
+    judged = seen._judged(draft, ChannelState(), outcome)  # noqa: SLF001  as a look does
+    assert judged.sight is sight
+
+
 GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))
-WATCHED = WatchedChannel(
-    Channel(MAILBOX, tenant_id="t"), "room-1", Person("p", "anna@contoso.com"), now()
-)
+WATCHED = WatchedChannel(Channel(MAILBOX, tenant_id="t"), "room-1", ASKER, now())
 MAILS = HOUR, lambda watched: ("No answer needed", f"Test of {watched.mailbox}.")
 
 

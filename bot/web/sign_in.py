@@ -27,7 +27,7 @@ from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Transient
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
+from jobs.runs.run import Event, Kind, Run, RunEndedError, RunGoneError, ends_consent
 
 BUSY = Text("page.busy_title")
 SHARED, SOMEBODY = "_shared", "key:connect.login_of_user"
@@ -123,6 +123,8 @@ def _later(page: web.Page) -> Response:
 
 
 pages = Blueprint("signin", __name__)
+# A link of any page may outlive its run, whose history an operator has deleted or cannot read now.
+pages.app_errorhandler(RunGoneError)(lambda _: web.plain("over", status=HTTPStatus.GONE))
 log = structlog.get_logger(__name__)
 KINDS = "<any(signin, access, consent, rehearsal):kind>"
 

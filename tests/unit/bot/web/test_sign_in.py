@@ -1,6 +1,5 @@
 """The pages that lead to Microsoft, the way back, and the browser that a flow belongs to."""
 
-from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +11,7 @@ from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets, form_token, is_b
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing, found
 from tests.fixtures.site import create_app
 from tests.unit.bot.web import journey
@@ -191,13 +191,14 @@ def test_of_two_who_sign_in_the_first_counts(services, browser, provider, begin)
 
 
 def test_a_link_of_an_ended_run(services, browser, provider, begin):
-    """An ended run gets 410 on the way to Microsoft and on the way back."""
+    """An ended run gets 410 on the way to Microsoft and on the way back, and so does a lost one."""
     run = begin()
     query = signed(services, browser, provider, run)
     services.store.end(run, Event(Kind.CANCELLED, now()))
     assert browser.get(path(services, run)).status_code == 410
     assert browser.get(BACK, query_string=query).status_code == 410
     assert services.store.load(run.id).account is None
+    assert browser.get(path(services, replace(run, id="LOST"))).status_code == 410
 
 
 def test_a_link_whose_time_is_up(services, browser, begin):

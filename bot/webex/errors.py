@@ -70,8 +70,8 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {400: WebexBadRequestError}
 BY_STATUS |= dict.fromkeys((NOT_FOUND, GONE), WebexNotFoundError)
 
 
-UNREADABLE = (ValueError, TypeError, AttributeError, AssertionError, RecursionError)
-"""Errors of the SDK about an answer that it cannot read."""
+UNREADABLE = (ValueError, TypeError, AttributeError, AssertionError, LookupError, RecursionError)
+"""Errors of the SDK, and of the email package, about an answer that they cannot read."""
 
 
 def translate(error: Exception) -> WebexError:

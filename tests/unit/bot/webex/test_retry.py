@@ -210,6 +210,7 @@ FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int
     "HTML": ((200, b"<html>", WEB), WebexError, 1),
     "JSON nested without end": ((200, b"[" * 100_000, {}), WebexError, 1),
     "JSON of another shape": ((200, b"42", {}), WebexError, 1),
+    "half a name": ((200, b"42", {"Content-Disposition": "a; filename*0*=\"a'"}), WebexError, 1),
     "401": ((401, b'{"message": "no"}', {}), WebexAnswerError, 1),
     "403 of NUL bytes": ((403, b"\0" * 512, {}), WebexError, 1),
 }

@@ -126,14 +126,14 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     values = {name: without_secrets(inputs[name].strip()) for name in FIELDS if name in inputs}
     channel, errors = read_details(run.channel, values)
     mailbox = channel.mailbox if channel else ""
+    administrator = _administrator(ctx, values, errors)
     try:
         if not run.channel.mailbox and changes.is_connected(ctx, mailbox):
             errors["mailbox"] = Text("typed.mailbox_connected", {"mailbox": mailbox})
-        elif mailbox:
+        elif not errors:  # or a mailbox that is then corrected would be held, too
             ctx.services.store.claim(mailbox, run.id)
     except AlreadyRunningError as busy:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
-    administrator = _administrator(ctx, values, errors)
     if errors or channel is None:
         shown = questions.TypedInputs(values, errors)
         card_state.keep(ctx.services, run.id, questions.TYPED, shown)

@@ -315,6 +315,7 @@ SET_RIGHT = [
     ("outbound_policy", wrong("copies", "forwarding_blocked"), "forwarding_settling"),
     ("service_principal", wrong("sign_ins", "app_disabled"), AGAIN),
     ("mailbox_user", wrong("sign_ins", "account_disabled"), AGAIN),
+    ("smtp_grant", wrong("sign_ins", "consent_missing"), AGAIN),
     ("conditional_access", wrong("sign_ins", "blocked_by_conditional_access"), AGAIN),
     ("security_defaults", wrong("sign_ins", "blocked_by_security_defaults"), AGAIN),
 ]

@@ -93,8 +93,8 @@ class CloudError(Exception):
 
     @property
     def is_of_service(self) -> bool:
-        """Return whether the service has answered: a page of another form may be a proxy's."""
-        return self.status != 0 and self.kind is not ErrorKind.MALFORMED
+        """Return whether it is the service's answer: another form may be a proxy's, 429 is ours."""
+        return self.status not in {0, 429} and self.kind is not ErrorKind.MALFORMED
 
     @property
     def words(self) -> str:

@@ -214,12 +214,13 @@ async def test_a_server_that_only_the_bot_cannot_reach(ctx, answers, causes):
 
 
 PAGE = unreadable("entra", "not a JSON object", 200)
+LOST, TOO_MANY = Transient("connection_lost", "entra"), Transient("throttled", "entra", 429)
 
 
 @pytest.mark.parametrize("probe", ["smtp_login", "entra"])
-@pytest.mark.parametrize("error", [Transient("connection_lost", "entra"), PAGE])
+@pytest.mark.parametrize("error", [LOST, TOO_MANY, PAGE])
 async def test_entra_that_only_the_bot_cannot_reach(ctx, monkeypatch, probe, error):
-    """Without an answer of Entra, or with a proxy's page, nothing is known of Webex Connect."""
+    """Without an answer, with a proxy's page or 429, nothing is known of Webex Connect."""
 
     def away(*_: object) -> None:
         raise error

@@ -205,9 +205,7 @@ def read(run: Run, store: RunStore, watched: str = "") -> Reading:
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         causes=lines(*verdict.causes),
-        symptoms=tuple(
-            line(name, steps[cause].article_row) for name, cause in verdict.symptoms.items()
-        ),
+        symptoms=tuple(line(n, steps[by].article_row) for n, by in verdict.symptoms.items()),
         possible=lines(*(name for name in verdict.possible if name != CHANGES)),
         changes=_suspects(verdict),
         warnings=lines(*verdict.warnings, *waiting),
@@ -272,6 +270,10 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
     may_keep = check.may_be_kept(store, run)
     known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
     told = Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
+    others = [each.channel for each in store.channels.connected()] if may_keep else []
+    address = run.channel.forwarding_address
+    if former := [each.mailbox for each in others if each.forwarding_address == address]:
+        told = Text("verdict.keep_former", {"mailboxes": ", ".join(former)})
     if run.kept:
         told = Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
     elif lacks := check.missing_values(run):
@@ -291,9 +293,7 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
 
 
 def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
-    if CHANGES not in verdict.possible:
-        return ()
-    changes = verdict.weighed[CHANGES].signals.changes
+    changes = verdict.weighed[CHANGES].signals.changes if CHANGES in verdict.possible else ()
     return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
 
 

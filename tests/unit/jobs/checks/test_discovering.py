@@ -4,6 +4,7 @@ import pytest
 
 from jobs.checks import check
 from jobs.checks.check import APP, FORWARDING, answers_to, brief_for, discover, open_questions
+from jobs.checks.reading import read
 from jobs.clock import now
 from jobs.engine.engine import Engine
 from jobs.model import Change, Channel, Finding, Profile, RunKind, Scope, State, Text
@@ -163,6 +164,15 @@ def test_a_channel_that_is_removed_meanwhile_is_not_kept(checked, store, asker):
     store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
     assert store.channels.record(MAILBOX) is None
     assert not check.may_be_kept(store, checked)
+
+
+def test_the_channel_of_a_former_name_is_named(checked, store, asker):
+    """A renamed mailbox is found again, and its channel under its former name is known."""
+    former = replace(checked.channel, mailbox="help@contoso.com")
+    assert read(checked, store).found.told == Text("verdict.keep_words")
+    store.end(store.open(former, asker, Origin("room-1")), Event(Kind.FINISHED, now()))
+    told = Text("verdict.keep_former", {"mailboxes": former.mailbox})
+    assert read(checked, store).found.told == told
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -297,7 +297,7 @@ def test_a_stale_card_is_found(services, begin, stage):
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ((), SIGNED_IN, "'Administrator's turn'"),
+        ((), SIGNED_IN, '"Administrator\'s turn"'),
         ((SIGNED_IN, PLANNED), APPROVED, "(approve) does nothing"),
         ((*BEGUN, CONSENT), GRANTED, "(consent) leads nowhere"),
         (STAGES["form"], answered("registered"), "(registered) does nothing"),
@@ -310,9 +310,14 @@ def test_a_turn_that_is_over_is_found(services, begin, before, after, told):
     cards = messages(services, run)
     assert wrong(cards, run) == []
     services.store.append(run.id, after)
-    assert told.replace("'Administrator's", "\"Administrator's").replace("turn'", 'turn"') in str(
-        "\n".join(wrong(cards, services.store.load(run.id)))
-    )
+    assert told in "\n".join(wrong(cards, services.store.load(run.id)))
+
+
+def message_of(*body):
+    """Return a message in the thread whose card has this body and a button that fixes."""
+    press = {"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}
+    card = {"type": "AdaptiveCard", "body": body, "actions": [press]}
+    return {"id": "m", "room": "thread", "members": [], "card": card}
 
 
 def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
@@ -324,33 +329,20 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
     services.store.append(opened.id, off, Event(Kind.CHECKED, now()))
     checked = services.store.load(opened.id)
     assert "smtp_auth" in check.checks_of(checked)
-    card = {
-        "type": "AdaptiveCard",
-        "body": [],
-        "actions": [{"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}],
-    }
-    message = {"id": "m", "room": "thread", "members": [], "card": card}
-    fixing = [
-        *BEGUN,
-        replace(changing("smtp_auth"), changes=(LINE,)),
-        Event(Kind.CHANGED, now(), step="smtp_auth"),
-    ]
     services.store.end(setup, END)
     fix = services.store.open(channel, setup.requester, Origin("room-1", "t"), RunKind.FIX)
-    services.store.append(fix.id, *fixing)
+    made = replace(changing("smtp_auth"), changes=(LINE,))
+    services.store.append(fix.id, *BEGUN, made, Event(Kind.CHANGED, now(), step="smtp_auth"))
     going_on = services.store.load(fix.id)
-    assert wrong([message], checked, (going_on,)) == []
+    assert wrong([message_of()], checked, (going_on,)) == []
     done = replace(going_on, ended=Kind.FINISHED)
-    assert "fixes what run" in str(wrong([message], checked, (done,)))
+    assert "fixes what run" in str(wrong([message_of()], checked, (done,)))
 
 
 def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
     """An answer has no turn, and an older card has no turn and no button, in any language."""
     for words in ("Approver's turn: press it.", "Der Genehmiger ist am Zug", "a@b.com's turn."):
-        line = {"type": "TextBlock", "text": words}
-        press = {"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}
-        card = {"type": "AdaptiveCard", "body": [line], "actions": [press]}
-        message = {"id": "m", "room": "thread", "members": [], "card": card}
+        message = message_of({"type": "TextBlock", "text": words})
         answer = Shown(message, None, is_answer=True)
         assert ["an answer" in each for each in untrue([answer], lambda _: None)] == [True]
         older = Shown(message, None, newer="run R")

@@ -160,11 +160,10 @@ def explain(ctx: ChatContext, argument: str) -> None:
         in_thread = any(run.origin.thread == ctx.thread for run in runs)
         place = Place.CHANNEL if named or in_thread else Place.ANYWHERE
         is_address = lone_address(told.text) in named  # which is no error
-        reading, mailboxes = (
-            (None, named) if is_address else (read(told.text, place, cut=told.cut), channels)
-        )
-        within = _is_within(ctx, runs, named or channels)
-        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known, within=within))
+        reading = None if is_address else read(told.text, place, cut=told.cut)
+        meant = named or channels
+        within = _is_within(ctx, runs, meant)
+        ctx.say(explanation(reading, now(), checks=meant, channels=known, within=within))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)

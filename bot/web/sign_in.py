@@ -88,7 +88,7 @@ def _request(ticket: links.Link, run: Run, browser: str) -> web.Page:
     place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
     purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
     facts = {
-        "asked_by": f"{ticket.asker} ({email})" if ticket.asker else email,
+        "asked_by": f"{email} ({ticket.asker})" if ticket.asker else email,
         "asked_in": ticket.space or text(place),
         "asked_for": text(purpose, mailbox=run.channel.mailbox, run=run.undoes),
         "asked_run": run.id,

@@ -58,7 +58,7 @@ def test_a_flow_in_a_real_browser(site, provider, person, begin):
     """
     run, mine, other = begin(), person(), person()
     mine.goto(links.link(site, "signin", run.id).url)
-    for shown in ("Anna (anna@example.test)", "Contact center, first line", "support@example.test"):
+    for shown in ("anna@example.test (Anna)", "Contact center, first line", "support@example.test"):
         assert shown in mine.locator("main").inner_text()
     mine.get_by_role("button").click()
     mine.wait_for_url(f"{provider.base}/**")

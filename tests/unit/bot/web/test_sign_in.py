@@ -397,7 +397,7 @@ def test_who_asks_where_and_for_what(services, browser, webex_script, reply, beg
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk <b>1</b>"}))
     run = begin()
     page = browser.get(path(services, run)).text
-    shown = ("Anna (anna@example.test)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
+    shown = ("anna@example.test (Anna)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
     for each in (*shown, "the email channel of support@example.test", text("page.request_note")):
         assert each in page
 

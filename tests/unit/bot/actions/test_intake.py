@@ -93,9 +93,8 @@ def test_all_wrong_fields_are_marked_at_once(anna, begin):
 
     A client secret in a wrong field is not shown to the space again.
     """
-    run = begin(detailed=False)
     wrong = {"callback_url": "http://x", "administrator": "aB38Q~" + "x" * 34}
-    run = press(anna, "intake", run=run.id, **(RIGHT | wrong))
+    run = press(anna, "intake", run=begin(detailed=False).id, **(RIGHT | wrong))
     shown = str(questions.intake_card(run, anna.services).card.content)
     named = text("typed.callback_https"), text("typed.no_at"), plural("intake.error", 2)
     assert [each in shown for each in (*named, "8Q~")] == [True] * 3 + [False]

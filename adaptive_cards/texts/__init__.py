@@ -98,13 +98,13 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
 
 
 def _value(value: str) -> str:
-    # Typed text may begin with "key:" or "day:", too, so only known keys and real moments count.
+    # Typed text may begin with "key:" or "span:", too, so only known keys and real times count.
     begin, _, rest = value.partition(":")
     if begin == "key" and has_text(rest):
         return text(rest)
     try:
         return _MOMENTS[begin](rest)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return value
 
 

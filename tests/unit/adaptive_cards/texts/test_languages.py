@@ -346,11 +346,10 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 
 
 def test_say_fills_in_values_and_looks_up_nested_keys():
-    """A value of a text may be a key itself. Braces and unknown keys in a value stay as typed."""
-    assert (
-        render(Text("status.line", {"who": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
-        == "Agent: key:no.such {0} {turn}"
-    )
+    """A value may be a key itself. Braces, unknown keys and endless times stay as typed."""
+    typed = ("key:no.such {0} {turn}", "span:inf", "every:1e30", "clock:9999-12-31T23:59:59-10:00")
+    told = [render(Text("status.line", {"who": "key:turn.agent", "words": each})) for each in typed]
+    assert told == [f"Agent: {each}" for each in typed]
 
 
 def test_say_leaves_the_words_of_others_alone():

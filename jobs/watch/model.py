@@ -276,7 +276,10 @@ class ChannelState:
 
     def due(self, watched: WatchedChannel, at: datetime) -> datetime:
         """Return when to look at the channel: after a pause, and at ``at`` if nothing is known."""
-        return max(self.next_look or at, watched.paused_until or at)
+        planned = self.next_look
+        # A time beyond the interval was written before the clock was set back.
+        known = planned is not None and planned <= at + watched.interval + CONFIRM
+        return max(planned if known else at, watched.paused_until or at)
 
 
 _SPAN = re.compile(r"(\d{1,5}) ?([a-z]+)\.?", re.IGNORECASE)
@@ -381,7 +384,7 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    since = state.unsure_since or at
+    since = min(state.unsure_since or at, at)
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
         silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)

@@ -166,13 +166,14 @@ class Watching(AuthenticatedStore):
         """Add a look that ended at ``at``, and return the incidents that it changed.
 
         Nothing is recorded after a later look, if the channel is not watched any more, or if the
-        worker has lost the lock ``held``.
+        worker has lost the lock ``held``. A look much later is one before the clock was set back.
         """
         mailbox = watched.mailbox
 
         def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
             state = self._get(keys.watch_state(mailbox), ChannelState, pipe) or ChannelState()
-            is_stale = state.looked is not None and state.looked >= at
+            later_s = (state.looked - at).total_seconds() if state.looked else LEASE_S
+            is_stale = 0 <= later_s < LEASE_S
             is_watched = pipe.exists(keys.watched(mailbox))
             if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
                 return ()

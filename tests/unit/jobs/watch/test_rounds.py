@@ -75,6 +75,15 @@ def test_what_was_left_is_still_due(watching):
     assert one_round(watching, script)[0] == 1
 
 
+def test_a_clock_that_is_set_back_puts_no_look_off(watching):
+    """After the clock was set back by hours, the looks go on at once, and an incident opens."""
+    script = Script(answers={A: BROKEN})
+    one_round(watching, script)
+    script.at -= timedelta(hours=3)
+    assert (one_round(watching, script)[0], one_round(watching, script)[0]) == (2, 0)
+    assert [each.mailbox for each in watching.open_incidents()] == [A]
+
+
 def test_a_channel_that_is_watched_no_more_is_not_recorded(watching):
     """A channel whose watch has ended is not looked at, and its group is not due any more."""
     script = Script()

@@ -78,7 +78,7 @@ def test_workers_at_the_same_time_open_one_incident(store, watch):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda at: store.add_look(watched, BROKEN, at), moments))
     assert len(store.of_channel("a@contoso.com")) == 1
-    late = store.add_look(watched, GOOD, AT)
+    late = store.add_look(watched, GOOD, AT + MINUTE)
     assert (late, len(store.open_incidents())) == ((), 1)
 
 

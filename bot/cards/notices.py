@@ -344,13 +344,13 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
             seen = is_watch, run.channel.mailbox, next_action(run).words, run.ended
             return [shared.DesiredCard(CLOSED_SLOT, card, shared.marked(seen), to, urgency)]
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
-        title, words = Text("living.reopened_title", values), Text("reminder.over_words")
-        if run.ended:
-            title = shared.end_title(run)
-        elif not is_watch:
-            words = Text("living.reopened_words", values)
-        kicker = Text("watch.kicker" if is_watch else "notice.closed_kicker")
-        return [shared.last_look(CLOSED_SLOT, kicker, title, words, to=to)]
+        title, over = Text("living.reopened_title", values), "reminder.over_words"
+        kicker, words = "notice.closed_kicker", "living.reopened_words"
+        if is_watch:
+            kicker, words = "watch.kicker", over
+        elif run.ended:
+            title, words = shared.end_title(run), over
+        return [shared.last_look(CLOSED_SLOT, Text(kicker), title, Text(words, values), to=to)]
 
 
 def card_of_closed(run: Run, *, is_watch: bool = False) -> Card:

@@ -19,7 +19,6 @@ from jobs.mail.message_trace import TraceRow, automatic
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence, RunKind
 from jobs.runs.run import FOREIGN_HOSTS, Run
-from jobs.runs.run_store import Record
 from jobs.settings import parts_of
 
 _IMICONNECT = ("io", "eu", "us", "in", "ca", "com")
@@ -196,24 +195,16 @@ APP_IN_USE = "app_in_use"
 
 
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
-    own = _addresses(ctx.channel)
-    same = (record.channel for record in _others(ctx) if own & _addresses(record.channel))
-    return tuple(Evidence(ADDRESS_IN_USE, channel.mailbox) for channel in same)
+    same = ctx.store.channels.sharing_address(ctx.channel) if ctx.looking else ()
+    return tuple(Evidence(ADDRESS_IN_USE, each) for each in same)
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
+    others = ctx.store.channels.connected() if ctx.looking else ()
     return tuple(
         Evidence(APP_IN_USE, record.channel.mailbox)
-        for record in _others(ctx)
+        for record in others
+        if record.channel.mailbox != ctx.channel.mailbox
         for run in ctx.store.known([record.run])
         if run.fact("client_id").lower() == client_id.lower()
     )
-
-
-def _others(ctx: StepContext) -> list[Record]:
-    connected = ctx.store.channels.connected() if ctx.looking else ()
-    return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
-
-
-def _addresses(channel: Channel) -> set[str]:
-    return {channel.mailbox, channel.forwarding_address.lower()} - {""}

@@ -269,15 +269,6 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         return FoundChannel()
     may_keep = check.may_be_kept(store, run)
     known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
-    told = Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
-    others = [each.channel for each in store.channels.connected()] if may_keep else []
-    address = run.channel.forwarding_address
-    if former := [each.mailbox for each in others if each.forwarding_address == address]:
-        told = Text("verdict.keep_former", {"mailboxes": ", ".join(former)})
-    if run.kept:
-        told = Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
-    elif lacks := check.missing_values(run):
-        told = Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     return FoundChannel(
         values=(
             ("found.app", run.fact("app_name") or run.fact("client_id")),
@@ -288,8 +279,18 @@ def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | No
         may_keep=may_keep,
         kept=run.kept,
         watched=watched,
-        told=told if run.checked else None,
+        told=_kept_words(run, store, watched, may_keep=may_keep) if run.checked else None,
     )
+
+
+def _kept_words(run: Run, store: RunStore, watched: str, *, may_keep: bool) -> Text:
+    if run.kept:
+        return Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
+    if lacks := check.missing_values(run):
+        return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
+    if may_keep and (former := store.channels.sharing_address(run.channel)):
+        return Text("verdict.keep_former", {"mailboxes": ", ".join(former)})
+    return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
 
 def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:

@@ -110,6 +110,12 @@ class ChannelIndex(AuthenticatedStore):
         mailboxes = sorted(map(codec.as_text, self.redis.smembers(keys.channels())))[:most]
         return self._get_all(mailboxes, keys.channel_record, Record)
 
+    def sharing_address(self, channel: Channel) -> list[str]:
+        own = {channel.mailbox, channel.forwarding_address.lower()} - {""}
+        others = (each.channel for each in self.connected())
+        used = {each.mailbox: {each.mailbox, each.forwarding_address.lower()} for each in others}
+        return [name for name in used if name != channel.mailbox and own & used[name]]
+
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
         return tuple(sorted(codec.as_text(raw) for raw in self.redis.sunion(lists)))

@@ -276,10 +276,9 @@ class ChannelState:
 
     def due(self, watched: WatchedChannel, at: datetime) -> datetime:
         """Return when to look at the channel: after a pause, and at ``at`` if nothing is known."""
-        planned = self.next_look
+        planned, most = self.next_look or at, at + watched.interval + CONFIRM
         # A time beyond the interval was written before the clock was set back.
-        known = planned is not None and planned <= at + watched.interval + CONFIRM
-        return max(planned if known else at, watched.paused_until or at)
+        return max(planned if planned <= most else at, watched.paused_until or at)
 
 
 _SPAN = re.compile(r"(\d{1,5}) ?([a-z]+)\.?", re.IGNORECASE)

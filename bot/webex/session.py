@@ -16,7 +16,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from requests import PreparedRequest, ReadTimeout, Response, Session
+from requests import PreparedRequest, ReadTimeout, Response, Session, TooManyRedirects
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
@@ -103,6 +103,9 @@ class ApiAdapter(HTTPAdapter):
         answer.raw = TimedBody(answer.raw, began + TOTAL_S)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):
+            if address == request.url:  # and so on without an end
+                answer.close()
+                raise TooManyRedirects("the next page is the same page")
             answer.headers["Link"] = f'<{address}>; rel="next"'
         wait = answer.headers.get("Retry-After")
         if wait is not None and not wait.isdecimal():

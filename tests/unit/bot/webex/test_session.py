@@ -33,11 +33,17 @@ def test_no_redirect_is_followed(webex, webex_script, reply, hasty_retries, stat
     assert {path for _, path, _ in webex_script.asked} == {"/people/anna"}
 
 
-def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries):
-    """A list whose next page is at another host ends with an error."""
-    page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
+@pytest.mark.parametrize(
+    ("following", "why"),
+    [(ELSEWHERE, "InvalidSchema"), ("{at.path}memberships/2", "TooManyRedirects")],
+)
+def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries, following, why):
+    """A list whose next page is at another host, or is the same page again, ends with an error."""
+    link = following.format(at=urlsplit(webex_script.url))
+    page = reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
-    with pytest.raises(WebexUnreachableError, match="InvalidSchema"):
+    webex_script.on("GET", "/memberships/2", page)
+    with pytest.raises(WebexUnreachableError, match=why):
         webex.members("room-1")
 
 

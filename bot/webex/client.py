@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from email.message import EmailMessage
+from email.message import Message as Headers
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NoReturn, Protocol, Self, TypeVar
@@ -405,10 +405,11 @@ class Webex(Messenger):
                 content += piece
                 if len(content) > largest:
                     raise FileTooLargeError(f"the file has more than {largest} bytes")
-            given, headers = response.headers, EmailMessage()
+            # EmailMessage would take a minute for a header of many semicolons, and raise IndexError.
+            given, headers = response.headers, Headers()
             headers["Content-Disposition"] = given.get("Content-Disposition", "attachment")
             content_type = given.get("Content-Type", "application/octet-stream")
-        return File(headers.get_filename() or "", content_type, bytes(content))
+        return File(headers.get_filename(""), content_type, bytes(content))
 
     @cached_property
     def _api(self) -> Any:

@@ -60,7 +60,7 @@ def _once(text: str) -> str:
     if not code:
         return text
     first, _, rest = text.partition(code)
-    return first + code + re.sub(rf"\s*{re.escape(code)}(?![\d.])", "", rest)
+    return first + code + re.sub(rf"(?<!\s)\s*{re.escape(code)}(?![\d.])", "", rest)
 
 
 def enhanced_code(text: str) -> str:

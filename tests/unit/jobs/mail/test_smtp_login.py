@@ -174,8 +174,9 @@ async def test_another_servers_manner_of_speaking(certificates, monkeypatch):
 
 @pytest.mark.parametrize(("lines", "cause"), ROWS["lines"])
 def test_a_reply_that_is_cut_into_lines(lines, cause):
-    """A known sentence is found even if a long reply repeats the enhanced code within it."""
-    assert meaning_of(535, lines).cause == cause
+    """A known sentence is found, even if the code is repeated within it, and at once."""
+    for end in ("", f"{' ' * 30_000}."):
+        assert meaning_of(535, lines + end).cause == cause
 
 
 @pytest.mark.parametrize(

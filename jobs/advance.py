@@ -266,7 +266,8 @@ def begin_attempt(redis: Redis, run: Run) -> float:
     if deaths >= MOST_DEATHS:
         return GIVEN_UP
     moment = now().timestamp()
-    if (wait := at + DEATH_PAUSES_S.get(deaths, 0.0) - moment) > 0 and deaths in DEATH_PAUSES_S:
+    pause = DEATH_PAUSES_S.get(deaths, 0.0)
+    if 0 < (wait := at + pause - moment) <= pause:  # or else the clock was set back
         return wait
     with redis.pipeline() as pipe:
         pipe.hset(key, mapping={"count": deaths + 1, "at": moment, "settled": settled})

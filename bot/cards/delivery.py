@@ -23,7 +23,7 @@ in the space.
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 from math import ceil
 
 import structlog
@@ -84,7 +84,7 @@ def _mark(text: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
 
 
-MIN_EDIT_INTERVAL = timedelta(seconds=paced(2))
+MIN_EDIT_S = paced(2.0)
 MINOR_INTERVAL_S = paced(6.0)
 """Seconds before the first minor edit of a message; each next one waits four times as long.
 
@@ -135,15 +135,19 @@ def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
 def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Return the seconds for which an update waits for others that it can be combined with."""
     if not _must_not_wait(wanted, shown):
-        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
-        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
-        return (due - now()).total_seconds()
+        pause_s = MIN_EDIT_S if wanted.retires else MINOR_INTERVAL_S * 4**shown.minor
+        return _left_s(shown.at, pause_s)
     if wanted.prompt != "" or wanted.final or shown.edits < wanted.at_once:
         return 0
     calm = shown.calm or now()
     if shown.calm is None:
         shared.keep(services, run.id, wanted.slot, replace(shown, calm=calm))
-    return CALM_S - (now() - calm).total_seconds()
+    return _left_s(calm, CALM_S)
+
+
+def _left_s(since: datetime, pause_s: float) -> float:
+    passed = (now() - since).total_seconds()
+    return max(pause_s - passed, 0.0) if passed >= 0 else 0.0  # the clock was set back
 
 
 def mark_posted(services: Services, shows: tuple[str, str], message: str, room: str) -> None:
@@ -188,10 +192,8 @@ def _post(
     # Without a mark of its text, it was posted in a room in which the bot cannot look.
     posted = find_unconfirmed(services, run, wanted, doubt) if doubt and doubt.text else None
     if posted is None:
-        if doubt:
-            passed = (now() - doubt.at).total_seconds()
-            if (wait := errors.UNCONFIRMED.after(max(doubt.posts, 1)) - passed) > 0:
-                return wait
+        if doubt and (wait := _left_s(doubt.at, errors.UNCONFIRMED.after(max(doubt.posts, 1)))):
+            return wait
         if wanted.retires:
             services.redis.hdel(keys.cards(run.id), slot)
             return 0

@@ -1,7 +1,6 @@
 """The card of ``/cancel`` that offers runs: as soon as a run has ended, its button goes."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -82,7 +81,7 @@ def test_the_command_keeps_its_card(anna, runs):
 def test_a_draw_edits_the_message(anna, runs, webex_script, reply, monkeypatch):
     """A draw of the run that has ended edits the ``/cancel`` card in place."""
     _, older = runs
-    monkeypatch.setattr(delivery, "MIN_EDIT_INTERVAL", timedelta(0))
+    monkeypatch.setattr(delivery, "MIN_EDIT_S", 0.0)
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
     webex_script.on("PUT", f"/messages/{MESSAGE}", reply(body={"id": MESSAGE}))
     install(anna.services)

@@ -306,21 +306,25 @@ def test_a_room_that_webex_did_not_tell_is_asked_once(services, run, webex_scrip
 
 
 def test_small_news_does_not_use_up_the_edits(services, run, said):
-    """After four minor edits, the rest is shown with the next update that asks somebody."""
+    """After four minor edits, the rest is shown with the next update that asks somebody.
+
+    The clock goes on by an hour before each edit, or is set back by an hour.
+    """
     delivery.sync(services, run, card("a"))
     for number in range(delivery.MINOR_MOST + 2):
-        age(services, run, at=now() - timedelta(hours=1))
+        age(services, run, at=now() + timedelta(hours=(-1) ** number))
         assert delivery.sync(services, run, card(f"small {number}")) == 0
     assert methods(said) == ["POST", *["PUT"] * delivery.MINOR_MOST]
     delivery.sync(services, run, card("b", urgency="approver"))
     assert methods(said)[-1] == "PUT"
 
 
-def test_what_asks_nobody_waits_for_what_may_follow(services, run, said, monkeypatch):
-    """An update without a request waits two seconds once, and not again for the next one."""
+@pytest.mark.parametrize("seconds", [delivery.CALM_S, -3600.0])
+def test_what_asks_nobody_waits_for_what_may_follow(services, run, said, monkeypatch, seconds):
+    """An update without a request waits two seconds once, or until the clock is set back."""
     delivery.sync(services, run, card("a", urgency="anna", prompt="anna"))
     assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
-    later(monkeypatch, delivery.CALM_S)
+    later(monkeypatch, seconds)
     assert delivery.sync(services, run, card("c", urgency="", prompt="")) <= 0
     assert methods(said) == ["POST", "PUT"]
 

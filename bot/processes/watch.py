@@ -53,7 +53,11 @@ async def _all_rounds(services: Services, first: str) -> None:
     while rounds:
         await asyncio.wait(rounds.values(), timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
         over = {name: rounds.pop(name) for name, task in tuple(rounds.items()) if task.done()}
-        elsewhere |= {name for name, task in over.items() if not task.result()}
+        for name, task in over.items():
+            if error := task.exception():
+                log.error("round failed", group=name, exc_info=error)
+            if error or not task.result():
+                elsewhere.add(name)
         stop = services.shutdown.requested() or services.shutdown.run_waits()
         if time.monotonic() < end and not stop:
             for name in _due_groups(services, rounds.keys() | elsewhere):

@@ -10,6 +10,7 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import Record
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
@@ -73,6 +74,16 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(services, watch
     for each in (MAILBOX, "sales@example.test"):
         assert services.watching.state(each).looked
     assert services.watching.state("later@example.test") == before
+
+
+def test_a_round_that_fails_stops_no_other(services, watched):
+    """If the round of a group fails, the job looks at the other groups all the same."""
+    channel = Channel("sales@example.test", tenant_id="sales")
+    services.watching.save(replace(watched, channel=channel))
+    key = keys.channel_record(channel.mailbox)
+    services.redis.set(key, services.store.authenticator.dump(key, {"run": "by another version"}))
+    watch.look("sales")
+    assert services.watching.state(MAILBOX).looked
 
 
 def test_a_group_that_another_worker_has_is_left_alone(services, watched):

@@ -118,7 +118,8 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
     time at once, instead of a minute later.
     """
     watching = Watching(store.redis, store.authenticator)
-    chosen = _unpaused(watching, mailbox)
+    named = (each for each in watching.channels() if mailbox.lower() in {"", each.mailbox})
+    chosen = [each for each in named if not each.is_paused(now())]
     unseen = _looked_at(watching, chosen)
     if again:
         suspected = (each for each in chosen if watching.state(each.mailbox).suspicion)
@@ -131,11 +132,6 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
         what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
         print(f"{what}, or the watch is paused. Type /watch ADDRESS.")
     return 1 if unseen or (mailbox and not chosen) else 0
-
-
-def _unpaused(watching: Watching, mailbox: str) -> list[WatchedChannel]:
-    named = (each for each in watching.channels() if mailbox.lower() in {"", each.mailbox})
-    return [each for each in named if not each.is_paused(now())]
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:

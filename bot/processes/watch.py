@@ -87,12 +87,11 @@ async def _whole_round(services: Services, group: str) -> bool:
         _refresh(services, group)
         services.watching.note_gaps(group, now())
         with suppress(AttemptOverError):
-            mail, state = partial(_mail, services), services.watching.state
-            every = services.bot.watch_test_mail
+            mail, every = partial(_mail, services), services.bot.watch_test_mail
             looks, left = await run_round(
                 services.watching,
                 group,
-                CloudLook(services, lambda: not held.lost, state, every, mail),
+                CloudLook(services, lambda: not held.lost, services.watching.state, every, mail),
                 now,
                 fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.broke),
                 held=held,

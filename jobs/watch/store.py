@@ -314,8 +314,7 @@ class Watching(AuthenticatedStore):
         return tuple(replace(e, id=known.get(e.room) or new_id() + new_id()) for e in every)
 
     def _write(self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard]) -> None:
-        ends = None if incident.is_open else KEPT
-        self._put(keys.incident(incident.id), incident, pipe, ends)
+        self._put(keys.incident(incident.id), incident, pipe, None if incident.is_open else KEPT)
         moment = {incident.id: incident.noticed.timestamp()}
         key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)

@@ -24,11 +24,8 @@ def test_a_new_card_is_posted_in_the_thread(services, run, webex_script):
     """A new card is posted in the thread, with its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
     (body,) = sent(webex_script)
-    assert (body["roomId"], body["parentId"], body["text"]) == (
-        "room-1",
-        "thread-1",
-        card("a").card.text,
-    )
+    expected = ("room-1", "thread-1", card("a").card.text)
+    assert (body["roomId"], body["parentId"], body["text"]) == expected
     assert body["attachments"][0]["content"]["type"] == "AdaptiveCard"
     shown = plan_card(services, run)
     assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)

@@ -153,8 +153,7 @@ def test_webhooks_are_listed_made_and_changed(webex, webex_script, reply):
 )
 def test_a_file_is_downloaded(webex, webex_script, reply, end):
     """A file is downloaded with its name and type, whatever else is in its header."""
-    headers = {"Content-Type": "text/plain"}
-    headers["Content-Disposition"] = f"attachment; filename{end}"
+    headers = {"Content-Type": "text/plain", "Content-Disposition": f"attachment; filename{end}"}
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from", headers))
     found = webex.download(webex_script.url + "contents/1", 99)
     assert found == File("headers.txt", "text/plain", b"Received: from")

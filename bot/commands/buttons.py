@@ -231,8 +231,7 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     commands.require(is_whole, "refused.no_reason")
     commands.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
-    given = Accepted(until, without_secrets(why), ctx.person.email)
-    ctx.services.store.accept(run, cause, given)
+    ctx.services.store.accept(run, cause, Accepted(until, without_secrets(why), ctx.person.email))
     check.begin(ctx, run.channel.mailbox)
 
 
@@ -373,7 +372,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @commands.for_everybody
 def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The step ``unused_secret`` removes the bot's own secret at Microsoft.
-    reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
+    reason = without_secrets(" ".join(inputs.get("skip_reason", "").split()))[:LONGEST_REASON]
     commands.require(reason, "notice.reason_needed")
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
@@ -396,7 +395,8 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
         commands.save_answer(ctx, run, TOKEN_FAILED, causes[0].cause)
-    ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
+    found = reading._replace(causes=causes) if told.strip() else None
+    ctx.say(explanation(found, now(), within=True))
 
 
 def _lacks_token(run: Run) -> bool:

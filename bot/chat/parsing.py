@@ -130,9 +130,9 @@ class Meaning:
 
 def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
-    # checked or that mail does not arrive.
+    # checked, or that it or mail does not arrive or work.
     words, typed, others = _sorted_words(text)
-    stopped = _has(others, _listed("mail")) and _has(others, _listed("stopped"))
+    stopped = (typed or _has(others, _listed("mail"))) and _has(others, _listed("stopped"))
     if stopped or _has(others, _listed("no_mail")):
         return Meaning(address_or_empty(typed[0]) if len(set(typed)) == 1 else "", trouble=True)
     if address := lone_address(text):

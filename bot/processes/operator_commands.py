@@ -120,6 +120,10 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
     watching = Watching(store.redis, store.authenticator)
     named = (each for each in watching.channels() if mailbox.lower() in {"", each.mailbox})
     chosen = [each for each in named if not each.is_paused(now())]
+    if not chosen:
+        what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
+        print(f"{what}, or the watch is paused. Type /watch ADDRESS.")
+        return int(mailbox != "")
     unseen = _looked_at(watching, chosen)
     if again:
         suspected = (each for each in chosen if watching.state(each.mailbox).suspicion)
@@ -128,10 +132,7 @@ def look(store: RunStore, mailbox: str, *, again: bool = False) -> int:
         print(_channel_line(watching, each.mailbox))
     if unseen:
         print(f"No worker has looked at {', '.join(sorted(set(unseen)))} in {WAIT_S:.0f} s")
-    if not chosen:
-        what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
-        print(f"{what}, or the watch is paused. Type /watch ADDRESS.")
-    return 1 if unseen or (mailbox and not chosen) else 0
+    return int(unseen != [])
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:

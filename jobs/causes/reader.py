@@ -393,8 +393,7 @@ class _Reader:
         """Return the cause of the first of these words that count before ``end``, or nothing."""
         for match in words.pattern.finditer(self._text, 0, end):
             around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
-            alone = not words.near or not self._signs.at
-            if alone or _named(words.near).search(around):
+            if not (words.near and self._signs.at) or _named(words.near).search(around):
                 said = words.meaning, words.strength
                 if found := self._found(said, match[0].strip(), match.start()):
                     return found

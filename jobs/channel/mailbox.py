@@ -200,10 +200,9 @@ def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
-    others = ctx.store.channels.connected() if ctx.looking else ()
     return tuple(
         Evidence(APP_IN_USE, record.channel.mailbox)
-        for record in others
+        for record in (ctx.store.channels.connected() if ctx.looking else ())
         if record.channel.mailbox != ctx.channel.mailbox
         for run in ctx.store.known([record.run])
         if run.fact("client_id").lower() == client_id.lower()

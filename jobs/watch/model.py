@@ -405,8 +405,7 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
         over = at - incident.ended > FLAPS_WITHIN
         return replace(state, incident="" if over else state.incident), ()
     unread = incident.sight is Sight.BROKEN and incident.step in outcome.unseen
-    unsteady = incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
-    if unread or unsteady:
+    if unread or (incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS):
         return state, ()
     by, kind = present.fixed_by, NewsKind.RECOVERED
     return state, (with_news(incident, kind, at, ended=at, blind_since=None, fixed_by=by),)

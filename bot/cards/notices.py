@@ -105,25 +105,24 @@ class LossWatch:
     def __call__(self) -> None:
         services, store = self._services, self._services.store
         if lost := self._generation.look():
-            # Runs and channels that an older backup contains are not gone, and go on.
-            spaces: dict[str, dict[str, Run]] = {}
-            for run in self._known.values():
-                if not store.length(run.id):
-                    spaces.setdefault(run.origin.room, {})[run.channel.mailbox] = run
             self._data_id = lost
-            self._pending = {room: [*runs.values()] for room, runs in spaces.items()}
+            for run in self._known.values():
+                self._pending.setdefault(run.origin.room, []).append(run)
             self._known = {}
-            log.error("spaces that lost data", count=len(self._pending))
+            log.error("spaces that may have lost data", count=len(self._pending))
         for room, runs in [*self._pending.items()]:
-            tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
-            if tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
+            # Runs and channels that an older backup contains are not gone, and go on.
+            gone = [run for run in runs if not store.length(run.id)]
+            tell = partial(post_in_space, services, runs[0], partial(card_of_loss, gone))
+            if not gone or tell_once(services, keys.loss_told(self._data_id, room), TOLD, tell):
                 del self._pending[room]
-        known, self._known = self._known, {}
+        known = dict[str, Run]()  # until all is read, because Redis may be away meanwhile
         connected = (record.run for record in store.channels.connected(MOST))
         for run_id in (*store.channels.open_runs(MOST), *connected):
-            last = known.get(run_id)
+            last = self._known.get(run_id)
             with suppress(RunGoneError):
-                self._known[run_id] = last if last and last.channel.mailbox else store.load(run_id)
+                known[run_id] = last if last and last.channel.mailbox else store.load(run_id)
+        self._known = known
 
 
 def card_of_loss(runs: list[Run]) -> Card:

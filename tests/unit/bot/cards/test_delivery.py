@@ -45,9 +45,7 @@ def test_a_direct_card_goes_to_the_person(services, run, webex_script, to, by):
     """
     delivery.sync(services, run, card("a", to=to))
     body = webex_script.asked[-1][2]
-    assert {
-        name: value for name, value in body.items() if name not in {"text", "attachments"}
-    } == by
+    assert {name: body[name] for name in body.keys() - {"text", "attachments"}} == by
 
 
 def test_no_news_is_no_call(services, run, said):

@@ -1,6 +1,7 @@
 """Notices of a closed space, of lost data and of gaps, and reminders of a secret's end."""
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
@@ -119,13 +120,19 @@ def test_a_space_with_a_run_is_told_once(services, begin, said, lose):
 def test_a_space_with_a_channel_is_told(services, begin, said, lose):
     """A space with a channel is told of the loss, although the run of the channel has ended.
 
-    The channel may have been connected a moment ago.
+    The channel may have been connected a moment ago. Redis may be away while it is looked at, before
+    the loss and after it.
     """
     run, watch = begin(), LossWatch(services)
     watch()
     services.store.end(run, Event(Kind.FINISHED, now()))
     watch()
-    lose()
+    for part, name in ((services.channels, "connected"), (services.store, "length")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(part, name, Mock(side_effect=ConnectionError))
+            with pytest.raises(ConnectionError):
+                watch()
+        lose()
     watch()
     assert len(said()) == 1
 
@@ -142,9 +149,8 @@ def test_what_an_older_backup_has_goes_on(services, redis, begin, said):
         watch()
     backup = {key: redis.dump(key) for key in redis.scan_iter()}
     channel = Channel("sales@example.test", "https://uk.webexconnect.io/callback", "x2@mail.test")
-    later = services.store.open(
-        channel, Person("anna", "anna@example.test", "org-1"), Origin("room-2", direct=True)
-    )
+    anna = Person("anna", "anna@example.test", "org-1")
+    later = services.store.open(channel, anna, Origin("room-2", direct=True))
     services.store.append(later.id, Event(Kind.DETAILS, now(), channel=channel))
     for _ in range(20):
         at[0] += 5

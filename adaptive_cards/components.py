@@ -397,7 +397,7 @@ def fit(content: el.Element) -> el.Element:
     for most in _STEPS:
         if size(content) <= MOST_BYTES:
             break
-        content = _mapped(content, partial(_shorter, most))
+        content = _mapped(content, partial(_shorter, most), but="choices")
     return content
 
 
@@ -416,12 +416,11 @@ def _shorter(most: int, holder: el.Element, name: str, value: str) -> str:
     return el.repair_cut(short) if is_block else el.tame(short)
 
 
-def _mapped(node: Any, change: Callable[[el.Element, str, str], str]) -> Any:
+def _mapped(node: Any, change: Callable[[el.Element, str, str], str], but: str = "") -> Any:
     if isinstance(node, list):
-        return [_mapped(item, change) for item in node]
+        return [_mapped(item, change, but) for item in node]
     if not isinstance(node, dict):
         return node
-    return {
-        name: change(node, name, value) if isinstance(value, str) else _mapped(value, change)
-        for name, value in node.items()
-    }
+    found = {n: each if n == but else _mapped(each, change, but) for n, each in node.items()}
+    texts = {n: change(node, n, each) for n, each in node.items() if isinstance(each, str)}
+    return found | texts

@@ -176,15 +176,15 @@ def test_a_date_at_the_beginning_of_a_fact_keeps_its_day():
 FORWARDING = page_of("forwarding_blocked")
 
 
-def test_a_link_is_never_cut():
-    """A card that is too long shortens its other texts but not a link.
+def test_a_link_and_a_choice_are_never_cut():
+    """A card that is too long shortens its other texts but not a link, or what a choice sends.
 
-    Half an address would lead nowhere.
+    Half an address would lead nowhere, and would be the address of no channel.
     """
-    line = el.link("link.learn_more", FORWARDING)
-    content = fit({"body": [line, *(el.literal("x" * 2000) for _ in range(20))]})
-    assert content["body"][0] == line
-    assert len(content["body"][1]["text"]) < 2000
+    whole = [el.link("link.learn_more", FORWARDING), el.choice("m", "turn.or", [("a" * 200, "a")])]
+    content = fit({"body": [*whole, *(el.literal("x" * 2000) for _ in range(60))]})
+    assert content["body"][:2] == whole
+    assert len(content["body"][2]["text"]) < 200
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ class Retention:
         moment, trail = now(), self._store.audit
         if self._verified is not None and moment - self._verified < PASS:
             return
-        self._verified = moment
         trail.look()
         found = trail.verify()
         if found.broken_at not in {0, self._reported}:  # once for each such entry
@@ -62,6 +61,7 @@ class Retention:
             midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
             while trail.clear(midnight - self._audit_age) == SLICE:
                 pass
+        self._verified = moment
 
     def _one_pass(self) -> Iterator[str]:
         for raw in self._redis.scan_iter(keys.run_events("*"), count=KEYS_AT_ONCE):

@@ -34,12 +34,7 @@ def run_of(store, asker):
     """Return a function that opens a run with the given events, each from a message of its own."""
     count = iter(range(1_000))
 
-    def opened(
-        events: tuple[Event, ...] = (),
-        mailbox: str = MAILBOX,
-        kind: RunKind = RunKind.SETUP,
-        end: Kind | None = Kind.CANCELLED,
-    ):
+    def opened(events=(), mailbox=MAILBOX, kind=RunKind.SETUP, end=Kind.CANCELLED):
         origin = Origin("room-1", message=f"message-{next(count)}")
         run = store.open(Channel(mailbox), asker, origin, kind)
         if events:
@@ -199,10 +194,18 @@ def test_old_audit_entries(store, run_of, clear):
     assert store.audit.verify().broken_at == 0
 
 
-def test_a_broken_trail_is_logged(store, redis, run_of, clear, capsys):
-    """The worker logs an audit entry that somebody has changed."""
+def test_a_broken_trail_is_logged(store, redis, run_of, monkeypatch, capsys):
+    """The worker logs an audit entry that somebody has changed.
+
+    If an error has ended a verification, the next one does not wait for a day.
+    """
     run_of()
     redis.lset("audit:entries", 0, '{"n":1,"what":"forged"}')
-    clear()
+    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
+    with monkeypatch.context() as away:
+        away.setattr(store.audit, "verify", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            retention()
+    retention()
     assert "audit trail is broken" in capsys.readouterr().out
     assert store.audit.verify().broken_at == 1

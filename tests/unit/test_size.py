@@ -19,10 +19,10 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
-        "code": 24_959,
+        "code": 24_957,
         "functions": 2_700,
         "used once, %": 9.6,
-        "borders": 5_367,
+        "borders": 5_366,
         "docstrings": 5_267,
     },
     ("practice",): {"code": 14_756},

@@ -34,12 +34,12 @@ def run(ctx: ChatContext, argument: str) -> None:
         all_of_them = ("button.check_all", {"do": "check", "channel": "all"})
         offered = (offers.check_exactly(mailbox), all_of_them)
         title = Text("understood.all_or_one", {"mailbox": mailbox})
-        _ask(ctx, title, offered, "understood.check_turn")
+        ask(ctx, title, offered, "understood.check_turn")
     else:
         one(ctx, argument)
 
 
-def _ask(ctx: ChatContext, title: Text, offered: tuple[Button, ...], turn: str) -> None:
+def ask(ctx: ChatContext, title: Text, offered: tuple[Button, ...], turn: str) -> None:
     ctx.say(offer(Text("notice.check_kicker"), title, offered, now(), turn=Text(turn)))
 
 
@@ -52,7 +52,7 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
     if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
         title = Text("understood.meant", {"meant": near})
-        _ask(ctx, title, offered, "understood.meant_check_turn")
+        ask(ctx, title, offered, "understood.meant_check_turn")
         return
     for run in ctx.services.store.known([ctx.services.channels.running(mailbox)]):
         # a setup or fix that goes on in this space and can read settings is looked at again

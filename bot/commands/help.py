@@ -127,8 +127,7 @@ def _address(ctx: ChatContext, mailbox: str) -> None:
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
     offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
-    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
-    ctx.say(offer(kicker, title, offered, now(), turn=turn))
+    check.ask(ctx, title, offered, "understood.check_turn")
 
 
 def greet_space(ctx: ChatContext) -> None:
@@ -153,14 +152,16 @@ def explain(ctx: ChatContext, argument: str) -> None:
         raise RefusedError(Text(f"explain.refused.{refused}")) from None
     channels = permissions.visible_channels(ctx)
     if told.text.strip():
-        named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
-        found = assessments(ctx.services.store, named)
-        known = [channel_row(line_of(*each)) for each in found.items()]
+        said = told.text.lower()
+        inside = "|".join(map(re.escape, filter(said.__contains__, channels)))
+        found = re.findall(rf"(?<![\w.+-])(?:{inside})(?![.-]?\w)", said)  # no part of another one
+        named = tuple(each for each in channels if each in found)[:_CHECKS_MOST]
+        known = [channel_row(line_of(*e)) for e in assessments(ctx.services.store, named).items()]
         runs = ctx.services.store.runs_in_space(ctx.room)
         in_thread = any(run.origin.thread == ctx.thread for run in runs)
         place = Place.CHANNEL if named or in_thread else Place.ANYWHERE
-        is_address = lone_address(told.text) in named  # which is no error
-        reading = None if is_address else read(told.text, place, cut=told.cut)
+        # an address alone is no error
+        reading = None if lone_address(told.text) in named else read(told.text, place, cut=told.cut)
         meant = named or channels
         within = _is_within(ctx, runs, meant)
         ctx.say(explanation(reading, now(), checks=meant, channels=known, within=within))

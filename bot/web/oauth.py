@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -22,8 +23,7 @@ import httpx
 import msgspec
 
 from bot.services import Services
-from jobs.access import tenants
-from jobs.access.mailbox_login import note_beginning, note_sign_in, note_success
+from jobs.access import mailbox_login, tenants
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.checks.check import may_sign_in
@@ -155,7 +155,7 @@ class AdminSignIn:
             account = signed_in.account
             bot = identity.Identity.of_bot(services.settings, http, account.tenant_id)
             with ThreadPoolExecutor(1, "token") as pool:  # Entra is asked while Graph is
-                asked = pool.submit(bot.token, signed_in.cache, second)
+                asked = pool.submit(copy_context().run, bot.token, signed_in.cache, second)
                 if not self.exchange:
                     check_tenant(account, signed_in.access_token)
             try:
@@ -275,7 +275,7 @@ class RehearsalSignIn:
             entra, back = self._identity(services, run, http), services.settings.callback
             flow = entra.begin([scope], back, state, login_of(run), "login")
         request_id = str(uuid.uuid4())
-        note_beginning(services.redis, run.channel.mailbox, request_id)
+        mailbox_login.note_beginning(services.redis, run.channel.mailbox, request_id)
         return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
@@ -294,7 +294,7 @@ class RehearsalSignIn:
                 try:
                     signed_in = _settled(finish, SETTLE_S, lambda e: may_be_replication(e, run))
                 finally:
-                    note_sign_in(services.redis, run.channel.mailbox, made)
+                    mailbox_login.note_sign_in(services.redis, run.channel.mailbox, made)
         except CloudError as error:
             # a refused secret is not that of Webex Connect here
             if error.cause != Cause.CLIENT_SECRET_WRONG:
@@ -306,7 +306,7 @@ class RehearsalSignIn:
             raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
         token = (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
         session = (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
-        note_success(services.redis, run.channel.mailbox)
+        mailbox_login.note_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
         return Result(event, upn, sealed=(token, session))

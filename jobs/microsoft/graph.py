@@ -255,7 +255,7 @@ class Graph:
         secret = made.get("secretText")
         if not is_filled_text(secret):
             raise errors.unreadable("graph", "addPassword without secretText", httpx.codes.OK)
-        return NewPassword(str(made.get("keyId", "")), str(secret))
+        return NewPassword(text_of(made, "keyId"), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
         path = f"/applications/{segment(object_id)}/removePassword"
@@ -334,7 +334,7 @@ class Graph:
     async def verified_domains(self) -> set[str]:
         """Return the tenant's domains in lower case; none if the directory does not show them."""
         rows = await self.collection("/organization", {"$select": "id,verifiedDomains"})
-        listed = (domain for row in rows for domain in row.get("verifiedDomains") or ())
+        listed = (domain for row in rows for domain in dicts_in(row.get("verifiedDomains")))
         return {text_of(domain, "name").lower() for domain in listed}
 
     async def app_management_policy(self) -> Json:

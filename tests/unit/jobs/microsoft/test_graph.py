@@ -27,7 +27,7 @@ async def test_a_key_is_quoted_and_encoded(graph, directory):
 POLICIES, OBJECT = "/policies", {"id": "x"}
 SECURITY_DEFAULTS = f"{POLICIES}/identitySecurityDefaultsEnforcementPolicy"
 MAY = {"defaultUserRolePermissions": {}}
-DOMAINS = {"verifiedDomains": [{"name": "Contoso.com"}]}
+DOMAINS = {"verifiedDomains": ["odd", {"name": "Contoso.com"}]}
 
 
 @pytest.mark.parametrize(

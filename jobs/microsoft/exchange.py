@@ -199,7 +199,7 @@ def judge_exchange(response: httpx.Response, ids: errors.RequestIds) -> errors.C
     status = response.status_code
     told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
     meaning = told or _BY_STATUS.get(status) or errors.by_status(status, gateway=not error)
-    code = kind.rpartition(".")[2] or str(error.get("code", ""))
+    code = kind.rpartition(".")[2] or text_of(error, "code")
     return errors.error_for(meaning, "exchange", response.status_code, code, message, ids)
 
 
@@ -224,7 +224,7 @@ def judge_reported_errors(answer: Response) -> errors.CloudError | None:
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
     internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
     if internal.get("message"):
-        return str(internal.get("type", "")), str(internal["message"])
+        return text_of(internal, "type"), str(internal["message"])
     detail = next(iter(dicts_in(error.get("details"))), {})
     kind, message = _split(_unwrapped(text_of(detail, "message")))
     return kind, message or text_of(error, "message")

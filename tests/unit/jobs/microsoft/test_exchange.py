@@ -277,7 +277,7 @@ def detail(message: str) -> httpx.Response:
 
 NOT_HERE = json.dumps({"Message": "Ex1|a.ManagementObjectNotFoundException|Not here."})
 NAME = "UnableToWriteToAadException"
-NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": "NotFound", "message": "Error"}
+NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": None, "message": "Error"}
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": "NotFound", "message": "Error
         (detail("{no JSON"), errors.Rejected, "BadRequest", "{no JSON"),
         (httpx.Response(400, text="Bad", headers=NAMED), errors.Transient, NAME, "Bad"),
         (httpx.Response(502, text="<html>"), errors.Transient, "", ""),
-        (httpx.Response(404, json={"error": ERROR}), errors.NotFound, "NotFound", "Error"),
+        (httpx.Response(404, json={"error": ERROR}), errors.NotFound, "", "Error"),
     ],
 )
 def test_where_the_words_are(answer, kind, code, message):

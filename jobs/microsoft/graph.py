@@ -317,8 +317,7 @@ class Graph:
 
     async def user(self, address: str) -> Json | None:
         """Return a user by UPN, or else by any address; None without exactly one."""
-        found = await self.find(f"/users/{segment(address)}", {"$select": _USER_FIELDS})
-        if found is not None:
+        if found := await self.find(f"/users/{segment(address)}", {"$select": _USER_FIELDS}):
             return found
         mail = f"mail eq {text(address)}"
         try:

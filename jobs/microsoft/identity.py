@@ -160,19 +160,21 @@ class MsalHttp:
 
     def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, Json]:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
+        status, ids = 0, errors.RequestIds(client_request_id=headers["client-request-id"])
         with calls.request_to("entra"):
             try:
                 with calls.measured("entra") as noted:
                     address = self.outside(url)
                     response = self._http.request(method, address, headers=headers, **options)
                     noted.answered(response.status_code, response.headers)
+                status = response.status_code
+                ids = replace(ids, request_id=response.headers.get("x-ms-request-id", ""))
             except httpx.RequestError as error:
                 raise no_answer("entra", error, errors.RequestIds()) from error
-            status, number = response.status_code, headers["client-request-id"]
-            ids = errors.RequestIds(response.headers.get("x-ms-request-id", ""), number)
-            log.debug("call", service="entra", id=number, status=status)
-            if method == "POST":
-                calls.note("entra", f"POST {urlsplit(url).path}", status, ids)
+            finally:  # a request whose answer is lost may have signed in, too
+                log.debug("call", service="entra", id=ids.client_request_id, status=status)
+                if method == "POST":
+                    calls.note("entra", f"POST {urlsplit(url).path}", status, ids)
             meaning = errors.by_status(status)
             if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
                 raise _busy(meaning, response, ids)
@@ -374,9 +376,8 @@ class Identity:
             CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the
                 token endpoint, ``wrong_tenant``, or one of the ``id_token_...`` causes.
         """
-        if not hmac.compare_digest(
-            str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
-        ):
+        given, own = str(query.get("state", "")), str(flow.get("state", ""))
+        if not hmac.compare_digest(given.encode(), own.encode()):
             raise errors.Rejected(Cause.STATE_MISMATCH, "entra")
         if "error" in query:
             raise entra_error(query)

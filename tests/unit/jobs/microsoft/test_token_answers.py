@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeeded, Transient
 from jobs.microsoft.identity import Identity, entra_error
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
@@ -37,14 +38,15 @@ def test_a_busy_entra_is_tried_again(provider, bot, cache):
     """A request that Entra answers with 503 or 429 is tried again, three times in all.
 
     A Retry-After that is longer than a worker may sleep is raised with the error. A proxy's HTML
-    page is unreadable.
+    page is unreadable. A request is noted although its answer is lost: the sign-in log may have it.
     """
     provider.trouble = [(503, {}, b""), (429, {"Retry-After": "0"}, b"")]
     assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
-    provider.trouble = [(429, {"Retry-After": "600"}, b"")]
-    with pytest.raises(Transient) as busy:
+    provider.trouble = [(200, {"Content-Length": "9"}, b""), (429, {"Retry-After": "600"}, b"")]
+    with calls.collect() as made, pytest.raises(Transient) as busy:
         bot.token(cache, EXCHANGE)
     assert (busy.value.cause, busy.value.retry_after) == ("throttled", 600.0)
+    assert [each.split()[3] for each in made] == ["0", "429"]
     provider.trouble = [(200, {"Content-Type": "text/html"}, b"<html>")]
     with pytest.raises(MalformedAnswer):
         bot.token(cache, EXCHANGE)

@@ -332,7 +332,7 @@ def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
 
 
 def is_client_id(text: str) -> bool:
-    return valid(UUID, text) is not None
+    return text.lower() == str(valid(UUID, text))
 
 
 async def _found(ctx: StepContext) -> Event:

@@ -97,7 +97,7 @@ async def test_without_an_answer_it_goes_on(given):
     assert check.missing_values(run) == NEEDED
 
 
-@pytest.mark.parametrize(("text", "right"), [(TYPED, True), ("12", False), ("", False)])
+@pytest.mark.parametrize(("text", "right"), [(TYPED, True), (f"{{{TYPED}}}", False), ("12", False)])
 def test_client_ids(text, right):
     """A client ID must have the format that Webex Connect's form shows."""
     assert check.is_client_id(text) is right

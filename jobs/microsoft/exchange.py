@@ -106,7 +106,9 @@ class InvokeCommand:
         async with self.at_once, self.pace.slot(cmdlet):
             answer = await self._ask(call)
             rows = _rows(cmdlet, answer)
-            return await self._with_pages(cmdlet, call, answer, rows) if is_read(cmdlet) else rows
+            # of so few rows as were asked for, none is missing
+            whole = not is_read(cmdlet) or "ResultSize" in parameters
+            return rows if whole else await self._with_pages(cmdlet, call, answer, rows)
 
     def _ask(self, call: Call) -> Awaitable[Response]:
         source, reported, turn = self.token_source, judge_reported_errors, self.spacing.slot

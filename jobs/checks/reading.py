@@ -238,7 +238,8 @@ def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict) -> 
     ends = seen.secret_ends if seen.is_ours else None
     if ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
-    codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
+    # a check decides by the finding's own code, also if the verdict has another name for it
+    codes = (run.findings[name].cause for name in (*verdict.causes, *verdict.possible))
     return replace(
         seen,
         fix=fix,

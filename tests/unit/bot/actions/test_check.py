@@ -9,10 +9,11 @@ import pytest
 
 from adaptive_cards.texts import render, text
 from jobs.checks.check import summarize
+from jobs.checks.reading import read
 from jobs.clock import now
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe, StepContext
-from jobs.model import Access, Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.model import Access, Change, Channel, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange
 from jobs.runs.run_store import Accepted
 from jobs.runtime import no_listener
@@ -98,6 +99,19 @@ def test_an_approver_accepts_a_cause(anna, check):
     assert (noted["by"], noted["mailbox"]) == ("anna@example.test", MAILBOX)
     assert noted["data"]["cause"] == OFF.cause
     assert any(run.kind == "check" and run.id != check.id for run in begun(anna))
+
+
+def test_a_cause_with_another_name_is_accepted_by_its_code(anna, check):
+    """The button has the finding's code, by which a check decides, and not the verdict's name."""
+    unread = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    refused = Finding("smtp_login", State.WRONG, cause="smtp_token_refused")
+    right = replace(OFF, state=State.OK, cause="")
+    store = anna.services.store
+    store.append(check.id, *map(noted, (right, unread, refused)))
+    run = store.load(check.id)
+    assert [each.found.cause for each in read(run, store).causes] == ["smtp_login_unexplained"]
+    accept(anna, run, cause=read(run, store).accepts)
+    assert set(store.accepted(MAILBOX)) == {refused.cause}
 
 
 @pytest.mark.parametrize(

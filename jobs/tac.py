@@ -223,7 +223,8 @@ class Pages:
         if run is None or run.checked is None:
             yield self.words("no_check")
             return
-        for finding in (run.findings[name] for name in check.verdict_of(run).causes):
+        verdict = check.verdict_of(run)
+        for finding in map(verdict.weighed.__getitem__, verdict.causes):
             words = self.say(Text(f"cause.{finding.cause}")) or self._title(finding)
             yield f"- {_article_row(run, finding)} {words} ({finding.cause or finding.step})"
 

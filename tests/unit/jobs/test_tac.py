@@ -17,6 +17,7 @@ from jobs.model import (
     Evidence,
     Finding,
     Person,
+    Reason,
     RunKind,
     Signals,
     State,
@@ -120,6 +121,14 @@ def test_the_summary_answers_what_tac_asks():
     wanted += [f"2026-11-25 {at} UTC" for at in ("14:05:09", "14:01:09", "13:35:09")]
     wanted += ["SMTP AUTH is off. (smtp_auth_off_for_mailbox)"]
     assert [each for each in wanted if each not in summary] == []
+
+
+def test_the_summary_names_a_cause_as_the_card_does():
+    """A cause that is named otherwise until the settings are read has that name here, too."""
+    unread = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    read = found(unread), found(replace(LOGIN, cause="smtp_token_refused"))
+    case = replace(BARE, check=past("check", *read, Event(Kind.CHECKED, AT)))
+    assert "(smtp_login_unexplained)" in texts(case)["summary.md"]
 
 
 def test_the_summary_tells_what_was_changed_in_webex_connect():

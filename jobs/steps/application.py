@@ -248,8 +248,9 @@ class Application(Undoable, row="application"):
             seen = {"client_id": found.facts["client_id"], "gone": gone}
             words, cause = Text("seen.app_replaced", seen), Cause.APP_NOT_FOUND
             found = self.wrong(words, cause=cause, facts=found.facts)
-        # an app that a setup has made has the name of its mailbox, so it has only one channel
-        if "client_id" in found.facts and "unique_name" not in found.facts:
+        # an app that a setup has made has the name of its mailbox, so it has only one channel; a
+        # fix names an app that people made, too
+        if "client_id" in found.facts and (ctx.by_hand or "unique_name" not in found.facts):
             evidence += channels_with_app(ctx, found.facts["client_id"])
         return replace(found, values=self._values(ctx, app), evidence=evidence)
 

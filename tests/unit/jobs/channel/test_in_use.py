@@ -12,7 +12,7 @@ from jobs.channel.mailbox import (
 )
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind
 from jobs.runs.run_store import Record
 from jobs.steps.connect_form import Addresses
 from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, OFFERED, STEP
@@ -76,20 +76,27 @@ async def test_the_step_of_the_addresses_names_it(given, store, channel):
 
 
 @pytest.mark.parametrize(
-    ("client_id", "unique_name", "named"),
-    [("CLIENT-1", None, True), ("client-2", None, False), ("client-1", "webexconnect-x", False)],
+    ("client_id", "unique_name", "by_hand", "named"),
+    [
+        ("CLIENT-1", None, False, True),
+        ("client-2", None, False, False),
+        ("client-1", "webexconnect-x", False, False),
+        ("client-1", "webexconnect-x", True, True),
+    ],
 )
 async def test_another_channel_with_the_app(
-    given, store, channel, cloud, client_id, unique_name, named
+    given, store, channel, cloud, client_id, unique_name, by_hand, named
 ):
     """A plan names another channel that has the same app.
 
-    An app whose unique name is made for one mailbox belongs to that mailbox only.
+    An app whose unique name is made for one mailbox belongs to that mailbox only, unless a fix has
+    given that name to an app that people made.
     """
     connected(given, store, replace(channel, mailbox=SALES), client_id)
     app = APP | {"uniqueName": unique_name}
     cloud.on("GET /applications(appId='client-1')", app)
-    ctx = planning(given, facts=FACTS, answers={"adopt": "client-1"})
+    brief = Brief(by_hand=by_hand, client_id="client-1")
+    ctx = planning(given, facts=FACTS, brief=brief)
     found = await STEP.inspect(ctx)
     named_by = [item for item in found.evidence if item.kind == APP_IN_USE]
     assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])

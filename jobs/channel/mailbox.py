@@ -194,16 +194,13 @@ APP_IN_USE = "app_in_use"
 """Kind of the evidence that names another channel with the same app."""
 
 
-def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
-    same = ctx.store.channels.sharing_address(ctx.channel) if ctx.looking else ()
-    return tuple(Evidence(ADDRESS_IN_USE, each) for each in same)
-
-
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(APP_IN_USE, record.channel.mailbox)
-        for record in (ctx.store.channels.connected() if ctx.looking else ())
-        if record.channel.mailbox != ctx.channel.mailbox
-        for run in ctx.store.known([record.run])
-        if run.fact("client_id").lower() == client_id.lower()
-    )
+    runs = runs_of_others(ctx) if ctx.looking else ()
+    same = (run for run in runs if run.fact("client_id").lower() == client_id.lower())
+    return tuple(Evidence(APP_IN_USE, run.channel.mailbox) for run in same)
+
+
+def runs_of_others(ctx: StepContext) -> Iterable[Run]:
+    """Return the runs that connected the other channels."""
+    own, every = ctx.channel.mailbox, ctx.store.channels.connected()
+    return ctx.store.known([each.run for each in every if each.channel.mailbox != own])

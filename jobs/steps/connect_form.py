@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause, known
-from jobs.channel.mailbox import channels_with_address, login_names
+from jobs.channel.mailbox import ADDRESS_IN_USE, login_names
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
 from jobs.clouds.json_values import text_of
@@ -38,7 +38,7 @@ CHANGED = ("client_secret", "smtp_grant", "application", "ids")
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
 """Pauses between two reads of a log, in seconds. The sign-in log allows five in ten seconds."""
 CLOCKS = timedelta(seconds=2)
-"""Tolerance for the times of the log, which are in whole seconds."""
+"""Tolerance for the times of logs and traces, which are in whole seconds, and for two clocks."""
 
 
 async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
@@ -93,7 +93,8 @@ class Addresses(Step, row="addresses"):
         callback, forwarding = ctx.channel.callback_url, ctx.channel.forwarding_address
         if callback and forwarding:
             seen = Text("seen.addresses", {"callback": callback, "forwarding": forwarding})
-            return self.ok(seen, evidence=channels_with_address(ctx))
+            same = ctx.store.channels.sharing_address(ctx.channel) if ctx.looking else ()
+            return self.ok(seen, evidence=tuple(Evidence(ADDRESS_IN_USE, each) for each in same))
         if ctx.by_hand and ctx.checks:
             return self.skipped(Text("skipped.not_found"), facts={"addresses": "partly"})
         return self.waits_for(Turn.REQUESTER)

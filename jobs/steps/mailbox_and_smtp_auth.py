@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
+from jobs.channel.mailbox import delegate_of, is_shared, login_of, mailbox_row, runs_of_others
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, if_answered, unless_refused
 from jobs.clouds.json_values import Json, lower_of, text_of
@@ -296,7 +296,12 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         own = await _switches(ctx, past.values_before)
         seen = SEEN[next(iter(own.values()))]
-        return self.compare_with_recorded(past, own, seen, dict.fromkeys(own, ON))
+        found = self.compare_with_recorded(past, own, seen, dict.fromkeys(own, ON))
+        logins = {login_of(run).lower() for run in runs_of_others(ctx)}
+        used = logins.intersection(_address(ctx, name) for name in own)
+        if used and found.state is State.WRONG:  # the answers of that channel would stop
+            return self.left_alone(Text("seen.undo_login_in_use", {"user": min(used)}))
+        return found
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets; "not set" is a value too and is restored as ``$null``."""

@@ -18,7 +18,7 @@ from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at,
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Finding, Reason, State, Station, Text, Turn
-from jobs.steps.connect_form import dates_of_user, newest_sign_in, token_at
+from jobs.steps.connect_form import CLOCKS, dates_of_user, newest_sign_in, token_at
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -28,8 +28,6 @@ SPREADS_FOR = timedelta(hours=1)
 AGAIN_AFTER = timedelta(seconds=55)
 RESENDS_AFTER = timedelta(seconds=20)
 """Time until a mail of interrupted sending is sent again, with the same Message-ID."""
-CLOCKS = timedelta(seconds=2)
-"""Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
 OTHER_CLOCK = timedelta(minutes=5)
 """How far the bot's clock may be ahead of Microsoft's, which takes no sign-in beyond that."""
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
@@ -63,10 +61,9 @@ class TestMail(Step, row="test_mail"):
         body = f"This mail proves the email channel of {ctx.channel.mailbox}. Run {ctx.run.id}."
         sent = ctx.run.changed.get(self.name)
         at = (sent.since or sent.begun) if sent else ctx.run.opened
-        domain = ctx.settings.probe_from.rpartition("@")[2]
-        message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{domain}>"
-        ends = ctx.settings.probe_from, ctx.channel.mailbox
-        mail = OutgoingMail(*ends, subject_of(ctx), body, message_id)
+        sender = ctx.settings.probe_from
+        message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{sender.rpartition('@')[2]}>"
+        mail = OutgoingMail(sender, ctx.channel.mailbox, subject_of(ctx), body, message_id)
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: "_Seen", *, again: bool) -> Finding:
@@ -241,11 +238,9 @@ class AgentAnswer(Step, row="agent_answer"):
             return self.ok(seen, facts=facts)
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is None:
-            again_s = ctx.pause(self.name, PAUSES_S)
-            found = self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=again_s)
-            if await _is_revoked(ctx):
-                found = replace(found, waiting_for=Turn.REQUESTER, cause=Cause.SESSION_REVOKED)
-            return found
+            revoked, again_s = await _is_revoked(ctx), ctx.pause(self.name, PAUSES_S)
+            turn, cause = (Turn.REQUESTER, Cause.SESSION_REVOKED) if revoked else (Turn.AGENT, "")
+            return self.waits_for(turn, Text("seen.no_answer"), cause=cause, again_s=again_s)
         words = await ctx.trace().details(failed)
         facts = {"answer_failed_at": failed.received.isoformat()}
         cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")

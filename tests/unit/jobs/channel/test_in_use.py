@@ -4,12 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.channel.mailbox import (
-    ADDRESS_IN_USE,
-    APP_IN_USE,
-    channels_with_address,
-    channels_with_app,
-)
+from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE, channels_with_app
 from jobs.clock import now
 from jobs.model import Evidence, Finding, State
 from jobs.runs.run import Brief, Event, Kind
@@ -20,10 +15,10 @@ from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, OFFERED, STEP
 SALES = "sales@contoso.com"
 
 
-def connected(given, store, channel, client_id: str = "") -> None:
-    """Record a proven channel whose run has worked on this app."""
+def connected(given, store, channel, client_id: str = "", upn: str = "") -> None:
+    """Record a proven channel whose run has worked on this app, and who logs in for it."""
     run = given(channel=channel).run
-    found = Finding("application", State.OK, facts={"client_id": client_id})
+    found = Finding("application", State.OK, facts={"client_id": client_id, "upn": upn})
     store.append(run.id, Event(Kind.FOUND, now(), step="application", finding=found))
     with store.redis.pipeline() as pipe:
         store.channels.add(pipe, Record(run.id, now(), channel), store.load(run.id))
@@ -47,32 +42,28 @@ def planning(given, **more):
         ("support@contoso.com", "x1@mail.webexconnect.io", False),
     ],
 )
-def test_another_channel_with_the_address(given, store, channel, mailbox, forwarding, named):
+async def test_another_channel_with_the_address(given, store, channel, mailbox, forwarding, named):
     """A plan names each other channel that uses this channel's mailbox or Forwarding Address.
 
-    The channel itself is not another one, and channels may share their Call Back URL.
+    The step of the addresses is right all the same. The channel itself is not another one, and
+    channels may share their Call Back URL.
     """
     other = replace(channel, mailbox=mailbox, forwarding_address=forwarding)
     connected(given, store, other)
-    found = channels_with_address(planning(given))
-    assert found == ((Evidence(ADDRESS_IN_USE, mailbox),) if named else ())
+    found = await Addresses().inspect(planning(given))
+    named_by = (Evidence(ADDRESS_IN_USE, mailbox),) if named else ()
+    assert (found.state, found.evidence) == (State.OK, named_by)
 
 
-def test_only_a_plan_looks_for_other_channels(given, store, channel):
+async def test_only_a_plan_looks_for_other_channels(given, store, channel):
     """Only a plan looks for other channels with the same values.
 
     A check of many channels does not compare each of them with all others.
     """
     connected(given, store, replace(channel, mailbox=SALES), "client-1")
     ctx = given()
-    assert (channels_with_address(ctx), channels_with_app(ctx, "client-1")) == ((), ())
-
-
-async def test_the_step_of_the_addresses_names_it(given, store, channel):
-    """The step for the addresses names another channel with the same address and is still right."""
-    connected(given, store, replace(channel, mailbox=SALES))
-    found = await Addresses().inspect(planning(given))
-    assert (found.state, found.evidence) == (State.OK, (Evidence(ADDRESS_IN_USE, SALES),))
+    found = await Addresses().inspect(ctx)
+    assert (found.evidence, channels_with_app(ctx, "client-1")) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ def test_the_summary_answers_what_tac_asks():
 def test_the_summary_names_a_cause_as_the_card_does():
     """A cause that is named otherwise until the settings are read has that name here, too."""
     unread = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    read = found(unread), found(replace(LOGIN, cause="smtp_token_refused"))
-    case = replace(BARE, check=past("check", *read, Event(Kind.CHECKED, AT)))
-    assert "(smtp_login_unexplained)" in texts(case)["summary.md"]
+    seen = map(found, (unread, replace(LOGIN, cause="smtp_token_refused")))
+    check = past("check", *seen, Event(Kind.CHECKED, AT))
+    assert "(smtp_login_unexplained)" in texts(replace(BARE, check=check))["summary.md"]
 
 
 def test_the_summary_tells_what_was_changed_in_webex_connect():

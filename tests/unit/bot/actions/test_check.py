@@ -105,8 +105,7 @@ def test_a_cause_with_another_name_is_accepted_by_its_code(anna, check):
     """The button has the finding's code, by which a check decides, and not the verdict's name."""
     unread = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     refused = Finding("smtp_login", State.WRONG, cause="smtp_token_refused")
-    right = replace(OFF, state=State.OK, cause="")
-    store = anna.services.store
+    store, right = anna.services.store, replace(OFF, state=State.OK, cause="")
     store.append(check.id, *map(noted, (right, unread, refused)))
     run = store.load(check.id)
     assert [each.found.cause for each in read(run, store).causes] == ["smtp_login_unexplained"]
@@ -159,10 +158,8 @@ def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
 
 def test_a_forged_acceptance_does_not_count(anna, check):
     """Only what the bot itself has written hides a cause."""
-    store = anna.services.store
-    given = Accepted(now() + timedelta(days=7), "it is known", "anna@example.test")
-    store.accept(check, OFF.cause, given)
-    key = keys.accepted(MAILBOX)
+    accept(anna, check)
+    store, key = anna.services.store, keys.accepted(MAILBOX)
     (raw,) = store.redis.hvals(key)
     store.redis.hset(key, "not_forwarded", raw)
     assert set(store.accepted(MAILBOX)) == {OFF.cause}

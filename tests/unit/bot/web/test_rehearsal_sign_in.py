@@ -18,6 +18,9 @@ def known(state: State = State.OK, **facts: str) -> Event:
     return found("mailbox_user", state, facts=user | facts)
 
 
+JUDGED = {True: (Kind.ANSWERED, None), False: (Kind.PROBLEM, "wrong_mailbox_user")}
+
+
 @pytest.mark.parametrize(
     ("delegate_id", "counts"), [("oid-1", True), ("", False), ("oid-3", False)]
 )
@@ -39,9 +42,7 @@ def test_only_the_delegate_rehearses_for_a_shared_mailbox(
     assert (asked.get("login_hint"), asked["prompt"]) == (hint, "login")
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
-    assert (event.kind, event.data.get("cause")) == (
-        (Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user")
-    )
+    assert (event.kind, event.data.get("cause")) == JUDGED[counts]
     assert event.by == ("admin@contoso.com" if counts else "")
     assert services.vault.holds(f"rehearsal:{run.id}") is counts
 
@@ -85,14 +86,11 @@ def test_only_the_mailbox_user_rehearses(services, browser, provider, begin, obj
     run = begin(SIGNED_IN, known(user_id=object_id))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
-    assert asked["login_hint"] == "support@contoso.com"
-    assert asked["prompt"] == "login"
+    assert (asked["login_hint"], asked["prompt"]) == ("support@contoso.com", "login")
     assert "https://outlook.office.com/SMTP.Send" in asked["scope"]
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
-    assert (event.kind, event.data.get("cause")) == (
-        (Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user")
-    )
+    assert (event.kind, event.data.get("cause")) == JUDGED[counts]
     names = (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}")
     sealed = [*map(services.vault.holds, (*names, f"check-session:{run.channel.mailbox}"))]
     assert sealed == [counts, counts, False]

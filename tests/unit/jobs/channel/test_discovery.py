@@ -6,19 +6,17 @@ import pytest
 
 from jobs.channel import discovery
 from jobs.clouds.errors import SignInNeeded
+from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Channel, Profile
 from jobs.runs.run import AppCandidate, Brief
 from practice.environment import ROOT
+from tests.unit.jobs.steps.looks_of_apps import EXCHANGE, resource
 
 MAILBOX = "support@contoso.com"
 ADDRESS = "ab12@mail-us.imiconnect.io"
 CALLBACK = "https://contoso.us.webexconnect.io/callback"
-EXCHANGE = "GET /servicePrincipals(appId='00000002-0000-0ff1-ce00-000000000000')"
 ROLE = {"id": "role-1", "value": "Mail.Send", "isEnabled": True}
-DECLARED = {
-    "resourceAppId": "00000002-0000-0ff1-ce00-000000000000",
-    "resourceAccess": [{"id": "role-1", "type": "Role"}],
-}
+DECLARED = resource(EXCHANGE_APP_ID, role_1="Role")
 GRANT = {"clientId": "sp-1", "resourceId": "sp-exo", "scope": "SMTP.Send", "principalId": "user-1"}
 BOX = {
     "RecipientTypeDetails": "UserMailbox",
@@ -42,10 +40,9 @@ def principal(number: int = 1, *urls: str):
 @pytest.fixture
 def ctx(given, cloud):
     """A check of a mailbox that forwards, whose user has consented to one app."""
-    cloud.on("Get-Mailbox", [BOX])
+    cloud.on("Get-Mailbox", [BOX]).on("GET /oauth2PermissionGrants", [GRANT])
     cloud.on(f"GET /users/{MAILBOX}", {"id": "user-1", "userPrincipalName": MAILBOX})
     cloud.on(EXCHANGE, {"id": "sp-exo", "appRoles": [ROLE]})
-    cloud.on("GET /oauth2PermissionGrants", [GRANT])
     cloud.on("GET /servicePrincipals/sp-1", principal())
     cloud.on("GET /applications(appId='client-1')", app())
     brief = Brief(by_hand=True, discover=True)
@@ -72,10 +69,8 @@ async def test_mail_send_is_the_articles_profile(ctx, cloud):
 
 async def test_the_sign_in_log_tells_two_apps_apart(ctx, cloud):
     """Without a grant of the user, the app in the log of the user's sign-ins is chosen."""
-    cloud.on("GET /oauth2PermissionGrants", [])
-    rows = [{"appId": "outlook"}, {"appId": "client-2"}]
-    cloud.on("GET /auditLogs/signIns", rows)
-    cloud.on("GET /beta/auditLogs/signIns", [])
+    cloud.on("GET /oauth2PermissionGrants", []).on("GET /beta/auditLogs/signIns", [])
+    cloud.on("GET /auditLogs/signIns", [{"appId": "outlook"}, {"appId": "client-2"}])
     cloud.on("GET /applications(appId='client-2')", app(2))
     cloud.on("GET /applications", [app(1), app(2)])
     found = await discovery.Discovery(ctx).search()
@@ -84,9 +79,8 @@ async def test_the_sign_in_log_tells_two_apps_apart(ctx, cloud):
 
 async def test_without_a_log_two_apps_are_a_choice(ctx, cloud):
     """If only redirect URIs connect several apps with Webex, all of these apps are offered."""
-    cloud.on("GET /oauth2PermissionGrants", [])
+    cloud.on("GET /oauth2PermissionGrants", []).on("GET /applications", [app(1), app(2)])
     cloud.refuse("GET /auditLogs/signIns", 403)
-    cloud.on("GET /applications", [app(1), app(2)])
     found = await discovery.Discovery(ctx).search()
     assert [each.client_id for each in found.apps] == ["client-1", "client-2"]
     assert (found.certain, found.unread) == (False, False)
@@ -111,8 +105,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx, cloud):
         GRANT | {"clientId": f"sp-{number}", "principalId": None, "consentType": "AllPrincipals"}
         for number in (1, 2)
     ]
-    cloud.on("GET /oauth2PermissionGrants", [], all_of_them)
-    cloud.on("GET /auditLogs/signIns", [])
+    cloud.on("GET /oauth2PermissionGrants", [], all_of_them).on("GET /auditLogs/signIns", [])
     cloud.on("GET /servicePrincipals/sp-1", principal(1, CALLBACK))
     cloud.on("GET /servicePrincipals/sp-2", principal(2, "https://mail.example/callback"))
     found = await discovery.Discovery(ctx).search()
@@ -159,8 +152,7 @@ async def test_a_shared_mailbox_has_delegates(ctx, cloud):
     trustees = ("NT AUTHORITY\\SELF", "kim@contoso.com")
     cloud.on("Get-RecipientPermission", [{"Trustee": each} for each in trustees])
     kim = {"id": "user-2", "userPrincipalName": "kim@contoso.com"}
-    cloud.on("GET /users/kim@contoso.com", kim)
-    cloud.on("GET /users/user-2", kim)
+    cloud.on("GET /users/kim@contoso.com", kim).on("GET /users/user-2", kim)
     cloud.on("GET /oauth2PermissionGrants", [], [GRANT | {"principalId": "user-2"}])
     found = await discovery.Discovery(ctx).search()
     assert (found.shared, found.delegate) == (True, "kim@contoso.com")

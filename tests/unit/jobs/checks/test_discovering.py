@@ -12,10 +12,8 @@ from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, RecordedChan
 from jobs.runtime import no_listener
 from tests.fixtures.copies import replace
 from tests.fixtures.run_events import changing, noted
+from tests.unit.jobs.channel.test_discovery import ADDRESS, CALLBACK, MAILBOX
 
-MAILBOX = "support@contoso.com"
-ADDRESS = "ab12@mail-us.imiconnect.io"
-CALLBACK = "https://contoso.us.webexconnect.io/callback"
 APP_1 = AppCandidate("client-1", "Mail", CALLBACK, Profile.ARTICLE)
 WHOLE = Search((APP_1,), certain=True, forwarding_address=ADDRESS, upn=MAILBOX)
 TYPED = "0f0f0f0f-1111-4222-8333-444455556666"

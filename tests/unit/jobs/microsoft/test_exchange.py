@@ -188,8 +188,7 @@ async def test_a_warning_that_rows_are_missing_is_a_failure(run, warning):
     Otherwise these rows would look as if they did not exist. If only some rows were asked for, none
     of them is missing.
     """
-    few = await run(page("a", warning=warning), "Get-MessageTraceV2", {"ResultSize": 1})
-    assert few == NAMED_A
+    assert await run(page("a", warning=warning), "Get-MessageTraceV2", {"ResultSize": 1}) == NAMED_A
     with pytest.raises(errors.MalformedAnswer) as failed:
         await run(page("a", warning=warning), "Get-MessageTraceV2")
     assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)

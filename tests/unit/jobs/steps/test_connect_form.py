@@ -336,6 +336,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch, taken: str, cause: str = BARE) -> 
     return asked
 
 
+async def rehearsed(ctx, vault) -> Finding:
+    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
+    return await REHEARSAL.inspect(ctx)
+
+
 SAID = {"question": "mailbox_sign_in", "value": "yes"}
 
 
@@ -352,9 +357,7 @@ async def test_the_user_name_is_the_token_s_own_user(given, vault, monkeypatch, 
     """
     asked = scripted(monkeypatch, user)
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
-    ctx = given(facts=facts, events=(SIGNED_IN,))
-    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
-    found = await REHEARSAL.inspect(ctx)
+    found = await rehearsed(given(facts=facts, events=(SIGNED_IN,)), vault)
     assert (found.state, asked, found.facts) == (State.OK, [user], {})
 
 
@@ -375,8 +378,7 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     """
     names = scripted(monkeypatch, taken, cause)
     ctx = given(facts={"upn": MAILBOX, "shared": "blocked"}, events=(SIGNED_IN,))
-    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
-    found = await REHEARSAL.inspect(ctx)
+    found = await rehearsed(ctx, vault)
     assert (names, found.state, found.facts.get("username")) == (asked, state, username)
     assert found.cause == ("" if state is State.OK else cause)
 
@@ -388,8 +390,7 @@ async def test_a_fresh_switch_takes_time_to_spread(given, vault, work_settings, 
     """A login that is blocked within an hour of switching SMTP AUTH on is tried again."""
     settings = replace(work_settings, smtp_server=refuses)
     ctx = given(facts={"upn": MAILBOX}, changed={"smtp_auth": now() - ago}, settings=settings)
-    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
-    found = await REHEARSAL.inspect(ctx)
+    found = await rehearsed(ctx, vault)
     assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
 
 
@@ -403,13 +404,9 @@ async def test_a_server_that_is_away_is_tried_again(
     """
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
     ctx = given(facts={"upn": MAILBOX}, waits={"rehearsal": waited}, settings=settings)
-    vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
-    found = await REHEARSAL.inspect(ctx)
+    found = await rehearsed(ctx, vault)
     told = found.cause, found.waiting_for, found.until is not None
     assert told == ("smtp_unreachable", turn, turn is Turn.TIME)
-
-
-OWN_LOGIN_STEP = OwnLogin()
 
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -435,7 +432,7 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(given, vault, work_settin
     ctx = given(facts=facts, settings=replace(work_settings, login_url=provider.base))
     vault.put("check-secret:support@contoso.com", "secret", 60)
     vault.put("check-session:support@contoso.com", "{}", 60)
-    found = await OWN_LOGIN_STEP.inspect(ctx)
+    found = await OwnLogin().inspect(ctx)
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.own_sign_in"))
 
 
@@ -469,7 +466,7 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
     channel, facts = replace(CHANNEL, tenant_id=TENANT), {"client_id": "client-1"}
     ctx = given(channel=channel, facts=facts, settings=made, **fix)
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
-    found = await OWN_LOGIN_STEP.inspect(ctx)
+    found = await OwnLogin().inspect(ctx)
     assert (found.state, found.until is not None) == (state, state is State.WAITING)
 
 

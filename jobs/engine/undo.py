@@ -50,7 +50,8 @@ class Reversal(Remains):
             return self.left_alone(Text("seen.undo_not_found" if lost else "seen.undo_gone"))
         begun = self.past.interrupted
         left_s = (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
-        if finding.state is not State.OK or left_s <= 0:
+        # a clock that was set back since says nothing about a call
+        if finding.state is not State.OK or not 0 < left_s <= CALL_LASTS.total_seconds():
             return finding
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 

@@ -154,7 +154,7 @@ def explain(ctx: ChatContext, argument: str) -> None:
     if told.text.strip():
         said = told.text.lower()
         inside = "|".join(map(re.escape, filter(said.__contains__, channels)))
-        found = re.findall(rf"(?<![\w.+-])(?:{inside})(?![.-]?\w)", said)  # no part of another one
+        found = {*re.findall(rf"(?<![\w.+-])(?:{inside})(?![.-]?\w)", said)}  # no part of another
         named = tuple(each for each in channels if each in found)[:_CHECKS_MOST]
         known = [channel_row(line_of(*e)) for e in assessments(ctx.services.store, named).items()]
         runs = ctx.services.store.runs_in_space(ctx.room)

@@ -90,8 +90,7 @@ def words_of(rows: list[dict[str, Any]]) -> Iterable[Words]:
     for row in rows:
         causes = row.get("causes") or [row["cause"]]
         if unknown := row.keys() - {"cause", "causes", "kind", "answer", "near", *Strength}:
-            message = f"{causes[0]}: {', '.join(sorted(unknown))}"
-            raise ValueError(message)
+            raise ValueError(f"{causes[0]}: {', '.join(sorted(unknown))}")
         named = [row.get(name, "") for name in ("answer", "near")]
         for strength in filter(row.get, Strength):
             pattern = _either(row[strength])

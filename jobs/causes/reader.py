@@ -285,7 +285,8 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
     said = {each.number: each.words for each in entra_tokens(description) if each.named}
     rest = "" if said else f": {description}"
     known = [(each, meaning_of_number(each, said.get(each, rest))) for each in numbers]
-    ordered = sorted(known, key=lambda pair: pair[0] not in patterns().groups["vague"])
+    vague = patterns().groups["vague"] | patterns().groups["vaguest"]
+    ordered = sorted(known, key=lambda pair: pair[0] not in vague)
     return next(((each, meaning) for each, meaning in reversed(ordered) if meaning), None)
 
 
@@ -409,7 +410,8 @@ class _Reader:
         """
         read = ((each, meaning_of_number(each.number, each.words)) for each in self._numbers)
         known = [(each, meaning) for each, meaning in read if meaning]
-        left_out = (patterns().groups[name] for name in ("vague", "vaguest"))
+        vague, vaguest = (patterns().groups[name] for name in ("vague", "vaguest"))
+        left_out = (vague | vaguest, vaguest)
         told = ([pair for pair in known if pair[0].number not in out] for out in left_out)
         known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)

@@ -140,8 +140,7 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
     if mixed := mixed_label(host):
         yield Text("typed.callback_mixed", {"label": mixed, "letters": strange_letters(mixed)})
     labels = as_ascii(host).split(".")
-    whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
-    if not whole:
+    if not all(map(_LABEL.fullmatch, labels)) or (len(labels) == 1 and not is_loopback(host)):
         yield Text("typed.callback_host", {"host": host})
 
 

@@ -50,8 +50,7 @@ class Meter:
         told, cached = parse_http(headers.get("Date", "")), headers.get("Age", "0").strip()
         if told is None or trip_s > LONGEST_TRIP_S or cached not in {"", "0"}:
             return
-        made = now() - timedelta(seconds=trip_s / 2)
-        seconds = (made - told).total_seconds() - 0.5
+        seconds = (now() - timedelta(seconds=trip_s / 2) - told).total_seconds() - 0.5
         self._last.setdefault(cloud, deque(maxlen=LAST)).append((time.monotonic(), seconds))
         self._share(cloud)
 

@@ -48,7 +48,7 @@ class Retention:
         seen = list(islice(self._left, KEYS_AT_ONCE))
         if not seen and (self._passed is None or abs(now() - self._passed) >= PASS):
             self._left = self._one_pass()
-            list(islice(self._left, KEYS_AT_ONCE))
+            list(islice(self._left, KEYS_AT_ONCE))  # each run is looked at as it is taken
         moment, trail = now(), self._store.audit
         if self._verified is not None and abs(moment - self._verified) < PASS:
             return

@@ -495,7 +495,8 @@ def with_news(
 ) -> Incident:
     """Return the changed incident with the news; of very many, the first and the newest stay."""
     news = (*incident.news, News(kind, at, cause or incident.cause))
-    news = (news[0], *news[1:][-MOST_NEWS + 1 :])
+    if len(news) > MOST_NEWS:
+        news = (news[0], *news[-MOST_NEWS + 1 :])
     return replace(incident, news=news, told_mails=incident.damage.mails, **changed)
 
 

@@ -62,8 +62,8 @@ class VirtualClock:
         return cls.at.astimezone(tz)
 
 
-class WorkerKilledError(BaseException):
-    """Error that ends a simulated worker in the middle of a round."""
+class WorkerKilledError(SystemExit):
+    """Error that ends a simulated worker in a round, past what a failed round is handled by."""
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ BETWEEN = """- Also `openid`, `profile` and `offline_access`. `AuditLog.Read.All
 A setup asks for all that are marked *setup* and writes nothing before its plan is approved. A check asks for those
 marked *check*. A fix asks to write only for the steps that the newest check found wrong; if its plan needs more, a
 second sign-in follows the approval. An undo asks for the steps that it puts back. These include others, which are
-then not asked for:
+then not asked for, but for `Directory.Read.All` next to `AuditLog.Read.All`, which needs it:
 
 """
 BY_ITSELF = """

@@ -138,8 +138,7 @@ def as_json(reading: Reading) -> Json:
         | ({"page": page} if (page := page_of(each.cause)) else {})
         for each in reading.causes
     ]
-    lines = ((each, without_secrets(each.line)) for each in reading.unknown)
-    unknown = [{"code": each.code, "line": line, "page": each.page} for each, line in lines]
+    unknown = [each._asdict() | {"line": without_secrets(each.line)} for each in reading.unknown]
     told: Json = {"ours": reading.ours, "strange": reading.strange, "causes": causes}
     told |= {"codes": list(reading.codes)} | ({"cut": True} if reading.cut else {})
     return told | ({"unknown": unknown} if unknown else {})

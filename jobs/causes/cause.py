@@ -139,10 +139,9 @@ def load(text: str | bytes) -> dict[str, CauseEntry]:
         raise KeyError(*missing)
     pages = {"": "", **table.pages}
     entries = dict[str, CauseEntry]()
-    for cause, entry in table.causes.items():
-        own = entry.page
-        page = f"{ENTRA_CODE_PAGE}{own}" if isinstance(own, int) else pages[own]
-        entries[cause] = msgspec.structs.replace(entry, page=page)
+    for cause, row in table.causes.items():
+        page = f"{ENTRA_CODE_PAGE}{row.page}" if isinstance(row.page, int) else pages[row.page]
+        entries[cause] = msgspec.structs.replace(row, page=page)
     return entries
 
 

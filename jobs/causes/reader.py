@@ -126,8 +126,7 @@ class Signs(NamedTuple):
     A sign is a name, a host or a format of a service. A code such as 421 or 5.7.8 is everybody's.
     """
 
-    at: tuple[int, ...]
-    named: tuple[str, ...]
+    found: tuple[tuple[int, str], ...]
     place: Place = Place.ANYWHERE
 
     @property
@@ -138,18 +137,18 @@ class Signs(NamedTuple):
     @property
     def ours(self) -> bool:
         """Return whether a service of this channel speaks anywhere in the text."""
-        return self.heard or self.connect or any(each not in _STRANGERS for each in self.named)
+        return self.heard or self.connect or any(who not in _STRANGERS for _, who in self.found)
 
     @property
     def strange(self) -> bool:
         """Return whether the text has a sign of another product or host."""
-        return not self.heard and any(each in _STRANGERS for each in self.named)
+        return not self.heard and any(who in _STRANGERS for _, who in self.found)
 
     @property
     def connect(self) -> bool:
         """Return whether Webex Connect speaks anywhere in the text."""
-        by_place = self.place is Place.FORM and not self.strange
-        return by_place or self.place is Place.CONNECT or "connect" in self.named
+        by_place = self.place is Place.CONNECT or (self.place is Place.FORM and not self.strange)
+        return by_place or any(who == "connect" for _, who in self.found)
 
     def who(self, at: int) -> Who:
         """Return who speaks at this place of the text.
@@ -158,12 +157,11 @@ class Signs(NamedTuple):
         """
         if self.heard:
             return Who.OURS
-        if not self.at:
+        if not self.found:
             return {Place.FORM: Who.OURS, Place.CHANNEL: Who.LIKELY}.get(self.place, Who.UNKNOWN)
-        after = bisect_left(self.at, at)
-        near = slice(max(after - 1, 0), after + 1)
-        distances = (abs(each - at) for each in self.at[near])
-        distance, nearest = min(zip(distances, self.named[near], strict=True))
+        after = bisect_left(self.found, (at, ""))
+        near = self.found[max(after - 1, 0) : after + 1]
+        distance, nearest = min((abs(each - at), who) for each, who in near)
         far = distance > _SIGN_NEAR and self.strange
         if nearest == "program":
             return Who.PROGRAM
@@ -196,7 +194,7 @@ def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
             and (who != "host" or place is not Place.FORM)
         )
     ]
-    return Signs(tuple(at for at, _ in found), tuple(who for _, who in found), place)
+    return Signs(tuple(found), place)
 
 
 class UnknownCode(NamedTuple):
@@ -394,7 +392,7 @@ class _Reader:
         """Return the cause of the first of these words that count before ``end``, or nothing."""
         for match in words.pattern.finditer(self._text, 0, end):
             around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
-            if not (words.near and self._signs.at) or _named(words.near).search(around):
+            if not (words.near and self._signs.found) or _named(words.near).search(around):
                 said = words.meaning, words.strength
                 if found := self._found(said, match[0].strip(), match.start()):
                     return found
@@ -428,9 +426,13 @@ class _Reader:
                 open_ = blocked and "criteria" not in each.words
                 causes += self._found(said, each.shown, each.at, open_=open_)
         causes += self._of_words(causes)
-        if not _named("connect_address").search(self._text):
-            return causes
-        return [replace(each, cause=_AT_CONNECT.get(each.cause, each.cause)) for each in causes]
+        named = _named("connect_address").search(self._text)  # perhaps next to other recipients
+        return [
+            replace(each, cause=_AT_CONNECT.get(each.cause, each.cause))
+            if named and not _named("other_recipient").search(_before(self._text, each.at, _SHORT))
+            else each
+            for each in causes
+        ]
 
     def _with_words(self) -> list[Token]:
         """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``.

@@ -48,14 +48,19 @@ async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
     Raises:
         CloudError: Exchange could not be asked.
     """
-    return list(filter(stops, await ctx.exchange.run("Get-TransportRule", {})))
+    connect = ctx.channel.forwarding_address.lower()
+    rules = await ctx.exchange.run("Get-TransportRule", {})
+    return [rule for rule in rules if stops(rule, connect)]
 
 
-def stops(rule: Rule) -> bool:
+def stops(rule: Rule, connect: str = "") -> bool:
     """Return whether the rule is enforced, in force today, and removes mail.
 
-    MessageTypeMatches AutoForward does not match mailbox forwarding.
+    A redirection to ``connect`` is a way of forwarding. MessageTypeMatches AutoForward does not
+    match mailbox forwarding.
     """
+    if connect and any(connect in each for each in _values(rule, "RedirectMessageTo")):
+        return False
     # on and not in test mode, or it does not say so
     on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")

@@ -238,7 +238,7 @@ class OutboundConnectors(Probe, row="outbound_connectors"):
         found = next((row for row in rows if domain and _takes(row, domain)), None)
         if found is None:
             return self.ok(Text("seen.no_connector"))
-        hosts = ", ".join(map(str, found.get("SmartHosts") or ()))
+        hosts = ", ".join(map(str, as_list(found.get("SmartHosts"))))
         seen = Text("seen.connector", {"name": text_of(found, "Name"), "hosts": hosts})
         return self.possible(seen, cause=Cause.CONNECTOR_TAKES_MAIL)
 
@@ -247,8 +247,8 @@ def _takes(row: ExchangeRow, domain: str) -> bool:
     """Return whether the connector is on and routes mail for the domain to smart hosts."""
     if row.get("Enabled") is not True or row.get("IsTransportRuleScoped") is True:
         return False
-    domains = row.get("RecipientDomains") or ()
-    plain = (str(each).lower().removeprefix("smtp:").partition(";")[0] for each in domains)
+    domains = (str(each).lower() for each in as_list(row.get("RecipientDomains")))
+    plain = (each.removeprefix("smtp:").partition(";")[0] for each in domains)
     named = any(domain_matches(each, domain) for each in plain)
     to_hosts = named and row.get("UseMXRecord") is not True
     return to_hosts or row.get("RouteAllMessagesViaOnPremises") is True

@@ -228,6 +228,7 @@ ON = {"Name": "Relay", "Enabled": True, "RecipientDomains": ["*"], "SmartHosts":
     [
         (ON, State.POSSIBLE),
         (ON | {"RecipientDomains": ["smtp:*.webexconnect.io;1"]}, State.POSSIBLE),
+        (ON | {"RecipientDomains": "mail.webexconnect.io"}, State.POSSIBLE),
         (ON | {"RecipientDomains": [], "RouteAllMessagesViaOnPremises": True}, State.POSSIBLE),
         (ON | {"Enabled": False}, State.OK),
         (ON | {"IsTransportRuleScoped": True}, State.OK),

@@ -158,8 +158,9 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     with suppress(errors.CloudError):
         rows += await listed("active-scheduled-maintenances", "scheduled_maintenances")
     names = ("publicationId", "incidentNumber", "id")
+    begun = ("start_at", "created_at")  # a maintenance is announced days before it begins
     return _newest_first(
-        Incident(value(row, *names), value(row, "name"), parse(row.get("created_at")))
+        Incident(value(row, *names), value(row, "name"), parse(value(row, *begun)))
         for row in rows
         if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
     )

@@ -252,12 +252,15 @@ def test_webex_status(outside, configured, given, incidents, found):
 
 
 def test_a_maintenance_that_is_under_way_counts_as_an_incident(outside, configured, given):
-    """The page of the maintenance has the incidents' form; without it, the incidents count."""
+    """It began when it was planned for, and not when it was announced."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": []})
-    page = {"scheduled_maintenances": [OPEN | {"status": "in_progress"}]}
+    begun = {"status": "in_progress", "start_at": "2026-11-29T22:00:00.000Z"}
+    page = {"scheduled_maintenances": [OPEN | begun]}
     outside.on("GET /status/active-scheduled-maintenances.json", page)
     ctx = given(settings=configured())
-    assert told(look("webex_status", ctx)) == (State.POSSIBLE, "seen.incident", "webex_incident")
+    found = look("webex_status", ctx)
+    assert told(found) == INCIDENT
+    assert found.signals.since == datetime(2026, 11, 29, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])

@@ -263,15 +263,15 @@ async def _task_pages(settings: Settings, since: datetime) -> tuple[tuple[Task, 
     """Return the tasks of up to five pages, newest first, and whether these are all."""
     found: dict[str, Task] = {}
     for _ in range(MOST_PAGES):
-        page = await _task_page(settings, since)
+        page, whole = await _task_page(settings, since)
         found |= {task.id: task for task in page}
-        if whole := len(page) < _MOST:
+        if whole:
             break
         since = max(task.created for task in page)
     return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True)), whole
 
 
-async def _task_page(settings: Settings, since: datetime) -> list[Task]:
+async def _task_page(settings: Settings, since: datetime) -> tuple[list[Task], bool]:
     span = {"from": milliseconds(since), "to": milliseconds(now_at(WEBEX))}
     span |= {"channelTypes": "email", "pageSize": str(_MOST)}
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
@@ -279,9 +279,10 @@ async def _task_page(settings: Settings, since: datetime) -> list[Task]:
     own = [(row, as_dict(row.get("attributes"))) for row in rows]
     own = [each for each in own if value(each[1], "channelType").lower() in {"email", ""}]
     found = [task for row, values in own if (task := _task(value(row, "id"), values))]
-    if own and not found:
+    last = len(rows) < _MOST
+    if not found and (own or not last):
         raise errors.unreadable("contact-center", "tasks without createdTime", 200)
-    return found
+    return found, last
 
 
 def _task(id_: str, values: Json) -> Task | None:

@@ -115,7 +115,8 @@ def answering(monkeypatch: Any, times: list[datetime]) -> list[dict[str, str]]:
     async def read(_settings, _path: str, params: dict[str, str]) -> list[Any]:
         asked.append(params)
         later = [at for at in times if at.timestamp() * 1000 >= int(params["from"])]
-        return [row(at) for at in later[: int(params["pageSize"])]]
+        shown = later[: int(params["pageSize"])]
+        return [row(at) if place != 1 else {"id": "no time"} for place, at in enumerate(shown)]
 
     monkeypatch.setattr("jobs.contact_center.services.read", read)
     return asked
@@ -124,7 +125,7 @@ def answering(monkeypatch: Any, times: list[datetime]) -> list[dict[str, str]]:
 async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch):
     """If five pages do not reach the newest tasks, a later window is read.
 
-    Tasks arrive oldest first. The result includes the time from which it is complete.
+    A task without a time makes no page the last one. Tasks arrive oldest first. The result includes the time from which it is complete.
     """
     began = now() - timedelta(hours=48)
     times = [began + timedelta(minutes=3 * number) for number in range(960)]

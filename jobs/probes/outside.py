@@ -75,9 +75,13 @@ class MailExchanger(Probe, row="mail_exchanger"):
 
 
 async def exchangers(domain: str) -> list[str] | None:
-    """Return the hosts of the domain's MX, or None without an answer of a resolver."""
+    """Return the hosts of the domain's MX, or None without an answer of a resolver.
+
+    An empty name is no host: it says that the domain takes no mail (RFC 7505).
+    """
     found = await records(domain, "MX")
-    return found and sorted(str(record.exchange).rstrip(".").lower() for record in found)
+    hosts = (str(record.exchange).rstrip(".").lower() for record in found or ())
+    return None if found is None else sorted(filter(None, hosts))
 
 
 async def records(name: str, kind: str) -> list[Any] | None:

@@ -21,6 +21,7 @@ from jobs.probes.outside import MailExchanger, SenderDomain
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}
+NULL_MX = {("contoso.com.", "MX"): "0 ."}
 GATEWAY = {("contoso.com.", "MX"): "10 mx.gateway.example."}
 CNAME = {("autodiscover.contoso.com.", "A"): "127.0.0.1"}
 SERVICE = {("_autodiscover._tcp.contoso.com.", "SRV"): "0 0 443 mail.contoso.com."}
@@ -73,6 +74,7 @@ def _answer(known, data: bytes) -> bytes:
         (MX, State.WARNING, "seen.no_autodiscover", "autodiscover_missing"),
         (GATEWAY, State.POSSIBLE, "seen.mx", "mail_exchanger_elsewhere"),
         (MICROSOFT, State.POSSIBLE, "seen.no_mx", "mail_exchanger_missing"),
+        (MICROSOFT | NULL_MX, State.POSSIBLE, "seen.no_mx", "mail_exchanger_missing"),
         ({}, State.SKIPPED, "skipped.no_dns", ""),
     ],
 )

@@ -60,7 +60,7 @@ class SignInRow:
 
 
 def read(rows: Iterable[Json]) -> list[SignInRow]:
-    """Return the rows with a time, newest first and once, without tokens for other resources.
+    """Return the rows with a time and a code, newest first, without tokens for other resources.
 
     Within one second, the log's unit, a failure counts as the later, and so does an interactive
     sign-in, because a person reacts to the state before.
@@ -91,8 +91,8 @@ def _for_another(row: Json) -> bool:
 
 def _read(row: Json) -> SignInRow | None:
     at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
-    code = text_of(status, "errorCode") or "0"
-    if at is None or (code == "0" and _for_another(row)):
+    code = str(status.get("errorCode"))
+    if at is None or code == "None" or (code == "0" and _for_another(row)):
         return None
     applied = dicts_in(row.get("appliedConditionalAccessPolicies"))  # if the reader may read them
     failed = (each for each in applied if lower_of(each, "result") == "failure")

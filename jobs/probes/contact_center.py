@@ -257,9 +257,12 @@ class WaitingTasks(Configured, row="waiting_tasks"):
 
     async def look(self, ctx: StepContext) -> Finding:
         waiting = [task for task in await own_tasks(ctx) if task.waits]
-        if not waiting or now() - waiting[-1].created < WAITS_LONG:
-            return self.ok(Text("seen.no_waiting"))
-        return await self._waits(ctx, waiting)
+        if waiting and now() - waiting[-1].created >= WAITS_LONG:
+            return await self._waits(ctx, waiting)
+        others = (task for task in (await read_tasks(ctx)).rows if task.waits and task.names_nobody)
+        if any(now() - task.created >= WAITS_LONG for task in others):
+            return self.skipped(Text("skipped.task_of_whom"))
+        return self.ok(Text("seen.no_waiting"))
 
     async def _waits(self, ctx: StepContext, waiting: Sequence[services.Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}

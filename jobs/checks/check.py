@@ -22,7 +22,7 @@ import structlog
 from redis import Redis
 
 from jobs.access import tenants
-from jobs.causes.cause import NEW_TOKEN, known
+from jobs.causes.cause import NEW_TOKEN, Cause, known
 from jobs.channel import discovery
 from jobs.channel.mailbox import delegate_of
 from jobs.checks.verdict import Verdict, in_state, judge, mail_flows
@@ -226,7 +226,8 @@ async def name_changers(ctx: StepContext) -> None:
         return
     found = findings_of(ctx.run)
     for name in {*verdict_of(ctx.run).causes} & OBJECTS.keys():
-        change = await _change(ctx, name)
+        by_itself = found[name].cause == Cause.CLIENT_SECRET_EXPIRED
+        change = None if by_itself else await _change(ctx, name)
         if change is not None:
             signals = found[name].signals | Signals(changes=(change,))
             finding = replace(found[name], signals=signals)

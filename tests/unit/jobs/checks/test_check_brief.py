@@ -151,6 +151,16 @@ def test_the_newest_fitting_change_is_named(broken, cloud):
     assert named(broken, Access.APP) == [("CIPP", "Remove delegated permission grant")]
 
 
+def test_nobody_is_named_for_a_secret_that_ran_out(given, cloud):
+    """A secret expires by itself, whoever changed anything else of the app before."""
+    ended = Finding("client_secret", State.WRONG, cause="client_secret_expired")
+    found = Event(Kind.FOUND, now(), step="client_secret", finding=ended)
+    cloud.on(AUDITS, [row("Update application", 5, ADA)])
+    ctx = given(kind="check", facts={"object_id": "app-1"}, events=(found,))
+    asyncio.run(name_changers(ctx))
+    assert ctx.store.load(ctx.run.id).findings["client_secret"].signals.changes == ()
+
+
 def test_a_log_that_cannot_be_read_says_nothing(broken, cloud):
     """Without access nothing is asked, and a refusal leaves the finding as it is."""
     cloud.refuse(AUDITS, 403, "Authorization_RequestDenied")

@@ -14,6 +14,7 @@ from itertools import takewhile
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
+from jobs.channel.mailbox import login_of, runs_of_others
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, if_answered, unless_refused
 from jobs.clouds.json_values import Json, lower_of, lower_set, part_of, text_of
@@ -42,6 +43,7 @@ class SignIns(Probe, row="sign_ins"):
         rows = await unless_refused(self._rows(ctx))
         if rows is None:
             return self.skipped(Reason.NO_SIGN_IN_LOG)
+        rows = _of_this_channel(ctx, rows)
         user, theirs = ctx.fact("user_id").lower(), frozenset[str]()
         if user and not ctx.fact("shared"):  # a delegate may be anybody
             holder = next((row.user_id for row in rows if row.renewal), "")
@@ -97,6 +99,16 @@ class SignIns(Probe, row="sign_ins"):
         seen = Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)})
         cause = newest.meaning.cause
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
+
+
+def _of_this_channel(ctx: StepContext, rows: list[SignInRow]) -> list[SignInRow]:
+    """Return the rows without those of people who sign in to the same app for other channels."""
+    own, app = login_of(ctx.run).lower(), ctx.fact("client_id").lower()
+    if not own or all(row.user.lower() == own for row in rows):
+        return rows
+    others = (run for run in runs_of_others(ctx) if run.fact("client_id").lower() == app)
+    strange = {login_of(run).lower() for run in others} - {own}
+    return [row for row in rows if row.user.lower() not in strange]
 
 
 class SmtpServer(Probe, row="smtp_server"):

@@ -13,12 +13,13 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Evidence, Finding, Profile, Signals, State, Text
+from jobs.model import Channel, Evidence, Finding, Profile, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.sign_ins import Sessions, SignIns, Surplus, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
 from tests.fixtures.parsed import table
+from tests.unit.jobs.channel.test_in_use import connected
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, ago, look
 
 DATA = Path(__file__).parents[3] / "data"
@@ -79,6 +80,16 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud, given):
     assert [(each.state, each.facts) for each in good] == [(OK, {}), (OK, {"of_mailbox": "yes"})]
     found = await logged(cloud, ctx, row(5, 50057, OTHER), row(65, user=OTHER))
     assert found.cause == "account_disabled"
+
+
+async def test_another_channel_of_the_app_says_nothing_of_this_one(cloud, given, store):
+    """Two channels may share an app: the other one's user is no wrong one, and hides no failure."""
+    connected(given, store, Channel("sales@contoso.com"), "CLIENT-1", f"{OTHER[:4]}@Contoso.com")
+    ctx = given(facts=FACTS | {"upn": f"{USER[:4]}@contoso.com"})
+    theirs = row(5, user=OTHER)
+    assert (await logged(cloud, ctx, theirs, row(10))).state is OK
+    assert (await logged(cloud, ctx, theirs, row(10, 700082), row(70))).cause == ENDED
+    assert (await logged(cloud, ctx, row(5, user="somebody"), row(10))).state is WRONG
 
 
 async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud, ctx):

@@ -107,6 +107,7 @@ def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> err
     body = parsed(response.content)
     inner = as_dict(body).get("error")
     told = inner if isinstance(inner, dict) else body
+    told = next(iter(dicts_in(as_dict(told).get("message"))), told)  # the contact center's form
     code, words = value(told, "code", "errorCode"), value(told, "description", "message", "error")
     return errors.error_for(meaning, service, response.status_code, code, words, ids)
 

@@ -67,11 +67,14 @@ def test_open_incidents_of_microsoft(rows, found):
     assert microsoft_incidents(rows, EXCHANGE) == (*OPEN, Incident("EX1", "", None))
 
 
+DETAIL = {"description": "No team.", "code": "1001", "entity": "cc_user"}
+
+
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
         (401, {"code": "7001", "description": "No"}, ("webex_key_refused", "7001", "No")),
-        (404, {"error": {"key": "404", "message": [{"description": "no"}]}}, ("not_found", "", "")),
+        (404, {"error": {"key": "404", "message": [DETAIL]}}, ("not_found", "1001", "No team.")),
         (429, "slow down", ("webex_busy", "", "")),
         (503, "<html>", ("webex_unavailable", "", "")),
         (400, {"Code": 7000, "Description": "JSON"}, ("webex_refused", "7000", "JSON")),

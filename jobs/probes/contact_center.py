@@ -13,6 +13,7 @@ from itertools import takewhile
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
+from jobs.clouds.clock_skew import MICROSOFT, WEBEX, now_at
 from jobs.clouds.errors import CloudError, if_answered
 from jobs.contact_center import services
 from jobs.contact_center.routing import ContactCenter, Routing
@@ -79,7 +80,7 @@ class MailToTask(Configured, row="mail_to_task"):
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
         since, at = left[-1].received, {"at": second_of(left[0].received)}
-        if now() - since < GRACE:
+        if now_at(MICROSOFT) - since < GRACE:
             return self.skipped(Text("skipped.too_fresh", {"at": second_of(since)}))
         missed = Signals(since=since, missed=len(left))
         return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
@@ -94,7 +95,7 @@ class FlowTemplate(Configured, row="flow_template"):
         If a later mail made a task, the loss is only a warning, because mail flows.
         """
         fresh_too, made = await _handed(ctx)
-        handed = [row for row in fresh_too if row.received < now() - GRACE]
+        handed = [row for row in fresh_too if row.received < now_at(MICROSOFT) - GRACE]
         lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
         if len(lost) == len(handed):
             return self.skipped(Text("skipped.flow_template"))
@@ -204,7 +205,7 @@ class ContactQueue(Configured, row="contact_queue"):
             return self.skipped(Text("skipped.queue_unseen"))
         newest = next(iter(await own_tasks(ctx)), None)
         lost = newest is not None and newest.waits and newest.queue == ""
-        if not routings or (lost and newest and now() - newest.created > GRACE):
+        if not routings or (lost and newest and now_at(WEBEX) - newest.created > GRACE):
             return self.wrong(Text("seen.no_queue"), cause=Cause.QUEUE_GONE)
         tasks = await read_tasks(ctx)
         found = [self._judged(each, tasks) for each in routings]
@@ -257,10 +258,11 @@ class WaitingTasks(Configured, row="waiting_tasks"):
 
     async def look(self, ctx: StepContext) -> Finding:
         waiting = [task for task in await own_tasks(ctx) if task.waits]
-        if waiting and now() - waiting[-1].created >= WAITS_LONG:
+        long_ago = now_at(WEBEX) - WAITS_LONG
+        if waiting and waiting[-1].created <= long_ago:
             return await self._waits(ctx, waiting)
         others = (task for task in (await read_tasks(ctx)).rows if task.waits and task.names_nobody)
-        if any(now() - task.created >= WAITS_LONG for task in others):
+        if any(task.created <= long_ago for task in others):
             return self.skipped(Text("skipped.task_of_whom"))
         return self.ok(Text("seen.no_waiting"))
 
@@ -274,7 +276,8 @@ class WaitingTasks(Configured, row="waiting_tasks"):
         if not any(logged_in):
             seen = Text("seen.nobody_logged_in", told)
             return self.waits_for(Turn.TIME, seen, cause=Cause.NOBODY_LOGGED_IN)
-        if len(routings) == 1 and now() - waiting[-1].created < routings[0].queue.threshold:
+        waits = now_at(WEBEX) - waiting[-1].created
+        if len(routings) == 1 and waits < routings[0].queue.threshold:
             return self.ok(Text("seen.waiting", told))
         offers = await center.offers(routings[0].queue) if len(routings) == 1 else None
         if offers is None:

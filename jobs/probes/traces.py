@@ -17,6 +17,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.channel.mailbox import answers_among, copies_since, evidence_of, newest_delivered
 from jobs.clock import now
+from jobs.clouds.clock_skew import MICROSOFT, WEBEX, now_at
 from jobs.clouds.errors import if_answered
 from jobs.clouds.json_values import text_of
 from jobs.contact_center.services import Tasks
@@ -306,7 +307,7 @@ class Sightings:
         if good := newest_delivered(rows):
             if copies or self.copies is None:
                 return replace(self._to_task(mail, good), arrived=came)
-            lost = now() - came > flow.COPIED_WITHIN
+            lost = now_at(MICROSOFT) - came > flow.COPIED_WITHIN
             fate, station = (Fate.LOST, Station.FORWARD) if lost else (Fate.UNDER_WAY, None)
             return Way(mail, fate, came, came, station)
         passing = list(filterfalse(flow.withheld, rows))
@@ -319,8 +320,8 @@ class Sightings:
     def _never_seen(self, mail: WatchMail) -> Way:
         if mail.sent is None or (self.arrived is None and self.tasks is None):
             return Way(mail, Fate.NOTHING)
-        sender = self.ctx.settings.probe_from
-        if self.arrived is None and (task := self._task_of(sender, mail.sent)):
+        sender, ahead = self.ctx.settings.probe_from, now() - now_at(WEBEX)
+        if self.arrived is None and (task := self._task_of(sender, mail.sent - ahead)):
             return Way(mail, Fate.THROUGH, task, task)
         if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
             return Way(mail, Fate.UNDER_WAY)
@@ -335,7 +336,7 @@ class Sightings:
             return Way(mail, Fate.THROUGH, at)
         if task := self._task_of(handed.sender, at):
             return Way(mail, Fate.THROUGH, max(task, at))
-        if now() - at < GRACE:
+        if now_at(MICROSOFT) - at < GRACE:
             return Way(mail, Fate.UNDER_WAY)
         return Way(mail, Fate.LOST, at, station=Station.CONNECT)
 

@@ -4,12 +4,14 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
+from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX
 from jobs.clouds.errors import CloudError, MalformedAnswer
 from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
@@ -120,6 +122,17 @@ def test_the_workload_is_possible_where_mail_makes_no_task(cloud, given, configu
     assert (verdict.causes, verdict.possible) == (("mail_to_task",), ("asset_workload",))
     outside.on("GET /cc/v1/tasks", {"data": [task(59)]})
     assert look("asset_workload", ctx).state is OK
+
+
+def test_an_age_is_that_by_the_cloud_s_clock(cloud, center):
+    """A bot whose clock is ahead calls no mail and no task older than it is."""
+    ctx = center([task(22, queue={})])
+    for name in (MICROSOFT, WEBEX):
+        METER.note(name, {"Date": format_datetime(now() - timedelta(minutes=20), usegmt=True)}, 0.1)
+    cloud.on(TRACES, [copy(21)])
+    fresh = {"mail_to_task": "skipped.too_fresh", "waiting_tasks": "seen.no_waiting"}
+    fresh |= {"flow_template": "skipped.flow_template", "contact_queue": "seen.queue"}
+    assert {name: told(look(name, ctx))[1] for name in fresh} == fresh
 
 
 def test_how_much_was_missed(cloud, given, configured, outside):

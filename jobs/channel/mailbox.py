@@ -153,7 +153,7 @@ async def redirected_to(ctx: StepContext) -> str:
     if found := _connect_address(ctx, enabled, _INBOX):
         return found
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    named = (rule for rule in rules if any(mailbox in _text(rule, n).lower() for n in _FOR))
+    named = (rule for rule in rules if any(mailbox in _text(rule, n).lower().split() for n in _FOR))
     enforced = (rule for rule in named if lower_of(rule, "Mode") in {"", "enforce"})
     mine = [rule for rule in enforced if lower_of(rule, "State") != "disabled"]
     return _connect_address(ctx, mine, _TRANSPORT)

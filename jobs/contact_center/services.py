@@ -186,6 +186,7 @@ _ROWS = 100
 _WAITING = frozenset({"created", "queued", "offered"})
 _REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
 """Pattern of a sender that the Sender Rewriting Scheme has replaced."""
+_BESIDE_ADDRESS = re.compile(r"""[][\s<>()"',;:]+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,8 @@ class Task:
         ``app`` is the app whose tasks can only be the mailbox's, or empty. Exchange may rewrite the
         sender of a forwarded copy, and then only the time is left (platforms/microsoft.md 2.2).
         """
-        who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
+        named = _BESIDE_ADDRESS.split(self.origin.lower())
+        who = _REWRITTEN.search(sender) is not None or sender.lower() in named
         fits = self.is_for(mailbox, app) or (self.names_nobody and who)
         return fits and self.created >= at
 

@@ -97,8 +97,7 @@ def own_addresses(ctx: StepContext) -> frozenset[str]:
 
 
 def is_shared(mailbox: ExchangeRow) -> bool:
-    kind = lower_of(mailbox, "RecipientTypeDetails")
-    return any(word in kind for word in OTHERS_SIGN_IN)
+    return any(word in lower_of(mailbox, "RecipientTypeDetails") for word in OTHERS_SIGN_IN)
 
 
 def delegate_of(run: Run) -> str:
@@ -195,12 +194,12 @@ APP_IN_USE = "app_in_use"
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
-    runs = runs_of_others(ctx) if ctx.looking else ()
-    same = (run for run in runs if run.fact("client_id").lower() == client_id.lower())
+    same = runs_of_others(ctx, client_id) if ctx.looking else ()
     return tuple(Evidence(APP_IN_USE, run.channel.mailbox) for run in same)
 
 
-def runs_of_others(ctx: StepContext) -> Iterable[Run]:
-    """Return the runs that connected the other channels."""
+def runs_of_others(ctx: StepContext, client_id: str = "") -> Iterable[Run]:
+    """Return the runs that connected the other channels, or those of them with this app."""
     own, every = ctx.channel.mailbox, ctx.store.channels.connected()
-    return ctx.store.known([each.run for each in every if each.channel.mailbox != own])
+    runs = ctx.store.known([each.run for each in every if each.channel.mailbox != own])
+    return (run for run in runs if client_id.lower() in {"", run.fact("client_id").lower()})

@@ -229,8 +229,7 @@ async def name_changers(ctx: StepContext) -> None:
         by_itself = found[name].cause == Cause.CLIENT_SECRET_EXPIRED
         change = None if by_itself else await _change(ctx, name)
         if change is not None:
-            signals = found[name].signals | Signals(changes=(change,))
-            finding = replace(found[name], signals=signals)
+            finding = replace(found[name], signals=found[name].signals | Signals(changes=(change,)))
             ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step=name, finding=finding))
 
 

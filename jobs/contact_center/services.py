@@ -158,8 +158,8 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     rows = await listed("unresolved-incidents", "incidents")
     with suppress(errors.CloudError):
         rows += await listed("active-scheduled-maintenances", "scheduled_maintenances")
-    names = ("publicationId", "incidentNumber", "id")
-    begun = ("start_at", "created_at")  # a maintenance is announced days before it begins
+    # a maintenance is announced, and so created, days before it begins
+    names, begun = ("publicationId", "incidentNumber", "id"), ("start_at", "created_at")
     return _newest_first(
         Incident(value(row, *names), value(row, "name"), parse(value(row, *begun)))
         for row in rows
@@ -223,8 +223,7 @@ class Task:
         """
         named = _BESIDE_ADDRESS.split(self.origin.lower())
         who = _REWRITTEN.search(sender) is not None or sender.lower() in named
-        fits = self.is_for(mailbox, app) or (self.names_nobody and who)
-        return fits and self.created >= at
+        return (self.is_for(mailbox, app) or (self.names_nobody and who)) and self.created >= at
 
     @property
     def names_nobody(self) -> bool:
@@ -282,10 +281,9 @@ async def _task_page(settings: Settings, since: datetime) -> tuple[list[Task], b
     own = [(row, as_dict(row.get("attributes"))) for row in rows]
     own = [each for each in own if value(each[1], "channelType").lower() in {"email", ""}]
     found = [task for row, values in own if (task := _task(value(row, "id"), values))]
-    last = len(rows) < _MOST
-    if not found and (own or not last):
+    if not found and (own or len(rows) >= _MOST):
         raise errors.unreadable("contact-center", "tasks without createdTime", 200)
-    return found, last
+    return found, len(rows) < _MOST
 
 
 def _task(id_: str, values: Json) -> Task | None:

@@ -6,7 +6,7 @@ import re
 from jobs.settings import valid
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PATH = re.compile(r"ciscospark://[^/]*/organization/(.+)")
+IN_PATH = re.compile(rf"(?:ciscospark://[^/]*/organization/)?({UUID.pattern})")
 
 
 def normalize(org_id: str) -> str:
@@ -18,10 +18,8 @@ def normalize(org_id: str) -> str:
     """
     typed = org_id.strip()
     for text in (typed, _decoded(typed)):
-        found = PATH.fullmatch(text.lower())
-        inner = found[1] if found else text.lower()
-        if UUID.fullmatch(inner):
-            return inner
+        if found := IN_PATH.fullmatch(text.lower()):
+            return found[1]
     return typed
 
 

@@ -84,15 +84,12 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
     return [row for row in kept if not (row.personal and renewed)]
 
 
-def _for_another(row: Json) -> bool:
-    number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
-    return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
-
-
 def _read(row: Json) -> SignInRow | None:
     at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
     code = str(status.get("errorCode"))
-    if at is None or code == "None" or (code == "0" and _for_another(row)):
+    number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
+    for_another = number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
+    if at is None or code == "None" or (code == "0" and for_another):
         return None
     applied = dicts_in(row.get("appliedConditionalAccessPolicies"))  # if the reader may read them
     failed = (each for each in applied if lower_of(each, "result") == "failure")

@@ -5,7 +5,7 @@ What the token may not read is skipped, because it says nothing about the channe
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -115,23 +115,17 @@ class EmailEntryPoint(Configured, row="entry_point"):
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
             return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
-        if full := await self._full(ctx, found):
-            return full
+        most = found[0].most if len(found) == 1 else 0
+        taken = sum(task.is_open for task in await own_tasks(ctx)) if most else 0
+        if most and taken >= most:
+            full = {"name": found[0].name, "count": str(taken), "most": str(most)}
+            return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
         shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
         names = {"names": ", ".join(shown)}
         if not any(point.active for point in found):
             seen = Text("seen.entry_points_off", names)
             return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
         return self.ok(Text("seen.entry_points", names))
-
-    async def _full(self, ctx: StepContext, found: list[services.EntryPoint]) -> Finding | None:
-        """Return that the only entry point takes no more tasks, if it has a limit that is reached."""
-        most = found[0].most if len(found) == 1 else 0
-        taken = sum(task.is_open for task in await own_tasks(ctx)) if most else 0
-        if not most or taken < most:
-            return None
-        full = {"name": found[0].name, "count": str(taken), "most": str(most)}
-        return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
 
 
 async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
@@ -144,8 +138,7 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
         of_mail = (row.sender, row.received - SLACK, mailbox, app)
         return [task.created for task in tasks.rows if task.came_of(*of_mail)]
 
-    customers = without_watch_mails(copies)
-    taken = (row for row in customers if row.went_on and row.size <= LARGEST)
+    taken = (row for row in without_watch_mails(copies) if row.went_on and row.size <= LARGEST)
     of_others = (row for row in taken if row.sender.lower() != mailbox)
     return [row for row in of_others if row.received >= tasks.since], made
 
@@ -215,19 +208,16 @@ class ContactQueue(Configured, row="contact_queue"):
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
         if queue.channel in OTHERS:
-            return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
+            return self.wrong(Text("seen.queue_channel", name), cause=Cause.QUEUE_OF_OTHER_CHANNEL)
         if not queue.active:
-            return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)
+            return self.wrong(Text("seen.queue_off", name), cause=Cause.QUEUE_INACTIVE)
         if not served and routing.teams is not None and not routing.teams:
-            return self._broken("queue_no_team", Cause.QUEUE_WITHOUT_TEAMS, name)
+            return self.wrong(Text("seen.queue_no_team", name), cause=Cause.QUEUE_WITHOUT_TEAMS)
         taken = sum(task.is_open and task.queue == queue.id for task in tasks.rows)
         if queue.most and taken >= queue.most:
-            full = {"count": str(taken), "most": str(queue.most)}
-            return self._broken("queue_full", Cause.CONTACT_LIMIT_REACHED, name | full)
+            full = name | {"count": str(taken), "most": str(queue.most)}
+            return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
         return self.ok(Text("seen.queue", name))
-
-    def _broken(self, seen: str, cause: Cause, values: dict[str, str]) -> Finding:
-        return self.wrong(Text(f"seen.{seen}", values), cause=cause)
 
 
 class QueueAgents(Configured, row="queue_agents"):
@@ -276,8 +266,7 @@ class WaitingTasks(Configured, row="waiting_tasks"):
         if not any(logged_in):
             seen = Text("seen.nobody_logged_in", told)
             return self.waits_for(Turn.TIME, seen, cause=Cause.NOBODY_LOGGED_IN)
-        waits = now_at(WEBEX) - waiting[-1].created
-        if len(routings) == 1 and waits < routings[0].queue.threshold:
+        if len(routings) == 1 and now_at(WEBEX) - waiting[-1].created < routings[0].queue.threshold:
             return self.ok(Text("seen.waiting", told))
         offers = await center.offers(routings[0].queue) if len(routings) == 1 else None
         if offers is None:
@@ -372,7 +361,12 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
     or a bad sign, the time has an open end.
     """
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=_FIRST)
-    bad = min((at for at in _bad_signs(findings) if at + LOG_SLACK > good), default=_LAST)
+    answers = findings["answers"].signals
+    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
+    wrong = [each.signals for each in known if each.state is State.WRONG]
+    times = (each.missed_since or each.since for each in wrong)
+    signs = filter(None, (answers.unanswered, answers.unproven, *times))
+    bad = min((at for at in signs if at + LOG_SLACK > good), default=_LAST)
     slow = SLOW if bad < _LAST else ()
     return Signals(
         changes=tuple(
@@ -382,11 +376,3 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
             if change.at - LOG_SLACK <= bad and change.at + lag > good
         )
     )
-
-
-def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
-    answers = findings["answers"].signals
-    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
-    wrong = [each.signals for each in known if each.state is State.WRONG]
-    times = (each.missed_since or each.since for each in wrong)
-    return filter(None, (answers.unanswered, answers.unproven, *times))

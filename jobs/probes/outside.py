@@ -75,13 +75,11 @@ class MailExchanger(Probe, row="mail_exchanger"):
 
 
 async def exchangers(domain: str) -> list[str] | None:
-    """Return the hosts of the domain's MX, or None without an answer of a resolver.
-
-    An empty name is no host: it says that the domain takes no mail (RFC 7505).
-    """
+    """Return the hosts of the domain's MX, or None without an answer of a resolver."""
     found = await records(domain, "MX")
+    # an empty name is no host: the domain takes no mail (RFC 7505)
     hosts = (str(record.exchange).rstrip(".").lower() for record in found or ())
-    return None if found is None else sorted(filter(None, hosts))
+    return found and sorted(filter(None, hosts))
 
 
 async def records(name: str, kind: str) -> list[Any] | None:
@@ -118,8 +116,8 @@ class SenderDomain(Probe, row="sender_domain"):
         words = {True: "OK", False: "key:seen.none", None: "key:seen.not_known"}
         seen = Text("seen.sender_domain", {name: words[each] for name, each in parts.items()})
         if False in parts.values():
-            cause, proven = Cause.SENDER_DOMAIN_INCOMPLETE, Signals(proven=True)
-            return self.possible(seen, cause=cause, signals=proven)
+            cause = Cause.SENDER_DOMAIN_INCOMPLETE
+            return self.possible(seen, cause=cause, signals=Signals(proven=True))
         return self.skipped(Text("skipped.no_dns")) if None in {spf, dmarc} else self.ok(seen)
 
 
@@ -187,10 +185,9 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
         return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1
     evidence = tuple(Evidence(step.name, f"{each.id} {each.title}".strip()) for each in found)
-    values = {"id": newest.id, "title": newest.title}
-    several = Text("seen.incidents", values | {"count": str(more)})
-    seen, signals = several if more else Text("seen.incident", values), Signals(since=newest.since)
-    return step.possible(seen, cause=cause, signals=signals, evidence=evidence)
+    values = {"id": newest.id, "title": newest.title, "count": str(more)}
+    seen = Text("seen.incidents" if more else "seen.incident", values)
+    return step.possible(seen, cause=cause, signals=Signals(since=newest.since), evidence=evidence)
 
 
 class _Health(Probe):

@@ -43,7 +43,6 @@ class SignIns(Probe, row="sign_ins"):
         rows = await unless_refused(self._rows(ctx))
         if rows is None:
             return self.skipped(Reason.NO_SIGN_IN_LOG)
-        rows = _of_this_channel(ctx, rows)
         user, theirs = ctx.fact("user_id").lower(), frozenset[str]()
         if user and not ctx.fact("shared"):  # a delegate may be anybody
             holder = next((row.user_id for row in rows if row.renewal), "")
@@ -51,21 +50,25 @@ class SignIns(Probe, row="sign_ins"):
         return self._judged(ctx, telling(rows, theirs, now()))
 
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
-        """Return the interactive and the non-interactive sign-ins, without the bot's own.
+        """Return the sign-ins of both kinds, without the bot's own, and other channels' of the app.
 
         For many channels both are read at once, because of a limit of five requests in ten seconds.
         """
-        log = partial(ctx.graph.sign_ins, "appId", ctx.fact("client_id"), now() - BACK)
+        app, user = ctx.fact("client_id"), login_of(ctx.run).lower()
+        log = partial(ctx.graph.sign_ins, "appId", app, now() - BACK)
         rows = await if_answered(log("beta", graph.SIGN_INS_AND_RENEWALS)) if ctx.many else None
-        most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
-        if rows is None or not told or len(rows) >= most:
+        if rows is None or not told or len(rows) >= graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES:
             renewals = if_answered(log("beta", graph.RENEWALS))
             signed_in, renewed = await asyncio.gather(log(), renewals)
             # without beta the interactive ones have to be enough; a row of it may lack the mark
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
-        return mailbox_login.without_own(read(rows), own)
+        left = mailbox_login.without_own(read(rows), own)
+        if not user or all(row.user.lower() == user for row in left):
+            return left
+        strange = {login_of(run).lower() for run in runs_of_others(ctx, app)} - {user}
+        return [row for row in left if row.user.lower() not in strange]
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         if not rows:
@@ -99,16 +102,6 @@ class SignIns(Probe, row="sign_ins"):
         seen = Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)})
         cause = newest.meaning.cause
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
-
-
-def _of_this_channel(ctx: StepContext, rows: list[SignInRow]) -> list[SignInRow]:
-    """Return the rows without those of people who sign in to the same app for other channels."""
-    own, app = login_of(ctx.run).lower(), ctx.fact("client_id").lower()
-    if not own or all(row.user.lower() == own for row in rows):
-        return rows
-    others = (run for run in runs_of_others(ctx) if run.fact("client_id").lower() == app)
-    strange = {login_of(run).lower() for run in others} - {own}
-    return [row for row in rows if row.user.lower() not in strange]
 
 
 class SmtpServer(Probe, row="smtp_server"):
@@ -277,8 +270,7 @@ class ConditionalAccess(Probe, row="conditional_access"):
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
         seen, cause = Text("seen.policies", names), Cause.BLOCKED_BY_CONDITIONAL_ACCESS
-        times = (each.get("modifiedDateTime") or each.get("createdDateTime") for each in touching)
-        changed = list(map(parse, times))
+        changed = [parse(text_of(each, "modifiedDateTime", "createdDateTime")) for each in touching]
         newest = max(filter(None, changed), default=None) if all(changed) else None
         proof = Signals(harmless_after=newest)
         if any(part_of(policy, "conditions").get("locations") for policy in touching):

@@ -366,8 +366,7 @@ class WatchMailProbe(Probe, row="watch_mail"):
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
         seen = await Sightings.read(ctx)
-        ways = list(map(seen.way, mails))
-        ways = [way for way in ways if way.fate is not Fate.NOTHING]
+        ways = [way for way in map(seen.way, mails) if way.fate is not Fate.NOTHING]
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
             facts = _arrival(ways[0]) if ways else {}

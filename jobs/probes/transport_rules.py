@@ -48,9 +48,8 @@ async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
     Raises:
         CloudError: Exchange could not be asked.
     """
-    connect = ctx.channel.forwarding_address.lower()
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    return [rule for rule in rules if stops(rule, connect)]
+    return [rule for rule in rules if stops(rule, ctx.channel.forwarding_address.lower())]
 
 
 def stops(rule: Rule, connect: str = "") -> bool:
@@ -59,19 +58,13 @@ def stops(rule: Rule, connect: str = "") -> bool:
     A redirection to ``connect`` is a way of forwarding. MessageTypeMatches AutoForward does not
     match mailbox forwarding.
     """
-    if connect and any(connect in each for each in _values(rule, "RedirectMessageTo")):
-        return False
     # on and not in test mode, or it does not say so
     on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
     today = (begins is None or begins <= now()) and (ends is None or ends > now())
-    return on and not autoforward and today and any(map(partial(_set, rule), STOPS))
-
-
-def inside(rule: Rule) -> bool:
-    """Return whether the rule is only for mail inside, and so not for the copy."""
-    return lower_of(rule, "SentToScope") == "inorganization"
+    ours = any(connect and connect in each for each in _values(rule, "RedirectMessageTo"))
+    return on and not autoforward and today and not ours and any(map(partial(_set, rule), STOPS))
 
 
 def names(rule: Rule, address: str, within: Within = operator.eq) -> bool:
@@ -121,8 +114,7 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
 
     Most have the name of their property. Each other may belong to a property without a type.
     """
-    lists = (rule.get(name) for name in _TYPE_LISTS)
-    every = (str(e) for each in lists for e in as_list(each))
+    every = (str(each) for name in _TYPE_LISTS for each in as_list(rule.get(name)))
     plain = (each.rpartition(".")[2].removesuffix("Predicate") for each in every)
     types = {each.lower(): each for each in plain}
     names = {name.lower().removeprefix("exceptif") for name in known}
@@ -179,7 +171,9 @@ class TransportRules(Probe, row="transport_rules"):
         """Find the rules that stop mail; one that names only an address certainly matches."""
         stopping, mailbox = await stopping_rules(ctx), ctx.channel.mailbox
         forwarding = ctx.channel.forwarding_address
-        outside = [rule for rule in stopping if forwarding and not inside(rule)]
+        # the copy is no mail inside, for which some rules are
+        away = (rule for rule in stopping if lower_of(rule, "SentToScope") != "inorganization")
+        outside = list(away) if forwarding else []
         of_mailbox = self._certain(Station.MAILBOX, stopping, mailbox)
         if certain := of_mailbox or self._certain(Station.FORWARD, outside, forwarding):
             return certain

@@ -106,12 +106,8 @@ STEPS = {**all_steps(), **all_probes()}
 
 def row(activity: str, minutes: int, by, result: str = "success"):
     at = now() - timedelta(minutes=minutes)
-    return {
-        "activityDateTime": at.isoformat(),
-        "activityDisplayName": activity,
-        "result": result,
-        "initiatedBy": by,
-    }
+    what = {"activityDateTime": at.isoformat(), "activityDisplayName": activity}
+    return what | {"result": result, "initiatedBy": by}
 
 
 ADA = {"user": {"userPrincipalName": "ada@contoso.com"}, "app": None}
@@ -138,17 +134,11 @@ def broken(given):
 
 def test_the_newest_fitting_change_is_named(broken, cloud):
     """Of all changes of the object only those count that succeeded and may bring the cause about."""
-    cloud.on(
-        AUDITS,
-        [
-            row("Remove delegated permission grant", 30, ADA),
-            row("Remove delegated permission grant", 20, TOOL),
-            row("Remove delegated permission grant", 5, ADA, "failure"),
-            row("Update service principal", 1, ADA),
-            row("Remove delegated permission grant", 60 * 24 * 8, ADA),
-        ],
-    )
-    assert named(broken, Access.APP) == [("CIPP", "Remove delegated permission grant")]
+    gone = "Remove delegated permission grant"
+    rows = [row(gone, 30, ADA), row(gone, 20, TOOL), row(gone, 5, ADA, "failure")]
+    rows += [row("Update service principal", 1, ADA), row(gone, 60 * 24 * 8, ADA)]
+    cloud.on(AUDITS, rows)
+    assert named(broken, Access.APP) == [("CIPP", gone)]
 
 
 def test_nobody_is_named_for_a_secret_that_ran_out(given, cloud):

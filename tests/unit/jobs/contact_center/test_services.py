@@ -128,7 +128,8 @@ def answering(monkeypatch: Any, times: list[datetime]) -> list[dict[str, str]]:
 async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch):
     """If five pages do not reach the newest tasks, a later window is read.
 
-    A task without a time makes no page the last one. Tasks arrive oldest first. The result includes the time from which it is complete.
+    A task without a time makes no page the last one. Tasks arrive oldest first. The result includes
+    the time from which it is complete.
     """
     began = now() - timedelta(hours=48)
     times = [began + timedelta(minutes=3 * number) for number in range(960)]

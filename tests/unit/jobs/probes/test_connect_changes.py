@@ -1,6 +1,5 @@
 """Tests of the changes in Webex Connect: the suspects, and the reasons why the log is not read."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,12 +13,12 @@ from jobs.probes.contact_center import MOST
 from jobs.runs.run import Brief
 from jobs.runs.run_store import ChannelIndex, Record
 from tests.fixtures.parsed import table
+from tests.unit.jobs.probes.trace_rows import look
 
 ANSWERS = table("outside")
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PROBES = all_probes()
-PROBE = PROBES["connect_changes"]
 
 
 def ago(minutes: float) -> datetime:
@@ -110,10 +109,6 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing):
     assert suspects(*others, changes=(change(20),)) == []
 
 
-def look(ctx) -> Finding:
-    return asyncio.run(PROBE.inspect(ctx))
-
-
 def row(minutes: float, event: str = "updateApp"):
     """Return a log entry of so many minutes ago."""
     created = (now() - timedelta(minutes=minutes)).isoformat()
@@ -128,7 +123,7 @@ def test_the_changes_of_the_last_days(given, configured, outside, method):
     """
     rows = [row(each) for each in range(1, MOST + 3)] + [row(0.5, "login")]
     outside.on(f"{method} /audit", {"totalRecords": len(rows), "auditLogs": rows})
-    found = look(given(settings=configured()))
+    found = look("connect_changes", given(settings=configured()))
     assert (found.state, found.seen.key) == (State.OK, "seen.connect_changed")
     assert found.seen.values["count"] == str(MOST + 2)
     ages = [round((now() - each.at).total_seconds() / 60) for each in found.signals.changes]
@@ -144,8 +139,8 @@ def test_the_setup_itself_is_no_suspect(given, configured, outside):
     for token, count in ((10, 1), (30, 2), (1, 0)):
         brief = Brief(token_at=now() - timedelta(minutes=token))
         ctx.run = replace(ctx.run, brief=brief)
-        assert len(look(ctx).signals.changes) == count
-    assert look(ctx).seen == Text("seen.connect_unchanged", {"days": "7"})
+        assert len(look("connect_changes", ctx).signals.changes) == count
+    assert look("connect_changes", ctx).seen == Text("seen.connect_unchanged", {"days": "7"})
 
 
 def test_the_proof_ends_the_setup(given, configured, outside, monkeypatch):
@@ -157,9 +152,9 @@ def test_the_proof_ends_the_setup(given, configured, outside, monkeypatch):
     ctx = given(settings=configured())
     proven = Record("R1", now() - timedelta(minutes=10), ctx.channel)
     monkeypatch.setattr(ChannelIndex, "record", lambda *_: proven)
-    assert len(look(ctx).signals.changes) == 2
+    assert len(look("connect_changes", ctx).signals.changes) == 2
     ctx.run = replace(ctx.run, brief=Brief(token_at=now() - timedelta(minutes=30)))
-    assert len(look(ctx).signals.changes) == 1
+    assert len(look("connect_changes", ctx).signals.changes) == 1
 
 
 @pytest.mark.parametrize(("status", "reason"), ANSWERS["audit_log"])
@@ -170,7 +165,7 @@ def test_what_is_not_read_breaks_nothing(given, configured, outside, status, rea
     """
     for method in ("POST", "GET"):
         outside.on(f"{method} /audit", {"code": str(status), "description": "No"}, status)
-    found = look(given(settings=configured()))
+    found = look("connect_changes", given(settings=configured()))
     assert (found.state, found.seen, found.cause) == (State.SKIPPED, Text(f"skipped.{reason}"), "")
     assert ("No" in found.evidence[0].text, "token-2" in str(found)) == (True, False)
     verdict = judge(PROBES, {each.step: each for each in (found, TASKS_WERE, ANSWERS_WERE)})

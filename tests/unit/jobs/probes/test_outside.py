@@ -1,6 +1,5 @@
 """Tests of public facts: DNS records, from a real name server on loopback, and services' reports."""
 
-import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, UDPServer
@@ -17,7 +16,6 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import Access, Channel, Finding, Signals, State, Text
 from jobs.probes import all_probes
-from jobs.probes.outside import MailExchanger, SenderDomain
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}
@@ -84,7 +82,7 @@ def test_what_the_name_server_says(zone, given, records, state, seen, cause):
     Without an answer of the name server, nothing is proven.
     """
     zone.update(records)
-    found = asyncio.run(MailExchanger().inspect(given()))
+    found = look("mail_exchanger", given())
     assert (found.state, found.seen and found.seen.key, found.cause) == (state, seen, cause)
 
 
@@ -104,7 +102,7 @@ def test_mail_that_arrives_disproves_it(zone, given, records, hours, possible):
     A deleted record needs newer mail, because the record may be cached for an hour.
     """
     zone.update(records)
-    found = {"mail_exchanger": asyncio.run(MailExchanger().inspect(given()))}
+    found = {"mail_exchanger": look("mail_exchanger", given())}
     if hours is not None:
         at = now() - timedelta(hours=hours)
         found["arrivals"] = Finding("arrivals", State.OK, signals=Signals(at=at))
@@ -143,7 +141,7 @@ def test_how_receivers_authenticate_the_domain(zone, given, records, spf, dmarc)
     zone.update(records | MICROSOFT)
     ctx = given()
     ctx.access = Access.NONE
-    found = asyncio.run(SenderDomain().inspect(ctx))
+    found = look("sender_domain", ctx)
     words = {True: "OK", False: "key:seen.none"}
     assert found.state is (State.OK if spf and dmarc else State.POSSIBLE)
     assert found.seen is not None
@@ -156,7 +154,7 @@ def test_a_parent_s_policy_counts(zone, given):
     zone.update({("mail.contoso.com.", "TXT"): next(iter(SPF.values()))} | DMARC | MICROSOFT)
     ctx = given(channel=Channel("support@mail.contoso.com"))
     ctx.access = Access.NONE
-    assert asyncio.run(SenderDomain().inspect(ctx)).state is State.OK
+    assert look("sender_domain", ctx).state is State.OK
 
 
 DKIM = {"Domain": "contoso.com", "Enabled": True, "Status": "Valid"}
@@ -178,7 +176,7 @@ def test_dkim_is_read_from_exchange(zone, cloud, given, rows, records, state):
     """Exchange shows whether it signs as the domain; without any answer, nothing is known."""
     zone.update(records)
     cloud.on("Get-DkimSigningConfig", rows)
-    assert asyncio.run(SenderDomain().inspect(given())).state is state
+    assert look("sender_domain", given()).state is state
 
 
 def test_a_refused_answer_makes_it_the_cause(zone, given):
@@ -186,7 +184,7 @@ def test_a_refused_answer_makes_it_the_cause(zone, given):
     zone.update(SPF | MICROSOFT)
     ctx = given()
     ctx.access = Access.NONE
-    found = {"sender_domain": asyncio.run(SenderDomain().inspect(ctx))}
+    found = {"sender_domain": look("sender_domain", ctx)}
     assert judge(all_probes(), found).possible == ("sender_domain",)
     found["answers"] = Finding("answers", State.WRONG, cause="domain_not_authenticated")
     verdict = judge(all_probes(), found)
@@ -259,10 +257,8 @@ def test_a_maintenance_that_is_under_way_counts_as_an_incident(outside, configur
     begun = {"status": "in_progress", "start_at": "2026-11-29T22:00:00.000Z"}
     page = {"scheduled_maintenances": [OPEN | begun]}
     outside.on("GET /status/active-scheduled-maintenances.json", page)
-    ctx = given(settings=configured())
-    found = look("webex_status", ctx)
-    assert told(found) == INCIDENT
-    assert found.signals.since == datetime(2026, 11, 29, 22, tzinfo=UTC)
+    found = look("webex_status", given(settings=configured()))
+    assert (told(found), found.signals.since) == (INCIDENT, datetime(2026, 11, 29, 22, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])

@@ -3,7 +3,6 @@
 The login may show a fault of the channel or of the bot.
 """
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +20,7 @@ from jobs.probes.sign_ins import SmtpLogin
 from jobs.runs.run import Brief
 from tests.fixtures.copies import replace
 from tests.fixtures.parsed import table
-from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, look
 
 ERRORS = table("sign_in_errors")
 
@@ -42,7 +41,7 @@ def begun(ctx, provider, number: int, good: float | None, token: float | None) -
         brief = replace(ctx.run.brief, token_at=now() - timedelta(hours=token))
         ctx.run = replace(ctx.run, brief=brief)
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
-    return asyncio.run(SmtpLogin().inspect(ctx))
+    return look("smtp_login", ctx)
 
 
 def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:

@@ -1,7 +1,5 @@
 """Tests of rules, connectors and remote domains that stop mail, and of the place at which they do."""
 
-import asyncio
-
 import pytest
 
 from jobs.checks.verdict import judge
@@ -121,12 +119,7 @@ def test_a_whole_rule_goes_by_the_conditions_that_are_set(cloud, given, rule, na
 
 
 BEFORE, ANSWER = f"{RULE_BLOCKS}_arrivals", f"{RULE_BLOCKS}_answers"
-SOME = {
-    "Name": "Some mail",
-    "State": "Enabled",
-    "DeleteMessage": True,
-    "SubjectContainsWords": ["order"],
-}
+SOME = DELETES | {"Name": "Some mail", "State": "Enabled", "SubjectContainsWords": ["order"]}
 BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
 
 
@@ -239,7 +232,7 @@ ON = {"Name": "Relay", "Enabled": True, "RecipientDomains": ["*"], "SmartHosts":
 def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state):
     """Mail that becomes a task disproves it, and mail that makes none has it as its cause."""
     cloud.on("Get-OutboundConnector", [row])
-    found = {"outbound_connectors": asyncio.run(_probe().inspect(given(kind=RunKind.CHECK)))}
+    found = {"outbound_connectors": look("outbound_connectors", given())}
     assert found["outbound_connectors"].state is state
     possible = ("outbound_connectors",) if state is State.POSSIBLE else ()
     assert judge(all_probes(), found).possible == possible
@@ -252,11 +245,7 @@ def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state)
 def test_connectors_that_nobody_may_read_say_nothing(cloud, given):
     """A refusal of Exchange is no finding about the channel."""
     cloud.on("Get-OutboundConnector", (403, {}))
-    assert asyncio.run(_probe().inspect(given())).state is State.SKIPPED
-
-
-def _probe():
-    return all_probes()["outbound_connectors"]
+    assert look("outbound_connectors", given()).state is State.SKIPPED
 
 
 OFF, DOMAIN_BLOCKS = {"AutoForwardEnabled": False}, "remote_domain_blocks_forwarding"
@@ -273,22 +262,17 @@ OFF, DOMAIN_BLOCKS = {"AutoForwardEnabled": False}, "remote_domain_blocks_forwar
         ("setup", None, State.SKIPPED, ""),
     ],
 )
-def test_a_plan_and_a_check_show_the_remote_domain(cloud, given, kind, row, state, cause):
+async def test_a_plan_and_a_check_show_the_remote_domain(cloud, given, kind, row, state, cause):
     """A plan blocks nothing; an entry that nobody may read stays open there."""
     cloud.on("Get-RemoteDomain", [{"DomainName": "*", **row}] if row is not None else (403, {}))
-    found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=kind)))
+    found = await all_steps()["remote_domain"].inspect(given(kind=kind))
     assert (found.state, found.cause) == (state, cause)
 
 
-def domain(name: str, *, allows: bool) -> ExchangeRow:
-    """Return a remote domain that allows automatic forwarding, or not."""
-    return ExchangeRow({"DomainName": name, "AutoForwardEnabled": allows})
-
-
 @pytest.mark.parametrize(("rows", "blocked_by"), RULES["remote_domains"])
-def test_the_most_specific_remote_domain_counts(cloud, given, rows, blocked_by):
+async def test_the_most_specific_remote_domain_counts(cloud, given, rows, blocked_by):
     """A pattern covers the domain and those below it, and the longest one decides."""
     cloud.on("Get-RemoteDomain", rows)
-    found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=RunKind.CHECK)))
+    found = await all_steps()["remote_domain"].inspect(given(kind=RunKind.CHECK))
     assert found.state is (State.WRONG if blocked_by else State.OK)
     assert not blocked_by or (found.seen and found.seen.values == {"name": blocked_by})

@@ -1,6 +1,5 @@
 """Tests of the probes of the contact center: tasks, entry points, the queue and its agents."""
 
-import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -383,17 +382,12 @@ def test_an_answer_of_another_shape_is_no_verdict(center, outside, path, body):
         look("queue_agents", ctx)
 
 
-def test_a_round_reads_the_organization_once(center, outside):
+async def test_a_round_reads_the_organization_once(center, outside):
     """In a round, many channels of a queue share all reads, and a refusal is not repeated."""
     ctx = replace(center([task(30, **ROUTED)]), memo=ReadCache())
     outside.on("GET /cc/v1/agents/activities", {"error": {}}, 403)
-
-    async def whole_round() -> None:
-        for _ in range(20):
-            for name in ("contact_queue", "queue_agents", "waiting_tasks"):
-                await PROBES[name].inspect(ctx)
-
-    asyncio.run(whole_round())
+    for name in 20 * ("contact_queue", "queue_agents", "waiting_tasks"):
+        await PROBES[name].inspect(ctx)
     asked = [each[0] for each in outside.asked]
     assert len(asked) <= 10
     assert len(asked) == len(set(asked))

@@ -89,9 +89,8 @@ def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
 def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
     """Keep a test mail, or the result of its sending. Only the worker with the claim calls this."""
     others = tuple(each for each in newest(redis, mailbox) if each.id != mail.id)
-    body = codec.dump(_Known((mail, *others)[:MOST]))
     with redis.pipeline() as pipe:
-        pipe.set(keys.watch_mails(mailbox), body, ex=KEPT)
+        pipe.set(keys.watch_mails(mailbox), codec.dump(_Known((mail, *others)[:MOST])), ex=KEPT)
         if mail.sent is not None:
             _note(pipe, keys.watch_mails_sent(), mailbox, mail.sent)
         pipe.execute()

@@ -127,8 +127,7 @@ class InvokeCommand:
         seen: set[str] = set()
         cmdlets = urljoin(self.url, "/adminapi/").lower()  # the token goes nowhere else
         while link := text_of(as_dict(answer.data), "@odata.nextLink"):
-            ours = link.lower().startswith(cmdlets)
-            if link in seen or len(seen) == MOST_PAGES or not ours:
+            if link in seen or len(seen) == MOST_PAGES or not link.lower().startswith(cmdlets):
                 raise cut_short(answer, link)
             seen.add(link)
             try:

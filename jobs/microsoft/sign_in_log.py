@@ -8,7 +8,7 @@ from jobs.causes.cause import Cause, ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import meaning_of_number
 from jobs.clock import parse
-from jobs.clouds.json_values import Json, as_dict, dicts_in, lower_of, text_of
+from jobs.clouds.json_values import Json, as_dict, dicts_in, lower_of, lower_set, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
@@ -93,7 +93,7 @@ def _read(row: Json) -> SignInRow | None:
         return None
     applied = dicts_in(row.get("appliedConditionalAccessPolicies"))  # if the reader may read them
     failed = (each for each in applied if lower_of(each, "result") == "failure")
-    kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
+    kinds = lower_set(row.get("signInEventTypes"))
     return SignInRow(
         at=at,
         code=int(code) if code.isdecimal() else -1,

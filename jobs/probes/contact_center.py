@@ -5,7 +5,7 @@ What the token may not read is skipped, because it says nothing about the channe
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -117,7 +117,7 @@ class EmailEntryPoint(Configured, row="entry_point"):
             return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
         most = found[0].most if len(found) == 1 else 0
         taken = sum(task.is_open for task in await own_tasks(ctx)) if most else 0
-        if most and taken >= most:
+        if 0 < most <= taken:
             full = {"name": found[0].name, "count": str(taken), "most": str(most)}
             return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
         shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
@@ -361,12 +361,7 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
     or a bad sign, the time has an open end.
     """
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=_FIRST)
-    answers = findings["answers"].signals
-    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
-    wrong = [each.signals for each in known if each.state is State.WRONG]
-    times = (each.missed_since or each.since for each in wrong)
-    signs = filter(None, (answers.unanswered, answers.unproven, *times))
-    bad = min((at for at in signs if at + LOG_SLACK > good), default=_LAST)
+    bad = min((at for at in _bad_signs(findings) if at + LOG_SLACK > good), default=_LAST)
     slow = SLOW if bad < _LAST else ()
     return Signals(
         changes=tuple(
@@ -376,3 +371,11 @@ def _suspects(seen: Signals, findings: Mapping[str, Finding]) -> Signals:
             if change.at - LOG_SLACK <= bad and change.at + lag > good
         )
     )
+
+
+def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
+    answers = findings["answers"].signals
+    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
+    wrong = [each.signals for each in known if each.state is State.WRONG]
+    times = (each.missed_since or each.since for each in wrong)
+    return filter(None, (answers.unanswered, answers.unproven, *times))

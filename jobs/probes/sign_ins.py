@@ -54,8 +54,7 @@ class SignIns(Probe, row="sign_ins"):
 
         For many channels both are read at once, because of a limit of five requests in ten seconds.
         """
-        app, user = ctx.fact("client_id"), login_of(ctx.run).lower()
-        log = partial(ctx.graph.sign_ins, "appId", app, now() - BACK)
+        log = partial(ctx.graph.sign_ins, "appId", ctx.fact("client_id"), now() - BACK)
         rows = await if_answered(log("beta", graph.SIGN_INS_AND_RENEWALS)) if ctx.many else None
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
         if rows is None or not told or len(rows) >= graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES:
@@ -64,11 +63,7 @@ class SignIns(Probe, row="sign_ins"):
             # without beta the interactive ones have to be enough; a row of it may lack the mark
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
-        left = mailbox_login.without_own(read(rows), own)
-        if not user or all(row.user.lower() == user for row in left):
-            return left
-        strange = {login_of(run).lower() for run in runs_of_others(ctx, app)} - {user}
-        return [row for row in left if row.user.lower() not in strange]
+        return _of_this_channel(ctx, mailbox_login.without_own(read(rows), own))
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         if not rows:
@@ -102,6 +97,15 @@ class SignIns(Probe, row="sign_ins"):
         seen = Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)})
         cause = newest.meaning.cause
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
+
+
+def _of_this_channel(ctx: StepContext, rows: list[SignInRow]) -> list[SignInRow]:
+    """Return the rows without those of people who sign in to the same app for other channels."""
+    own = login_of(ctx.run).lower()
+    if not own or all(row.user.lower() == own for row in rows):
+        return rows
+    others = {login_of(run).lower() for run in runs_of_others(ctx, ctx.fact("client_id"))} - {own}
+    return [row for row in rows if row.user.lower() not in others]
 
 
 class SmtpServer(Probe, row="smtp_server"):
@@ -333,8 +337,7 @@ class AuthenticationPolicy(Probe, row="authentication_policy"):
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
-        forbids = policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
-        if not forbids:
+        if policy is None or str(policy.get("AllowBasicAuthSmtp")).lower() != "false":
             return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         seen = Text("seen.authentication_policy_basic", {"name": name})

@@ -7,11 +7,12 @@ not documented. No other host counts, however much its name looks like it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from jobs.clock import now, parse
 from jobs.clouds.errors import NotFound, if_answered
 from jobs.clouds.json_values import as_list, lower_of
 from jobs.engine.step import StepContext
@@ -153,9 +154,14 @@ async def redirected_to(ctx: StepContext) -> str:
         return found
     rules = await ctx.exchange.run("Get-TransportRule", {})
     named = (rule for rule in rules if any(mailbox in _text(rule, n).lower().split() for n in _FOR))
-    enforced = (rule for rule in named if lower_of(rule, "Mode") in {"", "enforce"})
-    mine = [rule for rule in enforced if lower_of(rule, "State") != "disabled"]
-    return _connect_address(ctx, mine, _TRANSPORT)
+    return _connect_address(ctx, filter(in_force, named), _TRANSPORT)
+
+
+def in_force(rule: Mapping[str, object]) -> bool:
+    # on and not in test mode, or it does not say so
+    on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
+    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
+    return on and (begins is None or begins <= now()) and (ends is None or ends > now())
 
 
 def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]) -> str:

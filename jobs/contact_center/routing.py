@@ -114,10 +114,10 @@ class ContactCenter:
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
         params = self._of_day(to=milliseconds(now()), queueIds=queue.id)
-        rows = await _seen(self._rows("/v1/queues/statistics", params))
-        if rows is None:
+        found = await _seen(self._read("/v1/queues/statistics", params))
+        if found is None:
             return None
-        names = ("totalAcceptedTasks", "totalRejectedTasks")
+        rows, names = rows_in(found), ("totalAcceptedTasks", "totalRejectedTasks")
         accepted, rejected = (sum(whole_number(row, name) for row in rows) for name in names)
         return accepted, rejected
 
@@ -183,7 +183,7 @@ class ContactCenter:
         for first in range(0, len(wanted), MOST_IDS):
             named = ",".join(f'"{each}"' for each in wanted[first : first + MOST_IDS])
             params = {"filter": f"id=in=({named})", "page": "0", "pageSize": str(MOST_IDS)}
-            found += await self._rows(in_organization(self.settings, resource), params)
+            found += rows_in(await self._read(in_organization(self.settings, resource), params))
         return [row for row in found if text_of(row, "id") in wanted]
 
     async def _item(self, path: str) -> Json | None:
@@ -194,9 +194,6 @@ class ContactCenter:
         if not text_of(as_dict(found), "id"):
             raise unreadable("contact-center", "no resource", 200)
         return as_dict(found)
-
-    async def _rows(self, path: str, params: Mapping[str, str]) -> list[Json]:
-        return rows_in(await self._read(path, params))
 
     def _of_day(self, **more: str) -> dict[str, str]:
         begin = milliseconds(now() - DAY)

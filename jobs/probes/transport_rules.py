@@ -11,8 +11,7 @@ from functools import partial
 from importlib.resources import files
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import own_addresses
-from jobs.clock import now, parse
+from jobs.channel.mailbox import in_force, own_addresses
 from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import as_list, lower_of, text_of
 from jobs.engine.step import Diagnosis, Probe, StepContext
@@ -58,13 +57,10 @@ def stops(rule: Rule, connect: str = "") -> bool:
     A redirection to ``connect`` is a way of forwarding. MessageTypeMatches AutoForward does not
     match mailbox forwarding.
     """
-    # on and not in test mode, or it does not say so
-    on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
-    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
-    today = (begins is None or begins <= now()) and (ends is None or ends > now())
     ours = any(connect and connect in each for each in _values(rule, "RedirectMessageTo"))
-    return on and not autoforward and today and not ours and any(map(partial(_set, rule), STOPS))
+    stopping = in_force(rule) and not autoforward and not ours
+    return stopping and any(map(partial(_set, rule), STOPS))
 
 
 def names(rule: Rule, address: str, within: Within = operator.eq) -> bool:

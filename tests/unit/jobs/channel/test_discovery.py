@@ -125,6 +125,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx, cloud):
         ("Get-TransportRule", RULE | {"SentTo": [f"it-{MAILBOX}"]}, False),
         ("Get-TransportRule", RULE | {"State": "Disabled"}, False),
         ("Get-TransportRule", RULE | {"Mode": "Audit"}, False),
+        ("Get-TransportRule", RULE | {"ExpiryDate": "2026-01-01T00:00:00"}, False),
     ],
 )
 async def test_other_ways_to_webex_connect(ctx, cloud, what, answer, is_found):

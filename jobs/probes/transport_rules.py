@@ -11,8 +11,8 @@ from functools import partial
 from importlib.resources import files
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import in_force, own_addresses
-from jobs.clouds.errors import unless_refused
+from jobs.channel.mailbox import in_force, mailbox_row, own_addresses
+from jobs.clouds.errors import if_answered, unless_refused
 from jobs.clouds.json_values import as_list, lower_of, text_of
 from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.microsoft.exchange import ExchangeRow
@@ -42,25 +42,25 @@ Within = Callable[[str, str], bool]
 
 
 async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
-    """Return the tenant's rules that take mail away (:func:`stops`).
+    """Return the tenant's rules that take mail away (:func:`stops`), or raise a CloudError.
 
-    Raises:
-        CloudError: Exchange could not be asked.
+    MessageTypeMatches AutoForward matches the forwarding of inbox rules, and not a mailbox's.
     """
-    rules = await ctx.exchange.run("Get-TransportRule", {})
-    return [rule for rule in rules if stops(rule, ctx.channel.forwarding_address.lower())]
+    rules, connect = await ctx.exchange.run("Get-TransportRule", {}), ctx.channel.forwarding_address
+    stopping = [rule for rule in rules if stops(rule, connect.lower())]
+    mailbox = await if_answered(mailbox_row(ctx)) if ctx.by_hand else None
+    if ctx.by_hand and not text_of(mailbox, "ForwardingSmtpAddress", "ForwardingAddress"):
+        return stopping
+    return [rule for rule in stopping if "autoforward" not in _values(rule, "MessageTypeMatches")]
 
 
 def stops(rule: Rule, connect: str = "") -> bool:
     """Return whether the rule is enforced, in force today, and removes mail.
 
-    A redirection to ``connect`` is a way of forwarding. MessageTypeMatches AutoForward does not
-    match mailbox forwarding.
+    A redirection to ``connect`` is a way of forwarding.
     """
-    autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     ours = any(connect and connect in each for each in _values(rule, "RedirectMessageTo"))
-    stopping = in_force(rule) and not autoforward and not ours
-    return stopping and any(map(partial(_set, rule), STOPS))
+    return in_force(rule) and not ours and any(map(partial(_set, rule), STOPS))
 
 
 def names(rule: Rule, address: str, within: Within = operator.eq) -> bool:

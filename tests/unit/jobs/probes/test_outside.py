@@ -192,14 +192,8 @@ def test_a_refused_answer_makes_it_the_cause(zone, given):
     assert verdict.weighed["sender_domain"].cause == "domain_not_authenticated"
 
 
-ISSUE = {
-    "id": "EX1",
-    "title": "SMTP is late",
-    "classification": "incident",
-    "status": "serviceDegradation",
-    "isResolved": False,
-    "startDateTime": "2026-11-24T08:14:00Z",
-}
+ISSUE = {"id": "EX1", "title": "SMTP is late", "classification": "incident", "isResolved": False}
+ISSUE |= {"status": "serviceDegradation", "startDateTime": "2026-11-24T08:14:00Z"}
 HEALTH = "GET /admin/serviceAnnouncement/healthOverviews"
 OPEN = {
     "publicationId": "PUB1",

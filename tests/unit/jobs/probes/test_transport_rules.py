@@ -6,6 +6,7 @@ from jobs.checks.verdict import judge
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, RunKind, Signals, State, Station
 from jobs.probes import all_probes
+from jobs.runs.run import Brief
 from jobs.steps import all_steps
 from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import (
@@ -53,6 +54,18 @@ def test_which_rules_stop_the_copy(cloud, given, rule, state):
 
 
 @pytest.mark.parametrize(
+    ("by_hand", "address", "state"),
+    [(True, None, State.POSSIBLE), (True, f"smtp:{FORWARD}", State.OK), (False, None, State.OK)],
+)
+async def test_a_rule_against_forwarding_by_rules(cloud, given, by_hand, address, state):
+    """It may stop mail that people forward with an inbox rule, but never a mailbox's forwarding."""
+    cloud.on("Get-Mailbox", [{"Name": "Support", "ForwardingSmtpAddress": address}])
+    cloud.on("Get-TransportRule", [DELETES | {"MessageTypeMatches": "AutoForward"}])
+    ctx = given(kind="check", brief=Brief(by_hand=by_hand))
+    assert (await all_probes()["transport_rules"].inspect(ctx)).state is state
+
+
+@pytest.mark.parametrize(
     ("cause", "causes"),
     [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")],
 )
@@ -86,11 +99,8 @@ def typed(*names: str) -> list[str]:
     return [f"{TASKS}.{name}Predicate" for name in ("RecipientDomainIs", *names)]
 
 
-WITH_WORDS = {
-    "RecipientDomainIs": None,
-    WORDS: ["webexconnect"],
-    "Conditions": [f"{TASKS}.AnyOfRecipientAddressContainsPredicate"],
-}
+CONTAINS = [f"{TASKS}.AnyOfRecipientAddressContainsPredicate"]
+WITH_WORDS = {"RecipientDomainIs": None, WORDS: ["webexconnect"], "Conditions": CONTAINS}
 FROM = {"ExceptIfFrom": ["a@b.c"], "Exceptions": [f"{TASKS}.FromPredicate"]}
 SCOPE = {"FromScope": "NotInOrganization", "Conditions": typed("FromScope")}
 

@@ -444,11 +444,11 @@ async def test_no_answer_leaves_after_a_revocation(given, cloud, hour, looked, r
     A newer sign-in in the log, or Look again, says that the token was generated again.
     """
     known = {"user_id": "user-1", "client_id": "client-1", "key_id": "key-1"}
-    events = (said("look_again", 0),) * looked
-    ctx = given(brief=Brief(token_at=parse(AT)), facts=known, events=events)
+    again, signed_in = said("look_again", 0), {"createdDateTime": minutes(0)}
+    ctx = given(brief=Brief(token_at=parse(AT)), facts=known, events=(again,) * looked)
     user = {"id": "user-1", "signInSessionsValidFromDateTime": f"2026-11-25T{hour}:00:00Z"}
     cloud.on("GET /users/user-1", user)
-    cloud.on("GET /auditLogs/signIns", [{"createdDateTime": minutes(0)}] * rows)
+    cloud.on("GET /auditLogs/signIns", [signed_in | {"status": {"errorCode": 0}}] * rows)
     found = await ANSWER.inspect(ctx)
     turn = Turn.REQUESTER if cause else Turn.AGENT
     assert (found.cause, found.waiting_for, found.until is None) == (cause, turn, False)

@@ -14,6 +14,7 @@ from bot.cards.presenters import watch
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.chat import offers, permissions, preferences
 from bot.chat.context import AnsweredError, Buttons, ChatContext, RefusedError
+from bot.chat.parsing import lone_address
 from bot.chat.permissions import is_known_or_watched_here, resolve_recipient, visible_channels
 from bot.commands import Action, Command, changes, typed_words
 from bot.webex.errors import WebexAnswerError
@@ -181,6 +182,9 @@ def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
 def history(ctx: ChatContext, argument: str) -> None:
     words, at = argument.split(), now()
     dated = list(filter(_MONTH.match, words))
+    # a month's name behind an address is no month, but means one, unlike a "please"
+    if not dated and "@" in argument.partition(" ")[0] and not lone_address(argument):
+        dated = words[1:]
     month, address = " ".join(dated), " ".join(word for word in words if word not in dated)
     asked = _month(ctx, month, at.astimezone(UTC)) if month else past.last_days(at, watch.DAYS)
     if month and not address:

@@ -38,8 +38,8 @@ class Speaker:
     """Card of a run or an incident that says something of a channel, and of which moment.
 
     One that ``goes_on`` is no history yet. ``mark`` differs as soon as the cards of the others may
-    be untrue. ``result`` is what is left of it as history. A check of a channel that is not known
-    in its space is ``apart``: it says nothing of the runs of other spaces.
+    be untrue. ``result`` is what is left of it as history. One that is ``apart`` says nothing of the
+    runs of other spaces: its space does not know the channel, or has disconnected it.
     """
 
     id: str
@@ -62,13 +62,15 @@ def of_run(run: Run) -> Speaker | None:
         return None
     at = max(filter(None, (run.checked, run.ended_at)), default=run.opened)
     goes_on = not (is_check or run.ended)
-    mark, apart = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
-    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at), apart)
+    fact, mark = fact_of(run), f"{run.ended or ''} {at}"
+    apart = run.brief.discover and not run.kept
+    apart = apart or (fact is not None and fact.kind is FactKind.DISCONNECTED)
+    result = _result(run, fact, at)
+    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, result, apart)
 
 
-def _result(run: Run, at: datetime) -> Text:
+def _result(run: Run, fact: Fact | None, at: datetime) -> Text:
     values = {"at": minute_of(at), "run": run.id}
-    fact = fact_of(run)
     if fact is None or fact.kind is FactKind.STOPPED:
         stopped = "failed" if run.ended is Kind.FAILED else "canceled"
         return Text("result.asked" if run.kind is RunKind.CHECK else f"result.{stopped}", values)
@@ -91,7 +93,8 @@ def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
     values = {"from": minute_of(incident.since), "at": minute_of(until), "cause": cause}
     key = "unwatched" if incident.is_unwatched else "incident"
     mark, result = f"{len(incident.news)} {goes_on}", Text(f"result.{key}", values)
-    return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
+    apart = incident.is_unwatched  # the end of the watch may be that of the channel
+    return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result, apart)
 
 
 def note(services: Services, speaker: Speaker) -> None:
@@ -131,9 +134,10 @@ def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> l
 def _held_by(services: Services, speaker: Speaker) -> Text | None:
     """Return the words about the run that is in progress, or about a check of an open incident."""
     if services.channels.running(speaker.mailbox) not in {"", speaker.id}:
-        found = assessment(services.store, speaker.mailbox)
-        heard = found.run and (not speaker.apart or found.run.origin.room == speaker.room)
-        return in_progress(found) if heard else None
+        words = in_progress(found := assessment(services.store, speaker.mailbox))
+        if words is None or found.run is None or found.run.origin.room == speaker.room:
+            return words
+        return None if speaker.apart else Text("superseded.elsewhere", words.values)
     if not (speaker.goes_on and services.watching.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)

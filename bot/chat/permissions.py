@@ -157,7 +157,8 @@ def note_absent(ctx: ChatContext) -> list[Event]:
     """Return the event that no approver is in this space, or no event.
 
     The members are read once, when the run gets its details. A space whose members cannot be read
-    counts as one in which an approver can press the button.
+    counts as one in which an approver can press the button. A membership shows only the first of a
+    person's addresses, so an approver who is set by another one is known by the person's id.
 
     Raises:
         WebexError: Webex does not answer; the press or message is retried.
@@ -169,8 +170,16 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         members = ctx.services.webex.members(ctx.room)
     except errors.WebexAnswerError:
         return []
-    absent = approvers.isdisjoint(member.person_email for member in members)
-    return [ctx.answered(ABSENT, "yes")] if absent else []
+    known = {each.person_email for each in members} | {each.person_id for each in members}
+    here = any(each in known or not known.isdisjoint(_ids_of(ctx, each)) for each in approvers)
+    return [] if here else [ctx.answered(ABSENT, "yes")]
+
+
+def _ids_of(ctx: ChatContext, address: str) -> tuple[str, ...]:
+    try:
+        return tuple(each.id for each in ctx.services.webex.people(address))
+    except errors.WebexAnswerError:
+        return ()
 
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})

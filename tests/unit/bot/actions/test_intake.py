@@ -127,17 +127,18 @@ def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
 
 
 @pytest.mark.parametrize(
-    ("members", "direct", "absent"),
+    ("members", "direct", "boss", "absent"),
     [
-        (("anna", "ben"), False, "yes"),
-        (("anna", "boss"), False, ""),
-        (None, False, ""),
-        (("anna", "ben"), True, ""),
+        (("anna", "ben"), False, "boss", "yes"),
+        (("anna", "boss"), False, "boss", ""),
+        (("anna", "ben"), False, "ben", ""),
+        (None, False, "boss", ""),
+        (("anna", "ben"), True, "boss", ""),
     ],
-    ids=["nobody", "one is here", "unread", "1:1"],
+    ids=["nobody", "one is here", "under another address", "unread", "1:1"],
 )
 def test_approvers_who_are_not_in_the_space(
-    anna, begin, webex_script, reply, members, direct, absent
+    anna, begin, webex_script, reply, members, direct, boss, absent
 ):
     """If no approver is in the space, the approvers get the plan 1:1.
 
@@ -149,6 +150,8 @@ def test_approvers_who_are_not_in_the_space(
     ]
     answer = reply(404, {"message": "no"}) if members is None else reply(body={"items": items})
     webex_script.on("GET", "/memberships", answer)
+    person = {"id": boss, "emails": [f"{boss}@example.test", "boss@example.test"]}
+    webex_script.on("GET", "/people", reply(body={"items": [person]}))
     ctx = replace(of_bot(anna, approvers=("boss@example.test",)), direct=direct)
     saved = press(ctx, "intake", run=begin(detailed=False).id, **RIGHT)
     assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)

@@ -160,7 +160,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     if quiet_until is None:
         shown = tuple(_escalated(services, each, at) for each in shown)
-    cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
+    cards = [*_living(services, run, card, shown), *earlier_cards(run, services)]
     cards += notices.closed_cards(run, services)
     if living is None:
         return run, cards, POSTED_SOON_S
@@ -193,15 +193,15 @@ def _is_told_elsewhere(services: Services, card: IncidentCard, shown: watch.Inci
 
 
 def _living(
-    services: Services, run: Run, card: IncidentCard, shown: watch.Incidents, at: datetime
+    services: Services, run: Run, card: IncidentCard, shown: watch.Incidents
 ) -> list[DesiredCard]:
-    channel = services.channels.channel(shown[0].mailbox)
+    channel, who = services.channels.channel(shown[0].mailbox), services.bot.approvers
     cards: list[DesiredCard] = []
     # A card that only counts channels is in its space alone.
     told = () if card.counts else dict.fromkeys(name for each in shown for name in each.told)
     for place in (THREAD, *told):
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            drawn = [watch.living_card(card, shown, at, channel, place)]
+            drawn = [watch.living_card(card, shown, channel, who, place)]
             if watch.is_of_one_mailbox(card, shown):
                 # a former card keeps the cause that it has shown
                 one = shown[-1]

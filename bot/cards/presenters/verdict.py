@@ -40,7 +40,7 @@ def view(run: Run, services: Services) -> Reading:
     seen = read(run, services.store, watch.interval_of(run, services) if run.kept else "")
     sign_in = links.link(services, "signin", run.id).url if seen.may_sign_in else ""
     grant = links.link(services, "access", run.id).url if seen.may_grant else ""
-    return replace(seen, sign_in_url=sign_in, grant_url=grant)
+    return replace(seen, sign_in_url=sign_in, grant_url=grant, approvers=services.bot.approvers)
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:
@@ -274,7 +274,11 @@ def _broken(view: Reading) -> ui.Band:
     elif stopped and view.damage is None:  # or the missed mails say the same with a figure
         effect = text(f"effect.{stopped[0]}")
     told = _paragraph(effect, _when(view), more, left)
-    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view))))
+    return ui.Band(*ui.BROKEN, title, (*told, _turn(view, view.turn, _click(view))))
+
+
+def _turn(view: Reading, turn: Turn, words: Text) -> el.Element:
+    return ui.turn_line(turn, words, who=view.approvers if turn is Turn.APPROVER else ())
 
 
 def _when(view: Reading) -> str:
@@ -320,7 +324,7 @@ def _well(view: Reading) -> ui.Band:
     if view.secret_ends is not None:
         left = max((view.secret_ends - view.at).days, 0)
         values = {"count": str(left), "day": day_of(view.secret_ends)}
-        turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+        turn = _turn(view, Turn.APPROVER, Text("verdict.turn_fix"))
         told = text("verdict.still_flows")
         if view.unread:
             told = f"{render(_not_proven(view)[0])}."

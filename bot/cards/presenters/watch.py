@@ -15,7 +15,7 @@ from bot.links import Link
 from bot.services import Services
 from jobs.checks.check import Assessment
 from jobs.checks.verdict import page_of
-from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
+from jobs.model import Channel, State, Text, Turn, every_of, minute_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import Eye, Incident, IncidentCard, News, NewsKind, Sight, WatchedChannel
@@ -37,11 +37,11 @@ _POSTED = {
 
 
 def living_card(
-    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel, to: str
+    card: IncidentCard, incidents: Incidents, channel: Channel, approvers: Sequence[str], to: str
 ) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
-    found = incident(card, incidents, at, channel, direct=to != shared.THREAD)
+    found = incident(card, incidents, channel, approvers, direct=to != shared.THREAD)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
@@ -98,7 +98,12 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
 def incident(
-    card: IncidentCard, incidents: Incidents, at: datetime, channel: Channel, *, direct: bool
+    card: IncidentCard,
+    incidents: Incidents,
+    channel: Channel,
+    approvers: Sequence[str] = (),
+    *,
+    direct: bool,
 ) -> Card:
     """Return the card of an incident, or of all of one cause; ``channel`` is the first one's."""
     current = open_ones(incidents) or incidents
@@ -110,10 +115,11 @@ def incident(
         seen = look_of(incidents) is not Look.BLIND
         lines += [el.said(effect, spacing="Small")] if effect and seen else []
         remedy = known_text(f"remedy.{first.cause}")
-        lines.append(ui.turn_line(first.turn, remedy or verbatim("")))
+        who = approvers if first.turn is Turn.APPROVER else ()
+        lines.append(ui.turn_line(first.turn, remedy or verbatim(""), who=who))
     named = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
     body = [
-        ui.labeled(_rows(incidents, at)),
+        ui.labeled(_rows(incidents)),
         *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
         *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
         *(_changes(first) if one else ()),
@@ -223,7 +229,7 @@ def fixable(incidents: Incidents) -> list[Incident]:
     return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
-def _rows(incidents: Incidents, at: datetime) -> list[Row]:
+def _rows(incidents: Incidents) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
     told = sorted({name for each in incidents for name in each.told})
     rows = {
@@ -233,7 +239,7 @@ def _rows(incidents: Incidents, at: datetime) -> list[Row]:
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
         "watch.row_mails": _mails(incidents) if any(e.damage.mails for e in incidents) else None,
-        "watch.row_acting": _acting(incidents, at),
+        "watch.row_acting": _acting(incidents),
         "watch.row_told": verbatim(", ".join(told)) if told else None,
     }
     return [(key, words) for key, words in rows.items() if words]
@@ -250,11 +256,11 @@ def _end_of(incidents: Incidents) -> datetime | None:
     return max(ends) if len(ends) == len(incidents) else None
 
 
-def _acting(incidents: Incidents, at: datetime) -> Text | None:
+def _acting(incidents: Incidents) -> Text | None:
     if not (current := open_ones(incidents)):
         return None
     if by := _acted_on(current):
-        values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
+        values = {"who": by.acting, "since": minute_of(by.acting_since or by.since)}
         return Text("watch.acting", values)
     return Text("watch.acting_nobody")
 

@@ -41,10 +41,9 @@ MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(
 
 
 def incident(incidents, card=CARD, *, direct=False):
-    """Return the card of these incidents, an hour after the first one was confirmed."""
+    """Return the card of these incidents."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
-    at = AT + timedelta(hours=1)
-    return watch.incident(card, shown, at, CHANNEL, direct=direct)
+    return watch.incident(card, shown, CHANNEL, direct=direct)
 
 
 def examples():

@@ -11,7 +11,7 @@ from bot.cards.presenters import lists
 from bot.cards.presenters.card_state import EDITS, posted_card, protected
 from bot.chat.permissions import mark_members_checked
 from jobs.clock import now
-from jobs.model import Channel, Person, RunKind, State, Text
+from jobs.model import Channel, Person, RunKind, State, Text, Turn
 from jobs.runs.run import Brief, Event, Kind, Origin, RecordedChange
 from jobs.runtime import install
 from jobs.steps import steps_for
@@ -213,6 +213,18 @@ def test_the_cards_of_an_incident(services, check, start, pass_time):
         watching.add_look(watched, broken, now())
     assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
     assert is_history(shown(services, fix))
+
+
+def test_approvers_are_named(services, check):
+    """The cards of a check and of an incident name the approvers that the settings name."""
+    boss = "boss@example.test"
+    services = replace(services, bot=replace(services.bot, approvers=(boss,)))
+    watched = watch(services, MAILBOX)
+    broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", turn=Turn.APPROVER)
+    for _ in range(2):
+        changed = services.watching.add_look(watched, broken, now())
+    for card in (incident_card(services, changed[0].cards[0]), shown(services, check())):
+        assert f"{boss}'s turn" in words(card)
 
 
 def test_the_end_of_the_watch_is_not_the_end_of_the_break(services, check, pass_time):

@@ -25,7 +25,7 @@ import structlog
 
 from adaptive_cards import Card, notice
 from adaptive_cards.components import ASKED, BROKEN, WARNED
-from adaptive_cards.locale import drawn_for
+from adaptive_cards.locale import day, drawn_for
 from adaptive_cards.texts import listed
 from bot.cards import delivery
 from bot.cards.presenters import card_state as shared
@@ -35,7 +35,7 @@ from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
 from jobs.clock import now, paced
 from jobs.microsoft.client_credential import own_credential
-from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
+from jobs.model import Channel, RunKind, Text, Turn, minute_of, verbatim
 from jobs.next_action import ActionKind, Wait, next_action, wait_of
 from jobs.runs.run import Kind, Origin, Run, RunGoneError
 from jobs.runs.run_store import RunStore
@@ -224,8 +224,8 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
 def card_of(mailbox: str, ending: Ending, at: datetime) -> Card:
     # Until a fix can renew the secret, the card names the date from which a fix can. After that the
     # card offers the fix.
-    title = _days_left("reminder.", ending.end, at, mailbox=mailbox)
-    values = {"mailbox": mailbox, "end": day_of(ending.end), "from": day_of(ending.renewable)}
+    title = shared.days_left("reminder.", ending.end, at, mailbox=mailbox)
+    values = {"mailbox": mailbox, "end": day(ending.end), "from": day(ending.renewable)}
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
@@ -243,23 +243,17 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     ends = own_credential(services.settings).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
-    day = f"{ends:%Y-%m-%d}"
-    warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=day)
-    tell_once(services, keys.reminder_given(WHOSE, day, days), ends - at + KEPT, warn)
-    kicker, title = Text("reminder.own_kicker"), _days_left("reminder.own_", ends, at)
-    words = Text("reminder.own_words", {"end": day_of(ends)})
+    end = f"{ends:%Y-%m-%d}"
+    warn = partial(log.warning, "the credential of the bot's own app ends", days=days, end=end)
+    tell_once(services, keys.reminder_given(WHOSE, end, days), ends - at + KEPT, warn)
     for approver in services.bot.approvers:
-        told = keys.reminder_given(f"{WHOSE} {approver}", day, days)
+        told = keys.reminder_given(f"{WHOSE} {approver}", end, days)
         with drawn_for(locale_of(services, approver)):
-            card = notice(kicker, title, words, WARNED, at=at)
+            title = shared.days_left("reminder.own_", ends, at)
+            words = Text("reminder.own_words", {"end": day(ends)})
+            card = notice(Text("reminder.own_kicker"), title, words, WARNED, at=at)
         tell = partial(services.messenger.send, card, to_email=approver)
         tell_once(services, told, ends - at + KEPT, tell)
-
-
-def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
-    left = max((end.date() - at.date()).days, 0)
-    key = {0: "today", 1: "tomorrow"}.get(left, "days")
-    return Text(keys_of + key, about | {"days": str(left)})
 
 
 TURNS_EVERY_S = 300

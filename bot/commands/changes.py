@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from adaptive_cards.answers import offer
 from adaptive_cards.components import WELL
+from adaptive_cards.locale import day
 from adaptive_cards.texts import has_text, listed, render
 from bot.cards import living, superseded
 from bot.cards.notices import ending_of
@@ -19,7 +20,7 @@ from bot.webex.errors import WebexAnswerError
 from jobs.checks.check import fix_context, for_people, likely_changes, verdict_of
 from jobs.clock import now
 from jobs.engine.undo import ids_of, recall
-from jobs.model import Channel, RunKind, Text, day_of, minute_of
+from jobs.model import Channel, RunKind, Text, minute_of
 from jobs.runs.run import UNDOES, Brief, Event, FixBrief, Kind, Run
 from jobs.runs.run_store import AlreadyRunningError
 from jobs.steps import all_steps
@@ -124,7 +125,7 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
     if mailbox in permissions.visible_channels(ctx):
         # no mail has proven a channel here that was made by hand and kept
         words = "notice.done_words_kept" if run and run.kept else "notice.done_words"
-        values = {"mailbox": mailbox, "day": day_of(record.at), "run": record.run}
+        values = {"mailbox": mailbox, "day": day(record.at), "run": record.run}
         verbs, meant = ("setup_again", "setup_change"), {"mailbox_meant": mailbox}
         buttons = tuple((f"button.{do}", {"do": do, **meant}) for do in verbs)
         ctx.tell("notice.done_kicker", "notice.done_title", words, values, WELL, buttons=buttons)

@@ -241,6 +241,14 @@ def end_title(run: Run) -> Text:
     return Text("living.over_done" if done else f"notice.over_{ENDED[run.ended]}", values)
 
 
+def days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
+    """Return the text for the days left, which begin at midnight in the reader's time zone."""
+    zone = locale.current().tz
+    left = max((end.astimezone(zone).date() - at.astimezone(zone).date()).days, 0)
+    key = {0: "today", 1: "tomorrow"}.get(left, "days")
+    return Text(keys_of + key, about | {"days": str(left)})
+
+
 def remedy_of(finding: Finding) -> Text | None:
     return known_text(remedy_key(finding.cause, "within"))
 

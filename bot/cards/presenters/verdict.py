@@ -13,7 +13,7 @@ from bot.cards.presenters.findings import Room, cause_of, sentence
 from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.checks.reading import ENDS, Line, Reading, Stop, Suspect, read
-from jobs.model import State, Station, Text, Turn, day_of, minute_of
+from jobs.model import State, Station, Text, Turn, minute_of
 from jobs.runs.run import Run
 
 
@@ -322,13 +322,12 @@ def _passed(view: Reading) -> set[Station]:
 
 def _well(view: Reading) -> ui.Band:
     if view.secret_ends is not None:
-        left = max((view.secret_ends - view.at).days, 0)
-        values = {"count": str(left), "day": day_of(view.secret_ends)}
         turn = _turn(view, Turn.APPROVER, Text("verdict.turn_fix"))
         told = text("verdict.still_flows")
         if view.unread:
             told = f"{render(_not_proven(view)[0])}."
-        title = Text("verdict.secret_ends", values)
+        ends = view.secret_ends
+        title = shared.days_left("verdict.secret_ends.", ends, view.at, day=day(ends))
         return ui.Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:
         return _unproven(view)

@@ -209,7 +209,7 @@ def _ended(run: Run, event: Event) -> Run:
 
 
 def _problem(event: Event) -> Problem:
-    return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at)
+    return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at, event.by)
 
 
 def _without(problems: dict[str, Problem], *questions: str) -> dict[str, Problem]:

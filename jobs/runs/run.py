@@ -212,6 +212,7 @@ class Problem:
     cause: str
     code: str
     at: datetime
+    by: str = ""
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -268,10 +268,15 @@ def code_of(finding: Finding) -> str:
     return with_ids(told, () if finding.until else ids)
 
 
-def unreachable_recipient(run: Run, question: str) -> Asked | None:
-    """Return the last typed address and why nothing was sent to it, or None after it was sent."""
+def unreachable_recipient(run: Run, question: str, to: str = THREAD) -> Asked | None:
+    """Return the last typed address and why nothing was sent to it, or None after it was sent.
+
+    A person's 1:1 card shows only what that person has typed.
+    """
     problem = run.problems.get(question)
-    return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
+    if problem is None or to not in {THREAD, problem.by}:
+        return None
+    return Asked(problem.code, Text(f"typed.{problem.cause}"))
 
 
 def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:

@@ -189,7 +189,7 @@ def sign_in(
         "signin.link": text("signin.link_until", until=day_clock(link.until)),
     }
     title = text("button.ask_other" if direct or waits else "button.ask_administrator")
-    typed = shared.unreachable_recipient(run, "administrator")
+    typed = shared.unreachable_recipient(run, "administrator", to)
     hint = "signin.ask_hint"
     field, opens = ui.ask_someone(title, "ask_administrator", run.id, typed, hint=hint, last=last)
     body = [
@@ -253,7 +253,7 @@ def consent(run: Run, head: ui.Header, link: links.Link, to: str = shared.THREAD
         "consent.for": text("consent.for_which"),
         "consent.who": text("consent.who_which"),
     }
-    typed = shared.unreachable_recipient(run, "consent_administrator")
+    typed = shared.unreachable_recipient(run, "consent_administrator", to)
     field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
     grant = el.open_url(text("button.grant"), link.url, main=waits is None)
     asked = [

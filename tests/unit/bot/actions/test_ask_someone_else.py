@@ -5,10 +5,13 @@ import pytest
 from adaptive_cards.components import Asked
 from adaptive_cards.texts import text
 from bot.cards.draw import draw
+from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_recipient
+from bot.webex.client import WebexPerson
 from bot.webex.errors import WebexError
 from jobs.clock import now
 from jobs.model import State, Text, Turn
+from tests.fixtures.copies import replace
 from tests.fixtures.run_events import answered, found
 from tests.fixtures.webex_script import person
 from tests.unit.bot.actions.presses import of_bot, press
@@ -204,3 +207,27 @@ def test_the_field_is_open_until_somebody_is_asked(ctx, begin, directory, webex_
     ]
     may_ask_again = do != "ask_mailbox_user"
     assert opened == [(True, True, True), (False, False, may_ask_again)]
+
+
+@pytest.mark.parametrize(
+    ("do", "drawn"),
+    [("ask_administrator", questions.sign_in_cards), ("ask_consent", questions.consent_cards)],
+)
+def test_a_wrong_address_is_on_the_card_of_who_typed_it(ctx, begin, directory, do, drawn):
+    """The person who was asked first reads nothing of the next, wrong address of the requester.
+
+    The card in the thread shows it, and so does the 1:1 of a person who has typed it there.
+    """
+    directory(carl())
+    run, _ = asked(ctx, begin, do, CARL)
+    before = drawn(run, ctx.services)
+
+    def changed(who) -> list[bool]:
+        mistyped = press(who, do, run=run.id, administrator="carl")
+        pairs = zip(before, drawn(mistyped, ctx.services), strict=True)
+        return [each.fingerprint != later.fingerprint for each, later in pairs]
+
+    assert [each.to for each in before] == ["thread", CARL]
+    assert changed(ctx) == [True, False]
+    asked_one = WebexPerson("carl", CARL, "org-1", "person", "Carl")
+    assert changed(replace(ctx, person=asked_one, action_id="press-2")) == [True, True]

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.locale import SECONDS, clock, day_clock, local_time
+from adaptive_cards.locale import SECONDS, day, day_clock, day_minutes, local_time
 from adaptive_cards.texts import plural, render, text
 from jobs.model import RunKind, Text, Turn, verbatim
 
@@ -222,8 +222,10 @@ def aside(words: Text) -> el.Element:
     return el.said(words, **el.SUBTLE, horizontalAlignment="Right")
 
 
-def aside_time(at: datetime) -> el.Element:
-    return el.sign(local_time(at, SECONDS), **el.SUBTLE, horizontalAlignment="Right")
+def aside_time(at: datetime, opened: datetime) -> el.Element:
+    """Return a time of day, or the date and time if the day is not that in the card's kicker."""
+    told = local_time(at, SECONDS) if day(at) == day(opened) else day_minutes(at)
+    return el.sign(told, **el.SUBTLE, horizontalAlignment="Right")
 
 
 def note(words: Text) -> el.Element:
@@ -252,7 +254,7 @@ def problem_box(problem: Trouble | None) -> list[el.Element]:
     words = render(problem.words)
     lines = [el.rich(el.run(words, **el.BOLD))]
     if problem.at:
-        lines = [el.rich(el.run(f"{clock(problem.at)}: ", **el.BOLD), el.run(words))]
+        lines = [el.rich(el.run(f"{day_clock(problem.at)}: ", **el.BOLD), el.run(words))]
     if problem.code:
         lines.append(el.rich(el.run(problem.code, **el.MONO), spacing="Small"))
     if problem.remedy:

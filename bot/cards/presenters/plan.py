@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.glyphs import marked
-from adaptive_cards.locale import clock, day_clock
+from adaptive_cards.locale import day_clock
 from adaptive_cards.texts import listed, plural, remedy_key, render, text
 from bot.cards.presenters import card_state as shared
 from bot.chat.permissions import ABSENT, served
@@ -73,7 +73,7 @@ def _people(run: Run, services: Services, to: str) -> list[Text]:
     if not (approvers := _approvers(run, services)):
         return []
     found = [
-        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
+        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": day_clock(given.at)})
         for scope, given in sorted(run.approvals.items())
     ]
     if next_action(run).turn is not Turn.APPROVER:
@@ -281,7 +281,7 @@ def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.
         lines += [el.literal(host, spacing="Small"), ui.note(Text(f"plan.foreign_{goes}"))]
     by = run.answers.get(FOREIGN_HOSTS)
     if by and not mailbox.unconfirmed_hosts(run, connect_hosts):
-        who = {"who": by.by, "at": clock(by.at)}
+        who = {"who": by.by, "at": day_clock(by.at)}
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
     elif run.plan and opens and any(_left(run)) and not blocking_steps(run):
         title = plural("button.confirm_hosts", len(foreign))

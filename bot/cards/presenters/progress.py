@@ -279,7 +279,7 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
         el.container("emphasis", *tip),
         *el.button_rows(actions),
     ]
-    told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(shared.ended_at(run))}))
+    told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": minute_of(shared.ended_at(run))}))
     band = ui.Band.of("good", glyphs.OK, Text(_title(run), {"mailbox": mailbox}), told)
     return ui.finished(ui.kicker(shared.header(run)), band, body)
 
@@ -304,7 +304,7 @@ def _proofs(run: Run) -> list[el.Element]:
     if login and login.seen and login.state is State.OK:
         proofs.append(("c6", login.seen, run.found_at[login.step]))
     return [
-        ui.row(glyphs.OK, name.upper(), el.said(words), right=ui.aside_time(at))
+        ui.row(glyphs.OK, name.upper(), el.said(words), right=ui.aside_time(at, run.opened))
         for name, words, at in proofs
     ]
 
@@ -376,7 +376,9 @@ def undone(run: Run) -> Card:
     left_as_is = _lines(run, LEFT, glyphs.WARNING)
     mailbox, gone = run.channel.mailbox, bool(restored) and not run.undoes
     title = f"undone.title{'_run' if run.undoes else ''}{'_left' if left_as_is else ''}"
-    told = ui.turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(shared.ended_at(run))}))
+    told = ui.turn_line(
+        Turn.NOBODY, Text("undone.finished", {"at": minute_of(shared.ended_at(run))})
+    )
     look = ("good", glyphs.OK) if restored else ("emphasis", glyphs.SKIPPED)
     app = run.past.get("application") if run.state_of("application") is State.OK else None
     to_know = {

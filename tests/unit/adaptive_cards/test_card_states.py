@@ -3,8 +3,10 @@
 import pytest
 
 from bot.cards.presenters.questions import TypedInputs, intake
+from jobs.model import Finding, State
+from practice import cardtext
 from practice.webex.cards import parts
-from tests.unit.adaptive_cards.progress_examples import RUN
+from tests.unit.adaptive_cards.progress_examples import RUN, done, later
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,11 @@ def test_buttons_name_their_plan(name, offered, examples):
     data = [node["data"] for node in parts(examples[name].content) if "data" in node]
     told = {each["do"]: each for each in data if each["do"] not in {"look_again", "sign_in_other"}}
     assert told == {do: {"do": do, "run": "7Q4K", "plan": "p3"} for do in offered}
+
+
+def test_a_time_of_another_day_has_its_date():
+    """The end of a run that takes days, and what proves it, do not look like the day it began."""
+    facts = {"arrived_at": later(minutes=1).isoformat(), "answered_at": later(days=1).isoformat()}
+    mail = Finding("test_mail", State.OK, facts=facts)
+    told = "\n".join(cardtext.lines(done(mail, ended_at=later(days=2)).content))
+    assert all(each in told for each in ("Finished 26 Nov 14:32 UTC", "14:33:48", "25 Nov 14:32"))

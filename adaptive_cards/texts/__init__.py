@@ -41,6 +41,7 @@ def render(words: Text) -> str:
     if count.isdecimal():
         category = locale.current().babel.plural_form(int(count))
         forms += [f"{words.key}.{category}", f"{words.key}.other"]
+        values["count"] = locale.number(int(count))
     for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
         for form in forms:
             if form in catalogue:

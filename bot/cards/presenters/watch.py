@@ -246,9 +246,9 @@ def _rows(incidents: Incidents) -> list[Row]:
 
 
 def _mails(incidents: Incidents) -> Text:
-    late = sum(each.damage.late for each in incidents)
-    bounced = sum(each.damage.bounced for each in incidents)
-    return Text("watch.mails", {"late": str(late), "bounced": str(bounced)})
+    late = number(sum(each.damage.late for each in incidents))
+    bounced = number(sum(each.damage.bounced for each in incidents))
+    return Text("watch.mails", {"late": late, "bounced": bounced})
 
 
 def _end_of(incidents: Incidents) -> datetime | None:
@@ -405,7 +405,7 @@ def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:
     if not most:
         return [*lines, ui.note(Text("history.days_line", values))]
     mails = "".join(_spaced(at, _block(each, most)) for at, each in enumerate(days))
-    words = ui.note(Text("history.mails_line", {"most": str(most), **values}))
+    words = ui.note(Text("history.mails_line", {"most": number(most), **values}))
     return [*lines, el.rich(el.run(mails, **el.MONO), spacing="Small"), words]
 
 

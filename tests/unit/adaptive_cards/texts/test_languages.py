@@ -12,8 +12,8 @@ import pytest
 
 import adaptive_cards
 from adaptive_cards.elements import TITLE_MOST
-from adaptive_cards.locale import SOURCE, Locale, languages
-from adaptive_cards.texts import has_text, keys, own_text, remedy_key, render, text
+from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
+from adaptive_cards.texts import has_text, keys, own_text, plural, remedy_key, render, text
 from bot.commands import commands
 from jobs.causes.patterns import patterns
 from jobs.model import Access, Profile, RunKind, Scope, State, Station, Text, Turn, verbatim
@@ -381,3 +381,10 @@ def test_a_remedy_fits_where_it_stands():
     assert elsewhere == within
     assert [cause for cause in within if "/fix" in text(remedy_key(cause, "within"))] == []
     assert remedy_key("entra_busy", "within") == "remedy.entra_busy"
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "1,234 mails"), ("de", "1.234 E-Mails")])
+def test_a_count_is_written_as_in_the_language(language, told):
+    """A large count has the separator of its language, as the history page has it."""
+    with drawn_for(Locale(language)):
+        assert plural("verdict.mails", 1234) == told

@@ -158,6 +158,8 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
+    if wait and wait.turn is not Turn.APPROVER:  # or another person has the turn now
+        goes_on += f"{wait.who or run.requester.email}:"
     kicker, found = Text("living.idle_kicker" if about["mailbox"] else "kicker.new", about), []
     for slot in shared.posted_cards(services, run.id):
         kind, to, *more = (*slot.split(":"), "")

@@ -70,6 +70,19 @@ def test_a_reminder_says_when_its_turn_is_over(services, begin):
     assert text("reminder.over_title") in card.card.text
 
 
+def test_a_reminder_is_over_once_somebody_else_is_asked(services, begin):
+    """So is that of the requester, which says that nobody is named yet."""
+    run = begin()
+    after(services, 1.1)
+    services.store.append(run.id, asked())
+    after(services, 1.2)
+    services.store.append(run.id, answered("administrator", "other@example.test"))
+    cards = earlier_cards(services.store.load(run.id), services)
+    assert {each.to for each in cards} == {run.requester.email, ADMIN}
+    after(services, 1.3)
+    assert len(earlier_cards(services.store.load(run.id), services)) == 2
+
+
 def test_another_turn_begins_anew_with_its_own_time(services, begin, webex_script):
     """Each turn has its own time: after the sign-in, the requester's approval is waited for.
 

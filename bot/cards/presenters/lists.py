@@ -328,7 +328,8 @@ def audit(  # noqa: PLR0913  everything that the card shows
         values = {"entry": str(broken_at)}
         look, title, told = ui.BROKEN, Text("audit.broken", values), "audit.broken_next"
     elif count:
-        look, title, told = ui.WELL, Text("audit.whole", {"count": str(count)}), "audit.next"
+        look, title = ui.WELL, Text("audit.whole", {"count": str(count)})
+        told = "audit.next_cut" if filed < count else "audit.next"
     band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
     about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")
     return finished(ui.kicker_of(about, day_clock(at)), band, body)

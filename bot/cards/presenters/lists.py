@@ -203,6 +203,9 @@ def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
     elif bad := sum(line.state is State.WRONG for line in lines):
         look, title = ui.BROKEN, verbatim(plural("watch.list_broken", bad, all=every))
         told = "watch.list_broken_words"
+    elif blind := sum(line.state is State.UNKNOWN for line in lines):
+        look, title = ui.UNCLEAR, verbatim(plural("watch.list_blind", blind, all=every))
+        told = "watch.list_words"
     elif partly := sum(line.unseen is not None for line in lines):
         look, title = ui.WARNED, verbatim(plural("watch.list_partly", partly, all=every))
         told = "watch.list_partly_words"

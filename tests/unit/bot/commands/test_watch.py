@@ -11,7 +11,7 @@ from adaptive_cards.texts import text
 from bot.chat import preferences
 from jobs.access import tenants
 from jobs.clock import now
-from jobs.watch.model import LookOutcome, Sight
+from jobs.watch.model import Eye, LookOutcome, Sight
 from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.webex_script import person
@@ -54,6 +54,16 @@ def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds, told)
     assert known.by.email == "anna@example.test"
     assert claimed(connected.services.redis) == (known.group,)
     assert f"{MAILBOX} is watched {told}" in said()[0][1]
+
+
+def test_a_channel_out_of_sight_is_not_well(connected, webex_script):
+    """The list says first that the watch cannot look, also if it has all its ways to look."""
+    type_(connected, "watch", MAILBOX)
+    blind = LookOutcome(Sight.CANNOT_LOOK, "webex_key_refused", eyes=(Eye.APP, Eye.LOGIN))
+    for _ in range(2):
+        connected.services.watching.add_look(watched(connected), blind, now())
+    type_(connected, "watch")
+    assert "1 of 1 watched channels cannot be looked at now" in cards(webex_script)
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -289,7 +289,7 @@ def to_ben(webex_script) -> int:
 
 def reminders(webex_script) -> int:
     """Return how many reminders were posted."""
-    return sum("Nobody has acted on this" in str(each) for each in sent(webex_script))
+    return sum("Nobody is on it. Broken since" in str(each) for each in sent(webex_script))
 
 
 def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(look, services):

@@ -186,12 +186,12 @@ CANNOT_TELL = frozenset({400, 403, 404, 405})
 WHY = {Denial.ORGANIZATION: "typed.outside", Denial.NOT_A_PERSON: "typed.not_a_person"}
 
 
-def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:
+def resolve_recipient(ctx: ChatContext, typed: str, hello: str = "notice.asked_hello") -> str:
     """Return the Webex address of the person whose address was typed.
 
     A bot cannot find people outside its own organization by address (GET /people in Webex's
-    specification). A message without any details shows whether such an address has an owner, and in
-    which organization. Without ``greets`` nobody gets one: Webex would invite the owner of an
+    specification). A message without any details, ``hello``, shows whether such an address has an
+    owner, and in which organization. Nobody gets an empty one: Webex would invite the owner of an
     address that no person has named.
 
     Raises:
@@ -209,20 +209,20 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
             raise
         person = None
     if person is None:
-        if not greets:
+        if not hello:
             raise InvalidInputError(Text("typed.nobody_in_webex"))
-        _greet(ctx, address)
+        _greet(ctx, address, hello)
         return address
     if (why := denial(ctx.services.bot, person)) is not None:
         raise InvalidInputError(Text(WHY[why]))
     return person.email
 
 
-def _greet(ctx: ChatContext, address: str) -> None:
+def _greet(ctx: ChatContext, address: str, hello: str) -> None:
     with drawn_for(preferences.locale_of(ctx.services, address, preferences.place_of(ctx))):
-        hello = text("notice.asked_hello")
+        said = text(hello)
     try:
-        room = ctx.services.messenger.send(hello, to_email=address).room_id
+        room = ctx.services.messenger.send(said, to_email=address).room_id
     except (errors.WebexBadRequestError, errors.WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried

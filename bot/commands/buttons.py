@@ -251,6 +251,8 @@ def _require_approver(ctx: ChatContext, run: Run) -> None:
     if not permissions.may_approve(ctx, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
         key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+        if ctx.direct and run.plan is None:  # of a check no approver has a card
+            key = "refused.not_approver_check"
         raise RefusedError(Text(key, {"who": who}), "refused.button")
 
 
@@ -362,7 +364,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if login and not run.answer(question) and question not in run.problems:
         try:
             events.append(
-                ctx.answered(question, permissions.resolve_recipient(ctx, login, greets=False))
+                ctx.answered(question, permissions.resolve_recipient(ctx, login, hello=""))
             )
         except InvalidInputError as wrong:
             events.append(commands.refused_input(ctx, question, login, wrong))

@@ -141,7 +141,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     people: list[str] = []
     for address in () if ends else addresses:
         try:
-            people.append(resolve_recipient(ctx, address))
+            people.append(resolve_recipient(ctx, address, "watch.hello"))
         except InvalidInputError as wrong:
             ctx.tell(KICKER, "watch.nobody_told", wrong.reason, {"address": address}, ui.REFUSED)
             return

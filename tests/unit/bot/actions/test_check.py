@@ -19,7 +19,7 @@ from jobs.runs.run_store import Accepted
 from jobs.runtime import no_listener
 from jobs.storage import keys
 from tests.fixtures.run_events import noted
-from tests.unit.bot.actions.presses import other, press
+from tests.unit.bot.actions.presses import of_bot, other, press
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
 
 
@@ -128,6 +128,12 @@ def test_only_an_approver_accepts(anna, check):
     """Somebody else in the space accepts nothing."""
     accept(other(anna, "eve"), check)
     assert anna.services.store.accepted(MAILBOX) == {}
+
+
+def test_in_a_1_1_no_approver_has_a_card_of_a_check(anna, check, said):
+    """The refusal sends nobody to a plan that does not exist."""
+    accept(replace(of_bot(anna, approvers=("boss@example.test",)), direct=True), check)
+    assert text("refused.not_approver_check", who="boss@example.test") in said()[-1][1]
 
 
 class Look(Probe):

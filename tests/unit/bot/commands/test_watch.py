@@ -144,6 +144,17 @@ def test_people_are_named(connected, webex_script, reply, said):
     assert watched(connected).notify == ()
 
 
+def test_a_person_outside_the_directory_hears_what_for(connected, webex_script, reply, said):
+    """A bot finds nobody of another organization, so it writes first: not that help is needed."""
+    webex_script.on("GET", "/people", reply(body={"items": []}))
+    webex_script.on("POST", "/messages", reply(body={"id": "hello", "roomId": "room-ben"}))
+    ben = {"id": "m-1", "personId": "ben", "personEmail": "ben@example.test"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [ben]}))
+    type_(connected, "watch", MAILBOX)
+    type_(connected, "watch", f"{MAILBOX} notify ben@example.test")
+    assert said()[1][1] == text("watch.hello")
+
+
 def test_the_audit_trail_names_who_began_and_ended_it(connected):
     """The audit trail names the person who began or ended a watch.
 

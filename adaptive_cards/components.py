@@ -223,7 +223,7 @@ def aside(words: Text) -> el.Element:
 
 
 def aside_time(at: datetime, opened: datetime) -> el.Element:
-    """Return a time of day, or the date and time if the day is not that in the card's kicker."""
+    # A time without a date is of the day in the card's kicker.
     told = local_time(at, SECONDS) if day(at) == day(opened) else day_minutes(at)
     return el.sign(told, **el.SUBTLE, horizontalAlignment="Right")
 

@@ -150,16 +150,12 @@ def day_month(at: datetime) -> str:
 
 def day_minutes(at: datetime) -> str:
     """Return the date and time without the zone, for a narrow column; the kicker names the zone."""
-    return f"{day_month(at)}{_before_clock()}{local_time(at)}"
+    return f"{day_month(at)}{BEFORE_CLOCK.get(current().language, ' ')}{local_time(at)}"
 
 
 def day_clock(at: datetime, pattern: str = MINUTES) -> str:
     """Return the date and time as ``24 Nov 14:20 UTC``."""
-    return f"{day_month(at)}{_before_clock()}{clock(at, pattern)}"
-
-
-def _before_clock() -> str:
-    return BEFORE_CLOCK.get(current().language, " ")
+    return f"{day_month(at)}{BEFORE_CLOCK.get(current().language, ' ')}{clock(at, pattern)}"
 
 
 def lasted(span: timedelta) -> str:

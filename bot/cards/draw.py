@@ -201,7 +201,7 @@ def _living(
     told = () if card.counts else dict.fromkeys(name for each in shown for name in each.told)
     for place in (THREAD, *told):
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            drawn = [watch.living_card(card, shown, channel, who, place)]
+            drawn = [watch.living_card(card, shown, channel, place, who)]
             if watch.is_of_one_mailbox(card, shown):
                 # a former card keeps the cause that it has shown
                 one = shown[-1]

@@ -157,8 +157,7 @@ def note_absent(ctx: ChatContext) -> list[Event]:
     """Return the event that no approver is in this space, or no event.
 
     The members are read once, when the run gets its details. A space whose members cannot be read
-    counts as one in which an approver can press the button. A membership shows only the first of a
-    person's addresses, so an approver who is set by another one is known by the person's id.
+    counts as one in which an approver can press the button.
 
     Raises:
         WebexError: Webex does not answer; the press or message is retried.
@@ -170,6 +169,7 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         members = ctx.services.webex.members(ctx.room)
     except errors.WebexAnswerError:
         return []
+    # A membership shows only the first of a person's addresses.
     known = {each.person_email for each in members} | {each.person_id for each in members}
     here = any(each in known or not known.isdisjoint(_ids_of(ctx, each)) for each in approvers)
     return [] if here else [ctx.answered(ABSENT, "yes")]

@@ -269,10 +269,8 @@ def code_of(finding: Finding) -> str:
 
 
 def unreachable_recipient(run: Run, question: str, to: str = THREAD) -> Asked | None:
-    """Return the last typed address and why nothing was sent to it, or None after it was sent.
-
-    A person's 1:1 card shows only what that person has typed.
-    """
+    """Return the last typed address and why nothing was sent to it, or None after it was sent."""
+    # A person's 1:1 card shows only what that person has typed.
     problem = run.problems.get(question)
     if problem is None or to not in {THREAD, problem.by}:
         return None

@@ -99,7 +99,7 @@ def drawn(run: Run, head: ui.Header, to: str) -> Card:
         body.append(ui.box("warning", glyphs.WARNING, own, warning))
     body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
-        body.append(_station(mail, name, at, run.opened, is_next=place == reached))
+        body.append(_station(mail, name, at, run, is_next=place == reached))
     if stuck:
         words, remedy = shared.cause_text(stuck.cause), shared.remedy_of(stuck)
         body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
@@ -142,12 +142,10 @@ def _stopped(stuck: Finding, head: ui.Header, *, late: bool) -> ui.Band:
     return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
 
-def _station(
-    mail: _Mail, name: str, at: datetime | None, opened: datetime, *, is_next: bool
-) -> el.Element:
+def _station(mail: _Mail, name: str, at: datetime | None, run: Run, *, is_next: bool) -> el.Element:
     title = el.own(f"station.{name.lower()}")
     if at:
-        return ui.row(glyphs.OK, name, title, right=ui.aside_time(at, opened))
+        return ui.row(glyphs.OK, name, title, right=ui.aside_time(at, run.opened))
     asked = mail.to_send or mail.late
     if not is_next or mail.after:
         mark, state = glyphs.NOT_YET, "state.not_yet"

@@ -376,9 +376,7 @@ def undone(run: Run) -> Card:
     left_as_is = _lines(run, LEFT, glyphs.WARNING)
     mailbox, gone = run.channel.mailbox, bool(restored) and not run.undoes
     title = f"undone.title{'_run' if run.undoes else ''}{'_left' if left_as_is else ''}"
-    told = ui.turn_line(
-        Turn.NOBODY, Text("undone.finished", {"at": minute_of(shared.ended_at(run))})
-    )
+    told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": minute_of(shared.ended_at(run))}))
     look = ("good", glyphs.OK) if restored else ("emphasis", glyphs.SKIPPED)
     app = run.past.get("application") if run.state_of("application") is State.OK else None
     to_know = {

@@ -274,11 +274,9 @@ def _broken(view: Reading) -> ui.Band:
     elif stopped and view.damage is None:  # or the missed mails say the same with a figure
         effect = text(f"effect.{stopped[0]}")
     told = _paragraph(effect, _when(view), more, left)
-    return ui.Band(*ui.BROKEN, title, (*told, _turn(view, view.turn, _click(view))))
-
-
-def _turn(view: Reading, turn: Turn, words: Text) -> el.Element:
-    return ui.turn_line(turn, words, who=view.approvers if turn is Turn.APPROVER else ())
+    who = view.approvers if view.turn is Turn.APPROVER else ()
+    turn = ui.turn_line(view.turn, _click(view), who=who)
+    return ui.Band(*ui.BROKEN, title, (*told, turn))
 
 
 def _when(view: Reading) -> str:
@@ -322,7 +320,7 @@ def _passed(view: Reading) -> set[Station]:
 
 def _well(view: Reading) -> ui.Band:
     if view.secret_ends is not None:
-        turn = _turn(view, Turn.APPROVER, Text("verdict.turn_fix"))
+        turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"), who=view.approvers)
         told = text("verdict.still_flows")
         if view.unread:
             told = f"{render(_not_proven(view)[0])}."

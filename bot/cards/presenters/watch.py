@@ -37,11 +37,11 @@ _POSTED = {
 
 
 def living_card(
-    card: IncidentCard, incidents: Incidents, channel: Channel, approvers: Sequence[str], to: str
+    card: IncidentCard, incidents: Incidents, channel: Channel, to: str, who: Sequence[str]
 ) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
-    found = incident(card, incidents, channel, approvers, direct=to != shared.THREAD)
+    found = incident(card, incidents, channel, to, who)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
@@ -98,12 +98,7 @@ _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
 
 def incident(
-    card: IncidentCard,
-    incidents: Incidents,
-    channel: Channel,
-    approvers: Sequence[str] = (),
-    *,
-    direct: bool,
+    card: IncidentCard, incidents: Incidents, channel: Channel, to: str, who: Sequence[str] = ()
 ) -> Card:
     """Return the card of an incident, or of all of one cause; ``channel`` is the first one's."""
     current = open_ones(incidents) or incidents
@@ -115,15 +110,16 @@ def incident(
         seen = look_of(incidents) is not Look.BLIND
         lines += [el.said(effect, spacing="Small")] if effect and seen else []
         remedy = known_text(f"remedy.{first.cause}")
-        who = approvers if first.turn is Turn.APPROVER else ()
-        lines.append(ui.turn_line(first.turn, remedy or verbatim(""), who=who))
-    named = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
+        # the approvers of the settings, if there are any
+        named = who if first.turn is Turn.APPROVER else ()
+        lines.append(ui.turn_line(first.turn, remedy or verbatim(""), who=named))
+    boxes = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
     body = [
         ui.labeled(_rows(incidents)),
-        *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
-        *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
+        *ui.titled("watch.channels_section", boxes if len(mailboxes) > 1 else []),
+        *ui.count_line("watch.more_channels", len(mailboxes) - len(boxes)),
         *(_changes(first) if one else ()),
-        *el.button_rows(_buttons(card, incidents, channel, direct=direct)),
+        *el.button_rows(_buttons(card, incidents, channel, direct=to != shared.THREAD)),
     ]
     kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
     look = look_of(incidents)
@@ -233,9 +229,9 @@ def _rows(incidents: Incidents) -> list[Row]:
     end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
     told = sorted({name for each in incidents for name in each.told})
     rows = {
-        "watch.row_since": verbatim_moment(first.since),
-        "watch.row_noticed": verbatim_moment(min(each.noticed for each in incidents)),
-        "watch.row_ended": verbatim_moment(end) if end and _is_over(incidents) else None,
+        "watch.row_since": verbatim(day_clock(first.since)),
+        "watch.row_noticed": verbatim(day_clock(min(each.noticed for each in incidents))),
+        "watch.row_ended": verbatim(day_clock(end)) if end and _is_over(incidents) else None,
         "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
         "watch.row_mails": _mails(incidents) if any(e.damage.mails for e in incidents) else None,
@@ -275,10 +271,6 @@ def _seen_by(incident: Incident) -> Text | None:
         return None
     values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
     return Text("watch.only_test_mail", values)
-
-
-def verbatim_moment(at: datetime) -> Text:
-    return Text("time.at", {"at": minute_of(at)})
 
 
 def _change(news: News, cause: str) -> Text:
@@ -436,7 +428,7 @@ def rows_of(found: Figures) -> tuple[Row, ...]:
     times = {"notice": found.to_notice, "fix": found.to_fix} if found.incidents else {}
     lost = {"broken": found.broken} if found.broken else {}
     rows = {
-        f"history.row_{name}": span(value) if value else Text("history.not_known")
+        f"history.row_{name}": verbatim(lasted(value)) if value else Text("history.not_known")
         for name, value in (lost | times).items()
     }
     rows |= _mail_rows(found)
@@ -465,14 +457,11 @@ def mails_of(day: DayFigures) -> str:
     return number(day.mails) if day.measured or day.mails else text("history.not_seen")
 
 
-def span(value: timedelta) -> Text:
-    return verbatim(lasted(value))
-
-
 def lasted_of(incident: Incident) -> Text:
     if incident.duration is None:
         return Text("history.goes_on")
-    return Text("history.unwatched") if incident.is_unwatched else span(incident.duration)
+    lasts = verbatim(lasted(incident.duration))
+    return Text("history.unwatched") if incident.is_unwatched else lasts
 
 
 def ended_by(incident: Incident) -> Text:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.cards.presenters import watch
+from bot.cards.presenters.card_state import THREAD
 from bot.cards.presenters.lists import ChannelLine, watch_list
 from bot.links import Link
 from jobs.model import Channel, Person, State, Station, Text, Turn, every_of, minute_of
@@ -40,10 +41,10 @@ TOKEN = {"cause": "smtp_token_refused", "fix": "fix.generate_token", "turn": Tur
 MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(30)]
 
 
-def incident(incidents, card=CARD, *, direct=False):
+def incident(incidents, card=CARD, to=THREAD):
     """Return the card of these incidents."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
-    return watch.incident(card, shown, CHANNEL, direct=direct)
+    return watch.incident(card, shown, CHANNEL, to)
 
 
 def examples():
@@ -58,8 +59,8 @@ def examples():
         "incident-fixed": incident(replace(ENDED, fixed_by="7Q4K")),
         "incident-unwatched": incident(UNWATCHED),
         "incident-page": incident(replace(BROKEN, **TOKEN)),
-        "incident-direct": incident(BROKEN, direct=True),
-        "incident-direct-ended": incident(ENDED, direct=True),
+        "incident-direct": incident(BROKEN, to="otto@contoso.com"),
+        "incident-direct-ended": incident(ENDED, to="otto@contoso.com"),
         "incident-time": incident(replace(BROKEN, turn=Turn.TIME, cause="x", fix="")),
         "incident-many": incident([replace(each, fix="") for each in MANY]),
         "incident-many-fixes": incident([replace(MANY[0], **ACTED_ON), *MANY[1:]]),

@@ -199,8 +199,7 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more):
     seen = {name: later(minutes=at + 2).isoformat() for at, name in enumerate(names)}
     sent = {"test_mail": Changed((), Finding("test_mail", State.WRONG), later(minutes=1))}
     facts = {"subject": "Webex email test 7Q4K", **seen}
-    way = Finding("test_mail", State.WAITING, waiting_for=Turn.TIME)
-    first, *others = found or (way,)
+    first, *others = found or (Finding("test_mail", State.WAITING, waiting_for=Turn.TIME),)
     known = Finding("registered", State.OK), replace(first, facts=facts | first.facts)
     run = ran(*known, *others, plan=NOTHING_LEFT, **({"changed": sent} | more))
     to = "agent@contoso.com" if direct else THREAD
@@ -285,8 +284,7 @@ def _ends():
     yield "done-blind", done(*found, blind=True, **more)
     yield "done-watched", done(*found, watched="every:900.0", **more)
     yield "done-fixed", done(*found[:2], kind=RunKind.FIX, **more)
-    least = Channel(MAILBOX, profile=Profile.LEAST)
-    yield "done-already", done(channel=least, ended_at=AT)
+    yield "done-already", done(channel=Channel(MAILBOX, profile=Profile.LEAST), ended_at=AT)
     yield "done-nothing-to-fix", done(kind=RunKind.FIX)
     bad = verbatim(HOSTILE)
     every = (Finding(name, State.SKIPPED, bad, facts=facts) for name in ("forwarding", "ids"))

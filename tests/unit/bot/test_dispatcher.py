@@ -128,8 +128,7 @@ def test_a_backlog_does_not_grow_by_itself(services):
     for name in names:
         services.events.add(WebhookEvent("messages", name))
         services.cards.request(name)
-    keys_of_events = [WebhookEvent("messages", name).key for name in names]
-    backlog = [[], names, keys_of_events, []]
+    backlog = [[], names, [WebhookEvent("messages", name).key for name in names], []]
     for _ in range(5):
         make_due(services)
         dispatch_due(services.redis)

@@ -70,8 +70,7 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna, begin):
     The changes of an earlier approval stay. The rest needs another approval, whatever else has
     become wrong.
     """
-    changed = changing("smtp_auth")
-    run = begin(SIGNED_IN, PLANNED, changed, BLOCKING)
+    run = begin(SIGNED_IN, PLANNED, changing("smtp_auth"), BLOCKING)
     for do in ("least_privilege", "approve"):
         press(anna, do, run=run.id, plan="plan-1")
     assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]

@@ -43,8 +43,7 @@ def test_an_old_fix_button_says_what_fixed_it(channel, said):
     store.append(check.id, noted(OFF), Event(Kind.CHECKED, now()))
     channel.services.channels.set_last_check(MAILBOX, check.id)
     press(channel, "fix", channel=MAILBOX)
-    fixes = store.runs_of_mailbox(MAILBOX)[1:]
-    assert [run.kind for run in fixes] == [RunKind.FIX]
+    assert [run.kind for run in store.runs_of_mailbox(MAILBOX)[1:]] == [RunKind.FIX]
 
 
 def test_the_fix_button_of_a_check_that_goes_on_fixes(channel):
@@ -52,8 +51,7 @@ def test_the_fix_button_of_a_check_that_goes_on_fixes(channel):
     store = channel.services.store
     check = store.open(Channel(MAILBOX), channel.asker, channel.origin, RunKind.CHECK)
     press(channel, "fix", channel=MAILBOX, check=check.id)
-    fixes = store.runs_of_mailbox(MAILBOX)[1:]
-    assert [run.kind for run in fixes] == [RunKind.FIX]
+    assert [run.kind for run in store.runs_of_mailbox(MAILBOX)[1:]] == [RunKind.FIX]
 
 
 @pytest.mark.parametrize("button", ["check", "fix", "watch_off"])

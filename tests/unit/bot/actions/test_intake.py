@@ -358,8 +358,7 @@ def test_the_operators_space_leads_to_each_space(anna, webex_script, reply, said
     """From the operators' space, a person begins a repair only in a space that they belong to."""
     ctx = replace(of_bot(anna, watch_space="operators"), room="operators")
     channels = [connect(ctx, "a@contoso.com"), connect(ctx, "b@contoso.com", "room-2")]
-    every = broken(ctx, *channels)
-    (card,) = (each for each in every if _counts(ctx, each))
+    (card,) = (each for each in broken(ctx, *channels) if _counts(ctx, each))
     assert "'do': 'watch_fix'" in drawn(ctx, card)
     own = {"id": "m", "roomId": "room-2", "personEmail": "anna@example.test"}
     people = [own | {"personId": "bot", "personEmail": "email@webex.bot"}]

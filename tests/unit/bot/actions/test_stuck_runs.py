@@ -239,8 +239,7 @@ def directory(webex_script, reply, *emails: str) -> None:
 def test_the_mailbox_user_gets_the_card(anna, begin, webex_script, reply):
     """The mailbox user is known from the directory, so nobody types an address for the 1:1 card."""
     directory(webex_script, reply, UPN)
-    run = begin(SIGNED_IN, USER, FORM, WAITS)
-    asked = press(anna, "rehearse", run=run.id)
+    asked = press(anna, "rehearse", run=begin(SIGNED_IN, USER, FORM, WAITS).id)
     assert (asked.answer("mailbox_user"), asked.answer("rehearse")) == (UPN, "yes")
     cards = connect_form.rehearsal_cards(asked, anna.services)
     assert [card.to for card in cards] == ["thread", UPN]

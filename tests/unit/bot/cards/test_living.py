@@ -107,8 +107,7 @@ def test_what_a_look_found_is_a_line(services, begin, state, told):
 def test_a_wait_of_hours_is_on_the_card_that_asks(services, begin):
     """The offer of the rehearsal says what Microsoft takes hours for, which is not urgent news."""
     run, takes = begin(*BEGUN, GRANTED, FORM), Reason.CUSTOMIZATION
-    waits = found("outbound_policy", State.WAITING, reason=takes)
-    services.store.append(run.id, waits)
+    services.store.append(run.id, found("outbound_policy", State.WAITING, reason=takes))
     before, after = (living(services, each)[LIVING] for each in (run, services.store.load(run.id)))
     told = text("living.also", turn=text("step.outbound_policy")) + render(takes.text())
     assert (told in content(before), told in content(after)) == (False, True)

@@ -29,8 +29,7 @@ def refuse(services, run):
     def refused(status: int = 403, lasted_s: float = LASTS_S) -> None:
         since = now().timestamp() - lasted_s
         refusal = delivery.Refusal(run.id, run.origin.room, status, since)
-        field = f"{run.id}:{LIVING}"
-        services.redis.hset(keys.cards_refused(), field, codec.dump(refusal))
+        services.redis.hset(keys.cards_refused(), f"{run.id}:{LIVING}", codec.dump(refusal))
 
     return refused
 

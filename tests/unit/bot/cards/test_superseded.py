@@ -165,8 +165,7 @@ def test_a_newer_check_is_newer_only_in_its_space(services, check, start):
     done = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     elsewhere, older = check("room-2"), check()
     assert not is_history(shown(services, elsewhere))
-    newer = check()
-    cards = [shown(services, each) for each in (done, older, newer, elsewhere)]
+    cards = [shown(services, each) for each in (done, older, check(), elsewhere)]
     assert [is_history(each) for each in cards] == [True, True, False, False]
     assert f"Run {done.id} fixed it" in words(cards[0])
 
@@ -306,8 +305,7 @@ def test_a_space_that_has_disconnected_a_channel_hears_nothing_of_another_space(
     assert seen() == before
     stop(services, elsewhere, Kind.FINISHED, pass_time)
     assert seen() == before
-    here = start(RunKind.SETUP, *CHANGES)
-    assert here.id in seen()[0]
+    assert start(RunKind.SETUP, *CHANGES).id in seen()[0]
 
 
 def test_the_last_edit_of_a_message_is_left_for_its_history(

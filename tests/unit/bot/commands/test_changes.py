@@ -222,8 +222,7 @@ def test_a_forged_button_undoes_nothing(anna, webex_script, fix, forged):
 
 def test_another_space_undoes_no_run(anna, fix):
     """A person in a space that does not know the channel cannot undo its runs by a forged press."""
-    ben = other(anna, "ben", room="room-2")
-    press(ben, "undo", mailbox_meant=MAILBOX, undoes=fix.id)
+    press(other(anna, "ben", room="room-2"), "undo", mailbox_meant=MAILBOX, undoes=fix.id)
     assert not anna.services.store.channels.running(MAILBOX)
 
 

@@ -30,8 +30,7 @@ def know(ctx, *mailboxes: str) -> None:
 
 def kinds(ctx) -> list[RunKind]:
     """Return the kinds of the runs that have not ended."""
-    runs = ctx.services.store.runs_in_space(ctx.room)
-    return [run.kind for run in runs if not run.ended]
+    return [run.kind for run in ctx.services.store.runs_in_space(ctx.room) if not run.ended]
 
 
 @pytest.mark.parametrize("name", ["fix", "undo", "tac"])

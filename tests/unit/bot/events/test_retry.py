@@ -341,10 +341,9 @@ def test_what_waits_is_sealed(typed, busy, webex_script, reply):
 
 def read_only(webex_script, reply, *more) -> None:
     """Make Webex refuse the bot's post in the space, and then give the further replies."""
-    rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
     items = [
         {"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"}
-        for i, e in rows
+        for i, e in [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
     ]
     webex_script.on("GET", "/memberships", reply(body={"items": items}))
     webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)

@@ -148,8 +148,7 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     A fix may have learned the channel's tenant, so the channel belongs to another group from then
     on.
     """
-    old = Channel(MAILBOX, tenant_id="before")
-    services.watching.save(replace(watched, channel=old))
+    services.watching.save(replace(watched, channel=Channel(MAILBOX, tenant_id="before")))
     watch.look("before")
     assert services.watching.load(MAILBOX).channel == watched.channel
     assert watched.group in services.watching.schedule.all()

@@ -191,8 +191,7 @@ def test_a_consent_that_is_accepted_after_the_end(
     """
     values = {"object_id": "" if made else "object-1"}
     app = Finding("application", State.OK, facts={"app_name": "Webex mail"}, values=values)
-    change = Event(Kind.CHANGING, now(), step="application", finding=app)
-    run = begin(change, noted(app))
+    run = begin(Event(Kind.CHANGING, now(), step="application", finding=app), noted(app))
     query = {"state": depart(services, browser, run, "consent")["state"], "admin_consent": "True"}
 
     def ends() -> None:

@@ -203,8 +203,7 @@ def test_a_sign_in_is_used_before_it_is_asked_for_again(services, begin):
     shown = [
         any(c.slot == "rehearsal" for c in cards(services, r)) for r in (run, signed_in, again)
     ]
-    turns = [next_action(each).turn for each in (run, signed_in, again)]
-    assert (shown, turns) == (
+    assert (shown, [next_action(each).turn for each in (run, signed_in, again)]) == (
         [True, False, True],
         [Turn.MAILBOX_USER, Turn.NOBODY, Turn.MAILBOX_USER],
     )

@@ -196,8 +196,7 @@ def _verb(action) -> str:
 def test_the_end_of_an_undo(begin, services):
     """At the end of an undo there is one card, and no other card of a setup."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLAN, GRANTED, BACK, FINISHED, kind="undo")
-    slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
-    assert slots == ["undone"]
+    assert [card.slot for of in draw.PRESENTERS for card in of(run, services)] == ["undone"]
     assert (next_action(run).words.key, next_action(run).turn) == ("turn_words.undone", Turn.NOBODY)
 
 

@@ -161,10 +161,9 @@ class Country:
         graph = Graph(http, for_graph, f"{BASE}/graph")
         exchange = InvokeCommand(http, for_exchange, BASE, tenant_id, "admin@contoso.com")
         ours = {"graph_url": f"{BASE}/graph", "exchange_url": BASE, "smtp_server": "127.0.0.1:1"}
-        settings = Settings("https://bot.test", "", self.settings.bot_client_id, "", keys, **ours)
         return StepContext(
             store.load(run.id),
-            settings,
+            Settings("https://bot.test", "", self.settings.bot_client_id, "", keys, **ours),
             store,
             Vault(self.redis, keys),
             graph,

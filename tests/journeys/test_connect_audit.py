@@ -72,8 +72,7 @@ def test_a_deleted_asset_and_the_file_for_tac(connected):
     people = connected.people
     people.control("POST", "fault/connect_asset_deleted")
     mail(people, "After")
-    told = words(checked(connected.people))
-    part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
+    part = words(checked(connected.people)).partition(SUSPECTS)[2].partition(NO_PROOF)[0]
     assert "deleteApp" in part
     assert "connect.admin@contoso.com" in part
     assert (

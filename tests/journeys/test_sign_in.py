@@ -131,8 +131,7 @@ def test_consent_that_does_not_count(new_walk, who, decision, says):
     The card still leads to Microsoft.
     """
     walk, card = _at_consent(new_walk)
-    page = walk.open(card, who, decision)
-    assert "The card in Webex shows how to continue" in page.text
+    assert "The card in Webex shows how to continue" in walk.open(card, who, decision).text
     again = walk.saying(says)
     assert (bool(links(again)), {"ask_consent", "look_again"} <= does(again)) == (True, True)
     walk.open(again)

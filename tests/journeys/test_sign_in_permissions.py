@@ -167,8 +167,7 @@ def _an_undo_signs_in_once(people, walk):
     """
     walk.since = people.now()
     before = now(people)
-    which = walk.type(f"/undo {walk.mailbox}")
-    people.press(walk.requester, which, title="Disconnect")
+    people.press(walk.requester, walk.type(f"/undo {walk.mailbox}"), title="Disconnect")
     card = sign_in_card(walk)
     names = asked(card)
     assert (writing(names), "ExchangeMessageTrace.Read.All" in names) == ({APPS, GRANTS}, False)

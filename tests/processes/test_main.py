@@ -231,10 +231,9 @@ def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
         ("WRONG  watch", "cannot be read"),
         ("WRONG  audit trail", "cannot be read"),
     )
-    lines = printed.stdout.splitlines()
     assert [
         line.startswith(start) and remedy in line
-        for line, (start, remedy) in zip(lines, told, strict=True)
+        for line, (start, remedy) in zip(printed.stdout.splitlines(), told, strict=True)
     ] == [True] * len(told)
     secrets = (
         "a-made-up-token",

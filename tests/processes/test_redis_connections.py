@@ -78,8 +78,7 @@ def test_one_refusal_closes_every_idle_connection(servers, switch):
     """A refused write closes every idle connection, because it would read the old server's data."""
     with open_redis(switch.url) as client:
         pool = client.connection_pool
-        both = [pool.get_connection() for _ in range(2)]
-        for each in both:
+        for each in [pool.get_connection() for _ in range(2)]:
             pool.release(each)
         before = set(connected(servers[0]))
         assert len(before) >= 2

@@ -247,11 +247,10 @@ def history(presses, card):
 
 def repeated(events):
     """Return the decisions, changes and ends that are recorded more than once."""
-    decisive = {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
     told = Counter(
         (event.kind, event.step or event.data.get("scope", ""))
         for event in events
-        if event.kind in decisive
+        if event.kind in {Kind.APPROVED, Kind.CHANGED, Kind.FINISHED, Kind.CANCELLED}
     )
     return {what: count for what, count in told.items() if count > 1}
 

@@ -111,13 +111,11 @@ def test_a_card_that_is_said_to_be_in_another_space(people, writer, waiting, new
     The bot edits the message that Redis names, but only if the bot itself wrote that name.
     """
     walk, card, run = waiting
-    other = new_walk("sales@contoso.com", requester="colleague@contoso.com")
-    there = other.type("/help")
+    there = new_walk("sales@contoso.com", requester="colleague@contoso.com").type("/help")
     fields = writer.redis.hgetall(f"cards:{run}")
     slot = slot_of(walk.requester)
-    shown = codec.load(fields[slot.encode()], dict)
     forged = {
-        **shown,
+        **codec.load(fields[slot.encode()], dict),
         "message": there["id"],
         "room": there["roomId"],
         "fingerprint": "x",

@@ -287,10 +287,9 @@ def test_a_challenge_that_is_nested_without_end():
 
     The JSON comes from the server, so it can be nested without end.
     """
-    bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
     said = [
         _challenge_status(SMTPResponse(334, base64.b64encode(each.encode()).decode()))
-        for each in bodies
+        for each in [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]
     ]
     assert said == ["", "", "{'a': 1}", "400", ""]
 

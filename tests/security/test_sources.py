@@ -145,8 +145,7 @@ def test_no_secret_shows_in_a_repr():
 
 def test_nothing_leads_out_unguarded():
     """HTTP uses only the guarded clients of jobs/clouds/http.py and the SDK's confined session."""
-    clients = calls_of("httpx.Client", "httpx.AsyncClient")
-    assert {name for name, _ in clients} <= CLIENTS
+    assert {name for name, _ in calls_of("httpx.Client", "httpx.AsyncClient")} <= CLIENTS
     assert calls_of(*OUTWARD) == []
 
 

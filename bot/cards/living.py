@@ -51,8 +51,7 @@ def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
 
 
 def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
-    lines = doubts(runs)
-    return with_lines(card, (), lines) if lines else card
+    return with_lines(card, (), doubts(runs))
 
 
 def _approved(run: Run) -> list[tuple[datetime, Text]]:

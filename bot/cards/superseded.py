@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks.check import GOOD, Assessment, Fact, FactKind, fact_of, open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind, Run, undid
 from jobs.storage import codec, keys
 from jobs.watch.model import Incident, IncidentCard
 from jobs.watch.store import assessment, facts_since
@@ -62,15 +62,14 @@ def of_run(run: Run) -> Speaker | None:
         return None
     at = max(filter(None, (run.checked, run.ended_at)), default=run.opened)
     goes_on = not (is_check or run.ended)
-    fact, mark = fact_of(run), f"{run.ended or ''} {at}"
-    apart = run.brief.discover and not run.kept
-    apart = apart or (fact is not None and fact.kind is FactKind.DISCONNECTED)
-    result = _result(run, fact, at)
-    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, result, apart)
+    mark, searched = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
+    apart = searched or (run.ended is Kind.FINISHED and undid(run))
+    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at), apart)
 
 
-def _result(run: Run, fact: Fact | None, at: datetime) -> Text:
+def _result(run: Run, at: datetime) -> Text:
     values = {"at": minute_of(at), "run": run.id}
+    fact = fact_of(run)
     if fact is None or fact.kind is FactKind.STOPPED:
         stopped = "failed" if run.ended is Kind.FAILED else "canceled"
         return Text("result.asked" if run.kind is RunKind.CHECK else f"result.{stopped}", values)

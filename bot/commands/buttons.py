@@ -250,10 +250,9 @@ def _approve(scope: Scope, ctx: ChatContext, inputs: dict[str, str], run: Run) -
 def _require_approver(ctx: ChatContext, run: Run) -> None:
     if not permissions.may_approve(ctx, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
-        key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
-        if ctx.direct and run.plan is None:  # of a check no approver has a card
-            key = "refused.not_approver_check"
-        raise RefusedError(Text(key, {"who": who}), "refused.button")
+        # No approver has a card of a check.
+        place = ("_direct" if run.plan else "_check") if ctx.direct else ""
+        raise RefusedError(Text(f"refused.not_approver{place}", {"who": who}), "refused.button")
 
 
 def _require_current(inputs: dict[str, str], run: Run) -> None:

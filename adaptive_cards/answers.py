@@ -186,7 +186,6 @@ def shown_name(name: str) -> str:
 
 _ID_MOST = 100
 _SEEN_MOST = 2000
-_CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
 def tac(mailbox: str, at: datetime, *, direct: bool = False) -> ui.Card:
@@ -233,7 +232,7 @@ def tac_file(  # noqa: PLR0913  what is told of a file
         *map(_part, files),
         *(glyphs.marked(glyphs.SKIPPED, el.own(key)) for key in missing),
         ui.section("tac.case"),
-        *(ui.row(glyphs.PERSON, "T3", el.own(key)) for key in _CASE),
+        *(ui.row(glyphs.PERSON, "T3", el.own(f"tac.case_{each}")) for each in "123"),
         ui.known({label: value or text("tac.not_given") for label, value in ids.items()}),
     ]
     title = Text("tac.ready", {"name": name})

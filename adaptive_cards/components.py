@@ -292,7 +292,6 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
 
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
-VERSION = "1.3"
 MOST_BYTES = 15_000
 TEXT_MOST = 1000
 _STEPS = (600, 300, 160, 100, 60, 40, 24, 12)
@@ -316,7 +315,7 @@ def finished(
     content: el.Element = {
         "$schema": SCHEMA,
         "type": "AdaptiveCard",
-        "version": VERSION,
+        "version": "1.3",
         "body": [kicker, band.element, *body],
     }
     if actions:

@@ -22,7 +22,6 @@ TITLE: dict[str, Look] = {"size": "Medium", "weight": "Bolder"}
 MONO: dict[str, Look] = {"fontType": "Monospace"}
 NOTHING = "\N{EN DASH}"
 """Character in place of an empty value. Webex refuses a card with an element that has no text."""
-_OF_THE_BLOCK = ("spacing", "horizontalAlignment")
 
 
 def own(key: str, **look: Look) -> Element:
@@ -52,7 +51,7 @@ def said(words: Text, **look: Look) -> Element:
     """Return an element for a text: a TextBlock if the text has no values, otherwise a TextRun."""
     if not words.values:
         return own(words.key, **look)
-    block = {name: look[name] for name in _OF_THE_BLOCK if name in look}
+    block = {name: look[name] for name in ("spacing", "horizontalAlignment") if name in look}
     return rich(
         run(render(words), **{name: value for name, value in look.items() if name not in block}),
         **block,

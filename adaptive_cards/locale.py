@@ -112,7 +112,6 @@ def number(value: int) -> str:
 
 
 _MINUTES_AS_HOURS = 120
-_MINUTE = timedelta(minutes=1)
 _SHORT_ZONE = 5
 MINUTES, SECONDS = "HH:mm", "HH:mm:ss"
 """Patterns of a time of day, which is shown to the minute if none is given."""
@@ -160,7 +159,7 @@ def day_clock(at: datetime, pattern: str = MINUTES) -> str:
 
 def lasted(span: timedelta) -> str:
     """Return a duration as ``20 seconds``, ``58 minutes``, or ``3 h 20 min`` from two hours on."""
-    if span < _MINUTE:
+    if span < timedelta(minutes=1):
         return _unit(max(0, int(span.total_seconds())), "second", "long")
     total = round(span.total_seconds() / 60)
     if total < _MINUTES_AS_HOURS:

@@ -14,7 +14,6 @@ from babel.lists import format_list
 from adaptive_cards import locale
 from jobs.model import Text
 
-_VERBATIM = "verbatim"
 _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "day": lambda value: locale.written_date(date.fromisoformat(value)),
     "clock": lambda value: locale.day_clock(datetime.fromisoformat(value)),
@@ -34,7 +33,7 @@ def render(words: Text) -> str:
     Raises:
         KeyError: The key is unknown, or a value is missing.
     """
-    if words.key == _VERBATIM:
+    if words.key == "verbatim":
         return words.values["text"]
     values = {name: _value(value) for name, value in words.values.items()}
     forms, count = [words.key], words.values.get("count", "")

@@ -35,8 +35,7 @@ AGAIN_S = "5"
 """Seconds after which a browser or a proxy may try again, for the Retry-After header."""
 NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
 """Causes for which the page names the account that signed in."""
-SLOTS = 3
-_slots = BoundedSemaphore(SLOTS)
+_slots = BoundedSemaphore(3)
 """Threads that may wait for Microsoft at the same time.
 
 The web process has a few threads (:data:`bot.web.wsgi.THREADS`). Webex disables a webhook that is

@@ -172,7 +172,6 @@ DAYS = ("7", "30", "90")
 """Days for which a finding can be accepted."""
 _WRITTEN_SIGNS = 400
 """Maximum number of characters of one piece of evidence as a service wrote it."""
-_LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def opened(view: Reading, room: Room) -> list[el.Element]:
@@ -213,7 +212,7 @@ def found(view: Reading, room: Room) -> list[el.Element]:
     groups["verdict.skipped_group"] = []
     for line in lines:
         mark = EXPLAINED if line.explained_by else glyphs.of_state(line.found.state)
-        left_out = line.found.state in _LEFT_OUT
+        left_out = line.found.state in {State.SKIPPED, State.UNKNOWN}
         key = "verdict.skipped_group" if left_out else f"access.{line.found.access}"
         groups[key].append((_label(mark, line.row), _told(line, room)))
     lists = [

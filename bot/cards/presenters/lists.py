@@ -35,7 +35,6 @@ _WORST_FIRST = (
     None,
     State.OK,
 )
-_FINE = {State.OK, State.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Ba
     def of_all(key: str, count: int) -> Text:
         return Text(f"{key}_only") if len(lines) == 1 else verbatim(plural(key, count, all=every))
 
-    doubtful = [state for state in states if state not in _FINE]
+    doubtful = [state for state in states if state not in {State.OK, State.WARNING}]
     more: list[el.Element] = []
     if not lines:
         title = Text("channels.none_direct" if direct else "channels.none")

@@ -331,7 +331,6 @@ DAYS, PAGE_DAYS = 30, 90
 _INCIDENTS_MOST = 5
 _A_LINE = 10
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_NO_MAIL = "·"
 _MARKS = {
     DayState.WELL: glyphs.OK,
     DayState.BROKEN: glyphs.WRONG,
@@ -407,7 +406,7 @@ def _spaced(number: int, glyph: str) -> str:
 
 def _block(day: DayFigures, most: int) -> str:
     if not day.mails:
-        return glyphs.UNKNOWN.glyph if day.state is DayState.BLIND else _NO_MAIL
+        return glyphs.UNKNOWN.glyph if day.state is DayState.BLIND else "·"
     return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
 
 

@@ -131,8 +131,15 @@ def test_a_pause_keeps_the_watch(connected, said):
 
 
 def test_people_are_named(connected, webex_script, reply, said):
-    """Only people whom the bot serves can be named for a watch. Any other name changes nothing."""
-    webex_script.on("GET", "/people", reply(body={"items": [person("ben", "ben@example.test")]}))
+    """Only people whom the bot serves can be named for a watch. Any other name changes nothing.
+
+    A bot finds nobody of another organization, so it writes first, and says what for.
+    """
+    found = [[person("ben", "ben@example.test")]] * 2
+    webex_script.on("GET", "/people", *(reply(body={"items": each}) for each in (*found, [])))
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-ben"}))
+    member = {"id": "m-1", "personId": "ben", "personEmail": "ben@example.test"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [member]}))
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} notify Ben@example.test,ben@example.test")
     assert watched(connected).notify == ("ben@example.test",)
@@ -142,17 +149,8 @@ def test_people_are_named(connected, webex_script, reply, said):
     type_(connected, "watch", f"{MAILBOX} notify off")
     assert text("watch.notified_nobody_words", mailbox=MAILBOX) in said()[3][1]
     assert watched(connected).notify == ()
-
-
-def test_a_person_outside_the_directory_hears_what_for(connected, webex_script, reply, said):
-    """A bot finds nobody of another organization, so it writes first: not that help is needed."""
-    webex_script.on("GET", "/people", reply(body={"items": []}))
-    webex_script.on("POST", "/messages", reply(body={"id": "hello", "roomId": "room-ben"}))
-    ben = {"id": "m-1", "personId": "ben", "personEmail": "ben@example.test"}
-    webex_script.on("GET", "/memberships", reply(body={"items": [ben]}))
-    type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} notify ben@example.test")
-    assert said()[1][1] == text("watch.hello")
+    assert said()[4][1] == text("watch.hello")
 
 
 def test_the_audit_trail_names_who_began_and_ended_it(connected):

@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 12
 """Longest pause between two bytes, in seconds."""
-PORTS = {"https": 443, "http": 80}
 
 
 def open_api(access_token: str, api_url: str) -> "WebexTeamsAPI":
@@ -130,4 +129,4 @@ def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
 
 def _place(parts: SplitResult) -> tuple[str, str, int | None]:
     host = "localhost" if parts.hostname in LOOPBACK else parts.hostname or ""
-    return parts.scheme, host, parts.port or PORTS.get(parts.scheme)
+    return parts.scheme, host, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -118,10 +118,9 @@ class Reading:
     elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
 
     ``lacks_role`` is set if another person must sign in, and ``may_grant`` if an administrator
-    could give the bot its own read access. The card adds the addresses of these pages, and the
-    ``approvers`` of the settings. ``problem`` says why that failed, or that the access has ended.
-    ``unread`` is the number of findings that could not be read. A sign-in reads all of them
-    (``needs_administrator``), or some.
+    could give the bot its own read access. The card adds these pages and the ``approvers``.
+    ``problem`` says why that failed, or that the access has ended. ``unread`` findings could not be
+    read. A sign-in reads all of them (``needs_administrator``), or some.
 
     ``secret_ends`` is the end of a client secret that is to be renewed now, and ``secret_expires``
     that of any other. ``proven`` is when the bot's own test mail last went the whole way. ``login``

@@ -242,7 +242,7 @@ def end_title(run: Run) -> Text:
 
 
 def days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
-    """Return the text for the days left, which begin at midnight in the reader's time zone."""
+    # A day begins at midnight in the reader's time zone.
     zone = locale.current().tz
     left = max((end.astimezone(zone).date() - at.astimezone(zone).date()).days, 0)
     key = {0: "today", 1: "tomorrow"}.get(left, "days")

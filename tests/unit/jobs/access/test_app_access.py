@@ -230,11 +230,10 @@ def test_what_the_app_may_read():
 
 
 def _opens(path: Path) -> bool:
-    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return any(
         getattr(node, "attr", getattr(node, "id", getattr(node, "name", ""))) == "open_reader"
         and not isinstance(node, ast.AsyncFunctionDef)
-        for node in tree
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     )
 
 

@@ -156,8 +156,7 @@ async def test_the_transcript_is_whole(smtp_server):
     """
     probe = await login(smtp_server(), "bad-token")
     told = [line for line in probe.transcript if not line.startswith("S: 250-")]
-    shape = [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in told]
-    assert shape == [
+    assert [re.sub(r"^(S: \d{3}).*", r"\1", line) for line in told] == [
         "S: 220", "C: EHLO localhost", "S: 250", "C: STARTTLS", "S: 220", "-- TLSv1.3",
         "C: EHLO localhost", "S: 250", "C: AUTH XOAUTH2 (token)", "S: 535",
     ]  # fmt: skip

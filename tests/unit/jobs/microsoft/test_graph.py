@@ -174,8 +174,7 @@ async def test_only_the_newest_sign_ins_are_read(graph, directory):
 async def test_a_trace_is_filtered(graph, directory):
     """The filter of a message trace has only the given parts, and quotes in them are doubled."""
     directory.on("GET", TRACES, (200, {"value": [{"id": "m"}]}))
-    found = await graph.message_traces(WHEN, WHEN, "o'b@c.d", "", "Test")
-    assert found == [{"id": "m"}]
+    assert await graph.message_traces(WHEN, WHEN, "o'b@c.d", "", "Test") == [{"id": "m"}]
     assert directory.filter() == (
         "recipientAddress eq 'o''b@c.d' and contains(subject, 'Test')"
         " and receivedDateTime ge 2027-05-20T12:30:01Z and receivedDateTime le 2027-05-20T12:30:01Z"

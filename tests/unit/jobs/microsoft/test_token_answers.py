@@ -106,8 +106,7 @@ def test_offline_access_need_not_be_echoed(provider, bot, monkeypatch):
         return status, headers, said
 
     monkeypatch.setattr(provider, "answer", without)
-    cache = sign_in(bot, provider).cache
-    assert bot.token(cache, EXCHANGE, refresh=True)[0] == "at-rt-1"
+    assert bot.token(sign_in(bot, provider).cache, EXCHANGE, refresh=True)[0] == "at-rt-1"
     assert any(echoed)
 
 

@@ -46,8 +46,7 @@ def test_an_address_of_sentinels_is_read():
     found = sentinels_of(f"rediss+sentinel://bot:p%40ss%2F@one:26380,[::1]:26381/main/3?{login}")
     named = {"service": "main", "username": "bot", "password": "p@ss/"}
     named |= {"sentinel_username": "watch", "sentinel_password": "w&rd"}
-    hosts = (("one", 26380), ("::1", 26381))
-    assert found == Sentinels(hosts, tls=True, db=3, named=named)
+    assert found == Sentinels((("one", 26380), ("::1", 26381)), tls=True, db=3, named=named)
     assert not re.search("p@ss|w&rd", repr(found))
     found = sentinels_of("redis+sentinel://two/main")
     named = {"service": "main", "username": "", "password": ""}

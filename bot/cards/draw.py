@@ -164,8 +164,7 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
     cards += notices.closed_cards(run, services)
     if living is None:
         return run, cards, POSTED_SOON_S
-    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
-    behind = any(each.urgency != living.urgency for each in own)
+    behind = _has_news(cards, living.urgency)
     with drawn_for(locale):
         # The card of the run that fixed it, in the same space, says the same. So does the incident's
         # own card, which is posted again if Webex lets nobody edit it.
@@ -180,6 +179,11 @@ def of_incidents(services: Services, card_id: str) -> tuple[Run, list[DesiredCar
 def _on_card(card: IncidentCard, incidents: watch.Incidents) -> tuple[Incident, ...]:
     # What has another cause now is on another card of its space.
     return tuple(each for each in incidents if each.shared == card.shared)
+
+
+def _has_news(cards: list[DesiredCard], urgency: str) -> bool:
+    own = (each for each in cards if each.slot == watch.SLOT and not each.retires)
+    return any(each.urgency != urgency for each in own)
 
 
 def _is_told_elsewhere(services: Services, card: IncidentCard, shown: watch.Incidents) -> bool:

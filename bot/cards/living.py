@@ -155,10 +155,7 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
 
     It has a successor, reminds of a turn that is over, or offers a run that has ended.
     """
-    wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
-    goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
-    if wait and wait.turn is not Turn.APPROVER:  # or another person has the turn now
-        goes_on += f"{wait.who or run.requester.email}:"
+    goes_on, about = _reminds_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     kicker, found = Text("living.idle_kicker" if about["mailbox"] else "kicker.new", about), []
     for slot in shared.posted_cards(services, run.id):
         kind, to, *more = (*slot.split(":"), "")
@@ -171,6 +168,14 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
             again = Text("living.over_words" if done else "notice.cancel_over_words")
             found.append(shared.last_look(slot, kicker, shared.end_title(run), again))
     return found
+
+
+def _reminds_of(run: Run) -> str:
+    # How the slot of a reminder of the present turn begins.
+    if (wait := wait_of(run)) is None:
+        return shared.REMINDER * 2
+    who = "" if wait.turn is Turn.APPROVER else f"{wait.who or run.requester.email}:"
+    return f"{shared.REMINDER}{wait.kind}:{who}"
 
 
 def _of_person(

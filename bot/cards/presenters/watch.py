@@ -110,8 +110,7 @@ def incident(
         seen = look_of(incidents) is not Look.BLIND
         lines += [el.said(effect, spacing="Small")] if effect and seen else []
         remedy = known_text(f"remedy.{first.cause}")
-        # the approvers of the settings, if there are any
-        named = who if first.turn is Turn.APPROVER else ()
+        named = {Turn.APPROVER: who}.get(first.turn, ())  # the approvers of the settings
         lines.append(ui.turn_line(first.turn, remedy or verbatim(""), who=named))
     boxes = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
     body = [

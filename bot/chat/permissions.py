@@ -10,6 +10,7 @@ since (Webex notifies the bot).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 
 from adaptive_cards.locale import drawn_for
@@ -169,17 +170,14 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         members = ctx.services.webex.members(ctx.room)
     except errors.WebexAnswerError:
         return []
-    # A membership shows only the first of a person's addresses.
-    known = {each.person_email for each in members} | {each.person_id for each in members}
-    here = any(each in known or not known.isdisjoint(_ids_of(ctx, each)) for each in approvers)
-    return [] if here else [ctx.answered(ABSENT, "yes")]
-
-
-def _ids_of(ctx: ChatContext, address: str) -> tuple[str, ...]:
-    try:
-        return tuple(each.id for each in ctx.services.webex.people(address))
-    except errors.WebexAnswerError:
-        return ()
+    if not approvers.isdisjoint(each.person_email for each in members):
+        return []
+    ids = {each.person_id for each in members}
+    for approver in approvers:  # a membership shows only the first of a person's addresses
+        with suppress(errors.WebexAnswerError):
+            if any(each.id in ids for each in ctx.services.webex.people(approver)):
+                return []
+    return [ctx.answered(ABSENT, "yes")]
 
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})

@@ -61,14 +61,15 @@ class Supervisor:
         try:
             for role in self._started_first:
                 self._start(role)
-            died = False
+            died, short = False, dict[Role, bool]()
             while (came := _wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
                 died = came in CHILD
                 for role, born, status in self._reap():
                     if status == REFUSED:
                         sys.exit(REFUSED)
                     log.warning("child died", role=role.name)
-                    if time.monotonic() - born < SHORT_LIFE_S:
+                    before, short[role] = short.get(role), time.monotonic() - born < SHORT_LIFE_S
+                    if before and short[role]:
                         time.sleep(PAUSE_S)  # avoid a busy loop of restarts
                     self._start(role)
         except SystemExit:

@@ -53,27 +53,31 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
     """Check every fact of the channel once, and return the version of the run.
 
     The check runs again after a person has signed in, or after the tenant has granted the bot its
-    own read access. That of a channel that is not known here is the newest check of no channel; the
-    channel is kept if that was asked for.
+    own read access, also if that comes during the check. That of a channel that is not known here
+    is the newest check of no channel; the channel is kept if that was asked for.
     """
     if run.checked is not None:
         return run.version
-    if not await _signed_in(runtime, run, holds):
-        draft = runtime.store.load(run.id)
+    signed_in, draft = await _signed_in(runtime, run, holds), runtime.store.load(run.id)
+    if not signed_in and draft.allowed == run.allowed:
         async with tenants.open_reader(runtime, run.channel.tenant_id) as seen:
             ctx, steps = seen.context(draft, runtime.store), checks_of(draft)
             await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check()
             await name_changers(ctx)
         if ended := seen.revoked_event():
             runtime.store.append(run.id, ended)
-    if not open_questions(runtime.store.load(run.id)):
-        runtime.store.append(run.id, Event(Kind.CHECKED, now()))
-        COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
-        if not run.brief.discover:
-            runtime.channels.set_last_check(run.channel.mailbox, run.id)
-        elif run.brief.keep:
-            keep_found(runtime.store, runtime.store.load(run.id), run.requester.email)
-    return runtime.store.length(run.id)
+    draft = runtime.store.load(run.id)
+    if draft.allowed != run.allowed:
+        return run.version
+    if open_questions(draft):
+        return draft.version
+    runtime.store.append(run.id, Event(Kind.CHECKED, now()))
+    COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
+    if not run.brief.discover:
+        runtime.channels.set_last_check(run.channel.mailbox, run.id)
+    elif run.brief.keep:
+        keep_found(runtime.store, runtime.store.load(run.id), run.requester.email)
+    return draft.version + 1
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
@@ -90,7 +94,8 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
     except SignInNeeded as error:
         tenants.end_session(runtime, run.id, error)
         return False
-    tenants.drop_session(runtime, run.id)
+    if ctx.run.allowed == run.allowed:  # or else the session is that of another sign-in
+        tenants.drop_session(runtime, run.id)
     return True
 
 

@@ -466,8 +466,12 @@ class Engine:
         return findings.waits_for_step(step, other.name)
 
     async def check(self) -> None:
-        """Inspect every step that may be read, and skip the others with the reason."""
+        """Inspect every step that may be read, and skip the others with the reason.
+
+        Nothing more is inspected once somebody has signed in, or the tenant has let the bot read.
+        """
         known, access = self.ctx.store.accepted(self.ctx.channel.mailbox), self.ctx.access
+        allowed = self.run.allowed
         for step in self.steps.values():
             unread = step.name not in self.run.findings
             if unread and findings.required_access(step, access) is None:
@@ -477,12 +481,17 @@ class Engine:
         async def check(step: Step) -> None:
             found = await self._checked(step, findings.required_access(step, access))
             accepted = known.get(found.cause)
-            self.queue(step, accepted.as_note(found) if accepted else found)
+            self.refresh()
+            if self.run.allowed == allowed:
+                self.queue(step, accepted.as_note(found) if accepted else found)
+
+        def met(name: str) -> bool:
+            return name in self.run.findings or self.run.allowed != allowed
 
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
-                await self.run_steps(self.steps, check, lambda name: name in self.run.findings)
+                await self.run_steps(self.steps, check, met)
             finally:
                 teller.cancel()
                 with suppress(asyncio.CancelledError, AttemptOverError):

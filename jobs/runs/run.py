@@ -327,6 +327,11 @@ class Run(msgspec.Struct, frozen=True):  # ten times as fast to copy as such a d
         return frozenset(line.step for line in self.plan_lines)
 
     @property
+    def allowed(self) -> tuple[datetime | None, Reply | None]:
+        """Return the newest sign-in and the tenant's grant: with another one a check begins again."""
+        return self.signed_in, self.answers.get("app_access")
+
+    @property
     def undoes(self) -> str:
         return self.known.get(UNDOES, "")
 

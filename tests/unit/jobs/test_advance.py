@@ -9,11 +9,13 @@ import pytest
 
 from jobs import advance
 from jobs.access import tenants
+from jobs.checks import check
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
+from jobs.engine.step import Diagnosis, Probe
 from jobs.microsoft.identity import Identity
-from jobs.model import Account, Change, Reason, RunKind, Scope, State, Text, Turn
+from jobs.model import Access, Account, Change, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
@@ -205,6 +207,33 @@ def test_a_check_that_has_ended_is_not_looked_at_again(runtime, store, asker, ch
     store.append(run.id, signed_in(), unknown, Event(Kind.CHECKED, now()))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id), now())
     assert due(store, run) is None
+
+
+@pytest.mark.parametrize("event", [signed_in(), Event(Kind.READABLE, now())], ids=lambda e: e.kind)
+def test_more_access_during_a_check_begins_it_again(
+    runtime, store, asker, channel, monkeypatch, event
+):
+    """If somebody signs in, or grants access, during a check, it is not over, and begins again."""
+    run = store.open(channel, asker, ORIGIN, RunKind.CHECK)
+    seen = []
+
+    class Meanwhile(Probe):
+        """Probe during whose first look somebody gives the bot more access."""
+
+        name, diagnosis = "a", Diagnosis(access=Access.NONE)
+
+        async def inspect(self, ctx):
+            if not seen:
+                store.append(run.id, replace(event, at=now()))
+            seen.append(ctx.run.account)
+            return self.ok()
+
+    monkeypatch.setattr(check, "checks_of", lambda _: {"a": Meanwhile()})
+    advance.advance(run.id)
+    assert (store.load(run.id).findings, store.load(run.id).checked) == ({}, None)
+    assert (due(store, run) or 0) <= 0
+    advance.advance(run.id)
+    assert (len(seen), store.load(run.id).checked is None, due(store, run)) == (2, False, None)
 
 
 async def test_clouds_need_a_sign_in(runtime, say):

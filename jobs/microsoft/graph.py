@@ -157,19 +157,25 @@ class Graph:
         path: str,
         params: Params | None = None,
         *,
-        pages: int = _MOST_PAGES,
+        pages: int | None = None,
         version: str = "v1.0",
         headers: Params | None = None,
     ) -> list[Json]:
-        """Return the objects of a collection from all its pages (20 pages at most)."""
+        """Return the objects of a collection from its first ``pages``, or from all.
+
+        Raises:
+            MalformedAnswer: it has more than 20 pages; without the others something may be missing.
+        """
         rows: list[Json] = []
         call = Call("graph", "GET", self._url(path, version), params or {}, headers or {})
-        for _ in range(pages):
+        for _ in range(pages or _MOST_PAGES):
             page = as_object(await self._call(call))
             rows += rows_of(page)
             if not (following := self._following(page, version)):
-                break
+                return rows
             call = replace(call, url=following, params={})
+        if pages is None:
+            raise errors.unreadable("graph", f"more than {_MOST_PAGES} pages", httpx.codes.OK)
         return rows
 
     def _following(self, page: Json, version: str) -> str:
@@ -229,7 +235,7 @@ class Graph:
     async def applications(self) -> list[Json]:
         """Return the applications (2,000 at most) with the fields that show their mailbox."""
         wanted = {"$select": "id,appId,displayName,uniqueName,web"}
-        return await self.collection("/applications", wanted)
+        return await self.collection("/applications", wanted, pages=_MOST_PAGES)
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
         return await self.find(f"/applications(appId={key(app_id)})")
@@ -406,8 +412,8 @@ class Graph:
             f"receivedDateTime ge {instant(since)}",
             f"receivedDateTime le {instant(until)}",
         ]
-        path = "/admin/exchange/tracing/messageTraces"
-        return await self.collection(path, {"$filter": " and ".join(filters)})
+        path, query = "/admin/exchange/tracing/messageTraces", {"$filter": " and ".join(filters)}
+        return await self.collection(path, query, pages=_MOST_PAGES)
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
         path = (

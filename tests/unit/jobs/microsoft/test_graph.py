@@ -163,6 +163,20 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph, directory
         assert len(directory.asked) == 1
 
 
+async def test_a_list_that_does_not_end_is_not_cut(graph, directory):
+    """A list of more pages than the bot reads is an error: what is looked for may be on the rest.
+
+    A trace is cut, because it begins with the newest mail.
+    """
+    page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}{GRANTS}?$skiptoken=2"}
+    directory.on("GET", GRANTS, (200, page))
+    directory.on("GET", TRACES, (200, page))
+    with pytest.raises(MalformedAnswer):
+        await graph.grants("sp")
+    assert len(directory.asked) == 20
+    assert len(await graph.message_traces(WHEN, WHEN, "", "", "")) == 20
+
+
 async def test_only_the_newest_sign_ins_are_read(graph, directory):
     """The log nearly always has a next page, and allows only five requests in ten seconds."""
     page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/auditLogs/signIns?$skiptoken=2"}

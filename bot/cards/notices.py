@@ -48,6 +48,7 @@ from jobs.watch.store import Gap
 log = structlog.get_logger(__name__)
 REFUSED_FOR = timedelta(hours=12)
 """Time after which a notice that Webex has refused may be tried again."""
+CLAIMED = timedelta(minutes=5)
 
 
 def post_in_space(services: Services, run: Run, draw: Callable[[], Card]) -> bool:
@@ -69,20 +70,25 @@ def post_in_space(services: Services, run: Run, draw: Callable[[], Card]) -> boo
 def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
-    A notice that an outsider prevents is due in the caller's next round, a refused one later.
+    A notice that an outsider prevents is due in the caller's next round, a refused one later. The
+    mark is only a claim until the message is out: one that a failure of Redis, or a killed process,
+    cuts off is told later, and rather twice than never.
     """
-    if not services.redis.set(told, "1", nx=True, ex=keep):
-        return True
+    redis = services.redis
+    if not redis.set(told, "0", nx=True, ex=CLAIMED):
+        return redis.get(told) != b"0"
+    due = False
     try:
-        if tell() is False:
-            services.redis.delete(told)
+        held = tell() is False
     except WebexError as error:
         log.warning("not told", what=told, tracking_id=error.tracking_id, error=str(error))
-        if passes(error):
-            services.redis.delete(told)
-            return False
-        services.redis.expire(told, REFUSED_FOR)
-    return True
+        held = due = passes(error)
+        keep = REFUSED_FOR
+    if held:
+        redis.delete(told)
+    else:
+        redis.set(told, "1", ex=keep)
+    return not due
 
 
 LOOK_EVERY_S = 10.0
@@ -139,19 +145,19 @@ CHANNELS_MOST = 8
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
     for room, found in services.watching.gaps_due(at).items():
-        known = (services.watching.load(each.mailbox) for each in found)
+        known, over = (services.watching.load(each.mailbox) for each in found), True
         try:
             if watched := next(filter(None, known), None):
                 channel, origin = Channel(watched.mailbox), Origin(room, direct=watched.direct)
                 run = Run("", channel, watched.by, at, RunKind.CHECK, origin)
-                post_in_space(services, run, partial(card_of_gaps, found, at))
+                over = post_in_space(services, run, partial(card_of_gaps, found, at))
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
-            if passes(error):
-                later = (replace(each, due=at + RETRY) for each in found)
-                services.watching.keep_gaps(later)
-                continue
-        services.watching.forget_gaps(found)
+            over = not passes(error)
+        if over:
+            services.watching.forget_gaps(found)
+        else:
+            services.watching.keep_gaps(replace(each, due=at + RETRY) for each in found)
 
 
 def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> Card:

@@ -133,10 +133,12 @@ def may_read(services: Services, run: Run) -> bool:
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
     if outsiders(services, services.webex.members(room)):
-        if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
+        announced = keys.space_hold_announced(room)
+        if services.redis.set(announced, "1", nx=True, ex=CHECKED_FOR_S):
             with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
                 card = trouble("held")
             services.messenger.send(card, room_id=room, parent_id=run.origin.thread)
+            services.redis.expire(announced, TOLD_S)
         return False
     mark_members_checked(services, room)
     return True

@@ -9,7 +9,7 @@ from adaptive_cards import locale
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S, Ending, LossWatch
 from bot.cards.presenters.card_state import LIVING
-from bot.chat.permissions import mark_members_checked
+from bot.chat.permissions import mark_members_checked, members_changed
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
 from jobs.runs.run import Event, Kind, Origin
@@ -217,11 +217,36 @@ def test_nothing_is_lost_while_webex_is_away(gap, said, webex_script, reply):
     assert gap.watching.gaps_due(now() + timedelta(days=1)) == {}
 
 
+def test_a_gap_is_told_once_the_outsider_has_left(gap, said, webex_script):
+    """While an outsider is in the space, the notice of the gap waits."""
+    members_changed(gap, "room-1")
+    stranger = {"personId": "x", "personEmail": "x@elsewhere.test", "personOrgId": "org-9"}
+    webex_script.on("GET", "/memberships", Reply(body={"items": [stranger]}))
+    notices.tell_spaces(gap)
+    mark_members_checked(gap, "room-1")
+    notices.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
+    assert ["not looked at" in words for _, words in said()] == [False, True]
+
+
 def test_a_space_without_watched_channels_is_not_told(gap, said):
     """A space whose watch has ended meanwhile is not told of the gap."""
     gap.watching.end(MAILBOX, now())
     notices.tell_spaces(gap)
     assert said() == []
+
+
+def test_a_notice_that_is_cut_off_is_told_later(services, redis):
+    """If Redis fails after the mark and before the message, the notice is told in a later round."""
+    told, keep, tell = keys.loss_told("data-1", "room-1"), timedelta(days=1), Mock()
+    tell.side_effect = ConnectionError
+    with pytest.raises(ConnectionError):
+        notices.tell_once(services, told, keep, tell)
+    assert not notices.tell_once(services, told, keep, tell)
+    assert 0 < redis.ttl(told) <= notices.CLAIMED.total_seconds()
+    redis.delete(told)
+    tell.side_effect = None
+    assert [notices.tell_once(services, told, keep, tell) for _ in range(2)] == [True, True]
+    assert tell.call_count == 2
 
 
 JUDGED = table("judged")

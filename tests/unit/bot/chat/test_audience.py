@@ -9,6 +9,7 @@ from bot.cards import delivery, draw
 from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import permissions, preferences
 from bot.chat.preferences import THREAD
+from bot.webex.errors import WebexError
 from jobs.runs.run import Origin
 from jobs.runtime import install
 from jobs.storage import keys
@@ -84,6 +85,24 @@ def test_a_space_is_not_asked_about_for_every_card(services, begin, webex_script
     assert 0 < services.redis.ttl("space:room-1:ours") <= permissions.CHECKED_FOR_S
     assert permissions.may_read(services, replace(run, origin=Origin("room-2", direct=True)))
     assert asked(webex_script) == 1
+
+
+def test_a_pause_that_webex_did_not_take_is_announced_later(
+    services, begin, said, members, webex_script, reply, hasty_retries
+):
+    """If Webex does not take the notice of the pause, it is not marked as told for an hour."""
+    run = begin()
+    permissions.members_changed(services, "room-1")
+    members("eve@evil.test")
+    webex_script.on("POST", "/messages", reply(503))
+    with pytest.raises(WebexError):
+        permissions.may_read(services, run)
+    left = services.redis.ttl(keys.space_hold_announced("room-1"))
+    assert left <= permissions.CHECKED_FOR_S
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    services.redis.delete(keys.space_hold_announced("room-1"))
+    assert not permissions.may_read(services, run)
+    assert services.redis.ttl(keys.space_hold_announced("room-1")) > permissions.CHECKED_FOR_S
 
 
 ADMIN = "admin@example.test"

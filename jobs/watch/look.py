@@ -38,14 +38,20 @@ from jobs.runs.run_store import CheckBuffer
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.proof import sends_it
-from jobs.watch.model import ChannelState, Damage, Eye, Found, LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import (
+    FAILED,
+    UNDER_WORK,
+    ChannelState,
+    Damage,
+    Eye,
+    Found,
+    LookOutcome,
+    Sight,
+    WatchedChannel,
+)
 
-UNDER_WORK = "run_under_way"
-"""Reason for an unsure look while a run of the bot changes the channel."""
 SETTLES_FOR = timedelta(minutes=30)
 """Time after a change by an open run in which the run itself may be the cause of a break."""
-FAILED = "look_failed"
-"""Reason for an unsure look that failed because of an error of the bot."""
 Findings = Mapping[str, Finding]
 MailText = Callable[[WatchedChannel], tuple[str, str]]
 """Function that returns the subject and the body of a channel's test mail."""

@@ -334,7 +334,11 @@ STEADY_LOOKS = 4
 """Number of good looks in a row after which a repeatedly broken channel counts as recovered."""
 BLIND_AFTER = timedelta(hours=1)
 NO_ANSWER = "clouds_silent"
-"""Cause if no cloud answers, which is in no table of causes."""
+"""Cause if clouds do not answer, which is in no table of causes."""
+FAILED = "look_failed"
+"""Reason for an unsure look that failed because of an error of the bot."""
+UNDER_WORK = "run_under_way"
+"""Reason for an unsure look while a run of the bot changes the channel."""
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
@@ -385,11 +389,14 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
     since = min(state.unsure_since or at, at)
     state = replace(state, unsure_since=since)
-    if at - since >= BLIND_AFTER:
-        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
+    if at - since >= BLIND_AFTER and outcome.cause != UNDER_WORK:
+        cause, turn = NO_ANSWER, Turn.NOBODY
+        if outcome.cause == FAILED:
+            cause, turn = FAILED, Turn.OPERATOR
+        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
         if _is_known(present.incident, silent):
             return state, ()
-        known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
+        known = Suspicion(Sight.CANNOT_LOOK, cause, since)
         return _confirmed(present, replace(state, suspicion=known), silent, at)
     if state.suspicion is not None and at - since < LONGEST_UNSURE:
         state = replace(state, next_look=at + min(CONFIRM, present.watched.interval))
@@ -481,7 +488,7 @@ def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: dat
 
 
 def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutcome) -> Incident:
-    shared = "everybody" if outcome.cause == NO_ANSWER else known(outcome.cause).shared
+    shared = "everybody" if outcome.cause in {NO_ANSWER, FAILED} else known(outcome.cause).shared
     whose = f"tenant/{watched.group}" if shared == "tenant" else shared
     seen = {each.name: getattr(outcome, each.name) for each in fields(Seen)}
     seen["damage"] = incident.damage.most(outcome.damage)

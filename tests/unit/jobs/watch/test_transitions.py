@@ -3,11 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from jobs.model import Channel, Person
+import pytest
+
+from jobs.model import Channel, Person, Turn
 from jobs.watch.model import (
     BLIND_AFTER,
     CONFIRM,
+    FAILED,
     NO_ANSWER,
+    UNDER_WORK,
     ChannelState,
     Damage,
     Eye,
@@ -190,6 +194,17 @@ def test_long_silence_of_the_clouds_is_told_once():
     assert incident.confirmed - BEGAN == BLIND_AFTER
     assert [news.kind for news in incident.news] == [NewsKind.BEGAN]
     assert watch.looks(GOOD) == [[NewsKind.BEGAN, NewsKind.RECOVERED]]
+
+
+@pytest.mark.parametrize(
+    ("why", "told"), [(FAILED, [(FAILED, Turn.OPERATOR)]), (UNDER_WORK, [])], ids=str
+)
+def test_what_is_the_bots_own_is_no_silence_of_the_clouds(why, told):
+    """Looks that the bot fails to make are the operator's turn; a run's own work is no incident."""
+    watch = Watch()
+    for _ in range(8):
+        watch.look(LookOutcome(Sight.UNSURE, why), timedelta(minutes=15))
+    assert [(each.cause, each.turn) for each in watch.incidents.values()] == told
 
 
 def test_a_channel_that_comes_and_goes_has_one_incident():

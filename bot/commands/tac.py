@@ -34,6 +34,7 @@ from jobs.checks.reading import Reading
 from jobs.clock import now
 from jobs.clouds.errors import if_answered
 from jobs.clouds.http import run_job
+from jobs.engine.engine import DATA_ERRORS
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, State, Text, second_of
 from jobs.probes.traces import WatchMailProbe
@@ -295,15 +296,19 @@ def follow(services: Services) -> None:
 
 
 async def _sighted(services: Services, mail: Followed) -> Finding:
-    # While a cloud does not answer, the mail counts as seen where it was seen before.
+    # While a cloud gives no usable answer, the mail counts as seen where it was seen before.
     store, mailbox, probe = services.store, mail.mailbox, WatchMailProbe()
     if (last := store.last_check(mailbox)) is None:
         return probe.skipped(Text("tac.file.no_check"))
     channel, brief = services.channels.channel(mailbox), check.brief_for(store, mailbox)
     run = msgspec.structs.replace(last, brief=brief, channel=channel)
     as_before = probe.skipped(mail.seen, facts={"arrived": "yes"} if mail.arrived else {})
-    async with tenants.open_reader(services, channel.tenant_id) as seen:
-        return await if_answered(probe.inspect(seen.context(run, store))) or as_before
+    try:
+        async with tenants.open_reader(services, channel.tenant_id) as seen:
+            return await if_answered(probe.inspect(seen.context(run, store))) or as_before
+    except DATA_ERRORS:
+        log.exception("an answer that tells nothing of a test mail", mailbox=mailbox)
+        return as_before
 
 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:

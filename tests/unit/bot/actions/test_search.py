@@ -79,12 +79,15 @@ def test_one_card_goes_to_every_place(channel, webex_script):
 @pytest.mark.parametrize(
     ("has_check", "key"), [(False, "tac.file.no_check"), (True, "skipped.watch_mail_under_way")]
 )
-def test_a_test_mail_is_not_followed_forever(channel, webex_script, monkeypatch, has_check, key):
+@pytest.mark.parametrize("error", [Transient("timed_out", "graph"), TypeError()])
+def test_a_test_mail_is_not_followed_forever(
+    channel, webex_script, monkeypatch, has_check, key, error
+):
     """After 40 minutes a test mail is followed no more, and the card says what is known of it.
 
-    A cloud that does not answer tells nothing new.
+    A cloud that does not answer tells nothing new, and neither does one whose answer is odd.
     """
-    away = AsyncMock(side_effect=Transient("timed_out", "graph"))
+    away = AsyncMock(side_effect=error)
     monkeypatch.setattr(tac.WatchMailProbe, "inspect", away)
     if has_check:
         check(channel, Finding("arrivals", State.OK))

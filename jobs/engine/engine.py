@@ -380,7 +380,7 @@ class Engine:
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
         if made is None:
             return None
-        settling = made.done is not None and now() - made.done < findings.SETTLES_FOR
+        settling = made.done is not None and abs(now() - made.done) < findings.SETTLES_FOR
         repeated = repeat is not None and made.done is not None and repeat.at > made.done
         if settling and not repeated:
             return self.wait_for_replication(step)

@@ -50,7 +50,9 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason 
 
 
 def is_due(finding: Finding) -> bool:
-    return finding.until is not None and finding.until <= now()
+    # a time beyond the longest pause was written before the clock was set back
+    latest = now() + timedelta(seconds=LONGEST_PAUSE_S)
+    return finding.until is not None and not now() < finding.until <= latest
 
 
 def required_access(step: Step, access: Access) -> Access | None:
@@ -155,17 +157,18 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
         return False
     if error.cause in ROLE_CAUSES:
         moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
-        return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
+        return any(abs(now() - moment) < ERRORS_SETTLE_FOR for moment in moments)
     if error.service == "exchange":
         made = run.changed.get(step.name) if step and step.replicates else None
-        just_made = made is not None and now() - made.written < SETTLES_FOR
+        just_made = made is not None and abs(now() - made.written) < SETTLES_FOR
         return just_made and isinstance(error, errors.NotFound)
     delayed = isinstance(error, errors.NotReplicatedYet)
     return wrote_within(run, SETTLES_FOR if delayed else ERRORS_SETTLE_FOR)
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
-    return any(now() - change.written < time for change in run.changed.values())
+    # a time in the future was written before the clock was set back, and says nothing
+    return any(abs(now() - change.written) < time for change in run.changed.values())
 
 
 LOST_AGAIN_S = 300.0

@@ -94,7 +94,7 @@ class StepContext:
 
     def began_within(self, step: str, time: timedelta) -> bool:
         made = self.run.changed.get(step)
-        return made is not None and now() - made.begun < time
+        return made is not None and abs(now() - made.begun) < time
 
     def pause(self, step: str, seconds: tuple[float, ...]) -> float:
         """Return the n-th of these pauses, or the last one, before the next inspection."""

@@ -513,7 +513,7 @@ class AdminConsent(Step, row="admin_consent"):
         if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
         answered = ctx.answered_at("consent")
-        since = now() - answered if answered else SETTLES_FOR
+        since = abs(now() - answered) if answered else SETTLES_FOR
         if since < SETTLES_FOR:
             again = max(since.total_seconds(), paced(1.0))
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)

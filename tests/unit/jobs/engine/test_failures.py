@@ -8,7 +8,13 @@ import pytest
 from adaptive_cards.texts import render, text
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.engine.findings import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
+from jobs.engine.findings import (
+    AGAIN_S,
+    LONGEST_PAUSE_S,
+    finding_from_error,
+    is_due,
+    may_be_replication,
+)
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.connect_form import ConnectIds
@@ -85,6 +91,7 @@ AT_EXCHANGE = errors.NotFound("not_found", "exchange", 404)
         (NOT_THERE, {"application": 10}, True),
         (NOT_THERE, {"application": 121}, False),
         (NOT_THERE, {}, False),
+        (NOT_THERE, {"application": -3600}, False),
         (errors.Rejected("client_secret_wrong", "entra", 401), {"application": 119}, True),
         (NOT_READY, {"application": 121}, True),
         (NOT_READY, {"application": 299}, True),
@@ -102,7 +109,7 @@ def test_what_a_write_of_ours_explains(given, error, ago, settling):
 
     It counts for two minutes (checklist J7), or for five if the directory itself says that it is
     settling, and for a new policy that Exchange does not find. A mailbox that Exchange does not
-    find is really missing.
+    find is really missing. A write in the future was noted before the clock was set back.
     """
     changed = {name: now() - timedelta(seconds=seconds) for name, seconds in ago.items()}
     run = given(changed=changed).run
@@ -121,6 +128,13 @@ def test_trying_again_does_not_open_the_window_again(given, tries, settling):
     times = [now() - timedelta(seconds=ago) for ago in tries]
     events = tuple(replace(BEGUN, at=at) for at in times)
     assert may_be_replication(NOT_READY, given(events=events).run) is settling
+
+
+@pytest.mark.parametrize(("left_s", "due"), [(-1, True), (60, False), (3500, False), (4000, True)])
+def test_no_wait_outlasts_a_clock_that_is_set_back(left_s, due):
+    """A time beyond the longest pause was noted before the clock was set back, and is over."""
+    until = now() + timedelta(seconds=left_s)
+    assert is_due(Finding("token", State.WAITING, until=until)) is due
 
 
 LETS_IN = [

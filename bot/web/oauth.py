@@ -25,7 +25,7 @@ import msgspec
 from bot.services import Services
 from jobs.access import mailbox_login, tenants
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import login_of
+from jobs.channel.mailbox import login_id_of, login_of
 from jobs.checks.check import may_sign_in
 from jobs.clock import now, paced
 from jobs.clouds import calls
@@ -301,8 +301,7 @@ class RehearsalSignIn:
                 raise
             raise error.told_as(Rejected, Cause.OWN_SECRET_REFUSED) from error
         upn = signed_in.account.upn
-        expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
-        if signed_in.account.object_id.lower() != expected.lower():
+        if signed_in.account.object_id.lower() != login_id_of(run).lower():
             raise Rejected(Cause.WRONG_MAILBOX_USER, "entra", code=upn)
         token = (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
         session = (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)

@@ -113,6 +113,10 @@ def login_of(run: Run) -> str:
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 
+def login_id_of(run: Run) -> str:
+    return run.fact("delegate_id" if run.fact("shared") else "user_id")
+
+
 def login_names(ctx: StepContext) -> tuple[str, ...]:
     """Return the token's user, and the names to try after a bare refusal.
 

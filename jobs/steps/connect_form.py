@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause, known
-from jobs.channel.mailbox import ADDRESS_IN_USE, login_names
+from jobs.channel.mailbox import ADDRESS_IN_USE, login_id_of, login_names
 from jobs.clock import now, parse
 from jobs.clouds.errors import Rejected, SignInNeeded, if_answered
 from jobs.clouds.json_values import text_of
@@ -160,7 +160,7 @@ class Token(_Filled, row="token"):
             return self._still_open(ctx)
         if not row.good:
             return self._still_open(ctx, row.meaning.cause, f"AADSTS{row.code}: {row.reason}")
-        expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
+        expected = login_id_of(ctx.run).lower()
         if expected not in {"", row.user_id}:
             return self._still_open(ctx, Cause.WRONG_MAILBOX_USER, row.user)
         seen = Text("seen.token_in_log", {"at": minute_of(row.at)})

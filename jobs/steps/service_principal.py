@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import may_be_shared
+from jobs.channel.mailbox import login_id_of, may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import Json, as_dict, lower_of, lower_set, text_of
 from jobs.engine.findings import finding_from_error
@@ -209,19 +209,19 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         grants = await grants_of_app(ctx)
         found = self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING)
         if not self._missing(ctx, grants):
-            key = "seen.smtp_grant" if _grantee(ctx) else "seen.smtp_grant_delegate"
+            key = "seen.smtp_grant" if login_id_of(ctx.run) else "seen.smtp_grant_delegate"
             found = self.ok(Text(key, {"user": ctx.fact("delegate") or ctx.fact("upn")}))
         delegate = ctx.fact("delegate_id") if ctx.fact("shared") else None
         return replace(found, values=_scopes_of(ctx, grants, delegate))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
-        if not _grantee(ctx) and ctx.fact("shared"):
+        if not login_id_of(ctx.run) and ctx.fact("shared"):
             return ()
         return (self.planned(finding, user=ctx.fact("delegate") or ctx.channel.mailbox),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        user, grants = _grantee(ctx), await ctx.graph.grants(ctx.fact("sp_id"))
+        user, grants = login_id_of(ctx.run), await ctx.graph.grants(ctx.fact("sp_id"))
         for resource, scopes in self._missing(ctx, grants):
             mine = _with(_with(grants, "resourceId", resource), "principalId", user)[:1]
             wanted = " ".join(sorted(scopes.union(*map(_scopes, mine))))
@@ -255,7 +255,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         wanted = [(ctx.fact(f"{name}_sp_id"), scopes) for name, scopes in SCOPES.items()]
         if ctx.checks or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
-        if user := _grantee(ctx):
+        if user := login_id_of(ctx.run):
             grants = _with(grants, "principalId", "") + _with(grants, "principalId", user)
         return [each for each in wanted if each[0] and not _grants(grants, *each)]
 
@@ -275,10 +275,6 @@ def _scopes_of(ctx: StepContext, grants: list[Json], delegate: str | None) -> di
     mine = _mine(ctx, grants, delegate)
     scopes = {name: " ".join(sorted(_scopes(mine.get(name, {})))) for name in SCOPES}
     return scopes if delegate is None else {**scopes, OF: delegate}
-
-
-def _grantee(ctx: StepContext) -> str:
-    return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
 
 
 def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:

@@ -15,10 +15,10 @@ from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, OFFERED, STEP
 SALES = "sales@contoso.com"
 
 
-def connected(given, store, channel, client_id: str = "", upn: str = "") -> None:
+def connected(given, store, channel, client_id: str = "", **facts: str) -> None:
     """Record a proven channel whose run has worked on this app, and who logs in for it."""
     run = given(channel=channel).run
-    found = Finding("application", State.OK, facts={"client_id": client_id, "upn": upn})
+    found = Finding("application", State.OK, facts={"client_id": client_id, **facts})
     store.append(run.id, Event(Kind.FOUND, now(), step="application", finding=found))
     with store.redis.pipeline() as pipe:
         store.channels.add(pipe, Record(run.id, now(), channel), store.load(run.id))

@@ -140,6 +140,16 @@ async def test_an_undo_leaves_another_channel_s_switch(given, store, cloud, logi
     assert (await SMTP_AUTH.inspect_undo(given(kind="undo"), what)).state is state
 
 
+async def test_an_undo_knows_the_user_by_another_name(given, store, cloud):
+    """The user of a mailbox may log in for another channel, with another name than the address."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: False}])
+    connected(given, store, Channel("sales@contoso.com"), shared="yes", delegate_id="U1")
+    what, ctx = past("smtp_auth", {"disabled": ""}, {"disabled": "false"}), given(kind="undo")
+    assert (await SMTP_AUTH.inspect_undo(ctx, what)).state is State.WRONG
+    ctx.run = replace(ctx.run, known={"user_id": "u1"})
+    assert (await SMTP_AUTH.inspect_undo(ctx, what)).state is State.WARNING
+
+
 SEND_AS = SendAs()
 OWN = ALLOWED | {"Trustee": "NT AUTHORITY\\SELF"}
 

@@ -172,7 +172,8 @@ class Pages:
 
     def _summary(self) -> str:
         matter, channel, none = self.matter, self.matter.channel, self.words("none")
-        ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
+        # a fix since the setup may have made another app: the check knows that of the newest token
+        ids = (run.brief.client_id or run.fact("client_id") for run in self.runs.values())
         values = {
             "mailbox": channel.mailbox,
             "resource_id": matter.resource_id,
@@ -202,8 +203,7 @@ class Pages:
         return "\n\n".join((title, self._list(values), *titled, self.words("redacted") + "\n"))
 
     def _fact(self, name: str) -> str:
-        known = (run.fact(name) for run in reversed(self.runs.values()))
-        return next(filter(None, known), "")
+        return next(filter(None, (run.fact(name) for run in self.runs.values())), "")
 
     def _list(self, values: Mapping[str, str]) -> str:
         none = self.words("none")
@@ -242,7 +242,7 @@ class Pages:
             "made": self.matter.at,
             "checked": check and check.checked,
             "connected": setup and setup.ended_at,
-            "token_saved": setup and token_at(setup),
+            "token_saved": (check and check.brief.token_at) or (setup and token_at(setup)),
         }
         return {name: _utc_text(at) if at else "" for name, at in times.items()}
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -26,8 +27,9 @@ from jobs.model import (
 )
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind
 from jobs.tac import RunHistory, Screenshot, TacCase, bundle
+from tests.fixtures.run_events import answered
 
 AT = datetime(2026, 11, 25, 14, 5, 9, tzinfo=UTC)
 ORG = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wYjBjNmE5ZS02YjFmLTRjNTItOWQ2Zi0zYzFmN2MwYTRlMTE"
@@ -121,6 +123,20 @@ def test_the_summary_answers_what_tac_asks():
     wanted += [f"2026-11-25 {at} UTC" for at in ("14:05:09", "14:01:09", "13:35:09")]
     wanted += ["SMTP AUTH is off. (smtp_auth_off_for_mailbox)"]
     assert [each for each in wanted if each not in summary] == []
+
+
+def test_the_summary_has_what_a_fix_has_renewed():
+    """A fix may have made another app and token, which the newest check knows, and not the setup."""
+    app, saved = Finding("application", State.OK, facts={"app_name": "New"}), AT - timedelta(days=1)
+    check = past("check", found(app))
+    brief = Brief(client_id="5d1e8a90-new", token_at=saved)
+    check = replace(check, run=msgspec.structs.replace(check.run, brief=brief))
+    old = replace(IDS, facts=IDS.facts | {"app_name": "Old"})
+    setup = past("setup", found(old), answered("token_saved"))
+    summary = texts(replace(FULL, setup=setup, check=check))["summary.md"]
+    assert ("5d1e8a90-new" in summary, CLIENT in summary) == (True, False)
+    assert ("New" in summary, "Old" in summary) == (True, False)
+    assert f"token_saved: {saved:%Y-%m-%d}" in summary
 
 
 def test_the_summary_names_a_cause_as_the_card_does():

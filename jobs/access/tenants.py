@@ -61,14 +61,18 @@ def end_session(runtime: Runtime, run_id: str, error: SignInNeeded) -> None:
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
     """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
-    cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
+    name = Sealed.ADMIN_SESSION.of(run.id)
+    cache = runtime.vault.get(name)
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     settings, store, vault = runtime.settings, runtime.store, runtime.vault
 
     def keep(renewed: str) -> None:
+        nonlocal cache
         calls.check_guard()
-        keep_session(runtime, run, renewed)
+        if vault.get(name) == cache:  # or else somebody has signed in or out meanwhile
+            keep_session(runtime, run, renewed)
+            cache = renewed
 
     async with async_client(settings) as http:
         with sync_client(settings) as login:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,7 +20,7 @@ from jobs.model import Access, Account, Change, Reason, RunKind, Scope, State, T
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of
-from jobs.storage.vault import Vault
+from jobs.storage.vault import Sealed, Vault
 from tests.fixtures.copies import replace
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.run_events import answered, found
@@ -262,6 +263,25 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime, vault, say):
     with pytest.raises(SignInNeeded):
         tenants.keep_session(runtime, run, "cache")
     assert not vault.holds(f"session:{run.id}")
+
+
+async def test_a_renewal_replaces_no_other_sign_in(runtime, vault, say, monkeypatch):
+    """A worker that renews its tokens after somebody else has signed in, or out, keeps nothing."""
+    run = say(signed_in())
+    name = Sealed.ADMIN_SESSION.of(run.id)
+    vault.put(name, "first", 60)
+    tokens = Mock()
+    monkeypatch.setattr(tenants, "Tokens", tokens)
+    async with tenants.open_clients(runtime, run, ACCOUNT):
+        keep = tokens.call_args.args[2]
+        keep("renewed")
+        assert vault.get(name) == "renewed"
+        vault.put(name, "of another person", 60)
+        keep("renewed again")
+        assert vault.get(name) == "of another person"
+        tenants.drop_session(runtime, run.id)
+        keep("renewed again")
+    assert not vault.holds(name)
 
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime, say):

@@ -250,8 +250,9 @@ class Discovery:
         for youngest, oldest in pairwise(WINDOWS):
             since = at - oldest
             arrived = {"RecipientAddress": self.ctx.channel.mailbox, "ResultSize": FEW}
-            for row in await self._traced(since, at - youngest, arrived):
-                copies = await self._traced(since, at, {"MessageId": text_of(row, "MessageId")})
+            found = await self._traced(since, at - youngest, arrived)
+            for message_id in filter(None, (text_of(row, "MessageId") for row in found)):
+                copies = await self._traced(since, at, {"MessageId": message_id})
                 sent_to = (lower_of(copy, "RecipientAddress") for copy in copies)
                 if address := next(filter(hosts.is_forwarding_address, sent_to), ""):
                     return address

@@ -149,6 +149,14 @@ async def test_an_earlier_copy_shows_the_address(ctx, cloud):
     assert (await discovery.Discovery(ctx).search()).forwarding_address == ADDRESS
 
 
+async def test_a_mail_without_an_id_shows_no_copy(ctx, cloud):
+    """Without a Message-ID the trace would show the mail of all, and another channel's copies."""
+    cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
+    mail = [{"MessageId": None, "RecipientAddress": MAILBOX}]
+    cloud.on("Get-MessageTraceV2", mail, [{"RecipientAddress": ADDRESS}], mail)
+    assert (await discovery.Discovery(ctx).search()).forwarding_address == ""
+
+
 async def test_a_shared_mailbox_has_delegates(ctx, cloud):
     """The app and the delegate are found by the grants of those who may send as the mailbox."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])

@@ -375,8 +375,14 @@ class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
         return [("Set-TransportConfig", {PROPERTY: False})]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        everybody = await _organization(ctx)
-        return self.compare_with_recorded(past, {VALUE: everybody}, SEEN[everybody], {VALUE: ON})
+        everybody, tenant = await _organization(ctx), ctx.run.tenant.lower()
+        values = {VALUE: everybody}
+        found = self.compare_with_recorded(past, values, SEEN[everybody], {VALUE: ON})
+        every = (each.channel for each in ctx.store.channels.connected())
+        others = {each.tenant_id.lower() for each in every if each.mailbox != ctx.channel.mailbox}
+        if found.state is State.WRONG and tenant in others:  # whose answers would stop
+            return self.left_alone(Text("seen.undo_tenant_in_use"))
+        return found
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         return [("Set-TransportConfig", {PROPERTY: True})]

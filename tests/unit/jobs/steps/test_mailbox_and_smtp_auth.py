@@ -215,6 +215,18 @@ def test_only_a_fix_of_that_cause_plans_it(cloud, given):
     assert cloud.writes == [("Set-TransportConfig", {PROPERTY: False})]
 
 
+@pytest.mark.parametrize(("tenant", "state"), [("T2", State.WRONG), ("TENANT-1", State.WARNING)])
+async def test_an_undo_leaves_the_switch_that_other_channels_need(
+    given, store, cloud, tenant, state
+):
+    """The organization's switch wins here, so with it the answers of each other channel stop."""
+    cloud.on("Get-TransportConfig", [{PROPERTY: False}])
+    connected(given, store, Channel("sales@contoso.com", tenant_id=tenant))
+    what = past("smtp_auth_tenant", {"disabled": "true"}, {"disabled": "false"})
+    step, ctx = all_steps()["smtp_auth_tenant"], given(kind="undo")
+    assert (await step.inspect_undo(ctx, what)).state is state
+
+
 def test_the_check_names_the_step_to_the_fix(cloud, given):
     """What the check leaves out is what the fix will probably change."""
     ctx, found = checked(cloud, given, 30)

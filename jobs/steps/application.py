@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import channels_with_app
+from jobs.channel.mailbox import channels_with_app, runs_of_others
 from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError, Rejected
 from jobs.clouds.json_values import Json, dicts_in, lower_of, text_of
@@ -133,6 +133,14 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
         *filter(unnamed.get, unnamed),
     ]
     return next(iter(strange), "")
+
+
+def unless_shared(ctx: StepContext, step: Undoable, found: Finding) -> Finding:
+    """Return what an undo finds of the app, which stays as it is if another channel uses it."""
+    own, others = ctx.fact("client_id").lower(), runs_of_others(ctx)
+    shared = own and any(run.fact("client_id").lower() == own for run in others)
+    left = step.left_alone(Text("seen.undo_app_shared"))
+    return left if shared and found.state is State.WRONG else found
 
 
 def secrets_of(app: Json | None) -> list[Json]:
@@ -300,11 +308,12 @@ class Application(Undoable, row="application"):
             made = {"object_id": object_id, "uris": json.dumps(uris), "declared": "yes"}
             made["audience"] = OURS
             seen = "key:seen.none" if app is None else "key:seen.app_present"
-            return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
+            found = self.compare_with_recorded(past, self._values(ctx, app), seen, made)
+            return unless_shared(ctx, self, found)
         ours = _uris(past.values_after) or wanted_uris(ctx)
         if strange := foreign_content(ctx, app, ours) if app else "":
             return self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
-        return self.removed(past, app)
+        return unless_shared(ctx, self, self.removed(past, app))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the Graph command with the object id, so that only the created app is deleted."""

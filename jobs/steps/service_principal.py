@@ -20,7 +20,13 @@ from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, promised
 from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.application import DEACTIVATED, app_of_run, foreign_content, grants_of_app
+from jobs.steps.application import (
+    DEACTIVATED,
+    app_of_run,
+    foreign_content,
+    grants_of_app,
+    unless_shared,
+)
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
@@ -97,14 +103,15 @@ class ServicePrincipal(Undoable, row="service_principal"):
         seen = _principal_text(principal)
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compare_with_recorded(past, _values(principal), seen, opened)
+            found = self.compare_with_recorded(past, _values(principal), seen, opened)
+            return unless_shared(ctx, self, found)
         if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
         ours = replace(past, values_before={"sp_id": ""}, values_after=left)
         made = {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
-        found = self.compare_with_recorded(ours, there, seen, made)
+        found = unless_shared(ctx, self, self.compare_with_recorded(ours, there, seen, made))
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:

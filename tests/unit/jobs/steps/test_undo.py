@@ -8,11 +8,12 @@ from adaptive_cards.texts import render
 from jobs.engine.undo import Reversal, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import CARRIED, policy_name
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
 from tests.fixtures.copies import replace
+from tests.unit.jobs.channel.test_in_use import connected
 from tests.unit.jobs.conftest import NO_OBJECT
 from tests.unit.jobs.steps.test_looks import as_planned
 
@@ -257,6 +258,17 @@ async def test_a_principal_whose_id_nobody_wrote_down(given, cloud):
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
     ctx = given(kind="undo", facts=FACTS | {"sp_id": ""})
     assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
+
+
+@pytest.mark.parametrize(("name", "was", "left", "script"), TABLE[7:11])
+async def test_an_app_that_another_channel_uses_stays(given, cloud, store, name, was, left, script):
+    """The app and its service principal stay as they are, with which that channel answers."""
+    scripted(cloud, script)
+    connected(given, store, Channel("sales@contoso.com"), FACTS["client_id"].upper())
+    found = await all_steps()[name].inspect_undo(
+        given(kind="undo", facts=FACTS), past(name, was, left)
+    )
+    assert (found.state, found.seen) == (State.WARNING, Text("seen.undo_app_shared"))
 
 
 async def test_another_app_of_that_name_is_not_touched(given, cloud):

@@ -37,7 +37,7 @@ from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Event, Kind, Origin, new_id, opening
 from jobs.runs.run_store import Record, RunStore
 from jobs.storage import DATA_FOLDER, codec, generation, keys
-from jobs.storage.connection import embedded_url, open_redis
+from jobs.storage.connection import EMBEDDED, open_redis
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
 from practice.patience import patient
@@ -70,7 +70,7 @@ class Site:
     @property
     def redis(self) -> Redis:
         """Return a new connection to Redis."""
-        return open_redis(embedded_url(self.data) if self.embedded else self.env["REDIS_URL"])
+        return open_redis(f"{EMBEDDED}{self.data}" if self.embedded else self.env["REDIS_URL"])
 
     @property
     def data(self) -> Path:

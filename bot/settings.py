@@ -66,7 +66,7 @@ class BotSettings:
     approvers: tuple[str, ...] = ()
     default_language: str = SOURCE
     default_timezone: str = UTC
-    redis_url: str = field(default=connection.embedded_url(DATA_FOLDER), repr=False)
+    redis_url: str = field(default=f"{connection.EMBEDDED}{DATA_FOLDER}", repr=False)
     embedded_redis: bool = False
     refusals_per_hour: int = 1
     commands_per_hour: int = 120

@@ -187,8 +187,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int, begun: dateti
     """
     run = runtime.store.load(run_id)
     if run.plan and not run.ended and all(map(run.settled, steps_of(run))):
-        watching = Watching(runtime.store.redis, runtime.store.authenticator)
-        for card in watching.finish(run, now()):
+        for card in Watching(runtime.store.redis, runtime.store.authenticator).finish(run, now()):
             runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         tenants.drop_session(runtime, run_id)

@@ -73,8 +73,7 @@ class Bundle:
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     """Return the archive; a redactor removes secrets from texts, not from a screenshot."""
-    texts = Pages(matter, say).texts(redactor)
-    files = {name: text.encode() for name, text in texts.items()}
+    files = {name: text.encode() for name, text in Pages(matter, say).texts(redactor).items()}
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
     mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")

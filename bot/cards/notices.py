@@ -71,8 +71,7 @@ def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[],
     """Tell somebody something, unless ``told`` says that it was done; return False to try again.
 
     A notice that an outsider prevents is due in the caller's next round, a refused one later. The
-    mark is only a claim until the message is out: one that a failure of Redis, or a killed process,
-    cuts off is told later, and rather twice than never.
+    mark is a claim until the message is out: what is cut off is told rather twice than never.
     """
     redis = services.redis
     if not redis.set(told, "0", nx=True, ex=CLAIMED):
@@ -168,8 +167,7 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> Card:
         ("watch.channels_section", verbatim(names)),
     )
     title = Text("watch.gap_title", {"count": str(len(found))})
-    words = Text("watch.gap_words")
-    return notice(Text("watch.kicker"), title, words, WARNED, lines, at=at)
+    return notice(Text("watch.kicker"), title, Text("watch.gap_words"), WARNED, lines, at=at)
 
 
 EVERY_S = 3600
@@ -298,8 +296,7 @@ def _remind(services: Services, run: Run, wait: Wait, at: datetime) -> None:
 
 
 def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    named = bool(wait.who) or wait.turn is Turn.APPROVER
-    key = "turn_words" if named else "turn_words_nobody"
+    key = "turn_words" if wait.who or wait.turn is Turn.APPROVER else "turn_words_nobody"
     # A form is always 1:1, and so is the card of everybody but the requester and an approver who
     # is in the space.
     approves = wait.turn is Turn.APPROVER and not run.answer(permissions.ABSENT)

@@ -327,8 +327,7 @@ def shape(value: Any) -> Any:
         kept = (key for key in value if key in WORDS or KEY.fullmatch(key))
         return {key: shape(value[key]) for key in kept}
     if isinstance(value, list):
-        shapes = {json.dumps(each): each for each in map(shape, value[:100])}
-        return list(shapes.values())[:3]
+        return list({json.dumps(each): each for each in map(shape, value[:100])}.values())[:3]
     if isinstance(value, str):
         return value if value in WORDS else _kind_and_codes(value)
     return value if value is None or isinstance(value, bool) else 0

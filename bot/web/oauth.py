@@ -275,7 +275,7 @@ class RehearsalSignIn:
             entra, back = self._identity(services, run, http), services.settings.callback
             flow = entra.begin([scope], back, state, login_of(run), "login")
         request_id = str(uuid.uuid4())
-        mailbox_login.note_beginning(services.redis, run.channel.mailbox, request_id)
+        mailbox_login.note(services.redis, run.channel.mailbox, {(request_id, mailbox_login.BEGUN)})
         return f"{flow['auth_uri']}&client-request-id={request_id}", flow
 
     def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:

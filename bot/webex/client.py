@@ -235,8 +235,7 @@ class Messenger(Protocol):
 
 
 def content_of(card: Card) -> Json:
-    attachments = [{"contentType": CARD, "content": card.content}]
-    return {"text": card.text, "attachments": attachments}
+    return {"text": card.text, "attachments": [{"contentType": CARD, "content": card.content}]}
 
 
 class Webex(Messenger):
@@ -276,8 +275,7 @@ class Webex(Messenger):
 
     def latest_of_person(self, person_id: str, email: str) -> tuple[Message, ...]:
         # The messages are those of the 1:1 space, the bot's own included. One of both is empty.
-        list_direct = self._api.messages.list_direct
-        ask = partial(list_direct, person_id or None, email or None, max=NEWEST)
+        ask = partial(self._api.messages.list_direct, person_id or None, email or None, max=NEWEST)
         return self._list(Message, ask, NEWEST)
 
     def room_type(self, room_id: str) -> str:

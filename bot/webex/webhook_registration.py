@@ -110,8 +110,7 @@ class WebhookRegistrar:
         return max(fitting, key=self.is_good, default=None)
 
     def _fields(self, resource: str) -> dict[str, str]:
-        name = self._prefix + resource
-        return {"name": name, "targetUrl": self._target, "secret": self._secret}
+        return {"name": self._prefix + resource, "targetUrl": self._target, "secret": self._secret}
 
     def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:
         good, mended = self.is_good(hook), keys.webhook_repaired(hook.id)

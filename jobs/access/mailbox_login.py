@@ -83,15 +83,10 @@ def _ids(row: SignInRow) -> frozenset[str]:
 def note_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     calls = [line for line in made if line.startswith("entra ")]
     results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
-    ids = {(id_, result) for line, result in results for id_ in _ID.findall(line)}
-    _note(redis, mailbox, ids)
+    note(redis, mailbox, {(id_, result) for line, result in results for id_ in _ID.findall(line)})
 
 
-def note_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
-    _note(redis, mailbox, {(request_id, BEGUN)})
-
-
-def _note(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> None:
+def note(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> None:
     at = now().timestamp()
     numbers = {f"{id_.lower()} {result}": at for id_, result in results}
     if not numbers:
@@ -168,8 +163,7 @@ def _token(ctx: StepContext, app: App, secret: str, cache: str) -> str:
     url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
     with sync_client(ctx.settings) as http, calls.collect() as made:
         try:
-            identity = Identity(url, http, *app, secret)
-            token, renewed = identity.token(cache, [scope], refresh=True)
+            token, renewed = Identity(url, http, *app, secret).token(cache, [scope], refresh=True)
         finally:  # the sign-in log shows it next to Webex Connect's sign-ins
             note_sign_in(ctx.store.redis, ctx.channel.mailbox, made)
     ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)

@@ -41,8 +41,7 @@ SESSION_S = 26 * 3600
 
 def keep_session(runtime: Runtime, run: Run, cache: str) -> None:
     """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
-    age_s = (now() - run.signed_in).total_seconds() if run.signed_in else 0
-    left = SESSION_S - int(age_s)
+    left = SESSION_S - int((now() - run.signed_in).total_seconds() if run.signed_in else 0)
     if left <= 0:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
@@ -61,8 +60,7 @@ def end_session(runtime: Runtime, run_id: str, error: SignInNeeded) -> None:
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
     """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
-    name = Sealed.ADMIN_SESSION.of(run.id)
-    cache = runtime.vault.get(name)
+    cache = runtime.vault.get(name := Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     settings, store, vault = runtime.settings, runtime.store, runtime.vault

@@ -128,8 +128,7 @@ def _faults(url: str) -> Iterator[Text]:
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
     host = parts.hostname or ""
-    schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
-    if parts.scheme not in schemes:
+    if parts.scheme not in ({"https", "http"} if is_loopback(host) else {"https"}):  # as in Entra
         yield Text("typed.callback_https")
     if "@" in parts.netloc:
         yield Text("typed.callback_user")

@@ -15,10 +15,10 @@ from fnmatch import fnmatchcase
 from jobs.clock import now, parse
 from jobs.clouds.errors import NotFound, if_answered
 from jobs.clouds.json_values import as_list, lower_of
-from jobs.engine.step import StepContext
+from jobs.engine.step import Step, StepContext
 from jobs.mail.message_trace import TraceRow, automatic
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Evidence, RunKind
+from jobs.model import Channel, Evidence, Finding, RunKind, State, Text
 from jobs.runs.run import FOREIGN_HOSTS, Run
 from jobs.settings import parts_of
 
@@ -54,9 +54,6 @@ class ConnectHosts:
     def is_forwarding_address(self, address: str) -> bool:
         return self.has(address.rpartition("@")[2])
 
-    def addresses_in(self, text: str) -> list[str]:
-        return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
-
 
 def callback_host(channel: Channel) -> str:
     return (parts_of(channel.callback_url).hostname or "").lower()
@@ -86,10 +83,8 @@ OTHERS_SIGN_IN = ("shared", "room", "equipment")
 """Types whose own account is blocked; others sign in for it (platforms/microsoft.md 2.1)."""
 
 
-async def mailbox_row(
-    ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
-) -> ExchangeRow:
-    return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
+async def mailbox_row(ctx: StepContext, cmdlet: str = "Get-Mailbox", name: str = "") -> ExchangeRow:
+    return (await ctx.exchange.run(cmdlet, {"Identity": name or ctx.channel.mailbox}))[0]
 
 
 def own_addresses(ctx: StepContext) -> frozenset[str]:
@@ -122,8 +117,7 @@ def login_names(ctx: StepContext) -> tuple[str, ...]:
 
     For a shared mailbox they are the delegate and the mailbox's address (microsoft.md 2.6).
     """
-    shared = delegate_of(ctx.run), ctx.channel.mailbox
-    return shared if ctx.fact("shared") else (ctx.fact("upn"),)
+    return (delegate_of(ctx.run), ctx.channel.mailbox) if ctx.fact("shared") else (ctx.fact("upn"),)
 
 
 async def may_be_shared(ctx: StepContext) -> bool:
@@ -170,8 +164,8 @@ def in_force(rule: Mapping[str, object]) -> bool:
 
 def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]) -> str:
     hosts = ConnectHosts(ctx.settings.connect_hosts)
-    texts = [_text(row, name) for row in rows for name in names]
-    return next((address for text in texts for address in hosts.addresses_in(text)), "")
+    found = (each for row in rows for name in names for each in _ADDRESS.finditer(_text(row, name)))
+    return next((each[0].lower() for each in found if hosts.has(each[1])), "")
 
 
 def _text(row: ExchangeRow, name: str) -> str:
@@ -206,6 +200,18 @@ APP_IN_USE = "app_in_use"
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
     same = runs_of_others(ctx, client_id) if ctx.looking else ()
     return tuple(Evidence(APP_IN_USE, run.channel.mailbox) for run in same)
+
+
+def unless_shared(step: Step, ctx: StepContext, found: Finding) -> Finding:
+    """Return what an undo finds of the app, which stays as it is if another channel uses it."""
+    app = ctx.fact("client_id")
+    in_use = found.state is State.WRONG and app and any(runs_of_others(ctx, app))
+    return step.left_alone(Text("seen.undo_app_shared")) if in_use else found
+
+
+def logins_of_others(ctx: StepContext) -> set[str]:
+    both = ((login_of(run), login_id_of(run)) for run in runs_of_others(ctx))
+    return {each.lower() for names in both for each in names} - {""}
 
 
 def runs_of_others(ctx: StepContext, client_id: str = "") -> Iterable[Run]:

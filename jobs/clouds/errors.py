@@ -107,8 +107,7 @@ class CloudError(Exception):
 
     def evidence(self) -> tuple[Evidence, ...]:
         """Return facts that a reader can verify: the service's text with its code, then each ID."""
-        code = "" if self.code in self.message else self.code
-        words = _joined(self.status, code, self.message)
+        words = _joined(self.status, "" if self.code in self.message else self.code, self.message)
         ids = (Evidence(name, value) for name, value in self.ids.items())
         return Evidence(self.service, words or self.cause), *ids
 

@@ -18,8 +18,7 @@ def ssl_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if bundle:
-        kind = "capath" if Path(bundle).is_dir() else "cafile"
-        context.load_verify_locations(**{kind: bundle})
+        context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
     return context
 
 

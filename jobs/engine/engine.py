@@ -387,8 +387,7 @@ class Engine:
         if made.unseen < MAX_UNSEEN_CHANGES:
             return None
         seen, cause = Text("seen.never_shown"), Cause.CHANGE_NEVER_SHOWN
-        found = step.waits_for(Turn.ADMINISTRATOR, seen, cause=cause)
-        return replace(found, state=State.UNKNOWN)
+        return replace(step.waits_for(Turn.ADMINISTRATOR, seen, cause=cause), state=State.UNKNOWN)
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.run
@@ -466,10 +465,7 @@ class Engine:
         return findings.waits_for_step(step, other.name)
 
     async def check(self) -> None:
-        """Inspect every step that may be read, and skip the others with the reason.
-
-        Nothing more is inspected once somebody has signed in, or the tenant has let the bot read.
-        """
+        """Inspect all that may be read, until more access comes; skip the rest with the reason."""
         known, access = self.ctx.store.accepted(self.ctx.channel.mailbox), self.ctx.access
         allowed = self.run.allowed
         for step in self.steps.values():
@@ -485,13 +481,14 @@ class Engine:
             if self.run.allowed == allowed:
                 self.queue(step, accepted.as_note(found) if accepted else found)
 
-        def met(name: str) -> bool:
-            return name in self.run.findings or self.run.allowed != allowed
-
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
-                await self.run_steps(self.steps, check, met)
+                await self.run_steps(
+                    self.steps,
+                    check,
+                    lambda name: name in self.run.findings or self.run.allowed != allowed,
+                )
             finally:
                 teller.cancel()
                 with suppress(asyncio.CancelledError, AttemptOverError):

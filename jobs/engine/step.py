@@ -162,8 +162,7 @@ class Diagnosis:
 
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it: what does not stop mail is a warning."""
-        flows = not self.stops_mail or finding.cause in self.warnings
-        if flows and finding.state is State.WRONG:
+        if finding.state is State.WRONG and (not self.stops_mail or finding.cause in self.warnings):
             return replace(finding, state=State.WARNING)
         return finding
 
@@ -320,8 +319,7 @@ class Step(ABC):
     ) -> Finding:
         """Return that the step waits, to be read again in ``again_s`` seconds; 0 means not."""
         until = now() + timedelta(seconds=again_s) if again_s else None
-        found = self._finding(State.WAITING, seen, **more)
-        return replace(found, waiting_for=turn, until=until)
+        return replace(self._finding(State.WAITING, seen, **more), waiting_for=turn, until=until)
 
     def skipped(self, why: Words, **more: Unpack[_Facts]) -> Finding:
         """Return the finding that the step was skipped; it never counts as OK."""

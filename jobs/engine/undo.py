@@ -79,8 +79,7 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     for name, past in run.past.items():
         step, after = steps.get(name), tuple(sorted(each for each in below if name in below[each]))
         if step:
-            kind = Reversal if isinstance(step, Undoable) else Remains
-            found[name] = kind(step, past, after)
+            found[name] = (Reversal if isinstance(step, Undoable) else Remains)(step, past, after)
     return found
 
 
@@ -125,8 +124,7 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _recorded(run: Run, name: str, undone: set[str]) -> Changed | None:
-    left_out = run.kind is RunKind.UNDO or run.id in undone
-    changed = None if left_out else run.changed.get(name)
+    changed = None if run.kind is RunKind.UNDO or run.id in undone else run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
 
 

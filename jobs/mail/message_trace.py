@@ -218,8 +218,7 @@ def cause_of_copy(words: Sequence[str]) -> str:
     """Return why a copy failed, without a known code; a deferral counts if no line is final."""
     if says("unknown_recipient", words):
         return GONE
-    final = list(filter(_FINAL.search, words))
-    return UNANSWERED if says("expired", final or words) else LOST
+    return UNANSWERED if says("expired", list(filter(_FINAL.search, words)) or words) else LOST
 
 
 def says(name: str, words: Iterable[str]) -> bool:

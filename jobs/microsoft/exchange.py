@@ -232,8 +232,7 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
-    return text_of(inner, "message") or text
+    return text_of(with_low_keys(parsed(text)) if text.startswith("{") else {}, "message") or text
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -264,8 +263,7 @@ def command_text(cmdlet: str, parameters: Mapping[str, object]) -> str:
 def _text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "$null", True: "$true", False: "$false"}[value]
-    values = value if isinstance(value, list) else [value]
-    return ", ".join(quoted(str(each)) for each in values)
+    return ", ".join(quoted(str(each)) for each in (value if isinstance(value, list) else [value]))
 
 
 def quoted(value: str) -> str:

@@ -161,11 +161,7 @@ class Graph:
         version: str = "v1.0",
         headers: Params | None = None,
     ) -> list[Json]:
-        """Return the objects of a collection from its first ``pages``, or from all.
-
-        Raises:
-            MalformedAnswer: it has more than 20 pages; without the others something may be missing.
-        """
+        """Return the objects from the first ``pages``; without it more than 20 are unreadable."""
         rows: list[Json] = []
         call = Call("graph", "GET", self._url(path, version), params or {}, headers or {})
         for _ in range(pages or _MOST_PAGES):

@@ -83,8 +83,7 @@ def applies_to(senders: Sequence[str], policies: Rows, rules: Rows) -> Effective
         if matched is None:
             unsure.append(found)
     marked = (policy for policy in policies if str(policy.get("IsDefault")).lower() == "true")
-    default = next(marked, None) or named(policies, "Default")
-    return _beside(EffectivePolicy(default, None), unsure)
+    return _beside(EffectivePolicy(next(marked, None) or named(policies, "Default"), None), unsure)
 
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:

@@ -132,8 +132,7 @@ class ChannelIndex(AuthenticatedStore):
     def runs_of_mailboxes(self, *mailboxes: str) -> tuple[str, ...]:
         """Return the mailboxes' runs, oldest first; a check only if it made one a channel."""
         lists = list(map(keys.channel_runs, mailboxes))
-        found = self.redis.zunion(lists, aggregate="MAX") if lists else ()
-        return tuple(map(codec.as_text, found))
+        return tuple(map(codec.as_text, self.redis.zunion(lists, aggregate="MAX") if lists else ()))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
         """Make the proven channel known in the space that asked for it, and to the requester."""
@@ -330,8 +329,7 @@ class RunStore:
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         ids = list(map(codec.as_text, found))
-        checks = {run.id: run for run in self.known(filter(None, ids))}
-        return tuple(map(checks.get, ids))
+        return tuple(map({run.id: run for run in self.known(filter(None, ids))}.get, ids))
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
@@ -499,8 +497,7 @@ class RunStore:
 
     def _about(self, run_id: str) -> AuditEntry:
         lines = self._seen.get(keys.run_lock(run_id)) or event_log.lines_of(self.redis, run_id)
-        events = self.event_log.read(run_id, lines).events
-        return reduce(event_log.updated, events, {"run": run_id})
+        return reduce(event_log.updated, self.event_log.read(run_id, lines).events, {"run": run_id})
 
     def known(self, run_ids: Iterable[str], read: Iterable[Run] = ()) -> Iterator[Run]:
         """Yield the runs that exist: a check expires, and an id may be that of an incident.

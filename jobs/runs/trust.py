@@ -95,8 +95,7 @@ _FILE = "audit file"
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
-    digest = hashlib.sha256(lines).hexdigest()
-    return lines + store.authenticator.dump(_FILE, told, digest) + b"\n"
+    return lines + store.authenticator.dump(_FILE, told, hashlib.sha256(lines).hexdigest()) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import channels_with_app, runs_of_others
+from jobs.channel.mailbox import channels_with_app, unless_shared
 from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError, Rejected
 from jobs.clouds.json_values import Json, dicts_in, lower_of, text_of
@@ -135,14 +135,6 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
     return next(iter(strange), "")
 
 
-def unless_shared(ctx: StepContext, step: Undoable, found: Finding) -> Finding:
-    """Return what an undo finds of the app, which stays as it is if another channel uses it."""
-    own, others = ctx.fact("client_id").lower(), runs_of_others(ctx)
-    shared = own and any(run.fact("client_id").lower() == own for run in others)
-    left = step.left_alone(Text("seen.undo_app_shared"))
-    return left if shared and found.state is State.WRONG else found
-
-
 def secrets_of(app: Json | None) -> list[Json]:
     return list((app or {}).get("passwordCredentials") or ())
 
@@ -249,8 +241,7 @@ class Application(Undoable, row="application"):
         if ctx.by_hand and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
         app, evidence = await self._look_up(ctx)
-        unknown = await unexposed(ctx, app)
-        found = self._judged(ctx, app, ", ".join(each for _, each in unknown))
+        found = self._judged(ctx, app, ", ".join(each for _, each in await unexposed(ctx, app)))
         gone = await gone_client_id(ctx, app) if ctx.checks else ""
         if gone:  # which Webex Connect has
             seen = {"client_id": found.facts["client_id"], "gone": gone}
@@ -309,11 +300,11 @@ class Application(Undoable, row="application"):
             made["audience"] = OURS
             seen = "key:seen.none" if app is None else "key:seen.app_present"
             found = self.compare_with_recorded(past, self._values(ctx, app), seen, made)
-            return unless_shared(ctx, self, found)
+            return unless_shared(self, ctx, found)
         ours = _uris(past.values_after) or wanted_uris(ctx)
         if strange := foreign_content(ctx, app, ours) if app else "":
             return self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
-        return unless_shared(ctx, self, self.removed(past, app))
+        return unless_shared(self, ctx, self.removed(past, app))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the Graph command with the object id, so that only the created app is deleted."""

@@ -160,8 +160,7 @@ class Token(_Filled, row="token"):
             return self._still_open(ctx)
         if not row.good:
             return self._still_open(ctx, row.meaning.cause, f"AADSTS{row.code}: {row.reason}")
-        expected = login_id_of(ctx.run).lower()
-        if expected not in {"", row.user_id}:
+        if login_id_of(ctx.run).lower() not in {"", row.user_id}:
             return self._still_open(ctx, Cause.WRONG_MAILBOX_USER, row.user)
         seen = Text("seen.token_in_log", {"at": minute_of(row.at)})
         return self.ok(seen, facts={AT: row.at.isoformat()})

@@ -10,14 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import (
-    delegate_of,
-    is_shared,
-    login_id_of,
-    login_of,
-    mailbox_row,
-    runs_of_others,
-)
+from jobs.channel.mailbox import delegate_of, is_shared, logins_of_others, mailbox_row
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, if_answered, unless_refused
 from jobs.clouds.json_values import Json, lower_of, text_of
@@ -304,10 +297,8 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
         own = await _switches(ctx, past.values_before)
         seen = SEEN[next(iter(own.values()))]
         found = self.compare_with_recorded(past, own, seen, dict.fromkeys(own, ON))
-        others = ((login_of(run), login_id_of(run)) for run in runs_of_others(ctx))
-        logins = {each.lower() for both in others for each in both} - {""}
         # the name of the mailbox's own user may be another address
-        ids = {VALUE: ctx.fact("user_id").lower()}
+        logins, ids = logins_of_others(ctx), {VALUE: ctx.fact("user_id").lower()}
         used = [a for n in own if logins & {a := _address(ctx, n), ids.get(n, "")}]
         if used and found.state is State.WRONG:  # the answers of that channel would stop
             return self.left_alone(Text("seen.undo_login_in_use", {"user": min(used)}))
@@ -376,8 +367,7 @@ class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         everybody, tenant = await _organization(ctx), ctx.run.tenant.lower()
-        values = {VALUE: everybody}
-        found = self.compare_with_recorded(past, values, SEEN[everybody], {VALUE: ON})
+        found = self.compare_with_recorded(past, {VALUE: everybody}, SEEN[everybody], {VALUE: ON})
         every = (each.channel for each in ctx.store.channels.connected())
         others = {each.tenant_id.lower() for each in every if each.mailbox != ctx.channel.mailbox}
         if found.state is State.WRONG and tenant in others:  # whose answers would stop

@@ -74,8 +74,7 @@ class TestMail(Step, row="test_mail"):
         asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked > sent)
         before = ctx.run.findings.get(self.name, UNSEEN)
-        stuck = (before.cause, before.reason is Reason.SEND_AGAIN, seen.failed)
-        wanted = newer and any(stuck)
+        wanted = newer and any((before.cause, before.reason is Reason.SEND_AGAIN, seen.failed))
         if asked and newer == wanted:
             seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:
@@ -108,8 +107,7 @@ class TestMail(Step, row="test_mail"):
         seen = Text("seen.arrived" if arrived else "seen.on_its_way")
         pause = ctx.pause(self.name, PAUSES_S)
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        long_ago = sent is None or now() - sent > LATE_AFTER
-        late = long_ago and ctx.run.waits.get(self.name, 0) > LATE
+        late = (not sent or now() - sent > LATE_AFTER) and ctx.run.waits.get(self.name, 0) > LATE
         turn, cause = (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if late else (Turn.TIME, "")
         return self.waits_for(turn, seen, cause=cause, again_s=pause, facts=facts)
 
@@ -204,7 +202,6 @@ class TraceAccess(Step, row="trace_access"):
         return self.ok(Text("seen.trace_readable"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import login_id_of, may_be_shared
+from jobs.channel.mailbox import login_id_of, may_be_shared, unless_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import Json, as_dict, lower_of, lower_set, text_of
 from jobs.engine.findings import finding_from_error
@@ -20,13 +20,7 @@ from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRANTS, GRAPH_APP_ID, PRINCIPALS, promised
 from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.application import (
-    DEACTIVATED,
-    app_of_run,
-    foreign_content,
-    grants_of_app,
-    unless_shared,
-)
+from jobs.steps.application import DEACTIVATED, app_of_run, foreign_content, grants_of_app
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
@@ -104,14 +98,14 @@ class ServicePrincipal(Undoable, row="service_principal"):
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
             found = self.compare_with_recorded(past, _values(principal), seen, opened)
-            return unless_shared(ctx, self, found)
+            return unless_shared(self, ctx, found)
         if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
         ours = replace(past, values_before={"sp_id": ""}, values_after=left)
         made = {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
-        found = unless_shared(ctx, self, self.compare_with_recorded(ours, there, seen, made))
+        found = unless_shared(self, ctx, self.compare_with_recorded(ours, there, seen, made))
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -186,11 +180,9 @@ class Permissions(Step, row="permissions"):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
-        missing = finding.cause == Cause.EXCHANGE_SERVICE_MISSING
-        return super().plan(ctx, finding) if missing else ()
+        return super().plan(ctx, finding) if finding.cause == Cause.EXCHANGE_SERVICE_MISSING else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:

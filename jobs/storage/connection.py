@@ -36,7 +36,7 @@ SENTINEL_PORT = 26379
 SENTINEL_EXAMPLE = "redis+sentinel://host1:26379,host2:26379/SERVICE/0"
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
 URL_EXAMPLE = "redis://127.0.0.1:6379/0"
-_EMBEDDED = "redis+embedded:"
+EMBEDDED = "redis+embedded:"  # before the server's folder
 _SENTINELS = re.compile(
     r"redis(?P<tls>s?)\+sentinel://(?:(?P<username>[^@:]*):?(?P<password>.*)@)?(?P<hosts>[^@/?]+)"
     r"/(?P<service>[^/?]+)(?:/(?P<db>[0-9]*))?(?:\?(?P<options>.*))?",
@@ -52,10 +52,6 @@ class Sentinels:
     tls: bool
     db: int
     named: dict[str, str] = field(repr=False)  # its service, its login, and the Sentinels' login
-
-
-def embedded_url(folder: Path) -> str:
-    return f"{_EMBEDDED}{folder}"
 
 
 def url_problem(url: str) -> str:
@@ -122,8 +118,8 @@ def open_redis(url: str, **options: Any) -> Redis:
     pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
-    if url.startswith(_EMBEDDED):
-        place = Path(url.removeprefix(_EMBEDDED), SOCKET)
+    if url.startswith(EMBEDDED):
+        place = Path(url.removeprefix(EMBEDDED), SOCKET)
         return Redis.from_pool(Pool(_Socket, path=str(place), **options))
     if sentinels := sentinels_of(url):
         return _of_sentinels(sentinels, options)

@@ -46,8 +46,7 @@ class Generation:
             self._seen.popleft()
         remembered = self._seen[0][1] if self._seen and self._seen[0][0] <= limit else 0
         if before == data_id and count <= remembered:
-            another = self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8))
-            data_id = codec.as_text(another)
+            data_id = codec.as_text(self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8)))
         if before != data_id:
             self._seen.clear()
         self._id = data_id

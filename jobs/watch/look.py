@@ -38,17 +38,8 @@ from jobs.runs.run_store import CheckBuffer
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.proof import sends_it
-from jobs.watch.model import (
-    FAILED,
-    UNDER_WORK,
-    ChannelState,
-    Damage,
-    Eye,
-    Found,
-    LookOutcome,
-    Sight,
-    WatchedChannel,
-)
+from jobs.watch import model
+from jobs.watch.model import ChannelState, Damage, Eye, Found, LookOutcome, Sight, WatchedChannel
 
 SETTLES_FOR = timedelta(minutes=30)
 """Time after a change by an open run in which the run itself may be the cause of a break."""
@@ -93,7 +84,7 @@ class CloudLook:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if late or not self.holds() or self.runtime.shutdown.requested():
                 return None
-            outcome = LookOutcome(Sight.UNSURE, FAILED)
+            outcome = LookOutcome(Sight.UNSURE, model.FAILED)
             try:
                 outcome, context = await self._looked(seen, watched)
                 mail_is_due = self.holds() and needs_mail(context, outcome, self.mail_every, now())
@@ -103,8 +94,7 @@ class CloudLook:
             except (AttemptOverError, RedisError):
                 raise
             except Exception:
-                reference = new_reference()
-                log.exception("look failed", mailbox=watched.mailbox, reference=reference)
+                log.exception("look failed", mailbox=watched.mailbox, reference=new_reference())
             return watched, outcome
 
     async def _looked(
@@ -129,7 +119,7 @@ class CloudLook:
         # a run whose history is not of this bot may hold the mailbox, but changes nothing
         runs = self.runtime.store.known([self.runtime.channels.running(mailbox)] if broken else [])
         if any(wrote_within(run, SETTLES_FOR) for run in runs):
-            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
+            return LookOutcome(Sight.UNSURE, model.UNDER_WORK, eyes=outcome.eyes)
         # the findings are kept if a break begins, changes or ends; the same are shown further on
         before, check = state.last or LookOutcome(Sight.HEALTHY), ""
         if (before.sight, before.cause) == (outcome.sight, outcome.cause):

@@ -335,10 +335,8 @@ STEADY_LOOKS = 4
 BLIND_AFTER = timedelta(hours=1)
 NO_ANSWER = "clouds_silent"
 """Cause if clouds do not answer, which is in no table of causes."""
-FAILED = "look_failed"
-"""Reason for an unsure look that failed because of an error of the bot."""
-UNDER_WORK = "run_under_way"
-"""Reason for an unsure look while a run of the bot changes the channel."""
+FAILED, UNDER_WORK = "look_failed", "run_under_way"
+"""Reasons for an unsure look: an error of the bot, or a run of the bot that changes the channel."""
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
@@ -390,9 +388,8 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
     since = min(state.unsure_since or at, at)
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER and outcome.cause != UNDER_WORK:
-        cause, turn = NO_ANSWER, Turn.NOBODY
-        if outcome.cause == FAILED:
-            cause, turn = FAILED, Turn.OPERATOR
+        cause = FAILED if outcome.cause == FAILED else NO_ANSWER
+        turn = Turn.OPERATOR if cause == FAILED else Turn.NOBODY
         silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
         if _is_known(present.incident, silent):
             return state, ()
@@ -483,8 +480,7 @@ def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: dat
         return with_news(incident, NewsKind.BLIND, at, outcome.cause, blind_since=at)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
     kind = NewsKind.SEES_AGAIN if sees_again else NewsKind.OTHER_CAUSE
-    known = _with_outcome(present.watched, incident, outcome)
-    return with_news(known, kind, at, blind_since=None)
+    return with_news(_with_outcome(present.watched, incident, outcome), kind, at, blind_since=None)
 
 
 def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutcome) -> Incident:

@@ -52,8 +52,7 @@ def webex_by_number(stack, names):
 def doctor(stack):
     """Return the report of ``doctor``, which runs with the name service of the web process."""
     web = stack.processes["web"]
-    line = web.command.replace("bot web", "bot doctor")
-    return ran("/bin/sh", "-c", line, env=web.env).stdout
+    return ran("/bin/sh", "-c", web.command.replace("bot web", "bot doctor"), env=web.env).stdout
 
 
 def test_a_setup_goes_on_when_names_resolve_again(stack, people, walk, names):

@@ -75,8 +75,7 @@ def over_and_failed(stack, since):
     log = log_of(stack)[since:]
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     over = [line["why"] for line in lines if line["event"] == "this attempt on the run is over"]
-    failed = [line for line in lines if re.search("run failed|job failed", line["event"])]
-    return over, failed
+    return over, [line for line in lines if re.search("run failed|job failed", line["event"])]
 
 
 def test_a_worker_that_goes_on_after_an_undo_changes_nothing(stack, people, walk):

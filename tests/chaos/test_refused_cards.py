@@ -74,5 +74,4 @@ def test_locked_for_a_while(stack, people, walk):
     assert walk.secret(walk.form(60))
     walk.saying("steps done", 60)
     assert walk.writes().count("graph.add_password") == 1
-    twice = [text for text, times in Counter(in_threads(people, walk)).items() if times > 1]
-    assert twice == []
+    assert [text for text, times in Counter(in_threads(people, walk)).items() if times > 1] == []

@@ -36,8 +36,7 @@ def test_before_the_mailbox_user_signs_in(people, walk):
     kept = [each for each in app["passwordCredentials"] if each["displayName"] != OWN]
     assert len(kept) + 1 == len(app["passwordCredentials"])
     people.patch({"applications": {app["appId"]: {"passwordCredentials": kept}}})
-    page = walk.open(link, walk.mailbox)
-    assert "does not accept the bot's own client secret" in page.text
+    assert "does not accept the bot's own client secret" in walk.open(link, walk.mailbox).text
     failed = walk.saying("does not accept the bot's own client secret", 40, who=walk.requester)
     assert ("Webex Connect" in words(failed), "rehearse" in does(failed)) == (False, True)
     since = people.now()

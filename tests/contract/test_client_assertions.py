@@ -96,8 +96,7 @@ def test_a_certificate(settings, http, registered, tmp_path, which, code):
     A certificate that has ended and one that is not registered are refused.
     """
     pem = make_pem() if which == "another" else getattr(registered, which)
-    path = pem.write(tmp_path / "bot.pem")
-    bot = replace(settings, microsoft_client_certificate=str(path))
+    bot = replace(settings, microsoft_client_certificate=str(pem.write(tmp_path / "bot.pem")))
     if code:
         assert refused(bot, http) == ("bot_credential_refused", code)
     else:

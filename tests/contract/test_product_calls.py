@@ -179,8 +179,7 @@ async def searched(sky, redis):
     """Search as a check that knows only the address; return whether the channel is found."""
     heard = Heard(sky[1])
     ctx = Country(*sky, redis).context(heard, "check")
-    brief = Brief(by_hand=True, discover=True)
-    ctx.run = replace(ctx.run, brief=brief, channel=Channel(MAILBOX))
+    ctx.run = replace(ctx.run, brief=Brief(by_hand=True, discover=True), channel=Channel(MAILBOX))
     found = await discovery.Discovery(ctx).search()
     return found.certain and [app.name for app in found.apps] == [hand_made.NAME], heard
 

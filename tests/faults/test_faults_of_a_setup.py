@@ -169,8 +169,7 @@ def test_what_could_not_be_read_is_read_again_by_itself(ride, weather, calm):
     ride.work()
     assert sum(weather.calls.values()) == asked
     ride.to_its_end()
-    planned = [event.kind for event in ride.ctx.store.events(ride.ctx.run.id)].count(Kind.PLANNED)
-    assert planned == 2
+    assert [event.kind for event in ride.ctx.store.events(ride.ctx.run.id)].count(Kind.PLANNED) == 2
     assert ride.presses == 0
     assert weather.calls["Get-TransportConfig"] == calm.calls["Get-TransportConfig"]
 

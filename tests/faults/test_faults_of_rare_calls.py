@@ -189,7 +189,6 @@ def tenant(connected):
     words = {"authentication_policies": [policy], "default_authentication_policy": "Modern"}
     connected.http.patch("/practice/tenants/contoso.com", json=words).raise_for_status()
     found, earlier = connected.tenant(), now() - timedelta(minutes=5)
-    passed = (Passed(earlier, "Deliver", "Deliver", "Delivered"),)
     mail = (
         MAIL.message_id,
         MAIL.sender,
@@ -199,7 +198,7 @@ def tenant(connected):
         "127.0.0.1",
         "delivered",
         earlier,
-        passed,
+        (Passed(earlier, "Deliver", "Deliver", "Delivered"),),
     )
     connected.cloud.world.traces.add(Row(TRACE_ID, found["id"], *mail))
     carry_out(_tracing(connected))

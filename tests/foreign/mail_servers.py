@@ -117,8 +117,7 @@ def _provider(tokens: Tokens) -> Iterator[str]:
 
     class Introspection(Quiet):
         def do_POST(self) -> None:  # noqa: N802  http.server's name
-            form = parse_qs(self.sent().decode())
-            body = tokens.answer(form.get("token", [""])[0])
+            body = tokens.answer(parse_qs(self.sent().decode()).get("token", [""])[0])
             self.reply(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
     server = Server(Introspection)

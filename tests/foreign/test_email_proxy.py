@@ -148,8 +148,7 @@ def test_a_client_of_somebody_else_signs_in_renews_and_sends(stack, people, tmp_
     walk.approve(walk.plan(profile="least"))
     page = walk.open(walk.form(), walk.requester)
     fields = {unescape(label): unescape(value) for label, value in FIELD.findall(page.html)}
-    callback = people.control("GET", "connect/app")["callback_url"]
-    proxy = Proxy(stack, tmp_path, fields, callback)
+    proxy = Proxy(stack, tmp_path, fields, people.control("GET", "connect/app")["callback_url"])
     with proxy.running(), ThreadPoolExecutor(1) as pool:
         sent = pool.submit(proxy.send, "First")
         proxy.sign_in()

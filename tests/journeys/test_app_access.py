@@ -126,8 +126,7 @@ def granted(people):
         "PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}}
     )
     card = checked(people)
-    page = people.open_link(ADMIN, link(card, LET_READ))
-    assert "Automatic checks are allowed" in page.text
+    assert "Automatic checks are allowed" in people.open_link(ADMIN, link(card, LET_READ)).text
     return people.wait_for(
         "what it sees by itself",
         lambda m: m["id"] == card["id"] and again(m) and BY_ITSELF in by_access(m),

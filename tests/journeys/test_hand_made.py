@@ -79,8 +79,7 @@ def test_keep_makes_it_a_channel_of_the_space(make):
     card = signed_in(walk)
     assert "press Adopt this channel" in band(card)
     walk.people.press(walk.requester, card, "keep")
-    kept = walk.saying("This channel is adopted", after=card["change"])
-    assert {"fix", "missing"} <= does(kept)
+    assert {"fix", "missing"} <= does(walk.saying("This channel is adopted", after=card["change"]))
     assert walk.mailbox in words(walk.type("/check"))
     assert "made by hand" in words(walk.type(f"/setup-email {walk.mailbox}"))
     assert "no earlier values are recorded" in words(walk.type(f"/undo {walk.mailbox}"))
@@ -126,8 +125,7 @@ def test_several_apps_are_a_choice(hand_made):
     assert "Several apps may belong to this mailbox" in band(asked)
     assert "contoso.us.webexconnect.io" in words(asked)
     people.press(hand_made.requester, asked, "discovered", {"client_id": made[0]["appId"]})
-    card = settled(hand_made, asked)
-    assert "Nobody has consented to this permission for the app" in band(card)
+    assert "Nobody has consented to this permission for the app" in band(settled(hand_made, asked))
     assert hand_made.writes() == []
 
 

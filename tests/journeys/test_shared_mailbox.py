@@ -37,8 +37,7 @@ NOTHING = {"send_as": [], AGENT: None, SHARED: None}
 def unlicensed(people, **mailbox):
     """Take the license and all rights of the shared mailbox away, and let no user consent."""
     box = {"full_access": [], "send_as": [], **mailbox}
-    users = {SHARED: {"licensed": False, "mailbox": box}}
-    people.patch({"consent": [], "users": users})
+    people.patch({"consent": [], "users": {SHARED: {"licensed": False, "mailbox": box}}})
 
 
 def test_a_delegate_signs_in_for_a_shared_mailbox(people, new_walk):

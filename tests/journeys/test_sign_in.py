@@ -82,8 +82,7 @@ def test_ask_my_administrator_and_somebody_else(new_walk):
     walk.people.press(
         "helpdesk@contoso.com", direct, "ask_administrator", {"administrator": "admin@contoso.com"}
     )
-    last = walk.card("the card 1:1", "ask_administrator", link=True, member="admin@contoso.com")
-    walk.open(last)
+    walk.open(walk.card("the card 1:1", "ask_administrator", link=True, member="admin@contoso.com"))
     walk.card("a plan card", "approve")
     assert "Microsoft: admin@contoso.com" in words(walk.saying("Microsoft: admin@contoso.com"))
 

@@ -100,8 +100,7 @@ def _mailbox(people, walk):
 
 def _break_the_app(people):
     app = apps(people)[0]
-    gone = {"web": {**app["web"], "redirectUris": []}}
-    people.patch({"applications": {app["appId"]: gone}})
+    people.patch({"applications": {app["appId"]: {"web": {**app["web"], "redirectUris": []}}}})
     return str(app["appId"])
 
 

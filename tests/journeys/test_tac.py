@@ -105,9 +105,8 @@ def test_whose_screenshot(people, connected):
         reply(people, connected, root, connected.requester, text)
     )
     assert "at most 5 MB" in words(reply(people, connected, root, connected.requester, large))
-    card = connected.card("the guide", "tac")
     assert "Only the person who typed /tac" in words(
-        connected.press(card, "tac", {}, who="colleague@contoso.com")
+        connected.press(connected.card("the guide", "tac"), "tac", {}, who="colleague@contoso.com")
     )
 
 

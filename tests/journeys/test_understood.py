@@ -64,8 +64,7 @@ def test_guest_and_other_bot(people, new_walk):
 
     Another bot gets no answer, so that two bots never talk to each other.
     """
-    walk = new_walk(room="direct", requester="guest@guests.example")
-    assert "not guests" in words(walk.ask())
+    assert "not guests" in words(new_walk(room="direct", requester="guest@guests.example").ask())
     room = space(people, "other-bot@webex.bot")
     said = people.say("other-bot@webex.bot", "/setup-email support@contoso.com", room)
     new_walk(room=room).type("/help")

@@ -25,8 +25,7 @@ STACK = {"env": {"WATCH_TEST_MAIL": "0"}}
 @pytest.fixture(scope="module")
 def room(stack, people):
     """Id of a space with two channels that work, whose tenant lets the bot read."""
-    body = {"name": SPACE, "members": [REQUESTER]}
-    made = str(people.control("POST", "webex/space", body)["id"])
+    made = str(people.control("POST", "webex/space", {"name": SPACE, "members": [REQUESTER]})["id"])
     fill(stack, people, made, [MAILBOX, OTHER])
     return made
 

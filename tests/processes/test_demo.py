@@ -34,8 +34,7 @@ class CheckedStack(Stack):
     def people(self, on_change=lambda _: None):
         """Return people who look at all cards after each wait."""
         made = super().people(on_change)
-        redis = Redis(port=self.ports.redis)
-        made.after_each = TrueCards(redis, made, encryption_keys(self))
+        made.after_each = TrueCards(Redis(port=self.ports.redis), made, encryption_keys(self))
         return made
 
 

@@ -99,8 +99,7 @@ def command(wheel, tmp_path_factory):
     """Command in an empty venv that has only the wheel and the dependencies of the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)
-    python = folder / "bin/python"
-    done = run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
+    done = run(folder / "bin/python", "-m", "pip", "install", "--no-deps", "--no-index", wheel)
     assert done.returncode == 0, done.stderr
     here = sysconfig.get_path("purelib", vars={"base": str(folder)})
     Path(here, "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")

@@ -20,7 +20,7 @@ from redis.exceptions import (
 
 from bot.processes import redis_server
 from jobs.storage import SOCKET
-from jobs.storage.connection import DemotedError, embedded_url, is_demoted, open_redis
+from jobs.storage.connection import DemotedError, is_demoted, open_redis
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, answers
 from tests.fixtures.waiting import LIMIT_S, ran, until
@@ -244,7 +244,7 @@ def embedded(spawn, tmp_path):
 def test_only_this_user_reaches_the_embedded_server(embedded, tmp_path):
     """A worker's embedded server listens at no port, and its socket is for this user alone."""
     embedded()
-    with open_redis(embedded_url(tmp_path / "data")) as client:
+    with open_redis(f"redis+embedded:{tmp_path}/data") as client:
         until(lambda: answers_at(client), "the embedded one")
         assert client.config_get("port") == {"port": "0"}
     assert stat.S_IMODE((tmp_path / "data" / SOCKET).stat().st_mode) == 0o600
@@ -256,7 +256,7 @@ def test_a_folder_has_one_server(embedded, tmp_path):
     If that worker is killed, the other one takes over.
     """
     first = embedded()
-    with open_redis(embedded_url(tmp_path / "data")) as client:
+    with open_redis(f"redis+embedded:{tmp_path}/data") as client:
         until(lambda: answers_at(client), "the first")
         client.set("key", "value")
         server = client.info("server")["process_id"]

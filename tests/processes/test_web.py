@@ -146,8 +146,7 @@ def test_stalled_clients_do_not_keep_others_waiting(port):
         each.sendall(b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     connection.request("GET", "/healthz")
-    answer = connection.getresponse()
-    assert (answer.status, select.select(stalled, [], [], 0)[0]) == (200, [])
+    assert (connection.getresponse().status, select.select(stalled, [], [], 0)[0]) == (200, [])
     for each in (*stalled, connection):
         each.close()
 

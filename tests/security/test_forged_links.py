@@ -175,8 +175,7 @@ def test_jobs_run_no_code(writer, waiting, listener, tmp_path):
     assert not trace.exists()
     for name in QUEUES:
         for fields in ({"data": payload}, {"meta": payload}, {"data": payload, "meta": payload}):
-            made = job(redis, name, "bot.events.handler.receive", "none")
-            redis.hset(made.key, mapping=fields)
+            redis.hset(job(redis, name, "bot.events.handler.receive", "none").key, mapping=fields)
         job(redis, name, "pathlib.Path.touch", str(tmp_path / "function"))
         called = make_queue(redis, name).create_job("bot.events.handler.receive", args=("none",))
         hooks = [{"url": url, "job_status": status} for status in ("finished", "failed")]

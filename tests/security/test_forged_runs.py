@@ -138,8 +138,7 @@ def test_a_forged_entry_of_the_trail(planned, writer):
     The command ``audit`` says that the trail is broken.
     """
     walk, run, plan = planned
-    before = writer.redis.lrange("audit:entries", 0, -1)
-    last = codec.load(before[-1], dict)
+    last = codec.load(writer.redis.lrange("audit:entries", 0, -1)[-1], dict)
     forged = {**last, "what": "approved", "run": run, "data": {"plan": plan, "scope": "mailbox"}}
     writer.redis.rpush("audit:entries", codec.dump({**forged, "n": last["n"] + 1}))
     writer.wake(run)

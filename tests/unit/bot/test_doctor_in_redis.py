@@ -119,8 +119,7 @@ def test_timers_that_are_late(redis, monkeypatch):
     monkeypatch.setattr(health, "seen_workers", health.all_workers)
     assert line_of(on_workers, redis).startswith("DOUBT timers that are late: remind since")
     redis.delete("figures:timers")
-    line = line_of(on_workers, redis)
-    assert line.startswith("WRONG nothing that is due is handed out: ")
+    assert line_of(on_workers, redis).startswith("WRONG nothing that is due is handed out: ")
 
 
 def settled(services) -> str:
@@ -160,8 +159,7 @@ def test_a_sending_server_that_refuses_is_a_doubt(services):
     watch_mail.save(services.redis, MAILBOX, mail)
     line = settled(services)
     assert (line[:6], "smtp_busy (1). Look at PROBE_SMTP_URL" in line) == ("DOUBT ", True)
-    taken = replace(watch_mail.new_mail(now()), sent=now())
-    watch_mail.save(services.redis, MAILBOX, taken)
+    watch_mail.save(services.redis, MAILBOX, replace(watch_mail.new_mail(now()), sent=now()))
     assert line_of(on_watch, services.store).startswith("ok ")
 
 

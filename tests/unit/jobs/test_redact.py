@@ -50,16 +50,11 @@ LINES = "seen at 14:05 UTC: {} and then 7553", "line one\n{}\nline three"
 AROUND = st.sampled_from(["{}", "({})", '"{}"', "x={};", "<{}>", "`{}`", *LINES])
 
 
-def wrapped_base64_of(text: str) -> str:
-    """Return the text in Base64 with lines of 76 characters, as in a mail."""
-    return base64.encodebytes(text.encode()).decode().rstrip()
-
-
 WRAPPINGS = {
     "plain": str,
     "base64": base64_of,
     "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-    "base64 in lines": wrapped_base64_of,
+    "base64 in lines": lambda text: base64.encodebytes(text.encode()).decode().rstrip(),
     "utf-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
     "url": lambda text: quote(text, safe=""),
     "every sign": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),

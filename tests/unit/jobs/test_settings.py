@@ -118,8 +118,7 @@ def test_no_secret_shows_in_the_settings():
 def test_more_hosts_of_webex_connect():
     """Host patterns are read in lower case, and each invalid pattern is named in its own error."""
     env = LEAST | {"CONNECT_HOSTS": " *.Connect.example.com, mail.example.com "}
-    read = Settings.from_env(env).connect_hosts
-    assert read == ("*.connect.example.com", "mail.example.com")
+    assert Settings.from_env(env).connect_hosts == ("*.connect.example.com", "mail.example.com")
     assert Settings.from_env(LEAST).connect_hosts == ()
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(LEAST | {"CONNECT_HOSTS": "a.example,*.com,b/c"})
@@ -211,5 +210,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_a_secret_that_is_not_read_is_not_said_to_be_missing():
     """A secret whose file cannot be read gives one error only, and does not count as missing."""
     values, unread = read_files({"WEBEX_WEBHOOK_SECRET_FILE": "/gone"})
-    about = [line for line in settings_problems(values, unread) if "WEBHOOK" in line]
-    assert about == list(unread)
+    assert [line for line in settings_problems(values, unread) if "WEBHOOK" in line] == list(unread)

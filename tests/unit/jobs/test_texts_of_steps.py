@@ -109,8 +109,7 @@ def test_keys_put_together_can_exist():
     """A key whose end is known only at run time has at least one text with the same beginning."""
     found = {where: start for where, call in words() if (start := begun(call))}
     known = keys()
-    lost = [each for each in found.items() if not any(k.startswith(each[1]) for k in known)]
-    assert lost == []
+    assert [each for each in found.items() if not any(k.startswith(each[1]) for k in known)] == []
 
 
 def test_texts_get_their_values():

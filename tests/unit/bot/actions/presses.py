@@ -30,14 +30,12 @@ def press(ctx, do: str, **inputs: str):
 
 def other(ctx, name: str, **more):
     """Return the context of another person, who may be in another place."""
-    person = replace(ctx.person, id=name, email=f"{name}@example.test")
-    return replace(ctx, person=person, **more)
+    return replace(ctx, person=replace(ctx.person, id=name, email=f"{name}@example.test"), **more)
 
 
 def of_bot(ctx, **settings):
     """Return the context of a bot with these settings."""
-    bot = replace(ctx.services.bot, **settings)
-    return replace(ctx, services=replace(ctx.services, bot=bot))
+    return replace(ctx, services=replace(ctx.services, bot=replace(ctx.services.bot, **settings)))
 
 
 def told(ctx, run) -> list[tuple[str, dict[str, str]]]:

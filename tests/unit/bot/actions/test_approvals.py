@@ -160,8 +160,7 @@ def test_with_the_press_the_approval_records_it(anna, run, do, scope):
     data |= {"forwarding_address": FORWARDING, "foreign_hosts": HOSTS}
     assert caused(anna, run) == [CONFIRMED, ("approved", data)]
     entries = [read(line) for line in anna.services.store.audit.entries()]
-    named = [each["data"] for each in entries if each["what"] == "approved"]
-    assert named == [data]
+    assert [each["data"] for each in entries if each["what"] == "approved"] == [data]
 
 
 def test_a_confirmation_counts_for_its_hosts_only(anna, run):

@@ -121,8 +121,7 @@ def test_what_was_given_before_is_filled_in(anna, begin, webex_script, reply, ma
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
 def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
     """An empty administrator field, or the requester's own address, sends nothing 1:1."""
-    run = begin(detailed=False)
-    saved = press(anna, "intake", run=run.id, **RIGHT, administrator=typed)
+    saved = press(anna, "intake", run=begin(detailed=False).id, **RIGHT, administrator=typed)
     assert (saved.detailed, saved.answers) == (True, {})
 
 

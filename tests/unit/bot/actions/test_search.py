@@ -49,8 +49,7 @@ def go_on(ctx, place: str, pasted: str = "") -> None:
 
 def test_one_card_goes_to_every_place(channel, webex_script):
     """The card is posted once and edited from place to place; the file has all that was seen."""
-    unread = Finding("forwarding", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    check(channel, unread)
+    check(channel, Finding("forwarding", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN))
     before = len(webex_script.asked)
     actions()["missing"](channel, {"channel": MAILBOX})
     assert TITLES["unread"] in shown(webex_script)
@@ -87,8 +86,7 @@ def test_a_test_mail_is_not_followed_forever(
 
     A cloud that does not answer tells nothing new, and neither does one whose answer is odd.
     """
-    away = AsyncMock(side_effect=error)
-    monkeypatch.setattr(tac.WatchMailProbe, "inspect", away)
+    monkeypatch.setattr(tac.WatchMailProbe, "inspect", AsyncMock(side_effect=error))
     if has_check:
         check(channel, Finding("arrivals", State.OK))
     services, waits = channel.services, Text("skipped.watch_mail_under_way", {"at": "09:00"})

@@ -258,8 +258,7 @@ def test_where_webex_has_nobody_the_card_asks_for_an_address(anna, begin, webex_
     reason = Text("typed.nobody_in_webex")
     assert unreachable_recipient(asked, "mailbox_user") == Asked(UPN, reason)
     assert (asked.answer("rehearse"), sent(webex_script)) == ("yes", [])
-    problems = [e for e in anna.services.store.events(run.id) if e.kind is Kind.PROBLEM]
-    assert len(problems) == 1
+    assert len([e for e in anna.services.store.events(run.id) if e.kind is Kind.PROBLEM]) == 1
 
 
 def test_who_was_asked_takes_no_other_part(anna, begin, webex_script, reply):

@@ -178,8 +178,7 @@ def test_while_a_run_is_in_progress_undo_names_it(anna, webex_script, fix):
     """An ``/undo`` asks nothing whose every answer would be refused."""
     open_run = anna.services.store.open(fix.channel, anna.asker, anna.origin, RunKind.FIX)
     type_(replace(anna, message="typed-9"), "undo", MAILBOX)
-    title = text("notice.running_title_fix", mailbox=MAILBOX, run=open_run.id)
-    assert title in cards(webex_script)
+    assert text("notice.running_title_fix", mailbox=MAILBOX, run=open_run.id) in cards(webex_script)
     assert {each["do"] for each in pressed(webex_script)} == {"go_on", "begin_again"}
 
 
@@ -207,8 +206,7 @@ def test_a_fix_of_a_channel_made_by_hand_is_undone_alone(anna):
     """If only a fix has changed anything, ``/undo`` does not offer to disconnect the channel."""
     fix = changed(anna, kind=RunKind.FIX)
     type_(anna, "undo", MAILBOX)
-    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
-    assert run.undoes == fix.id
+    assert anna.services.store.load(anna.services.store.channels.running(MAILBOX)).undoes == fix.id
 
 
 @pytest.mark.parametrize("forged", [{"undoes": "NOBODY"}, {"mailbox_meant": "boss@contoso.com"}])
@@ -319,8 +317,7 @@ def test_keep_records_and_draws(anna):
 def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna):
     """The check that found the channel knows the end of its secret, so the reminders know it."""
     run, end = whole(anna), now() + timedelta(days=200)
-    secret = found("client_secret", facts={"expires": end.isoformat()})
-    anna.services.store.append(run.id, secret)
+    anna.services.store.append(run.id, found("client_secret", facts={"expires": end.isoformat()}))
     press(anna, "keep", run=run.id)
     ending = ending_of(anna.services.store, MAILBOX)
     assert (ending.end, ending.made) == (end, run.opened)

@@ -200,8 +200,7 @@ def test_a_longer_list_takes_one_command_of_redis_more_a_channel(anna, known):
     taken = []
     for count in (2, 12):
         for mailbox in known(count):
-            run = checked(anna, OFF, mailbox=mailbox)
-            anna.services.channels.set_last_check(mailbox, run.id)
+            anna.services.channels.set_last_check(mailbox, checked(anna, OFF, mailbox=mailbox).id)
         assessments(anna.services.store, visible_channels(anna))
         taken.append(anna.services.redis.info("stats")["total_commands_processed"])
         assessments(anna.services.store, visible_channels(anna))

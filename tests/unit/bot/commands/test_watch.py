@@ -307,15 +307,11 @@ def this_month() -> str:
     return f"{now().astimezone(UTC):%Y-%m}"
 
 
-def month_of(watched) -> str:
-    """Return the month in which the incident of the tests began."""
-    return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
-
-
 @pytest.mark.parametrize("typed", ["{mailbox} {month}", "{month} {mailbox}"])
 def test_a_month(anna, webex_script, typed):
     """``/history`` with a month shows its days, its figures and its incidents."""
-    month = month_of(with_incident(anna.services))
+    began = with_incident(anna.services).since - timedelta(days=2)
+    month = f"{began.astimezone(UTC):%Y-%m}"
     type_(anna, "history", typed.format(mailbox=MAILBOX, month=month))
     posted = cards(webex_script)
     first = written_date(date.fromisoformat(f"{month}-01"))

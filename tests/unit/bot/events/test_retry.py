@@ -321,13 +321,11 @@ def test_the_trail_is_taken_out_once(typed, begin, busy, webex_script, reply, st
     """
     install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
     begin()
-    taken = {"id": "posted-1"}
-    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
+    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body={"id": "posted-1"})]
     webex_script.on("POST", "/messages", *answers)
     assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
     posts = [body for method, _, body in webex_script.asked if method == "POST"]
-    kinds = ["file" if "files" in body else "card" for body in posts]
-    assert kinds == ["file"] * files + ["card"]
+    assert ["file" if "files" in body else "card" for body in posts] == ["file"] * files + ["card"]
     assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
 
 

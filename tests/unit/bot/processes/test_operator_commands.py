@@ -79,8 +79,7 @@ def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(services, capsys, ag
 def test_nothing_to_look_at(services, capsys, mailbox):
     """If no channel or not the given one is watched, or the watch is paused, nothing is looked at."""
     assert operator_commands.look(services.store, mailbox) == bool(mailbox)
-    watched = replace(watch(services), paused_until=now() + timedelta(hours=1))
-    services.watching.save(watched)
+    services.watching.save(replace(watch(services), paused_until=now() + timedelta(hours=1)))
     assert operator_commands.look(services.store, mailbox) == bool(mailbox)
     what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
     line = f"{what}, or the watch is paused. Type /watch ADDRESS.\n"

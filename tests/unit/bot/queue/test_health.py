@@ -27,8 +27,7 @@ def state(**parts: str) -> dict[str, str]:
 
 def without_redis(why: str) -> dict[str, str]:
     """Return the state without Redis, in which nothing else is known."""
-    unknown = dict.fromkeys(("workers", "events", "data", "dispatch"), "unknown")
-    return state(redis=why, **unknown)
+    return state(redis=why, **dict.fromkeys(("workers", "events", "data", "dispatch"), "unknown"))
 
 
 def test_everything_is_in_order(redis):
@@ -65,8 +64,7 @@ def test_a_dispatcher_that_hangs(redis, monkeypatch):
     hung = now().replace(second=10)
     monkeypatch.setattr(health, "now", lambda: hung)
     alive(redis)
-    later = hung + timedelta(seconds=health.SEEN_S + 5)
-    monkeypatch.setattr(health, "now", lambda: later)
+    monkeypatch.setattr(health, "now", lambda: hung + timedelta(seconds=health.SEEN_S + 5))
     said = f"nothing that is due is handed out since {hung:%d %b %H:%MZ}"
     assert health.look(redis)["dispatch"] == said
     here = socket.gethostname()
@@ -80,8 +78,7 @@ def test_an_event_that_waits_for_webex_is_not_late(redis):
 
     The bot does not stop taking webhooks because Webex is away.
     """
-    queue = wait(redis, health.LATE_S * 5)
-    queue.process(EVENT.key, lambda _: now() + timedelta(seconds=30))
+    wait(redis, health.LATE_S * 5).process(EVENT.key, lambda _: now() + timedelta(seconds=30))
     assert health.waiting_events(redis)[0] == 0
 
 

@@ -58,7 +58,7 @@ def test_the_setting_adds_hosts():
     names = ("a.connect.example.com", "mail.example.com", "b.mail.example.com", "example.com")
     assert [hosts.has(name) for name in names] == [True, True, False, False]
     assert hosts.is_callback(CALLBACK)
-    assert hosts.addresses_in("to <x1@mail.example.com>") == ["x1@mail.example.com"]
+    assert hosts.is_forwarding_address("x1@mail.example.com")
 
 
 @pytest.mark.parametrize(("callback", "forwarding", "foreign"), HOSTS_OF["foreign"])

@@ -48,8 +48,7 @@ async def test_another_channel_with_the_address(given, store, channel, mailbox, 
     The step of the addresses is right all the same. The channel itself is not another one, and
     channels may share their Call Back URL.
     """
-    other = replace(channel, mailbox=mailbox, forwarding_address=forwarding)
-    connected(given, store, other)
+    connected(given, store, replace(channel, mailbox=mailbox, forwarding_address=forwarding))
     found = await Addresses().inspect(planning(given))
     named_by = (Evidence(ADDRESS_IN_USE, mailbox),) if named else ()
     assert (found.state, found.evidence) == (State.OK, named_by)
@@ -84,10 +83,8 @@ async def test_another_channel_with_the_app(
     given that name to an app that people made.
     """
     connected(given, store, replace(channel, mailbox=SALES), client_id)
-    app = APP | {"uniqueName": unique_name}
-    cloud.on("GET /applications(appId='client-1')", app)
-    brief = Brief(by_hand=by_hand, client_id="client-1")
-    ctx = planning(given, facts=FACTS, brief=brief)
+    cloud.on("GET /applications(appId='client-1')", APP | {"uniqueName": unique_name})
+    ctx = planning(given, facts=FACTS, brief=Brief(by_hand=by_hand, client_id="client-1"))
     found = await STEP.inspect(ctx)
     named_by = [item for item in found.evidence if item.kind == APP_IN_USE]
     assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])

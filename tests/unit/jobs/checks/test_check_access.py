@@ -98,8 +98,7 @@ def test_a_refusal_is_no_finding(given, error, words):
 
     It is neither wrong nor unknown.
     """
-    found = looked(given(), Access.APP, Look("a", error))
-    assert found["a"][:2] == (State.SKIPPED, words)
+    assert looked(given(), Access.APP, Look("a", error))["a"][:2] == (State.SKIPPED, words)
 
 
 @pytest.mark.parametrize("odd", [KeyError("appId"), TypeError("no"), OverflowError()])
@@ -186,8 +185,7 @@ async def _found(finding: Finding) -> Finding:
 
 def run_with(given, *findings: Finding):
     """Return a check that nobody has signed in for, with these findings."""
-    events = (Event(Kind.SIGNED_OUT, now()), *map(noted, findings))
-    return given(events=events, kind="check").run
+    return given(events=(Event(Kind.SIGNED_OUT, now()), *map(noted, findings)), kind="check").run
 
 
 @pytest.mark.parametrize(
@@ -196,8 +194,7 @@ def run_with(given, *findings: Finding):
 )
 def test_when_a_sign_in_shows_more(given, reason, more):
     """A check offers a sign-in only if something was left out for lack of access."""
-    run = run_with(given, Finding("a", State.SKIPPED, reason=reason))
-    assert check.may_sign_in(run) is more
+    assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, reason=reason))) is more
 
 
 UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")

@@ -38,8 +38,7 @@ def test_the_newest_of_each(store, channel, asker):
     """
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
-    later = MOMENT + timedelta(hours=5)
-    known = Brief(client_id="new", token_at=later, changed_at=MOMENT)
+    known = Brief(client_id="new", token_at=MOMENT + timedelta(hours=5), changed_at=MOMENT)
     assert brief_for(store, channel.mailbox) == known
 
 
@@ -164,8 +163,7 @@ def test_a_healthy_channel_reads_no_log(given, cloud):
     """A check without a cause in Entra costs no request more than before."""
     fine = Finding("smtp_grant", State.OK)
     found = Event(Kind.FOUND, now(), step="smtp_grant", finding=fine)
-    ctx = given(kind="check", facts={"sp_id": "sp-1"}, events=(found,))
-    assert named(ctx, Access.ADMIN) == []
+    assert named(given(kind="check", facts={"sp_id": "sp-1"}, events=(found,)), Access.ADMIN) == []
     assert cloud.asked == []
 
 

@@ -169,8 +169,7 @@ def test_the_channel_of_a_former_name_is_named(checked, store, asker):
     assert read(checked, store).found.told == Text("verdict.keep_words")
     former = store.open(replace(checked.channel, mailbox="a@b.com"), asker, Origin("room-1"))
     store.end(former, Event(Kind.FINISHED, now()))
-    told = read(checked, store).found.told
-    assert told == Text("verdict.keep_former", {"mailboxes": "a@b.com"})
+    assert read(checked, store).found.told == Text("verdict.keep_former", {"mailboxes": "a@b.com"})
 
 
 @pytest.mark.parametrize("name", NEEDED)

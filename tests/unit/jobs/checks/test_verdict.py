@@ -350,8 +350,7 @@ COPY_OFF = {
 
 def checked(ctx, *steps):
     """Return the findings of a check with an administrator's sign-in."""
-    engine = Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True)
-    asyncio.run(engine.check())
+    asyncio.run(Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True).check())
     return {step.name: ctx.run.findings[step.name] for step in steps}
 
 
@@ -379,5 +378,4 @@ def test_a_fix_mends_it_all_the_same(given, cloud):
 
 def test_what_mail_does_not_need_is_weighed_alike(given):
     """A wrong step that mail does not need is only a warning in a check."""
-    found = checked(given(kind="check"), ImplicitGrant())
-    assert found["implicit_grant"].state is State.WARNING
+    assert checked(given(kind="check"), ImplicitGrant())["implicit_grant"].state is State.WARNING

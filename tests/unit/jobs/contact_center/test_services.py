@@ -35,8 +35,7 @@ EXCHANGE = frozenset({"exchange online", "exchange"})
 def issue(**more: Any) -> dict[str, Any]:
     """Return an open incident of Exchange Online."""
     usual = {"id": "EX1", "title": "SMTP", "classification": "incident", "isResolved": False}
-    state = {"status": "serviceDegradation", "startDateTime": "2026-11-24T08:14:00Z"}
-    return usual | state | more
+    return usual | {"status": "serviceDegradation", "startDateTime": "2026-11-24T08:14:00Z"} | more
 
 
 def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[str, Any]:
@@ -306,8 +305,7 @@ def test_odd_entries_are_left_out(read):
     rows: list[Any] = [entry(created="soon"), entry(created=None), "x", None]
     assert read(Log(rows)).rows == ()
     told = "Kim set client_secret=abc8Q~0123456789abcdefghijklmnopqrstuvwx " + 300 * "x "
-    twice = [entry(minutes=each, actionText=told) for each in (3, 1, 3)]
-    first, second = read(Log(twice)).rows
+    first, second = read(Log([entry(minutes=each, actionText=told) for each in (3, 1, 3)])).rows
     assert (first.at, second.at) == (AT - timedelta(minutes=1), AT - timedelta(minutes=3))
     assert ("abc8Q" in first.told, len(first.told)) == (False, 200)
 

@@ -109,9 +109,8 @@ def prepared(given, *shows: State, **more) -> tuple[Fact, StepContext]:
 
 def told(ctx: StepContext) -> list[tuple[str, str]]:
     """Return the kinds and steps of the events that the engine has appended."""
-    known = {"opened", "details", "signed_in"}
     return [
         (str(e.kind), e.step)
         for e in ctx.store.events(ctx.run.id)
-        if e.kind not in known and e.step != "given"
+        if e.kind not in {"opened", "details", "signed_in"} and e.step != "given"
     ]

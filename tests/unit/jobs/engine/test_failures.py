@@ -133,8 +133,7 @@ def test_trying_again_does_not_open_the_window_again(given, tries, settling):
 @pytest.mark.parametrize(("left_s", "due"), [(-1, True), (60, False), (3500, False), (4000, True)])
 def test_no_wait_outlasts_a_clock_that_is_set_back(left_s, due):
     """A time beyond the longest pause was noted before the clock was set back, and is over."""
-    until = now() + timedelta(seconds=left_s)
-    assert is_due(Finding("token", State.WAITING, until=until)) is due
+    assert is_due(Finding("token", State.WAITING, until=now() + timedelta(seconds=left_s))) is due
 
 
 LETS_IN = [
@@ -165,5 +164,4 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
 
 def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given):
     """A change that was only begun has changed nothing, so it does not explain a missing role."""
-    begun = replace(BEGUN, at=now())
-    assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False
+    assert may_be_replication(LETS_IN[2], given(events=(replace(BEGUN, at=now()),)).run) is False

@@ -40,8 +40,7 @@ class Fact(scripted_steps.Fact):
 
     def plan(self, ctx, finding) -> tuple[Change, ...]:
         """Return one change, which either opens a closed object or makes a missing one."""
-        after = OPEN if finding.seen == SHUT else ON
-        return (self.line_of(finding.seen, after, self.scope),)
+        return (self.line_of(finding.seen, OPEN if finding.seen == SHUT else ON, self.scope),)
 
     def line_of(self, before: Text | None, after: Text, scope: Scope = Scope.APP) -> Change:
         what = Text(f"step.{self.name}")

@@ -55,8 +55,7 @@ def past(
 def undo_of(only: str, *, was: dict[str, str], left: dict[str, str]) -> Run:
     """Return an undo that has reversed only the run with this ID."""
     undone = run("U", {}, was, "undo")
-    recalled = past(only, was=was, left=left)
-    return replace(undone, past={STEP: recalled[0]}, known={UNDOES: only})
+    return replace(undone, past={STEP: past(only, was=was, left=left)[0]}, known={UNDOES: only})
 
 
 FIRST = run("A", UNSET, OFF, before="first")

@@ -75,8 +75,7 @@ async def test_an_upsert_asks_to_create_what_is_missing(graph, directory):
 
     A service principal is created with the app's ID and nothing else.
     """
-    path = "/applications(uniqueName='webex')"
-    directory.on("PATCH", path, (201, {"id": "new"}), (204, None))
+    directory.on("PATCH", "/applications(uniqueName='webex')", (201, {"id": "new"}), (204, None))
     directory.on("POST", "/servicePrincipals", (201, {"id": "sp"}))
     for _ in range(2):
         await graph.upsert_application("webex", {"displayName": "W"})

@@ -419,8 +419,7 @@ def test_a_trail_that_was_set_back(own, redis, pass_time, look, left):
         assert Trail(redis, KEYS).verify().broken_at == 0
         LOOKS[look](own)
         assert whats(redis)[left] == DOUBTED
-        told = read(redis.lindex(keys.audit_entries(), left) or b"")["data"]
-        assert int(told["entry"]) > left
+        assert int(read(redis.lindex(keys.audit_entries(), left) or b"")["data"]["entry"]) > left
         assert Trail(redis, KEYS).verify().broken_at == left + 1
 
 

@@ -26,8 +26,7 @@ DAY_S = 24 * 3600
 
 def a_run(store: RunStore, mailbox: str = MAILBOX) -> str:
     """Return the id of a run with an approved plan."""
-    channel = replace(CHANNEL, mailbox=mailbox)
-    run = store.open(channel, ASKER, Origin("room-1", message=mailbox))
+    run = store.open(replace(CHANNEL, mailbox=mailbox), ASKER, Origin("room-1", message=mailbox))
     store.append(run.id, Event(Kind.PLANNED, now(), data=PLAN))
     store.append(run.id, APPROVED)
     return run.id

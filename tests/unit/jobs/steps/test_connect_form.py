@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from jobs.access.mailbox_login import note_beginning
+from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.clouds.http import async_client, sync_client
 from jobs.contact_center import services
@@ -64,8 +64,7 @@ def logged(given, work_settings, monkeypatch):
         monkeypatch.setattr(services, "async_client", lambda given: async_client(given, transport))
         url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
         settings = replace(work_settings, connect_audit_url=url, connect_audit_token="t")
-        facts = {"generated_at": AT.isoformat()}
-        return given(settings=settings, facts=facts, **more)
+        return given(settings=settings, facts={"generated_at": AT.isoformat()}, **more)
 
     return make
 
@@ -141,8 +140,7 @@ async def test_a_token_that_the_log_shows_is_not_asked_for(shown, cloud):
     seen, facts = Text("seen.token_in_log", {"at": minute_of(at)}), {"generated_at": at.isoformat()}
     assert found == Finding("token", State.OK, seen=seen, facts=facts)
     ctx.store.append(ctx.run.id, Event(Kind.FOUND, at, step="token", finding=found))
-    after = replace(ctx, run=ctx.store.load(ctx.run.id))
-    told = await MailboxFields().inspect(after)
+    told = await MailboxFields().inspect(replace(ctx, run=ctx.store.load(ctx.run.id)))
     assert told == Finding("mailbox_fields", State.OK, seen=Text("seen.shown_by_token"))
 
 
@@ -164,8 +162,7 @@ async def test_a_failure_is_named_and_has_the_sign_in_tested(shown, cloud, rows,
     assert (rehearses(ctx.run), "rehearsal" in steps_of(ctx.run)) == (False, False)
     found = await TOKEN.inspect(ctx)
     assert (found.state, found.cause) == (State.WAITING, cause)
-    failed = Event(Kind.FOUND, MADE, step="token", finding=found)
-    ctx.store.append(ctx.run.id, failed)
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, MADE, step="token", finding=found))
     assert "rehearsal" in steps_of(ctx.store.load(ctx.run.id))
     good = Finding("token", State.OK)
     ctx.store.append(ctx.run.id, Event(Kind.FOUND, MADE, step="token", finding=good))
@@ -227,7 +224,7 @@ async def test_a_rehearsal_is_never_taken_for_generate_token(shown, cloud, rows,
     cloud.on("GET /beta/auditLogs/signIns", in_full if isinstance(in_full, list) else (404, {}))
     rehearsed = Event(Kind.FOUND, LATER, step="rehearsal", finding=Finding("rehearsal", State.OK))
     ctx = shown(answers={"rehearse": "yes"}, events=(rehearsed,))
-    note_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
+    mailbox_login.note(ctx.store.redis, ctx.channel.mailbox, {(BEGAN, mailbox_login.BEGUN)})
     found = await TOKEN.inspect(ctx)
     at = minutes and (MADE + timedelta(minutes=minutes)).isoformat()
     told = found.state, found.facts.get("generated_at")

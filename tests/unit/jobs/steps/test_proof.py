@@ -248,8 +248,7 @@ async def test_a_mail_sent_anew_has_another_id(given, monkeypatch, sends):
         (7, Kind.CHANGED),
         (1, Kind.CHANGING),
     ):
-        at = now() - timedelta(minutes=ago)
-        happens(ctx, Event(kind, at, step="test_mail", finding=wrong))
+        happens(ctx, Event(kind, now() - timedelta(minutes=ago), step="test_mail", finding=wrong))
         if kind is Kind.CHANGING:
             await STEP.apply(ctx, wrong)
     assert (ids[0] == ids[1], ids[1] == ids[2]) == (True, False)

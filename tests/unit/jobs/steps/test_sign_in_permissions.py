@@ -76,8 +76,7 @@ def test_a_fix_asks_to_write_only_for_its_plan(planned, writes, spared):
 
 def test_the_plan_counts_and_not_the_check():
     """Once a fix has a plan, the steps that the check found wrong do not matter."""
-    fix = run(RunKind.FIX, "forwarding", wrong=("application",))
-    assert set(permissions_for(fix)) == READS
+    assert set(permissions_for(run(RunKind.FIX, "forwarding", wrong=("application",)))) == READS
 
 
 @pytest.mark.parametrize(

@@ -235,8 +235,7 @@ async def test_what_cannot_be_put_back_is_named(given, cloud, name):
     """An undo skips M5 (final) and Microsoft's services (may be in use) without asking a cloud."""
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
-    found = await reversals(run, all_steps())[name].inspect(ctx)
-    told = found, cloud.asked
+    told = await reversals(run, all_steps())[name].inspect(ctx), cloud.asked
     assert told == (Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")), [])
 
 
@@ -261,13 +260,12 @@ async def test_a_principal_whose_id_nobody_wrote_down(given, cloud):
 
 
 @pytest.mark.parametrize(("name", "was", "left", "script"), TABLE[7:11])
-async def test_an_app_that_another_channel_uses_stays(given, cloud, store, name, was, left, script):
+async def test_an_app_that_others_use_stays(given, cloud, store, name, was, left, script):
     """The app and its service principal stay as they are, with which that channel answers."""
     scripted(cloud, script)
     connected(given, store, Channel("sales@contoso.com"), FACTS["client_id"].upper())
-    found = await all_steps()[name].inspect_undo(
-        given(kind="undo", facts=FACTS), past(name, was, left)
-    )
+    what, ctx = past(name, was, left), given(kind="undo", facts=FACTS)
+    found = await all_steps()[name].inspect_undo(ctx, what)
     assert (found.state, found.seen) == (State.WARNING, Text("seen.undo_app_shared"))
 
 

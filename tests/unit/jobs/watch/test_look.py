@@ -158,8 +158,8 @@ def test_a_run_may_have_broken_its_channel(given, runtime_of, work_settings, for
     seen = CloudLook(runtime_of(work_settings), bool, lambda _: ChannelState(), HOUR, MAILS[1])
     draft = CheckBuffer(ctx.store, CHANNEL, ASKER, ctx.run.origin, Brief())
     outcome = LookOutcome(Sight.BROKEN, "not_forwarded")
-    judged = seen._judged(draft, ChannelState(), outcome)  # noqa: SLF001  as a look does
-    assert judged.sight is sight
+    # as a look does
+    assert seen._judged(draft, ChannelState(), outcome).sight is sight  # noqa: SLF001
 
 
 GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))

@@ -60,8 +60,7 @@ def test_only_what_is_due_is_looked_at(watching):
     script.at = BEGAN + timedelta(seconds=61)
     assert watching.next_of("t", script.at) == script.at
     told = []
-    result = one_round(watching, script, told)
-    assert (result[0], [each.mailbox for each in told]) == (1, [A])
+    assert (one_round(watching, script, told)[0], [each.mailbox for each in told]) == (1, [A])
     next_due = watching.next_of("t", script.at) or script.at
     assert timedelta(0) < next_due - script.at <= timedelta(minutes=15)
     script.at -= timedelta(hours=3)

@@ -78,8 +78,7 @@ def test_workers_at_the_same_time_open_one_incident(store, watch):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda at: store.add_look(watched, BROKEN, at), moments))
     assert len(store.of_channel("a@contoso.com")) == 1
-    late = store.add_look(watched, GOOD, AT + MINUTE)
-    assert (late, len(store.open_incidents())) == ((), 1)
+    assert (store.add_look(watched, GOOD, AT + MINUTE), len(store.open_incidents())) == ((), 1)
 
 
 @pytest.fixture
@@ -163,8 +162,7 @@ def test_what_this_bot_did_not_write_is_not_believed(store, watch):
     key = keys.incident(incident.id)
     store.redis.set(key, Authenticator(("other",)).dump(key, incident))
     assert store.incident(incident.id) is None
-    other = keys.watch_state("b@contoso.com")
-    store.redis.copy(keys.watch_state("a@contoso.com"), other)
+    store.redis.copy(keys.watch_state("a@contoso.com"), keys.watch_state("b@contoso.com"))
     assert store.state("b@contoso.com").looked is None
 
 
@@ -190,8 +188,7 @@ def test_the_end_of_a_run_is_a_look(redis, watch):
     broken(watching, [watched], AT, BROKEN)
     who, origin = watched.by, Origin("room-1", message="typed-1")
     fix = runs.open(channel, who, origin, RunKind.FIX)
-    proof = (AT + 5 * MINUTE).isoformat()
-    seen = Finding("agent_answer", State.OK, facts={"answered_at": proof})
+    seen = Finding("agent_answer", State.OK, facts={"answered_at": (AT + 5 * MINUTE).isoformat()})
     runs.append(fix.id, answered("token_saved"), noted(seen))
     (card,) = watching.finish(runs.load(fix.id), AT + 9 * MINUTE)
     (incident,) = watching.of_channel(channel.mailbox)
@@ -218,8 +215,7 @@ def test_a_fix_that_repaired_nothing_has_not_fixed_the_channel(redis, watch):
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
     watching, watched = Watching(redis, OWN), watch(channel.mailbox)
     broken(watching, [watched], AT, BROKEN)
-    fix = runs.open(channel, watched.by, Origin("room-1"), RunKind.FIX)
-    watching.finish(fix, AT + 9 * MINUTE)
+    watching.finish(runs.open(channel, watched.by, Origin("room-1"), RunKind.FIX), AT + 9 * MINUTE)
     (incident,) = watching.of_channel(channel.mailbox)
     assert (incident.is_open, incident.fixed_by) == (False, "")
 
@@ -252,8 +248,7 @@ def test_the_end_of_a_watch_leaves_no_list_with_the_channel(store):
     A second end reports that the channel was not watched.
     """
     store.save(a_watched("a@contoso.com"))
-    ends = [store.end("a@contoso.com", AT) for _ in range(2)]
-    assert ends == [(True, None), (False, None)]
+    assert [store.end("a@contoso.com", AT) for _ in range(2)] == [(True, None), (False, None)]
     assert (store.load("a@contoso.com"), store.channels(), store.of_space("room-1")) == (
         None,
         (),

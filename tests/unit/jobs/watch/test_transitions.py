@@ -49,8 +49,7 @@ class Watch:
     def look(self, outcome: LookOutcome, pause: timedelta = timedelta(minutes=1)) -> None:
         """Apply one look to the state, and move the clock."""
         known = self.incidents.get(self.state.incident)
-        new_id = f"I{len(self.incidents) + 1}"
-        now = Present(WATCHED, self.state, known, new_id)
+        now = Present(WATCHED, self.state, known, f"I{len(self.incidents) + 1}")
         self.state, changed = apply(now, outcome, self.at)
         self.incidents |= {each.id: each for each in changed}
         self.at += pause
@@ -196,9 +195,7 @@ def test_long_silence_of_the_clouds_is_told_once():
     assert watch.looks(GOOD) == [[NewsKind.BEGAN, NewsKind.RECOVERED]]
 
 
-@pytest.mark.parametrize(
-    ("why", "told"), [(FAILED, [(FAILED, Turn.OPERATOR)]), (UNDER_WORK, [])], ids=str
-)
+@pytest.mark.parametrize(("why", "told"), [(FAILED, [(FAILED, Turn.OPERATOR)]), (UNDER_WORK, [])])
 def test_what_is_the_bots_own_is_no_silence_of_the_clouds(why, told):
     """Looks that the bot fails to make are the operator's turn; a run's own work is no incident."""
     watch = Watch()

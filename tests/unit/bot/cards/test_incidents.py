@@ -246,6 +246,12 @@ def test_the_operators_space_counts(services):
     assert set(texts) == {"room-1", "room-2", "operators"}
     assert "2 channels are broken for the same cause, spaces: 2" in texts["operators"]
     assert texts["room-2"].startswith(f"{OTHER} is broken")
+    for mailbox in (MAILBOX, OTHER, OTHER, MAILBOX):  # both have a cause of their own now
+        watching.add_look(watching.load(mailbox), BROKEN, now())
+    operators = next(card for card in cards if watching.card(card).counts)
+    former = draw.of_incidents(services, operators)[1][0]
+    assert (former.final, "see the incident" in former.card.text) == (True, True)
+    assert text("cause.smtp_auth_off_for_tenant") in former.card.text
 
 
 def test_a_space_that_takes_no_card(look, webex_script, reply, pass_time):

@@ -87,7 +87,8 @@ def cause_of(broken: Finding) -> Text:
 
 def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
     # what has another cause since then is on another card
-    moved, until = incident.shared != card.shared, incident.ended or incident.broke
+    moved = incident.shared != card.shared
+    until = incident.broke if moved else incident.ended or incident.broke
     at, goes_on = incident.since if moved else until, incident.is_open and not moved
     values = {"from": minute_of(incident.since), "at": minute_of(until), "cause": cause}
     key = "unwatched" if incident.is_unwatched else "incident"

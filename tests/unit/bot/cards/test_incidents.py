@@ -230,6 +230,10 @@ def test_the_former_card_of_an_incident_is_history(look, services, pass_time):
     texts = [incident_card(services, each).card.text for each in (first, second)]
     assert texts[0].startswith(f"{MAILBOX} is broken")
     assert text("cause.smtp_auth_off_for_tenant") in texts[1]
+    words = incident_card(services, second).card.text
+    pass_time(3600)
+    look(GOOD, GOOD)
+    assert incident_card(services, second).card.text == words
 
 
 def test_the_operators_space_counts(services):

@@ -24,6 +24,8 @@ from jobs.runs.run import RecordedChange, Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
 """Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
+NO_PERSONS = frozenset({"publicfolder", "mailcontact"})
+"""Types of recipients that have an address and no mailbox, in addition to the groups."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
 
 
@@ -128,10 +130,14 @@ class MailboxUser(Step, row="mailbox_user"):
 
     async def _gone(self, ctx: StepContext, found: Finding) -> Finding:
         mailbox = {"Identity": ctx.channel.mailbox}
-        kind = lower_of(await _first(ctx, "Get-Recipient", mailbox), "RecipientTypeDetails")
+        recipient = await _first(ctx, "Get-Recipient", mailbox) or {}
+        kind = lower_of(recipient, "RecipientTypeDetails")
         named, cause, seen = {"mailbox": ctx.channel.mailbox}, Cause.MAILBOX_NOT_FOUND, found.seen
         if "group" in kind:
             seen = Text("seen.group", named)
+        elif kind in NO_PERSONS:
+            named["kind"] = text_of(recipient, "RecipientTypeDetails")
+            seen = Text("seen.recipient_type", named)
         elif kind in ELSEWHERE:
             cause, seen = Cause.MAILBOX_ON_PREMISES, Text("seen.on_premises", named)
         elif await _first(ctx, "Get-Mailbox", mailbox | {"SoftDeletedMailbox": True}):

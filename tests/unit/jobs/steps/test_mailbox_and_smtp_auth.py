@@ -43,6 +43,7 @@ async def test_an_empty_answer_is_no_missing_mailbox(given, cloud, what, answer)
     ("kind", "deleted", "cause"),
     [
         ("MailUser", [], "mailbox_on_premises"),
+        ("PublicFolder", GONE, "mailbox_not_found"),
         ("", [{"Name": "support"}], "mailbox_soft_deleted"),
         ("", GONE, "mailbox_not_found"),
     ],
@@ -55,6 +56,7 @@ def test_why_there_is_no_mailbox(cloud, given, kind, deleted, cause):
     found = asyncio.run(all_steps()["mailbox_user"].inspect(given(kind=RunKind.CHECK)))
     assert (found.state, found.cause) == (State.WRONG, cause)
     assert isinstance(found.seen, Text)
+    assert (found.seen.values.get("kind") == "PublicFolder") == (kind == "PublicFolder")
 
 
 @pytest.mark.parametrize("looking", [True, False])

@@ -240,7 +240,7 @@ ON = {"Name": "Relay", "Enabled": True, "RecipientDomains": ["*"], "SmartHosts":
     ],
 )
 def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state):
-    """Mail that becomes a task disproves it, and mail that makes none has it as its cause."""
+    """Mail that becomes a task disproves it. Mail without a task, or a refused copy, proves it."""
     cloud.on("Get-OutboundConnector", [row])
     found = {"outbound_connectors": look("outbound_connectors", given())}
     assert found["outbound_connectors"].state is state
@@ -248,8 +248,11 @@ def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state)
     assert judge(all_probes(), found).possible == possible
     found["mail_to_task"] = Finding("mail_to_task", State.OK)
     assert judge(all_probes(), found).possible == ()
-    found["mail_to_task"] = Finding("mail_to_task", State.WRONG, cause="no_task")
-    assert judge(all_probes(), found).causes == (possible or ("mail_to_task",))
+    ends = (("mail_to_task", "no_task"), ("copies", "smtp_refused"))
+    for end, cause in ends:
+        case = {**found, "mail_to_task": Finding("mail_to_task", State.SKIPPED)}
+        case[end] = Finding(end, State.WRONG, cause=cause)
+        assert judge(all_probes(), case).causes == (possible or (end,))
 
 
 def test_connectors_that_nobody_may_read_say_nothing(cloud, given):

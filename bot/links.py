@@ -22,7 +22,8 @@ LIFE = {
     **dict.fromkeys(("signin", "access", "consent", "rehearsal", "history"), timedelta(hours=24)),
     "handover": timedelta(minutes=15),
 }
-REMEMBERED_S = 25 * 3600
+REMEMBERED_S = 180 * 24 * 3600
+"""Seconds for which an expired link is known, so that its card gets a new one."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""

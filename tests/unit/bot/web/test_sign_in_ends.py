@@ -216,6 +216,18 @@ def test_a_consent_that_was_declined_after_the_end(services, browser, begin):
     assert text("page.over_title") in browser.get(BACK, query_string=query).text
 
 
+def test_an_expired_link_gets_its_card_a_new_one(services, browser, begin, pass_time):
+    """A link is known for days, so a person who opens it late finds a new one on the card."""
+    run = begin()
+    late = path(services, run)
+    kept = [services.redis.ttl(key) for key in services.redis.scan_iter("sealed:page:*")]
+    assert min(kept) > 20 * 24 * 3600
+    pass_time(20 * 24 * 3600)
+    assert text("page.over_title") in browser.get(late).text
+    assert [*services.cards.queue.jobs][-1].args == [run.id]
+    assert path(services, run) != late
+
+
 def test_one_page_asks_for_graph_and_exchange(services, browser, provider, begin):
     """One page asks for the consent to both Graph and Exchange.
 

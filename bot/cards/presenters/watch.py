@@ -68,12 +68,15 @@ def former_card(card: IncidentCard, incidents: Incidents, to: str) -> shared.Des
 def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[shared.DesiredCard]:
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
-        title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
+        key = "many_sees" if look_of(incidents) is Look.SEES else "news_all_recovered"
+        title = Text(f"watch.{key}", {"count": str(len(incidents))})
         found.append((end, notice(kicker, title, _cause_now(one), ui.WELL, at=end)))
     for news in () if card.shared else one.news:
         # an earlier end of a break that has come again is over
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
-            title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
+            sees = news.kind is NewsKind.RECOVERED and one.sight is Sight.CANNOT_LOOK
+            key = "title_sees" if sees else f"news_{news.kind}"
+            title = Text(f"watch.{key}", {"mailbox": one.mailbox})
             words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
             words = words or cause_text(news.cause)
             drawn = notice(kicker, title, words, _POSTED[news.kind], at=news.at)
@@ -104,6 +107,7 @@ class Look(Enum):
     BLIND = ui.UNCLEAR
     FLAPS = "attention", glyphs.WARNING
     ENDED = ui.WELL
+    SEES = "emphasis", glyphs.OK
     UNWATCHED = ui.OVER
 
 
@@ -192,14 +196,17 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
 
 def look_of(incidents: Incidents) -> Look:
     if not (current := open_ones(incidents)):
-        return Look.UNWATCHED if all(each.is_unwatched for each in incidents) else Look.ENDED
+        if all(each.is_unwatched for each in incidents):
+            return Look.UNWATCHED
+        blind = all(each.sight is Sight.CANNOT_LOOK for each in incidents)
+        return Look.SEES if blind else Look.ENDED
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return Look.BLIND
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
 
 
 def _is_over(incidents: Incidents) -> bool:
-    return look_of(incidents) is Look.ENDED
+    return look_of(incidents) in {Look.ENDED, Look.SEES}
 
 
 def _title(card: IncidentCard, look: Look, incidents: Incidents) -> Text:
@@ -295,6 +302,8 @@ def _change(news: News, cause: str) -> Text:
 
 def _result(incident: Incident) -> Text:
     length = lasted(incident.duration or timedelta(0))
+    if incident.sight is Sight.CANNOT_LOOK:  # which says nothing of the channel
+        return Text("watch.result_sees", {"lasted": length})
     if incident.fixed_by:
         return Text("watch.result_fixed", {"lasted": length, "run": incident.fixed_by})
     return Text("watch.result", {"lasted": length})

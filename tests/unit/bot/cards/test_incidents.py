@@ -236,6 +236,17 @@ def test_the_former_card_of_an_incident_is_history(look, services, pass_time):
     assert incident_card(services, second).card.text == words
 
 
+@pytest.mark.parametrize("cause", ["clouds_silent", "tls_failed"])
+@pytest.mark.parametrize("then", [BROKEN, GOOD])
+def test_a_watch_that_can_look_again_says_that_alone(look, said, services, cause, then):
+    """A time without sight says nothing of the channel, which may be broken at its end."""
+    own = look(*[LookOutcome(Sight.CANNOT_LOOK, cause)] * 2)
+    look(then, then)
+    words = incident_card(services, own).card.text
+    assert words.startswith("The watch can look at")
+    assert "works again" not in words + str([body for _, body in said()][2:])
+
+
 def test_the_operators_space_counts(services):
     """The operators' space has one card for a shared cause, counting the channels and spaces."""
     services = replace(services, bot=replace(services.bot, watch_space="operators"))

@@ -56,10 +56,14 @@ def test_what_may_be_something_else_is_not_told(services, run, refuse, status, l
 
 
 def test_a_run_of_a_1_1_has_no_space(services, run, refuse):
-    """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed."""
+    """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed.
+
+    Neither does a check that has answered, which would name a turn that nobody has.
+    """
     refuse()
     direct = replace(run, origin=replace(run.origin, direct=True))
     assert notices.closed_cards(direct, services) == []
+    assert notices.closed_cards(replace(run, checked=now()), services) == []
 
 
 def test_a_run_that_has_ended_has_no_button(services, run):

@@ -473,7 +473,7 @@ class Identity:
                 token,
                 self._signing_key(str(document.get("jwks_uri", "")), key_id),
                 algorithms=["RS256"],
-                audience=self.client_id,
+                audience=self.client_id.lower(),  # as Entra writes it
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud"], "strict_aud": True},
             )

@@ -48,6 +48,12 @@ def answered(token: str | None) -> list[tuple[int, dict[str, str], bytes]]:
     return [(200, {}, json.dumps(body | ({"id_token": token} if token else {})).encode())]
 
 
+def test_the_client_id_may_be_in_capitals(provider, bot):
+    """Entra writes a client ID in small letters, however the setting has it."""
+    bot.client_id = bot.client_id.upper()
+    assert sign_in(bot, provider, tenant_id=TENANT)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "cause"),

@@ -203,7 +203,7 @@ def _living(
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, channel, place, who)]
             if not watch.is_of_one_mailbox(card, shown):
-                drawn = drawn if _on_card(card, shown) else [watch.former_card(card, shown, place)]
+                drawn = drawn if _on_card(card, shown) else [watch.former_card(card, shown, *drawn)]
             else:
                 # a former card keeps the cause that it has shown
                 one = shown[-1]

@@ -47,22 +47,20 @@ def living_card(
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted({each.acting for each in incidents})
+    slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
     mark = shared.marked((card.id, part, acting, over))
-    return shared.DesiredCard(_slot_of(to), found, mark, to, f"{over} {part} {acting}")
+    return shared.DesiredCard(slot, found, mark, to, f"{over} {part} {acting}")
 
 
-def _slot_of(to: str) -> str:
-    return SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
-
-
-def former_card(card: IncidentCard, incidents: Incidents, to: str) -> shared.DesiredCard:
+def former_card(
+    card: IncidentCard, incidents: Incidents, living: shared.DesiredCard
+) -> shared.DesiredCard:
     """Return the last edit of the card of a shared cause, after which all have another one."""
-    at = minute_of(max(each.broke for each in incidents))
+    at, since = max(each.broke for each in incidents), min(each.since for each in incidents)
     cause = render(cause_text(card.shared.rpartition("/")[2]))
-    since = minute_of(min(each.since for each in incidents))
-    words = Text("result.incident", {"from": since, "at": at, "cause": cause})
-    title = Text("superseded.broke", {"at": at})
-    return shared.last_look(_slot_of(to), Text("watch.kicker"), title, words, to=to)
+    values = {"from": minute_of(since), "at": minute_of(at), "cause": cause}
+    title, words = Text("superseded.broke", values), Text("result.incident", values)
+    return shared.last_look(living.slot, Text("watch.kicker"), title, words, to=living.to)
 
 
 def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[shared.DesiredCard]:

@@ -202,9 +202,7 @@ def _living(
     for place in (THREAD, *told):
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [watch.living_card(card, shown, channel, place, who)]
-            if not watch.is_of_one_mailbox(card, shown):
-                drawn = drawn if _on_card(card, shown) else [watch.former_card(card, shown, *drawn)]
-            else:
+            if watch.is_of_one_mailbox(card, shown):
                 # a former card keeps the cause that it has shown
                 one = shown[-1]
                 others = [each.cause for each in one.news if each.cause != one.cause]

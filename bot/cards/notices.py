@@ -332,7 +332,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     told, to = shared.posted_card(services, run.id, CLOSED_SLOT), run.requester.email
     age = now().timestamp() - refusal.since if refusal and refusal.status in CLOSED else -1.0
     # A check that has answered waits for nobody; what Webex refuses is the line that it is history.
-    if not told and (run.origin.direct or run.checked or age < LASTS_S):
+    if not told and any((run.origin.direct, run.checked, age < LASTS_S)):
         return []
     is_watch = not services.store.length(run.id)
     with drawn_for(locale_of_card(services, run, to)):

@@ -24,8 +24,6 @@ from jobs.runs.run import RecordedChange, Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
 """Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
-NO_PERSONS = frozenset({"publicfolder", "mailcontact"})
-"""Types of recipients that have an address and no mailbox, as the groups have."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
 
 
@@ -133,7 +131,7 @@ class MailboxUser(Step, row="mailbox_user"):
         recipient = await _first(ctx, "Get-Recipient", mailbox) or {}
         kind = lower_of(recipient, "RecipientTypeDetails")
         named, cause, seen = {"mailbox": ctx.channel.mailbox}, Cause.MAILBOX_NOT_FOUND, found.seen
-        if "group" in kind or kind in NO_PERSONS:
+        if "group" in kind or kind in {"publicfolder", "mailcontact"}:
             named["kind"] = text_of(recipient, "RecipientTypeDetails")
             seen = Text("seen.recipient_type", named)
         elif kind in ELSEWHERE:

@@ -39,6 +39,12 @@ _POSTED = {
 def living_card(
     card: IncidentCard, incidents: Incidents, channel: Channel, to: str, who: Sequence[str]
 ) -> shared.DesiredCard:
+    slot, kicker = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}", Text("watch.kicker")
+    moved = all(each.shared != card.shared for each in incidents)
+    if moved and not is_of_one_mailbox(card, incidents):
+        title = Text("superseded.broke", {"at": minute_of(max(each.broke for each in incidents))})
+        cause = {"cause": render(cause_text(card.shared.rpartition("/")[2]))}
+        return shared.last_look(slot, kicker, title, Text("watch.cause_was", cause), to=to)
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
     found = incident(card, incidents, channel, to, who)
@@ -47,34 +53,20 @@ def living_card(
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted({each.acting for each in incidents})
-    slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
     mark = shared.marked((card.id, part, acting, over))
     return shared.DesiredCard(slot, found, mark, to, f"{over} {part} {acting}")
 
 
-def former_card(
-    card: IncidentCard, incidents: Incidents, living: shared.DesiredCard
-) -> shared.DesiredCard:
-    """Return the last edit of the card of a shared cause, after which all have another one."""
-    at, since = max(each.broke for each in incidents), min(each.since for each in incidents)
-    cause = render(cause_text(card.shared.rpartition("/")[2]))
-    values = {"from": minute_of(since), "at": minute_of(at), "cause": cause}
-    title, words = Text("superseded.broke", values), Text("result.incident", values)
-    return shared.last_look(living.slot, Text("watch.kicker"), title, words, to=living.to)
-
-
 def news_cards(card: IncidentCard, incidents: Incidents, at: datetime) -> list[shared.DesiredCard]:
     one, kicker, found = incidents[0], Text("watch.kicker"), []
+    over = _title(card, look_of(incidents), incidents)
     if card.shared and (end := _end_of(incidents)):
-        key = "many_sees" if look_of(incidents) is Look.SEES else "news_all_recovered"
-        title = Text(f"watch.{key}", {"count": str(len(incidents))})
-        found.append((end, notice(kicker, title, _cause_now(one), ui.WELL, at=end)))
+        found.append((end, notice(kicker, over, _cause_now(one), ui.WELL, at=end)))
     for news in () if card.shared else one.news:
         # an earlier end of a break that has come again is over
         if news.kind in _POSTED and (news is one.news[-1] or news.kind is not NewsKind.RECOVERED):
-            sees = news.kind is NewsKind.RECOVERED and one.sight is Sight.CANNOT_LOOK
-            key = "title_sees" if sees else f"news_{news.kind}"
-            title = Text(f"watch.{key}", {"mailbox": one.mailbox})
+            named = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
+            title = over if news.kind is NewsKind.RECOVERED else named
             words = {NewsKind.RECOVERED: _result(one), NewsKind.WORSE: _mails([one])}.get(news.kind)
             words = words or cause_text(news.cause)
             drawn = notice(kicker, title, words, _POSTED[news.kind], at=news.at)

@@ -127,9 +127,8 @@ def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
         return _skip_update(services, run, wanted, shown)
     if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
-    if has_edit:
-        return _edit(services, run, wanted, shown)
-    return _post(services, run, wanted, shown)
+    act = _edit if has_edit else _post
+    return act(services, run, wanted, shown)
 
 
 def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:

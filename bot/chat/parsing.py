@@ -160,8 +160,7 @@ def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:
-    spaced = f" {' '.join(words)} "
-    return any(f" {phrase} " in spaced for phrase in phrases)
+    return any(f" {phrase} " in f" {' '.join(words)} " for phrase in phrases)
 
 
 @cache

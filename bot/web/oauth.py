@@ -128,7 +128,9 @@ class AdminSignIn:
         names, hint = permissions_for(run), "" if tried else run.answer("administrator")
         asked, _ = self._scopes(services, names)
         if self.both:
-            asked.append(scopes.exchange_permission(services.settings.exchange_url))
+            # by its name: .default allows no scope of Graph next to it (AADSTS70011)
+            exchange = scopes.exchange_scope(services.settings.exchange_url)
+            asked.append(exchange.replace(".default", scopes.EXCHANGE_PERMISSION))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             prompt, back = None if hint else "select_account", services.settings.callback
             bot = identity.Identity.of_bot(services.settings, http)

@@ -234,10 +234,9 @@ def _too_late(run: Run, kind: str) -> Response:
 def _opened(kind: str, token: str) -> tuple[links.Link, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
     ticket = web.ticket_of(kind, token)
-    services = web.web_services()
-    run = services.store.load(ticket.run)
+    run = web.web_services().store.load(ticket.run)
     if run.ended or ticket.is_expired:
-        services.cards.request(run.id)  # with a new link, as the page says
+        web.web_services().cards.request(run.id)  # with a new link, as the page says
         abort(web.plain("over", status=HTTPStatus.GONE))
     if oauth.FLOWS[kind].is_complete(run):
         abort(web.plain("done"))

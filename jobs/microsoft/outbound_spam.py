@@ -131,9 +131,7 @@ def needs_addresses(rules: Rows, known: Sequence[str]) -> bool:
 def moved_down(rules: Rows, name: str) -> int:
     """Return how many rules move down when the one of this name is moved to the top."""
     own = named(rules, name)
-    if own is None:
-        return len(rules)
-    return sum(_priority(rule) < _priority(own) for rule in rules)
+    return len(rules) if own is None else sum(_priority(rule) < _priority(own) for rule in rules)
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:

@@ -103,14 +103,6 @@ def exchange_scope(exchange_url: str) -> str:
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
 
 
-def exchange_permission(exchange_url: str) -> str:
-    """Return the one permission for Exchange cmdlets by its name, as Graph's are next to it.
-
-    ``.default`` allows no other scope next to it (AADSTS70011).
-    """
-    return exchange_scope(exchange_url).replace(".default", EXCHANGE_PERMISSION)
-
-
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
 

@@ -102,9 +102,7 @@ class Addresses(Step, row="addresses"):
 
 def token_at(run: Run) -> datetime | None:
     """Return when the token was saved, as told, or generated, as Entra logs it, or None."""
-    if "token_saved" in run.answers:
-        return run.answers["token_saved"].at
-    return parse(run.fact(AT))
+    return run.answers["token_saved"].at if "token_saved" in run.answers else parse(run.fact(AT))
 
 
 async def dates_of_user(ctx: StepContext) -> tuple[datetime | None, datetime | None]:

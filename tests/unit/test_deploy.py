@@ -141,8 +141,7 @@ def test_the_first_run_names_what_exists():
     assert named <= {path.name for path in UNITS}
     for command in re.findall(r"/bin/webex-email-bot ([a-z-]+)", page):
         assert is_command([command]), command
-    written = re.findall(r"> ([A-Z_]+)$", page, re.MULTILINE)
-    assert set(written) == REQUIRED & set(SECRETS)
+    assert set(re.findall(r"> ([A-Z_]+)$", page, re.MULTILINE)) == REQUIRED & set(SECRETS)
     assert [each for each in re.findall(r"cp (\S+)", page) if not [*ROOT.glob(each)]] == []
 
 

@@ -177,9 +177,7 @@ def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
         turn = ui.run_turn(head, acts, Text("plan.blocked_turn"))
         return ui.persons_turn(title, turn, *signed_in)
     if any(_left(run)):
-        told = _reach(run)
-        if _waits_for_hosts(run, connect_hosts):
-            told = Text("plan.foreign_turn")
+        told = Text("plan.foreign_turn") if _waits_for_hosts(run, connect_hosts) else _reach(run)
         turn = ui.run_turn(head, Turn.APPROVER, told, direct=head.asked is not None)
         return ui.persons_turn(_title(run), turn, *signed_in, asked=head.asked)
     if changes:

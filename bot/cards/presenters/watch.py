@@ -40,8 +40,7 @@ def living_card(
     card: IncidentCard, incidents: Incidents, channel: Channel, to: str, who: Sequence[str]
 ) -> shared.DesiredCard:
     slot, kicker = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}", Text("watch.kicker")
-    moved = all(each.shared != card.shared for each in incidents)
-    if moved and not is_of_one_mailbox(card, incidents):
+    if not is_of_one_mailbox(card, incidents) and all(e.shared != card.shared for e in incidents):
         title = Text("superseded.broke", {"at": minute_of(max(each.broke for each in incidents))})
         cause = {"cause": render(cause_text(card.shared.rpartition("/")[2]))}
         return shared.last_look(slot, kicker, title, Text("watch.cause_was", cause), to=to)
@@ -186,10 +185,8 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Incidents) -> bool:
 
 def look_of(incidents: Incidents) -> Look:
     if not (current := open_ones(incidents)):
-        if all(each.is_unwatched for each in incidents):
-            return Look.UNWATCHED
-        blind = all(each.sight is Sight.CANNOT_LOOK for each in incidents)
-        return Look.SEES if blind else Look.ENDED
+        over = Look.SEES if all(e.sight is Sight.CANNOT_LOOK for e in incidents) else Look.ENDED
+        return Look.UNWATCHED if all(each.is_unwatched for each in incidents) else over
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return Look.BLIND
     return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
@@ -333,9 +330,7 @@ def line_of(
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the channel is watched in the run's space, or an empty string."""
     watched = services.watching.load(run.channel.mailbox)
-    if watched is None or watched.room != run.origin.room:
-        return ""
-    return every_of(watched.interval)
+    return every_of(watched.interval) if watched and watched.room == run.origin.room else ""
 
 
 DAYS, PAGE_DAYS = 30, 90

@@ -90,8 +90,7 @@ def test_a_card_that_nobody_may_edit_is_its_own_news(look, said, webex_script, r
     look(BROKEN, BROKEN)
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "no"}))
     look(GOOD)
-    again = [method for method, words in said() if "works again" in words]
-    assert again.count("POST") == 1
+    assert [method for method, words in said() if "works again" in words].count("POST") == 1
 
 
 def test_an_end_that_the_run_has_told_is_not_told_after_a_further_break(

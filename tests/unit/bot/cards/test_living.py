@@ -344,8 +344,7 @@ def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
         message = message_of({"type": "TextBlock", "text": words})
         answer = Shown(message, None, is_answer=True)
         assert ["an answer" in each for each in untrue([answer], lambda _: None)] == [True]
-        older = Shown(message, None, newer="run R")
-        assert len(untrue([older], lambda _: None)) == 2
+        assert len(untrue([Shown(message, None, newer="run R")], lambda _: None)) == 2
 
 
 @pytest.mark.parametrize(("words", "turn"), TURNS.items())

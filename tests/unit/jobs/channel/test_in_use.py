@@ -84,8 +84,8 @@ async def test_another_channel_with_the_app(
     """
     connected(given, store, replace(channel, mailbox=SALES), client_id)
     cloud.on("GET /applications(appId='client-1')", APP | {"uniqueName": unique_name})
-    ctx = planning(given, facts=FACTS, brief=Brief(by_hand=by_hand, client_id="client-1"))
-    found = await STEP.inspect(ctx)
+    brief = Brief(by_hand=by_hand, client_id="client-1")
+    found = await STEP.inspect(planning(given, facts=FACTS, brief=brief))
     named_by = [item for item in found.evidence if item.kind == APP_IN_USE]
     assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])
 

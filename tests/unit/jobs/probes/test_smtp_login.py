@@ -143,8 +143,7 @@ def test_what_shows_that_webex_connects_token_lives(ctx, provider, others, cause
     A renewal may be older than the end of the token, and a directory without a revocation proves
     nothing.
     """
-    found = begun(ctx, provider, 50173, 24, 480)
-    assert verdict_on(ctx, found, *others).causes == causes
+    assert verdict_on(ctx, begun(ctx, provider, 50173, 24, 480), *others).causes == causes
 
 
 NO_LOG = Finding("sign_ins", SKIPPED, reason=Reason.NO_SIGN_IN_LOG)
@@ -252,8 +251,7 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
         return BUSY
 
     monkeypatch.setattr("jobs.probes.sign_ins.login_probe", busy)
-    checks = checks_for(ctx.channel.profile)
-    server = await checks["smtp_server"].inspect(ctx)
+    server = await checks_for(ctx.channel.profile)["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")
     assert verdict_on(ctx, server, login, ANSWERED).causes == causes
 

@@ -248,8 +248,7 @@ def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state)
     assert judge(all_probes(), found).possible == possible
     found["mail_to_task"] = Finding("mail_to_task", State.OK)
     assert judge(all_probes(), found).possible == ()
-    ends = (("mail_to_task", "no_task"), ("copies", "smtp_refused"))
-    for end, cause in ends:
+    for end, cause in (("mail_to_task", "no_task"), ("copies", "smtp_refused")):
         case = {**found, "mail_to_task": Finding("mail_to_task", State.SKIPPED)}
         case[end] = Finding(end, State.WRONG, cause=cause)
         assert judge(all_probes(), case).causes == (possible or (end,))

@@ -140,8 +140,7 @@ def test_an_earlier_answer_has_no_tick_if_newer_mail_has_none(services, signals,
 
     The earlier answer is still a proof with its time.
     """
-    found = check_of(Finding("answers", State.OK, signals=signals), *others)
-    seen = view(found, services)
+    seen = view(check_of(Finding("answers", State.OK, signals=signals), *others), services)
     assert [line.found.state for line in seen.lines if line.row == "V3"] == [state]
     assert [(proof.row, proof.at) for proof in seen.proofs] == [("V3", AT)]
 

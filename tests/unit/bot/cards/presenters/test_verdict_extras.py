@@ -22,8 +22,7 @@ MISSED = Signals(missed=14, missed_since=SINCE)
 def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True):
     """Return a check with these findings."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
-    run = check_of(*found, channel=channel)
-    return replace(run, checked=AT if ended else None)
+    return replace(check_of(*found, channel=channel), checked=AT if ended else None)
 
 
 def verdict_of(run):

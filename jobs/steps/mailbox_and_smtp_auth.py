@@ -128,7 +128,7 @@ class MailboxUser(Step, row="mailbox_user"):
 
     async def _gone(self, ctx: StepContext, found: Finding) -> Finding:
         mailbox = {"Identity": ctx.channel.mailbox}
-        recipient = await _first(ctx, "Get-Recipient", mailbox) or {}
+        recipient = await _first(ctx, "Get-Recipient", mailbox)
         kind = lower_of(recipient, "RecipientTypeDetails")
         named, cause, seen = {"mailbox": ctx.channel.mailbox}, Cause.MAILBOX_NOT_FOUND, found.seen
         if "group" in kind or kind in {"publicfolder", "mailcontact"}:

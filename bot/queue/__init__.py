@@ -26,17 +26,10 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from jobs.clock import now
-from jobs.storage import codec, keys
+from jobs.storage import codec, keys, locks
 from jobs.storage.connection import open_redis
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
-from jobs.storage.locks import (
-    LONGEST_PAUSE_S,
-    DueQueue,
-    LockKind,
-    LockName,
-    after_lease,
-    renewed_lock,
-)
+from jobs.storage.locks import DueQueue, LockKind, LockName, renewed_lock
 
 log = structlog.get_logger(__name__)
 NAME, RUNS = "email-bot", "email-bot-runs"
@@ -231,7 +224,7 @@ class PendingEvent:
         A time beyond the longest pause was written before the clock was set back.
         """
         left = (self.not_before - now()).total_seconds() if self.not_before else 0.0
-        return left if 0 < left <= LONGEST_PAUSE_S else 0.0
+        return left if 0 < left <= locks.LONGEST_PAUSE_S else 0.0
 
 
 Handle = Callable[[PendingEvent], datetime | None]
@@ -290,7 +283,7 @@ class EventQueue:
                 self._put_off_or_give_up(pending)
             else:
                 pending = replace(pending, begun=pending.begun + 1)
-                self._save(pending, after_lease())
+                self._save(pending, locks.after_lease())
                 try:
                     again = handle(pending)
                 except Exception:

@@ -60,10 +60,10 @@ def end_session(runtime: Runtime, run_id: str, error: SignInNeeded) -> None:
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
     """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
-    cache = runtime.vault.get(name := Sealed.ADMIN_SESSION.of(run.id))
-    if cache is None:
-        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     settings, store, vault = runtime.settings, runtime.store, runtime.vault
+    name = Sealed.ADMIN_SESSION.of(run.id)
+    if (cache := vault.get(name)) is None:
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
 
     def keep(renewed: str) -> None:
         nonlocal cache

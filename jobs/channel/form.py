@@ -60,10 +60,6 @@ def strange_letters(label: str) -> str:
     return listed_signs(sign for sign in label if _script(sign) not in {usual, ""})
 
 
-def letters_beyond_ascii(text: str) -> str:
-    return listed_signs(sign for sign in text if not sign.isascii())
-
-
 def listed_signs(signs: Iterable[str]) -> str:
     """Return each of the characters once, with its script or name and its number in Unicode."""
     named = ((s, (_script(s) or unicodedata.name(s, "?")).title()) for s in dict.fromkeys(signs))
@@ -128,7 +124,8 @@ def _faults(url: str) -> Iterator[Text]:
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
     host = parts.hostname or ""
-    if parts.scheme not in ({"https", "http"} if is_loopback(host) else {"https"}):  # as in Entra
+    schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
+    if parts.scheme not in schemes:
         yield Text("typed.callback_https")
     if "@" in parts.netloc:
         yield Text("typed.callback_user")

@@ -243,7 +243,8 @@ async def _change(ctx: StepContext, step: str) -> ConnectChange | None:
     fact, words = OBJECTS[step]
     runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
     object_id = ctx.fact(fact) or _newest(runs, fact)
-    since = max(filter(None, (*(each.ended_at for each in runs if each.changed), now() - KEPT)))
+    own = (each.ended_at for each in runs if each.changed)
+    since = max(filter(None, (*own, now() - KEPT)))
     if not object_id:
         return None
     rows = await if_answered(ctx.graph.directory_audits(object_id, since)) or ()

@@ -18,7 +18,8 @@ def ssl_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if bundle:
-        context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+        kind = "capath" if Path(bundle).is_dir() else "cafile"
+        context.load_verify_locations(**{kind: bundle})
     return context
 
 

@@ -79,7 +79,8 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     for name, past in run.past.items():
         step, after = steps.get(name), tuple(sorted(each for each in below if name in below[each]))
         if step:
-            found[name] = (Reversal if isinstance(step, Undoable) else Remains)(step, past, after)
+            kind = Reversal if isinstance(step, Undoable) else Remains
+            found[name] = kind(step, past, after)
     return found
 
 

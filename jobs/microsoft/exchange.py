@@ -232,7 +232,8 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    return text_of(with_low_keys(parsed(text)) if text.startswith("{") else {}, "message") or text
+    inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
+    return text_of(inner, "message") or text
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -263,7 +264,8 @@ def command_text(cmdlet: str, parameters: Mapping[str, object]) -> str:
 def _text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "$null", True: "$true", False: "$false"}[value]
-    return ", ".join(quoted(str(each)) for each in (value if isinstance(value, list) else [value]))
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)
 
 
 def quoted(value: str) -> str:

@@ -96,7 +96,8 @@ class Retention:
         ends = (n for n, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run))
         undone, before = max(ends, default=-1), now() - self._run_age
         old = list(takewhile(lambda run: run.ended_at is not None and run.ended_at < before, runs))
-        return old[: next((n for n, run in enumerate(old) if run.changed and n > undone), len(old))]
+        needed = (n for n, run in enumerate(old) if run.changed and n > undone)
+        return old[: next(needed, len(old))]
 
     def _remove(self, run: Run) -> None:
         """Remove a run with its cards and places in the indexes, unless it just got an event."""

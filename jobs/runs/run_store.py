@@ -329,7 +329,8 @@ class RunStore:
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         ids = list(map(codec.as_text, found))
-        return tuple(map({run.id: run for run in self.known(filter(None, ids))}.get, ids))
+        checks = {run.id: run for run in self.known(filter(None, ids))}
+        return tuple(map(checks.get, ids))
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.

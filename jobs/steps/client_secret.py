@@ -237,9 +237,8 @@ class ClientSecret(Undoable, row="client_secret"):
         if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
             return True
         proven = ctx.store.channels.record(ctx.channel.mailbox) is not None
-        return (mine or proven or ctx.fact("key_id") == key_id) and ctx.store.was_secret_shown(
-            key_id
-        )
+        in_use = mine or proven or ctx.fact("key_id") == key_id
+        return in_use and ctx.store.was_secret_shown(key_id)
 
 
 def _day(secret: Json) -> dict[str, str]:

@@ -205,7 +205,8 @@ def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
 def month(year: int, number: int) -> tuple[datetime, datetime]:
     """Return the beginning and the end of a month, in UTC; a ValueError if there is none."""
     first = date(year, number, 1)
-    return midnight(first), midnight((first.replace(day=28) + timedelta(days=4)).replace(day=1))
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return midnight(first), midnight(following)
 
 
 def midnight(day: date) -> datetime:

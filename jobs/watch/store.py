@@ -34,20 +34,8 @@ from jobs.storage import codec, keys
 from jobs.storage.connection import in_transaction
 from jobs.storage.locks import DueQueue, LockKind, RenewedLock
 from jobs.storage.vault import AuthenticatedStore, Authenticator
-from jobs.watch import history
-from jobs.watch.model import (
-    ChannelState,
-    Incident,
-    IncidentCard,
-    Look,
-    LookOutcome,
-    NewsKind,
-    Present,
-    Sight,
-    WatchedChannel,
-    apply,
-    with_news,
-)
+from jobs.watch import history, model
+from jobs.watch.model import ChannelState, Incident, IncidentCard, NewsKind, WatchedChannel
 
 LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""
@@ -158,7 +146,7 @@ class Watching(AuthenticatedStore):
     def add_look(
         self,
         watched: WatchedChannel,
-        outcome: LookOutcome,
+        outcome: model.LookOutcome,
         at: datetime,
         fixed_by: Callable[[Incident], str] = lambda _: "",
         held: RenewedLock | None = None,
@@ -179,8 +167,8 @@ class Watching(AuthenticatedStore):
                 return ()
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
-            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            after, incidents = apply(present, outcome, at)
+            present = model.Present(watched, state, incident, new_id() + new_id(), ended_by)
+            after, incidents = model.apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in incidents]
             changed = tuple(map(Incident.shown_on, incidents, cards))
             days = history.add(pipe, mailbox, outcome, at, state.looked)
@@ -230,11 +218,11 @@ class Watching(AuthenticatedStore):
         ``run_id`` is empty if the run that sent it has repaired nothing.
         """
         known = self.open_of_channel(mailbox)
-        if known is None or known.sight is not Sight.BROKEN:
+        if known is None or known.sight is not model.Sight.BROKEN:
             return None
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
-        news = partial(with_news, kind=NewsKind.RECOVERED, at=end)
+        news = partial(model.with_news, kind=NewsKind.RECOVERED, at=end)
         return self.change(known.id, partial(news, ended=end, blind_since=None, fixed_by=run_id))
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
@@ -248,7 +236,7 @@ class Watching(AuthenticatedStore):
             was_watched = bool(pipe.execute()[0])
         known = self.open_of_channel(mailbox)
         self.redis.delete(keys.watch_state(mailbox))
-        over = partial(with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
+        over = partial(model.with_news, kind=NewsKind.UNWATCHED, at=at, ended=at)
         return was_watched, self.change(known.id, over) if known else None
 
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
@@ -342,7 +330,7 @@ class Watching(AuthenticatedStore):
 async def run_round(  # noqa: PLR0913  what a round is made of
     watching: Watching,
     group: str,
-    look: Look,
+    look: model.Look,
     clock: Callable[[], datetime],
     *,
     fixed_by: Callable[[Incident], str] = lambda _: "",
@@ -429,7 +417,7 @@ def facts_since(store: RunStore, mailbox: str, at: datetime, ids: Iterable[str])
 
 
 def _of_incident(incident: Incident | None) -> Iterator[Fact]:
-    if incident is None or incident.sight is not Sight.BROKEN:
+    if incident is None or incident.sight is not model.Sight.BROKEN:
         return
     facts = {"step": incident.step or incident.cause}
     seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)

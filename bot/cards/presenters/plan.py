@@ -322,7 +322,8 @@ def addresses(run: Run) -> list[el.Element]:
     ):
         ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
         other = displayed if displayed != host else ascii_host
-        letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
+        shown = value.rpartition("@")[0] + displayed
+        letters = form.listed_signs(sign for sign in shown if not sign.isascii())
         # The kicker names the mailbox already.
         if not value or (key == "field.mailbox" and not letters):
             continue

@@ -82,7 +82,9 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud, given):
 
 async def test_another_channel_of_the_app_says_nothing_of_this_one(cloud, given, store):
     """Two channels may share an app: the other one's user is no wrong one, and hides no failure."""
-    connected(given, store, Channel("sales@contoso.com"), "CLIENT-1", f"{OTHER[:4]}@Contoso.com")
+    connected(
+        given, store, Channel("sales@contoso.com"), "CLIENT-1", upn=f"{OTHER[:4]}@Contoso.com"
+    )
     ctx = given(facts=FACTS | {"upn": f"{USER[:4]}@contoso.com"})
     theirs = row(5, user=OTHER)
     assert (await logged(cloud, ctx, theirs, row(10))).state is OK

@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks.check import GOOD, Assessment, Fact, FactKind, fact_of, open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
-from jobs.runs.run import Kind, Run, undid
+from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys
 from jobs.watch.model import Incident, IncidentCard
 from jobs.watch.store import assessment, facts_since
@@ -38,8 +38,8 @@ class Speaker:
     """Card of a run or an incident that says something of a channel, and of which moment.
 
     One that ``goes_on`` is no history yet. ``mark`` differs as soon as the cards of the others may
-    be untrue. ``result`` is what is left of it as history. One that is ``apart`` says nothing of the
-    runs of other spaces: its space does not know the channel, or has disconnected it.
+    be untrue. ``result`` is what is left of it as history. A check of a channel that is not known
+    in its space is ``apart``: it says nothing of the runs of other spaces.
     """
 
     id: str
@@ -62,8 +62,7 @@ def of_run(run: Run) -> Speaker | None:
         return None
     at = max(filter(None, (run.checked, run.ended_at)), default=run.opened)
     goes_on = not (is_check or run.ended)
-    mark, searched = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
-    apart = searched or (run.ended is Kind.FINISHED and undid(run))
+    mark, apart = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
     return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at), apart)
 
 
@@ -93,8 +92,7 @@ def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
     values = {"from": minute_of(incident.since), "at": minute_of(until), "cause": cause}
     key = "unwatched" if incident.is_unwatched else "incident"
     mark, result = f"{len(incident.news)} {goes_on}", Text(f"result.{key}", values)
-    apart = incident.is_unwatched  # the end of the watch may be that of the channel
-    return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result, apart)
+    return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
 
 
 def note(services: Services, speaker: Speaker) -> None:

@@ -16,7 +16,7 @@ SHARES_STACK = True
 @pytest.mark.parametrize(
     ("mailbox", "says"),
     [
-        ("sales@contoso.com", "group"),
+        ("sales@contoso.com", "Group"),
         ("nobody@contoso.com", "nobody@contoso.com"),
         ("disabled@contoso.com", "disabled@contoso.com"),
         ("unlicensed@contoso.com", "unlicensed@contoso.com"),

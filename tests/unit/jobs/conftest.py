@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, starmap
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,6 +25,7 @@ from jobs.settings import Settings
 from jobs.storage.vault import Vault
 from practice.virtual_time import carry_out
 from tests.fixtures.run_events import answered, changing
+from tests.fixtures.serving import Quiet, Server, serving
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(
@@ -126,10 +125,9 @@ def outside():
     """Yield a web server that runs in a thread and gives the scripted answers."""
     state = Outside()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
-            sent = self.rfile.read(length).decode()
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  the base's word
+            parts, sent = urlsplit(self.path), self.sent().decode()
             body = json.loads(sent) if sent.startswith("{") else sent
             what, query = f"{self.command} {parts.path}", parse_qs(parts.query)
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -137,23 +135,14 @@ def outside():
             status, content = state.answers.get(what, (404, {}))
             if callable(content):
                 status, content = content(query)
-            data = json.dumps(content, default=lambda moment: moment()).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(status, {}, json.dumps(content, default=lambda moment: moment()).encode())
 
         do_POST = do_GET  # noqa: N815  the base's word
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    state.base = f"http://127.0.0.1:{server.server_address[1]}"
-    yield state
-    server.shutdown()
-    server.server_close()
+    server = Server(Handler)
+    state.base = server.base
+    with serving(server):
+        yield state
 
 
 @pytest.fixture(name="carry_out")

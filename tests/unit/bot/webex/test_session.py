@@ -5,7 +5,6 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +15,7 @@ from bot.webex.errors import WebexError, WebexUnreachableError
 from bot.webex.session import own_url
 from jobs.clouds.http import RetryPolicy
 from tests.fixtures.parsed import table
+from tests.fixtures.serving import Quiet, Server, serving
 
 PLACES = table("addresses")
 
@@ -70,16 +70,12 @@ def test_what_counts_as_the_same_place(url, api, home):
     assert own_url(url, api) == home
 
 
-class _Me(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        content = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+ME = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
 
-    def log_message(self, *_: object) -> None:
-        """Write no log."""
+
+class _Me(Quiet):
+    def do_GET(self) -> None:  # noqa: N802  http.server's name
+        self.reply(200, {}, ME)
 
 
 @pytest.fixture
@@ -87,14 +83,10 @@ def address(certificate, monkeypatch):
     """Address of a Webex over TLS, with a certificate that nobody trusts yet."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Me)
+    server = Server(_Me)
     server.socket = certificate.server_context().wrap_socket(server.socket, server_side=True)
-    threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-    ).start()
-    yield f"https://127.0.0.1:{server.server_port}/v1/"
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield f"https://127.0.0.1:{server.server_port}/v1/"
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
@@ -113,7 +105,6 @@ def test_nobody_else_is_trusted(address, hasty_retries):
         Webex("token", address).me()
 
 
-ME = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ME), ME)
 ONCE = RetryPolicy(longest_wait_s=0.0, total_s=0.1)

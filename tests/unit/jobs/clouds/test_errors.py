@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-import socket
 import ssl
-import threading
 import tomllib
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from jobs.clouds.http import Call, RetryPolicy, async_client, no_answer, request
 from jobs.microsoft.graph import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
+from tests.fixtures.networks import here, listen
+from tests.fixtures.serving import cable
 
 ROOT = Path(__file__).parents[4]
 TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
@@ -89,27 +89,12 @@ NOWHERE = "https://nothing.invalid/v1/"
 
 
 @pytest.fixture
-def expired(certificates):
+def expired(certificates, free_port):
     """The address of a server whose certificate has expired."""
     context = certificates.server_context()
     certificates.expired.add("https")
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            try:
-                context.wrap_socket(client, server_side=True).close()
-            except OSError:
-                client.close()
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"https://localhost:{listener.getsockname()[1]}/v1/"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    with cable(listen(), here(free_port), context) as listener:
+        yield f"https://localhost:{listener.getsockname()[1]}/v1/"
     certificates.expired.clear()
 
 

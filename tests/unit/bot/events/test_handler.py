@@ -47,14 +47,6 @@ def person(webex_script, reply, **more) -> None:
     webex_script.on("GET", "/people/eve", reply(body=body | more))
 
 
-@pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "/help")])
-def test_what_is_no_command_gets_help(space, said, words, near):
-    """A text that is no command gets help, with the nearest command if the person meant one."""
-    space(words, kind="direct")
-    receive("messages", "m1", "anna", "room-1")
-    assert near in said()[0][1]
-
-
 @pytest.mark.parametrize("kind", ["direct", "group"])
 @pytest.mark.parametrize("event", ["message", "press"])
 def test_a_message_that_does_not_say_in_what_room_it_is(
@@ -80,13 +72,6 @@ def test_the_bots_own_events_are_left_alone(space, said, who):
     space(who="bot-1")
     receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
     assert said() == []
-
-
-def test_a_replay_is_left_alone(space, webex_script):
-    """A replayed event is ignored, and its message is not even fetched."""
-    space()
-    receive("messages", "m1", "anna", "room-1", (now() - timedelta(minutes=11)).isoformat())
-    assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
 @pytest.mark.parametrize(

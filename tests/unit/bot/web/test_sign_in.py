@@ -162,15 +162,17 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     [(), (APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))],
 )
 def test_a_run_stays_in_its_tenant(services, browser, provider, begin, word, tenant):
-    """After a plan was approved, an administrator of another tenant cannot continue the run.
+    """After a plan was approved, an administrator of another tenant is refused and named.
 
     Before, a person who picked the wrong account may pick one of another tenant.
     """
     counts = tenant == TENANT or not word
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
     run = begin(admin, PLANNED, *word, Event(Kind.SIGNED_OUT, now()))
-    browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert last(services, run).kind == (Kind.SIGNED_IN if counts else Kind.PROBLEM)
+    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    event, refused = last(services, run), text("page.refused_title", account="admin@contoso.com")
+    assert event.kind == (Kind.SIGNED_IN if counts else Kind.PROBLEM)
+    assert counts or (event.data["code"], refused in page.text) == ("admin@contoso.com", True)
     assert services.vault.holds(f"session:{run.id}") == counts
 
 

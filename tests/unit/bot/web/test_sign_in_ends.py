@@ -75,24 +75,6 @@ def test_another_tenant_is_not_asked_for_exchange(services, browser, provider, b
     assert last(services, run).data["cause"] == "wrong_tenant"
 
 
-def test_an_account_of_another_tenant_after_an_approval(services, browser, provider, begin):
-    """After an approval, an account of another tenant is refused and named.
-
-    It is recognized by the tenant of the approved plan.
-    """
-    run = begin(
-        SIGNED_IN,
-        Event(Kind.PLANNED, now(), data={"plan": "p"}),
-        Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"}),
-        Event(Kind.SIGNED_OUT, now()),
-    )
-    provider.claims["tid"] = "99999999-2222-3333-4444-555555555555"
-    provider.claims["preferred_username"] = "eve@fabrikam.com"
-    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert text("page.refused_title", account="eve@fabrikam.com") in page.text
-    assert last(services, run).data["code"] == "eve@fabrikam.com"
-
-
 def test_not_the_person_who_was_asked(services, browser, provider, begin):
     """The rehearsal's page names the refused account, and the account that has to sign in."""
     run = begin(SIGNED_IN, found("mailbox_user", facts=FACTS | {"user_id": "oid-2"}))

@@ -64,15 +64,6 @@ def test_the_inputs_of_a_card_answer_become_text(webex, webex_script, reply):
     assert '"1"' not in repr(action)  # the inputs stay out of the log
 
 
-def test_members_of_all_pages(webex, webex_script, reply):
-    """The list of members continues as long as Webex names a next page."""
-    link = {"Link": f'<{webex_script.url}memberships/more?cursor=2>; rel="next"'}
-    webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}, link))
-    more = reply(200, {"items": [MEMBER | {"personId": "bob"}]})
-    webex_script.on("GET", "/memberships/more", more)
-    assert [member.person_id for member in webex.members("room-1")] == ["ann", "bob"]
-
-
 def test_one_membership(webex, webex_script, reply):
     """A membership is requested by space and person, and is None if the person has left."""
     found = [reply(200, {"items": items}) for items in ([MEMBER], [])]

@@ -50,18 +50,22 @@ def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries, follo
 @pytest.mark.parametrize(
     "following",
     [
-        "http://127.0.0.1:{at.port}{at.path}memberships/more",
+        "http://127.0.0.1:{at.port}{at.path}memberships/more?cursor=2",
         "http://localhost:{at.port}{at.path}memberships/more",
         "memberships/more",
     ],
 )
-def test_a_next_page_by_another_name(webex, webex_script, reply, following):
-    """A next page with another loopback name or no host is read at the configured address."""
+def test_members_of_all_pages(webex, webex_script, reply, following):
+    """The list of members continues as long as Webex names a next page.
+
+    A next page with another loopback name or no host is read at the configured address.
+    """
     link = following.format(at=urlsplit(webex_script.url))
-    page = reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'})
+    items = [{"personId": "bob"}]
+    page = reply(body={"items": items}, headers={"Link": f'<{link}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
     webex_script.on("GET", "/memberships/more", reply(body={"items": [{"personId": "ann"}]}))
-    assert [member.person_id for member in webex.members("room-1")] == ["ann"]
+    assert [member.person_id for member in webex.members("room-1")] == ["bob", "ann"]
 
 
 @pytest.mark.parametrize(("url", "api", "home"), PLACES["same_place"])

@@ -200,16 +200,16 @@ def test_the_ways_of_the_rehearsal_and_the_consent(life):
 
 
 def test_the_pages_keep_to_themselves(life):
-    """Pages of the bot are not cached or framed, and load nothing from elsewhere.
+    """Pages of the bot are not cached, framed or indexed, and load nothing from elsewhere.
 
     They send no referrer.
     """
-    names = ("cache-control", "referrer-policy", "x-frame-options", "x-content-type-options")
+    names = ("cache-control", "referrer-policy", "x-frame-options", "x-robots-tag")
     seen = {
-        tuple(each.headers[name] for name in names)
+        tuple(each.headers[name] for name in (*names, "x-content-type-options"))
         for each in [*life.pages, *life.before, *life.readers]
     }
-    assert seen == {("no-store", "no-referrer", "DENY", "nosniff")}
+    assert seen == {("no-store", "no-referrer", "DENY", "noindex", "nosniff")}
     policies = {
         each.headers["content-security-policy"].partition(";")[0]
         for each in [*life.pages, *life.readers]

@@ -265,12 +265,6 @@ def beginnings() -> set[str]:
     return {value for value, begins in constants(*HOUSE) if begins and BEGINNING.fullmatch(value)}
 
 
-@cache
-def texts() -> dict[str, str]:
-    """Return every text as it is in the files, without values filled in."""
-    return {key: own_text(key, SOURCE) for key in keys()}
-
-
 def test_every_key_in_the_code_exists():
     """Every key that a card module names is in the catalog.
 
@@ -337,7 +331,7 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 
     The card with the values for Webex Connect has the channel's own addresses.
     """
-    remedies = {key: told for key, told in texts().items() if key.startswith("remedy")}
+    remedies = {key: told for key, told in catalog(SOURCE).items() if key.startswith("remedy")}
     assert {
         key: told
         for key, told in remedies.items()
@@ -372,7 +366,7 @@ def test_a_remedy_fits_where_it_stands():
     """
     elsewhere = {
         key.removeprefix("remedy.")
-        for key, told in texts().items()
+        for key, told in catalog(SOURCE).items()
         if key.startswith("remedy.") and "un /fix" in told
     } | {"licence_missing"}
     within = {

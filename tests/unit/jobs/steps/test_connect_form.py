@@ -1,7 +1,5 @@
 """Rows C3 to C7: the form of Webex Connect, its registration, and the bot's own logins."""
 
-import socket
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -260,20 +258,11 @@ REFUSAL = (
 
 
 @pytest.fixture
-def refuses():
-    """Yield the address of an SMTP server that refuses every client in its banner."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.sendall(f"{REFUSAL}\r\n".encode())
-                connection.recv(100)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        thread.join(2)
+def refuses(smtp_server):
+    """Return the address of an SMTP server that refuses every login."""
+    mailbox = smtp_server()
+    mailbox.refusal = REFUSAL
+    return f"127.0.0.1:{mailbox.port}"
 
 
 def rehearsing(vault, ctx) -> None:
@@ -297,7 +286,7 @@ async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settin
     found = await REHEARSAL.inspect(ctx)
     told = found.state, found.waiting_for, found.cause, found.until
     assert told == (State.WAITING, Turn.MAILBOX_USER, "smtp_auth_off_for_mailbox", None)
-    assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.banner")
+    assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.auth")
     assert found.evidence[0] == Evidence("smtp", found.seen.values["reply"])
     assert "the-token" not in repr(found)
     assert kept(vault, ctx) == (None, None, True, True)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from jobs.clouds.errors import CloudError, MalformedAnswer
+from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client, sync_client
 from jobs.mail.message_trace import Trace
 from jobs.microsoft import app_manifest, sign_in_log
@@ -238,16 +238,6 @@ def hold(error, recorded):
 
 
 TENANT = "96279136-fd29-44d4-b554-9db86f375990"
-EXPIRED: Json = {
-    "status": 400,
-    "headers": {},
-    "body": {
-        "error": {
-            "code": "BadRequest",
-            "message": "Expired or Invalid pagination request. Default Expiry time is 00:30:00",
-        }
-    },
-}
 
 
 async def run(cloud, recorded):
@@ -295,25 +285,6 @@ async def test_exchange(cloud, recorded):
     assert [dict(row) for row in rows] == [
         {name: value for name, value in row.items() if "@" not in name} for row in sent
     ]
-
-
-async def test_a_page_that_exchange_refuses_is_a_cut_answer(cloud):
-    """If Exchange refuses the next page, the answer counts as cut, so the caller asks for less.
-
-    This refusal was measured with an app alone.
-    """
-    cloud.play(own(entry("exchange", "g2o-truncated"), cloud.base), EXPIRED)
-    with pytest.raises(MalformedAnswer) as failed:
-        await run(cloud, entry("exchange", "g2o-truncated"))
-    assert (failed.value.cause, len(cloud.asked)) == ("exchange_answer_cut", 2)
-
-
-async def test_the_recorded_link_leads_away_from_this_server(cloud):
-    """A next link to another server is an error, and the client does not send the token there."""
-    cloud.play(entry("exchange", "g2o-truncated")["response"])
-    with pytest.raises(MalformedAnswer):
-        await run(cloud, entry("exchange", "g2o-truncated"))
-    assert len(cloud.asked) == 1
 
 
 def row_of(number):

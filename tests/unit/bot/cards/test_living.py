@@ -167,19 +167,6 @@ def test_a_person_who_is_asked_in_the_thread_reads_so(services, begin, events, a
     assert (text("living.idle_title") in own, text(f"turn_words.{asks}") in own) == (False, True)
 
 
-@pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
-def test_the_cards_of_all_places_end_with_the_run(services, begin, end):
-    """The cards of all places end with the run, also the 1:1 cards with their last edit."""
-    run = begin(*BEGUN, FORM, Event(end, now()))
-    posted(services, run, LIVING, slot_of(REQUESTER))
-    cards = living(services, run)
-    assert {slot: card.final for slot, card in cards.items()} == {
-        LIVING: False,
-        slot_of(REQUESTER): True,
-    }
-    assert text("living.over_words") in content(cards[slot_of(REQUESTER)])
-
-
 def test_a_message_with_a_successor_says_so(services, begin):
     """A message with a successor says so with its last edit."""
     run = begin(*BEGUN)

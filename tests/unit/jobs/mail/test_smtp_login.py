@@ -126,6 +126,7 @@ async def test_each_refusal_has_its_cause(smtp_server, refusal, status, cause):
         (b"HTTP/1.1 400 Bad Request\r\n", "smtp_unreachable", "HTTP/1.1 400 Bad Request"),
         (b"421 4.3.2 Service not available\r\n", "smtp_busy", "421 4.3.2 Service not available"),
         (b"554 5.7.1 go away\r\n", "smtp_refused", "554 5.7.1 go away"),
+        (b"554 5.9.99 new [AM0 08DE2C]\r\n", "smtp_refused", "554 5.9.99 new [AM0 08DE2C]"),
         (b"220-" + b"x" * 100_000, "smtp_unreachable", "a line without an end"),
         (b"220-more\r\n" * 200, "smtp_unreachable", "a reply without an end"),
         *((code, "smtp_unreachable", None) for code in (b"+22 a", b"1_2 a", b" 22 a", b"-12 a")),

@@ -258,6 +258,7 @@ def test_nothing_is_asked_for_any_more(services, begin, events, end):
     assert shown.keys() == {"thread", ADMIN}
     assert [verbs(card) for card in shown.values()] == [[], []]
     assert {place: card.final for place, card in shown.items()} == {"thread": False, ADMIN: True}
+    assert text("living.over_words") in "\n".join(lines(shown[ADMIN].card.content))
 
 
 def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services, begin):

@@ -23,7 +23,7 @@ from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_det
 from jobs.channel.mailbox import DELEGATE, foreign_hosts, login_of, unconfirmed_hosts
 from jobs.checks.check import APP, FORWARDING, answers_to, is_client_id, keep_found, open_questions
 from jobs.clock import now
-from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
+from jobs.model import Finding, Profile, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps, waits_for_consent
 from jobs.redact import without_secrets
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run
@@ -347,14 +347,12 @@ LONGEST_REASON = 200
 
 @commands.for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
+    # If Microsoft has refused the bot's own secret, another is made if somebody has removed it.
     events = []
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == Cause.OWN_SECRET_REFUSED:
-        ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
-        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-        gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
-        events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
+        found = Finding("check_secret", State.WRONG, cause=refused.cause)
+        events.append(Event(Kind.FOUND, now(), step=found.step, finding=found))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     # The user who signs in is known from the directory and is noted only once. Webex often has

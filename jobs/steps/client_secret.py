@@ -256,9 +256,16 @@ class CheckSecret(Undoable, row="check_secret"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that this run made the secret, or that the kept one is still the app's."""
+        """Check that this run made the secret, or that the kept one is still the app's.
+
+        A secret that Microsoft has refused may be too new, and is kept if the app still lists it.
+        """
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
+        before = ctx.run.findings.get(self.name)
+        refused = before is not None and before.cause == Cause.OWN_SECRET_REFUSED
+        if refused and not await labelled(ctx, {LABEL}):
+            return self.wrong(Reason.ABSENT, cause=Cause.OWN_SECRET_REFUSED, values={"made": ""})
         # the app may have been deleted, or the kept secret removed by hand, as the application's
         # inspection shows, which need not have seen a secret that this run made
         there = self.name in ctx.run.changed or ctx.fact(application.OWN_SECRET) != ""
@@ -276,6 +283,7 @@ class CheckSecret(Undoable, row="check_secret"):
         end = expiry(now(), ctx.channel.lifetime_months, None)
         if limit := ctx.fact("expires"):
             end = min(end, datetime.fromisoformat(limit))
+        mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
         seconds = int((end - now() + timedelta(days=1)).total_seconds())
         ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, seconds)

@@ -54,6 +54,18 @@ async def test_a_secret_is_made_and_sealed(given, cloud, vault):
     assert told == ("s3cret~value", "k9")
 
 
+@pytest.mark.parametrize(("names", "state"), [([LABEL], State.OK), ([], State.WRONG)])
+async def test_a_refused_secret_is_kept_as_long_as_the_app_lists_it(
+    given, cloud, vault, names, state
+):
+    """Entra may refuse a secret of the bot that is a minute old; another would be as new."""
+    refused = Finding("check_secret", State.WRONG, cause="own_secret_refused")
+    ctx = given(facts=FACTS, events=(Event(Kind.FOUND, now(), step=OWN.name, finding=refused),))
+    vault.put(f"rehearsal-secret:{ctx.run.id}", "s3cret~value", 60)
+    cloud.on(BY_ID, app(*(listed("k1", name) for name in names)))
+    assert (await OWN.inspect(ctx)).state is state
+
+
 async def test_an_interrupted_try_leaves_no_orphan(given, cloud):
     """After a crash, the secret whose value was not stored is removed before a new one is made."""
     begun = Event(Kind.CHANGING, now(), step="client_secret", finding=WANTED)

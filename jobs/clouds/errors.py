@@ -89,7 +89,7 @@ class CloudError(Exception):
     @property
     def can_be_replication(self) -> bool:
         """Return whether a recent write of ours may be the only reason (microsoft.md 7)."""
-        return self.kind is ErrorKind.NOT_REPLICATED or known(self.cause).settles
+        return known(self.cause).settles
 
     @property
     def is_of_service(self) -> bool:

@@ -62,7 +62,7 @@ class Gap:
 
 def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
     """Return the time without looks, pauses apart, that ends at ``at``, or None if it is short."""
-    if watched.is_paused(at) or state.looked is None:
+    if state.looked is None:
         return None
     since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
     gap = Gap(watched.mailbox, watched.room, since, at, at + COLLECT)

@@ -221,7 +221,6 @@ class RunStore:
             if holder not in {"", run_id}:
                 if any(not run.ended for run in self.known([holder])):
                     raise AlreadyRunningError(holder)
-                self.redis.zrem(keys.runs_open(), holder)
                 self.schedule.add(holder, now())
             pipe.multi()
             pipe.set(key, run_id, ex=None if "@" in mailbox else ASKED_S)

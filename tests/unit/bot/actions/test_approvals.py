@@ -47,9 +47,10 @@ def test_an_approval(anna, begin, do, scope):
 def test_pressed_twice(anna, begin, said, do):
     """A second press changes nothing, and the answer says that it is the second."""
     run = begin(*BUTTONS[do], SIGNED_IN, PLANNED)
-    for _ in range(2):
-        press(anna, do, run=run.id, plan="plan-1")
-    assert (len(caused(anna, run)), text("refused.twice") in said()[0][1]) == (1, True)
+    for press_id in ("press-1", "press-2"):
+        press(replace(anna, action_id=press_id), do, run=run.id, plan="plan-1")
+    (answer,) = said()
+    assert (len(caused(anna, run)), text("refused.twice") in answer[1]) == (1, True)
 
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])

@@ -412,11 +412,3 @@ def test_a_typed_fix_does_not_point_to_its_own_run(anna, said, begin):
     assert (times(anna, opened, Kind.DETAILS), said()) == (1, [])
     changes.begin_known(replace(anna, message="typed-2"), channel, RunKind.FIX)
     assert len(said()) == 1
-
-
-def test_a_second_press_is_another_press(anna, begin, said):
-    """A second press of a button gets an answer; only the same press, handled again, is silent."""
-    run = begin(SIGNED_IN, PLANNED)
-    for press_id in ("press-1", "press-2"):
-        press(replace(anna, action_id=press_id), "approve", run=run.id, plan="plan-1")
-    assert len(said()) == 1

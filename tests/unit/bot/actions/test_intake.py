@@ -139,7 +139,7 @@ def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
 def test_approvers_who_are_not_in_the_space(
     anna, begin, webex_script, reply, members, direct, boss, absent
 ):
-    """If no approver is in the space, the approvers get the plan 1:1.
+    """If no approver is in the space, the approvers get the plan 1:1, also that of a fix.
 
     If the members cannot be read, the plan stays in the space.
     """
@@ -154,6 +154,10 @@ def test_approvers_who_are_not_in_the_space(
     ctx = replace(of_bot(anna, approvers=("boss@example.test",)), direct=direct)
     saved = press(ctx, "intake", run=begin(detailed=False).id, **RIGHT)
     assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
+    anna.services.store.end(saved, Event(Kind.CANCELLED, now()))
+    changes.begin_known(ctx, saved.channel, RunKind.FIX)
+    fix = anna.services.store.load(anna.services.channels.running(saved.channel.mailbox))
+    assert fix.answer("approvers_absent") == absent
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -72,16 +72,22 @@ def approving(ctx, *approvers: str):
 
 def test_in_a_space_only_what_belongs_there(anna, webex_script, runs):
     """In a space, ``/audit`` shows the runs of that space, and nothing of another space."""
+    here, there = {"by": ANNA.email, "room": "room-1"}, {"by": EVE.email, "room": "room-2"}
+    anna.services.store.audit.add({"what": "refused"} | here, {"what": "refused"} | there)
     entries, card = asked(anna, webex_script)
     assert seen(entries, runs) == {"here"}
-    assert [entry["what"] for entry in entries] == ["opened", "signed_in"]
+    assert [entry["what"] for entry in entries] == ["opened", "signed_in", "refused"]
     assert "support@contoso.com" in card
     assert "sales@contoso.com" not in card
     assert text("audit.what.signed_in") in card
 
 
 def test_in_a_direct_message_what_is_ones_own(anna, webex_script, runs):
-    """In a 1:1, ``/audit`` shows a person all runs that this person asked for, in any space."""
+    """In a 1:1, ``/audit`` shows a person all runs that this person asked for, in any space.
+
+    A run whose first entry was removed after its time is known by who asked for it.
+    """
+    assert anna.services.store.audit.clear(now() + timedelta(seconds=1), most=1) == 1
     entries, _ = asked(replace(anna, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "later"}
 

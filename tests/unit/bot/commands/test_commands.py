@@ -10,7 +10,7 @@ from bot.cards.presenters import progress
 from bot.commands import commands
 from bot.webex.errors import WebexError
 from jobs.clock import now
-from jobs.model import Channel
+from jobs.model import Channel, RunKind
 from jobs.runs.run import Event, Kind, Origin
 from tests.fixtures.run_events import changing
 from tests.unit.bot.actions.presses import of_bot, other, press, queued
@@ -65,11 +65,18 @@ def test_a_forged_correction_runs_nothing(anna, said, command):
     assert (len(said()), text("refused.old") in said()[0][1]) == (1, True)
 
 
-def test_the_same_message_opens_one_run(anna):
-    """A typed ``/setup-email`` opens one run, however often its event is delivered."""
+def test_the_same_message_opens_one_run(anna, webex_script):
+    """A typed ``/setup-email`` opens one run, however often its event is delivered.
+
+    Once the run has its details, no first card asks for them again.
+    """
     for _ in range(2):
         type_(anna, "setup-email", MAILBOX)
-    assert len(anna.services.store.runs_in_space("room-1")) == 1
+    (run,) = anna.services.store.runs_in_space("room-1")
+    anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=run.channel))
+    webex_script.asked.clear()
+    type_(anna, "setup-email", MAILBOX)
+    assert {"do": "go_on", "run": run.id} in pressed(webex_script)
 
 
 def refused(ctx, webex_script, reply):
@@ -302,6 +309,9 @@ def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
     assert len(anna.services.store.runs_in_space("room-1")) == 1
     assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
     assert run.id in cards(webex_script)
+    fix = anna.services.store.open(run.channel, anna.asker, anna.origin, RunKind.FIX)
+    type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
+    assert text("notice.running_title_fix", mailbox=MAILBOX, run=fix.id) in cards(webex_script)
 
 
 HELP = {"do": "help"}

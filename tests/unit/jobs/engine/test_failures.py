@@ -8,17 +8,13 @@ import pytest
 from adaptive_cards.texts import render, text
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.engine.findings import (
-    AGAIN_S,
-    LONGEST_PAUSE_S,
-    finding_from_error,
-    is_due,
-    may_be_replication,
-)
+from jobs.engine import findings
+from jobs.engine.findings import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding, OutboundPolicy
+from tests.fixtures import copies
 
 SAID = ("graph", 503, "ServiceUnavailable", "Try later")
 
@@ -33,12 +29,20 @@ def test_an_unreadable_answer_is_told_in_words(given, said, key):
 @pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
 def test_what_may_pass_is_tried_again(given, kind, waits):
-    """A step whose error may pass by itself is tried again, after longer and longer pauses."""
+    """A step whose error may pass by itself is tried again, after longer and longer pauses.
+
+    It is not tried before that, even if the run goes on with another step. Without a connection it
+    is tried until there is one.
+    """
     run = given(waits={"ids": waits}).run
     found = finding_from_error(ConnectIds(), kind("service_unavailable", *SAID), run)
     told = found.state, found.waiting_for, found.cause, found.seen
     assert told == (State.UNKNOWN, Turn.TIME, "service_unavailable", verbatim("Try later"))
     assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
+    run = copies.replace(run, findings={"ids": found}, waits={"ids": len(AGAIN_S)})
+    assert not findings.is_ready(run, {}, lambda _: False, {}, ConnectIds())
+    unconnected = finding_from_error(ConnectIds(), kind("host_name_unknown", *SAID), run)
+    assert unconnected.waiting_for is Turn.TIME
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,10 @@ def test_trying_again_does_not_open_the_window_again(given, tries, settling):
 @pytest.mark.parametrize(("left_s", "due"), [(-1, True), (60, False), (3500, False), (4000, True)])
 def test_no_wait_outlasts_a_clock_that_is_set_back(left_s, due):
     """A time beyond the longest pause was noted before the clock was set back, and is over."""
-    assert is_due(Finding("token", State.WAITING, until=now() + timedelta(seconds=left_s))) is due
+    assert (
+        findings.is_due(Finding("token", State.WAITING, until=now() + timedelta(seconds=left_s)))
+        is due
+    )
 
 
 LETS_IN = [

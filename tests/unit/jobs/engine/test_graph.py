@@ -18,15 +18,16 @@ from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepare
 def test_what_needs_nothing_runs_at_the_same_time(carry_out, given):
     """Two steps that need nothing run at the same time.
 
-    Each step of this test waits until the other one has begun.
+    Two of the steps wait until the other one has begun. Each finding is recorded once.
     """
     both = asyncio.Barrier(2)
 
-    a, b, ctx = Fact("a"), Fact("b"), given()
+    a, b, c, ctx = Fact("a"), Fact("b"), Fact("c", needs=("a",)), given()
     a.hooks["inspect"] = b.hooks["inspect"] = lambda _: both.wait()
-    carry_out(engine(ctx, a, b).make_plan())
-    shown = {name: f.state for name, f in ctx.run.findings.items() if name != "given"}
-    assert shown == {"a": State.OK, "b": State.OK}
+    work = engine(ctx, a, b, c)
+    carry_out(work.make_plan())
+    assert sorted(step for kind, step in told(ctx) if kind == "found") == ["a", "b", "c"]
+    assert ({*map(ctx.run.state_of, "abc")}, work.seen) == ({State.OK}, ctx.run.version)
 
 
 def test_a_look_records_a_plan_and_changes_nothing(carry_out, given):
@@ -44,14 +45,14 @@ def test_another_plan_has_another_id(given):
     """The same plan for the same addresses has the same ID, and another plan has another ID."""
     line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
     others = [
-        (replace(line, after=scripted_steps.EMPTY),),
+        *((replace(line, **{name: Text("x")}),) for name in ("object", "before", "after", "note")),
         (replace(line, scope=Scope.TENANT),),
         (line, line),
         (),
     ]
     run = given().run
     assert digest((line,), run) == digest((replace(line),), replace(run))
-    assert len({digest(changes, run) for changes in [(line,), *others]}) == 5
+    assert len({digest(changes, run) for changes in [(line,), *others]}) == 8
 
 
 @pytest.mark.parametrize(

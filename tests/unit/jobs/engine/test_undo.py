@@ -163,11 +163,6 @@ def test_the_way_back_is_the_other_way_round(given):
     }
 
 
-def test_what_was_found_out_is_known_again(given):
-    """The IDs from earlier runs are facts of an undo, and its steps read them as in any run."""
-    assert undo(given, STEP).fact("sp_id") == "sp-1"
-
-
 @pytest.mark.parametrize(
     ("found", "is_undone"),
     [
@@ -177,8 +172,12 @@ def test_what_was_found_out_is_known_again(given):
     ],
 )
 def test_whether_anything_is_back(given, found, is_undone):
-    """An undo takes the channel away if it reverses a change, and if it is not that of one run."""
+    """An undo takes the channel away if it reverses a change, and if it is not that of one run.
+
+    The IDs from earlier runs are facts of an undo, and its steps read them as in any run.
+    """
     whole = undo(given, STEP, "forwarding", **found)
+    assert whole.fact("sp_id") == "sp-1"
     assert undid(whole) is is_undone
     assert not undid(replace(whole, known={UNDOES: "A"}))
 

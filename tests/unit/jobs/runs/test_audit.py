@@ -435,6 +435,18 @@ def test_a_trail_that_has_grown_since_it_was_set_back(own, redis, pass_time):
     assert whats(redis)[-1] == DOUBTED
 
 
+def test_a_lost_entry_in_another_place_is_lost(own, redis, pass_time):
+    """A lost entry that somebody puts in the place of the first one does not hide the loss."""
+    filled(own, pass_time, "one")
+    before = copied(redis)
+    filled(own, pass_time, "two")
+    lost = redis.lindex(keys.audit_entries(), -1)
+    before()
+    redis.lset(keys.audit_entries(), 0, lost)
+    own.look()
+    assert whats(redis)[-1] == DOUBTED
+
+
 def test_what_redis_loses_by_itself(own, redis, pass_time):
     """The newest entries may be lost in a failover: an entry says so, and the rest is believed."""
     filled(own, pass_time, "one")

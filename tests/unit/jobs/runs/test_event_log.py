@@ -1,6 +1,7 @@
 """MACs in the history of a run: a foreign event stops the run, and the events before it count."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
@@ -180,7 +181,10 @@ def test_two_pasts_of_a_run_do_not_mix(store, run):
 
 
 def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store, run):
-    """A stopped run is recorded once, is no longer due, and no longer holds its mailbox."""
+    """A stopped run is recorded once, is no longer due, and no longer holds its mailbox.
+
+    A foreign event in another place is recorded, too.
+    """
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     for _ in range(3):
         store.schedule.add(run.id, now())
@@ -188,6 +192,8 @@ def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store, run):
     told = [line for line in store.audit.entries() if b'"foreign_event"' in line]
     assert (len(told), claimed(store.redis), store.channels.holder(MAILBOX)) == (1, (), "")
     assert (MAILBOX.encode() in told[0], store.audit.verify().broken_at) == (True, 0)
+    trust.stop(store, run.id, 2, MAILBOX)
+    assert len([line for line in store.audit.entries() if b'"foreign_event"' in line]) == 2
 
 
 @pytest.mark.parametrize("place", ["the end", "the beginning"])
@@ -222,6 +228,8 @@ def test_an_approval_is_in_the_trail_or_does_not_count(store, run):
     assert distrusted(store, run) == ""
     assert distrusted(store, replace(run, approvals={Scope.TENANT: word})) == NOT_AUDITED
     assert distrusted(store, replace(run, id="OTHER2")) == NOT_AUDITED
+    another = replace(word, at=word.at + timedelta(seconds=1))
+    assert distrusted(store, replace(run, approvals={Scope.MAILBOX: another})) == NOT_AUDITED
     entries = store.audit.entries()
     place = next(number for number, line in enumerate(entries) if b'"approved"' in line)
     store.redis.lset(keys.audit_entries(), place, entries[place].decode().replace("anna", "emma"))
@@ -274,10 +282,13 @@ def test_a_fold_never_raises(events):
 
 
 def test_an_event_without_anything():
-    """An event of any kind without its data or the events before it changes nothing or is a gap."""
+    """An event of any kind without its data or the events before it changes nothing or is a gap.
+
+    The first gap is the one that is named.
+    """
     gaps = {}
     for kind in set(Kind) - {Kind.OPENED}:
-        gaps[kind] = doubt(fold("R1", [OPENED, Event(kind, now(), step="forwarding")]))
+        gaps[kind] = doubt(fold("R1", [OPENED, *[Event(kind, now(), step="forwarding")] * 2]))
     found = {kind for kind, why in gaps.items() if why}
     assert found == GAPS
     gap = Text("turn_words.history_gap", {"event": "2"})

@@ -73,6 +73,7 @@ def test_a_run_that_died_before_its_first_event_holds_nothing(store, opened):
     """A mailbox that is claimed by a run without a history can be claimed by another run."""
     store.redis.set("channel:sales@contoso.com:run", "DEAD22")
     store.redis.zadd("runs:open", {"DEAD22": 1})
+    assert store.channels.running("sales@contoso.com") == ""
     store.claim("sales@contoso.com", opened.id)
     assert store.channels.running("sales@contoso.com") == opened.id
 

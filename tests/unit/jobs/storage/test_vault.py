@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
@@ -98,6 +99,7 @@ def test_the_object_is_readable_without_its_mac():
         LINE.replace(b'{"kind"', b'{ "kind"'),
         LINE[:-3] + b"0" + LINE[-2:] if LINE[-3:-2] != b"0" else LINE[:-3] + b"1" + LINE[-2:],
         LINE + b"\n",
+        LINE[:-2] + b" }",
         b"",
         b"\xff" * 200,
         b'{"mac":"' + b"\xc3\xa9" * 32 + b'"}',
@@ -116,8 +118,13 @@ def test_what_is_not_made_with_the_key_is_refused(line):
     ("key", "part"), [("run:R2:events", ""), (HERE, "x"), ("run:R1:", "events"), ("", HERE)]
 )
 def test_an_object_counts_in_its_place_only(key, part):
-    """The MAC covers the key and the part, which cannot be joined or split to get the same MAC."""
-    assert AUTHENTICATOR.verify(key, LINE, part) is None
+    """The MAC covers the key and the part, which cannot be joined or split to get the same MAC.
+
+    What is not this bot's is logged, but not what is only missing.
+    """
+    with capture_logs() as logged:
+        assert AUTHENTICATOR.load(key, LINE, dict, part) is AUTHENTICATOR.load(key, None, dict)
+    assert [each["key"] for each in logged] == [key]
 
 
 def test_keys_of_macs_are_rotated():

@@ -127,8 +127,13 @@ def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made, key):
     [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")],
 )
 def test_an_ended_run_is_nobodys(ended, key):
-    """An ended run is nobody's turn, whatever the run waited for before."""
+    """An ended run is nobody's turn, whatever the run waited for before.
+
+    Only an undo that has finished has undone anything.
+    """
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
+    undo = next_action(replace(run, kind=RunKind.UNDO))
+    assert undo.kind == ("undone" if ended is Kind.FINISHED else key)
     assert (next_action(run).turn, next_action(run).kind) == (Turn.NOBODY, key)
 
 

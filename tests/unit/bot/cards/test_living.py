@@ -76,12 +76,24 @@ def test_the_thread_shows_the_present_turn(services, begin, events, title):
 
 
 def test_what_was_answered_is_a_line(services, begin):
-    """Each earlier turn is a line with its person and time, and has no button any more."""
+    """Each earlier turn is a line with its person and time, and has no button any more.
+
+    Nobody has given the details of a fix.
+    """
     events = (*BEGUN, GRANTED, FORM, answered("token_saved"), answered("rehearse", "skip:away"))
-    told = content(living(services, begin(*events))[LIVING])
+    run = begin(*events)
+    told = content(living(services, run)[LIVING])
     assert f"by {REQUESTER}" in told
     wanted = ("Given", "Signed in", "Approved", "Admin consent is in place", "Token saved", "away")
     assert [line for line in wanted if line not in told] == []
+    assert "Given" not in "".join(map(render, lines(replace(run, kind=RunKind.FIX))))
+
+
+@pytest.mark.parametrize(("ids", "told"), [(State.OK, True), (State.UNKNOWN, False)])
+def test_a_plan_without_changes_is_a_line(services, begin, ids, told):
+    """A line says that nothing has to be changed, unless something could not be read."""
+    run = begin(SIGNED_IN, found("ids", ids), replace(PLANNED, changes=()))
+    assert ("history.nothing" in [each.key for each in lines(run)]) is told
 
 
 @pytest.mark.parametrize(("state", "told"), [(State.OK, "nothing new"), (State.WAITING, "Forward")])

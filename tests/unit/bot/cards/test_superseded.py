@@ -170,7 +170,11 @@ def test_a_newer_check_is_newer_only_in_its_space(services, check, start):
 
 
 def test_a_check_that_is_history_may_go_on(services, check, pass_time):
-    """A check that goes on after a grant is the newest one again, until there is a newer one."""
+    """A check that goes on after a grant is the newest one again, until there is a newer one.
+
+    Until a check has found something, it says nothing of the channel.
+    """
+    assert superseded.of_run(services.store.open(CHANNEL, WHO, Origin("r"), RunKind.CHECK)) is None
     first, second = check(), check()
     assert is_history(shown(services, first))
     services.store.append(first.id, Event(Kind.READABLE, now()), OFF, Event(Kind.CHECKED, now()))
@@ -268,7 +272,10 @@ def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(services, check):
 def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
     services, start, pass_time
 ):
-    """A check that searches a channel of another space shows no run and no person of that space."""
+    """A check that searches a channel of another space shows no run and no person of that space.
+
+    One that has made it a channel of its own space is like any other card.
+    """
     brief = Brief(by_hand=True, discover=True)
     opened = services.store.open(CHANNEL, WHO, Origin("room-2", "t"), RunKind.CHECK, brief=brief)
     services.store.append(opened.id, OFF, Event(Kind.CHECKED, now()))
@@ -281,6 +288,9 @@ def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
     assert words(shown(services, verdict)) == before
     start(RunKind.FIX, *CHANGES, end=Kind.FINISHED, room="room-2")
     assert is_history(shown(services, verdict))
+    services.store.end(verdict, Event(Kind.FINISHED, now()))
+    kept = superseded.of_run(services.store.load(verdict.id))
+    assert (superseded.of_run(verdict).apart, kept.apart) == (True, False)
 
 
 def test_a_space_that_has_disconnected_a_channel_hears_little_of_another_space(services, start):

@@ -7,10 +7,12 @@ import pytest
 from bot.web.oauth import FLOWS
 from jobs.access import tenants
 from jobs.checks import check
+from jobs.checks.reading import read
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, SignInNeeded, Transient
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe
+from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Evidence, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
@@ -214,7 +216,8 @@ UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
 def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, finding, more):
     """After a check, another person with more roles may sign in, in the same run.
 
-    Their look replaces the earlier one. The card does not ask them to let the bot read.
+    Their look replaces the earlier one. The card does not ask them to let the bot read, and asks
+    nobody for a sign-in after the check was kept.
     """
     ctx = given(kind="check", events=(noted(finding),))
     assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
@@ -222,6 +225,8 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, find
     run = ctx.store.load(ctx.run.id)
     assert (check.may_sign_in(run), FLOWS["signin"].is_complete(run)) == (more, not more)
     assert not check.may_be_granted(redis, run)
+    offers = [read(replace(run, ended=end), ctx.store).may_sign_in for end in (None, Kind.FINISHED)]
+    assert offers == [more, False]
     other = replace(run.account, upn="other@contoso.com")
     ctx.store.append(ctx.run.id, Event(Kind.SIGNED_IN, now(), account=other))
     again = ctx.store.load(ctx.run.id)
@@ -244,13 +249,34 @@ def test_when_the_tenant_can_let_the_bot_read(given, redis):
     assert check.may_be_granted(redis, run) is False
 
 
-def test_a_grant_looks_anew(given):
-    """A new grant makes the check look again, unless a person is signed in and sees more anyway."""
+def test_a_check_that_goes_on_is_never_done(given):
+    """A check with every finding that has not ended still looks, so nothing is said to be right."""
+    ctx = given(kind="check")
+    every = {name: Finding(name, State.SKIPPED) for name in check.checks_of(ctx.run)}
+    assert read(replace(ctx.run, findings=every), ctx.store).looking == 1
+
+
+def test_what_only_a_sign_in_reads_is_no_gap(given):
+    """A check without a sign-in that has read all that it can has no gaps."""
+    run = given(kind="check").run
+    steps = check.checks_of(run)
+    name = next(name for name in steps if not app_may_read(steps[name].reads))
+    only = {name: Finding(name, State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)}
+    assert check.gaps(replace(run, findings=only)) == (0, False, False)
+
+
+def test_a_grant_looks_anew(given, runtime_of, work_settings):
+    """A new grant makes the check look again, unless a person is signed in and sees more anyway.
+
+    Without one, a finished check reads nothing again.
+    """
     ctx = given(kind="check", events=(Event(Kind.CHECKED, now()),))
     granted = Event(Kind.READABLE, now(), by="anna@contoso.com", data={"tenant": "tenant-1"})
     ctx.store.append(ctx.run.id, granted)
     run = ctx.store.load(ctx.run.id)
     assert (run.checked is not None, run.answer("app_access")) == (True, "granted")
+    again = check.run_check(runtime_of(work_settings), run, lambda: True)
+    assert asyncio.run(again) == run.version
     ctx.store.append(ctx.run.id, Event(Kind.SIGNED_OUT, now()), granted)
     run = ctx.store.load(ctx.run.id)
     assert (run.checked, run.findings, run.problems) == (None, {}, {})

@@ -120,9 +120,15 @@ def checked(given, store):
 def test_a_kept_channel_is_one_of_its_space(checked, store):
     """A kept channel belongs to its space and has its record, its last check and its history.
 
-    It also has the facts for later runs.
+    Its wrong settings can be fixed only then.
+    It also has the facts for later runs. A check that nobody keeps is gone after a month.
     """
+    assert 29 * 86400 < store.redis.ttl(f"run:{checked.id}:events") <= 30 * 86400
+    off = noted(Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"))
+    store.append(checked.id, off)
+    assert read(store.load(checked.id), store).fix is None
     assert check.keep_found(store, checked, "anna@contoso.com")
+    assert read(store.load(checked.id), store).fix[0] == "fix.smtp_auth"
     record = store.channels.record(MAILBOX)
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
     last = store.last_check(MAILBOX)

@@ -23,7 +23,9 @@ def test_a_link_names_its_kind_and_its_end(services, kind):
     assert (link.kind, link.run) == (kind, "R1")
     read = {each: links.read(services, each, token_of(link)) for each in LIFE}
     assert read == dict.fromkeys(LIFE) | {kind: link}
-    assert abs(link.until - now() - LIFE[kind]) < timedelta(seconds=2)
+    life = timedelta(minutes=15) if kind == "handover" else timedelta(days=1)
+    assert abs(link.until - now() - life) < timedelta(seconds=2)
+    assert [each for each in LIFE if links.open_once(services, each, token_of(link), "b")] == [kind]
 
 
 def test_a_card_that_is_drawn_again_stays_as_it_is(services):
@@ -66,5 +68,8 @@ def test_a_link_whose_time_is_up_is_replaced(services):
     key = next(key for key in services.redis.scan_iter("sealed:page:*"))
     over = Link(old.url, now() - timedelta(seconds=1), "signin", "R1")
     services.vault.put(key.decode().removeprefix("sealed:"), codec.dump(over).decode(), 60)
-    assert over.is_expired
+    assert (over.is_expired, links.open_once(services, "signin", token_of(old), "b")) == (
+        True,
+        False,
+    )
     assert links.link(services, "signin", "R1").url != old.url

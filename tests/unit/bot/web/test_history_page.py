@@ -39,7 +39,8 @@ def test_looking_uses_nothing_up(browser, another, address):
 def test_the_page_has_the_chart_and_every_incident(browser, address):
     """The history page has the chart, and every incident with its verdict.
 
-    The chart has a title and a description for screen readers.
+    The chart has a title and a description for screen readers. The page is in German, if the
+    browser asks for German.
     """
     assert press(browser, address) == 303
     page = browser.get(address)
@@ -49,26 +50,23 @@ def test_the_page_has_the_chart_and_every_incident(browser, address):
     for shown in (chart, "Broken: 1.", "Mails in all: 12", "not by the bot"):
         assert shown in page.text
     assert "style=" not in page.text
+    page = browser.get(address, headers={"Accept-Language": "de"}).text
+    assert ('lang="de"' in page, "Alle Störungen" in page) == (True, True)
 
 
 def test_the_link_works_in_one_browser(browser, another, address):
     """A link works in the browser that opened it, which may reload the page.
 
-    Another browser is told how to get a link of its own.
+    Another browser is told how to get a link of its own. If it has the page open, its press is
+    refused although its form is good.
     """
-    another.get(address)
+    form = form_of(another.get(address))
     assert press(browser, address) == 303
     assert browser.get(address).text.count("<svg") == 1
     refused = another.get(address)
     assert (refused.status_code, "<svg" in refused.text) == (410, False)
     assert f"/history {MAILBOX}" in refused.text
     assert press(another, address) == 403
-
-
-def test_of_two_browsers_with_the_page_open_one_gets_it(browser, another, address):
-    """If two browsers have the page open, the second press is refused although its form is good."""
-    form = form_of(another.get(address))
-    assert press(browser, address) == 303
     assert another.post(address, data=form).status_code == 410
 
 
@@ -132,10 +130,3 @@ def test_a_channel_without_a_history_has_an_empty_page(services, browser):
     page = browser.get(address).text
     assert "No incident was seen in these 90 days." in page
     assert "Nobody has looked at this channel" in page
-
-
-def test_the_page_is_in_the_browsers_language(browser, address):
-    """The history page is in German, if the browser asks for German."""
-    press(browser, address)
-    page = browser.get(address, headers={"Accept-Language": "de"}).text
-    assert ('lang="de"' in page, "Alle Störungen" in page) == (True, True)

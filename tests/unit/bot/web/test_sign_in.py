@@ -49,10 +49,12 @@ def test_the_page_says_for_what_and_by_whom(services, browser, begin):
 def test_a_sign_in(services, browser, provider, begin):
     """A sign-in is saved encrypted for the run, recorded with its account, and wakes a worker.
 
-    The account is that of the validated token, and the event has both token requests.
+    The account is that of the validated token. The event has both token requests, and the
+    permissions that the sign-in asked for.
     """
     run = begin()
-    page = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    asked = depart(services, browser, run)
+    page = browser.get(BACK, query_string=journey.come_back(provider, asked))
     event, admin = last(services, run), "admin@contoso.com"
     assert (page.status_code, admin in page.text) == (200, True)
     assert (event.kind, event.by, event.data["calls"].count("POST")) == (Kind.SIGNED_IN, admin, 2)
@@ -60,6 +62,10 @@ def test_a_sign_in(services, browser, provider, begin):
     assert services.vault.holds(f"session:{run.id}")
     jobs = (*services.runs.queue.jobs, *services.cards.queue.jobs)
     assert {str(job.func_name) for job in jobs} == {"jobs.advance.advance", "bot.cards.draw.draw"}
+    names = services.store.load(run.id).permissions
+    assert set(names) < set(asked["scope"].split())
+    assert event.data["permissions"] == " ".join(names)
+    assert "Application.ReadWrite.All" in names
 
 
 @pytest.mark.parametrize("number", [65001, 50076])
@@ -93,15 +99,6 @@ def test_more_than_a_sign_in_can_give(services, browser, provider, begin, number
         page = browser.get(BACK, query_string=provider.sign_in(page.headers["Location"]))
     assert (page.status_code, f"AADSTS{number}" in page.text) == (200, True)
     assert last(services, run).kind == Kind.PROBLEM
-
-
-def test_a_state_is_used_once(services, browser, provider, begin):
-    """A state is used once: the same answer of Microsoft gets 400 the second time."""
-    run = begin()
-    query = signed(services, browser, provider, run)
-    browser.get(BACK, query_string=query)
-    assert browser.get(BACK, query_string=query).status_code == 400
-    assert (last(services, run).kind, len(services.store.events(run.id))) == (Kind.SIGNED_IN, 3)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +197,12 @@ def test_a_link_of_an_ended_run(services, browser, provider, begin):
     assert browser.get(path(services, replace(run, id="LOST"))).status_code == 410
 
 
-def test_a_link_whose_time_is_up(services, browser, begin):
-    """A sign-in link whose time is up gets 410."""
+def test_an_unknown_link(services, browser, begin):
+    """An unknown link, and one of another kind, gets 404, and a link whose time is up 410."""
     address = path(services, begin())
+    other = address.replace("/signin/", "/consent/")
+    for unknown in ("/signin/none", "/consent/none", "/rehearsal/none", other):
+        assert browser.get(unknown).status_code == 404
     end_link(services)
     assert browser.get(address).status_code == 410
 
@@ -213,13 +213,6 @@ def test_somebody_is_signed_in_already(services, browser, begin):
     assert page.status_code == 200
     assert text("page.done_title") in page.text
     assert form_of(page) == {}
-
-
-def test_an_unknown_link(services, browser, begin):
-    """An unknown link, and a link of another kind, leads nowhere and gets 404."""
-    other = path(services, begin()).replace("/signin/", "/consent/")
-    for address in ("/signin/none", "/consent/none", "/rehearsal/none", other):
-        assert browser.get(address).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -367,11 +360,15 @@ def test_the_second_part_stays_in_the_browser(services, browser, another, provid
 
 
 def test_two_flows_in_one_browser(services, browser, provider, begin):
-    """A press in a second window leaves the first window's sign-in as it is."""
+    """A press in a second window leaves the first window's sign-in as it is.
+
+    A state is used once: the same answer of Microsoft gets 400 the second time.
+    """
     run = begin()
     first, second = (journey.signed(services, browser, provider, run) for _ in range(2))
     assert first["state"] != second["state"]
-    assert browser.get(BACK, query_string=first).status_code == 200
+    assert [browser.get(BACK, query_string=first).status_code for _ in range(2)] == [200, 400]
+    assert (last(services, run).kind, len(services.store.events(run.id))) == (Kind.SIGNED_IN, 3)
 
 
 def test_a_state_without_a_browser_fits_none():
@@ -443,14 +440,3 @@ def test_all_slots_are_taken(services, browser, provider, begin, monkeypatch):
     assert f"{BACK}?code={query['code']}&amp;state={query['state']}" in again
     assert browser.get(BACK, query_string=query).status_code == 200
     assert last(services, run).kind is Kind.SIGNED_IN
-
-
-def test_the_permissions_are_recorded(services, browser, provider, begin):
-    """The run and the audit trail record the permissions that the sign-in asked for."""
-    run = begin()
-    asked = depart(services, browser, run)
-    browser.get(BACK, query_string=journey.come_back(provider, asked))
-    names = services.store.load(run.id).permissions
-    assert set(names) < set(asked["scope"].split())
-    assert last(services, run).data["permissions"] == " ".join(names)
-    assert "Application.ReadWrite.All" in names

@@ -229,7 +229,7 @@ def test_one_page_asks_for_graph_and_exchange(services, browser, provider, begin
 def test_an_entra_that_takes_one_resource_at_a_time(services, browser, provider, begin, number):
     """If Entra takes only one resource at a time, the browser goes on to a page for Graph alone.
 
-    Nothing is recorded as a problem.
+    Nothing is recorded as a problem, unless Entra refuses Graph alone as well.
     """
     run = begin()
     state = depart(services, browser, run)["state"]
@@ -240,6 +240,10 @@ def test_an_entra_that_takes_one_resource_at_a_time(services, browser, provider,
     apart = parse_qs(urlsplit(there.headers["Location"]).query)["scope"][0].split()
     assert [each for each in apart if "Exchange.Manage" in each] == []
     assert services.store.load(run.id).problems == {}
+    again = query | {"state": depart(services, browser, run)["state"]}
+    alone = urlsplit(browser.get(BACK, query_string=again).headers["Location"]).query
+    again |= {"state": parse_qs(alone)["state"][0]}
+    assert browser.get(BACK, query_string=again).status_code == 200
     browser.get(BACK, query_string=provider.sign_in(there.headers["Location"]))
     assert last(services, run).kind is Kind.SIGNED_IN
 

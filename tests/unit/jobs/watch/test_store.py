@@ -149,7 +149,7 @@ def test_the_end_of_the_watch_ends_the_incident(store, watch):
     broken(store, [watched], AT, BROKEN)
     was_watched, ended = store.end("a@contoso.com", AT + 2 * MINUTE)
     assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
-    assert store.add_look(watched, BROKEN, AT + 3 * MINUTE) == ()
+    assert [store.add_look(watched, BROKEN, AT + n * MINUTE) for n in (3, 4)] == [(), ()]
     assert store.open_incidents() == ()
 
 

@@ -106,7 +106,7 @@ def test_a_look_that_could_not_say_neither_confirms_nor_refutes():
     assert watch.looks(BROKEN, UNSURE, UNSURE) == []
     assert watch.state.next_look == watch.at - timedelta(minutes=1) + CONFIRM
     assert watch.looks(BROKEN) == [[NewsKind.BEGAN]]
-    assert watch.incidents["I1"].noticed == BEGAN
+    assert (watch.incidents["I1"].noticed, watch.state.unsure_since) == (BEGAN, None)
 
 
 def test_another_cause_is_news_after_two_looks():

@@ -265,7 +265,7 @@ class CheckSecret(Undoable, row="check_secret"):
         before = ctx.run.findings.get(self.name)
         refused = before is not None and before.cause == Cause.OWN_SECRET_REFUSED
         if refused and not await labelled(ctx, {LABEL}):
-            return self.wrong(Reason.ABSENT, cause=Cause.OWN_SECRET_REFUSED, values={"made": ""})
+            return self.wrong(Reason.ABSENT, values={"made": ""})
         # the app may have been deleted, or the kept secret removed by hand, as the application's
         # inspection shows, which need not have seen a secret that this run made
         there = self.name in ctx.run.changed or ctx.fact(application.OWN_SECRET) != ""

@@ -26,6 +26,7 @@ def test_a_link_names_its_kind_and_its_end(services, kind):
     life = timedelta(minutes=15) if kind == "handover" else timedelta(days=1)
     assert abs(link.until - now() - life) < timedelta(seconds=2)
     assert [each for each in LIFE if links.open_once(services, each, token_of(link), "b")] == [kind]
+    assert links.read(services, kind, token_of(link)).until < now() + timedelta(minutes=61)
 
 
 def test_a_card_that_is_drawn_again_stays_as_it_is(services):

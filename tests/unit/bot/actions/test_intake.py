@@ -12,6 +12,7 @@ from bot.commands import changes
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
+from jobs.runs.run_store import Record
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import person, receive
@@ -120,8 +121,13 @@ def test_what_was_given_before_is_filled_in(anna, begin, webex_script, reply, ma
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
 def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
-    """An empty administrator field, or the requester's own address, sends nothing 1:1."""
-    saved = press(anna, "intake", run=begin(detailed=False).id, **RIGHT, administrator=typed)
+    """An empty administrator field, or the requester's own address, sends nothing 1:1.
+
+    The details of a connected channel are changed in its own setup.
+    """
+    run = begin(detailed=False)
+    anna.services.channels.add(anna.services.redis, Record.of(run, now()), run)
+    saved = press(anna, "intake", run=run.id, **RIGHT, administrator=typed)
     assert (saved.detailed, saved.answers) == (True, {})
 
 

@@ -229,12 +229,10 @@ SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
 #: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
 _ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
 
-_CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
-    (jwt.ExpiredSignatureError, Cause.ID_TOKEN_EXPIRED),
-    (jwt.ImmatureSignatureError, Cause.ID_TOKEN_EXPIRED),
-    (jwt.InvalidSignatureError, Cause.ID_TOKEN_SIGNATURE),
-    (jwt.PyJWKSetError, Cause.ID_TOKEN_SIGNATURE),
-    (jwt.PyJWTError, Cause.ID_TOKEN_INVALID),
+_CAUSES: tuple[tuple[tuple[type[jwt.PyJWTError], ...], str], ...] = (
+    ((jwt.ExpiredSignatureError, jwt.ImmatureSignatureError), Cause.ID_TOKEN_EXPIRED),
+    ((jwt.InvalidSignatureError, jwt.PyJWKSetError), Cause.ID_TOKEN_SIGNATURE),
+    ((jwt.PyJWTError,), Cause.ID_TOKEN_INVALID),
 )
 
 
@@ -476,7 +474,7 @@ class Identity:
                 options={"require": ["exp", "iss", "aud"], "verify_aud": False},
             )
         except jwt.PyJWTError as error:
-            cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
+            cause = next(cause for kinds, cause in _CAUSES if isinstance(error, kinds))
             skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
             raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
         own, sent = str(claims.get("tid", "")), str(claims.get("nonce", ""))

@@ -20,13 +20,13 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
         "code": 24_957,
-        "functions": 2_700,
+        "functions": 2_693,
         "used once, %": 9.6,
-        "borders": 5_366,
-        "docstrings": 5_267,
+        "borders": 5_346,
+        "docstrings": 5_265,
     },
     ("practice",): {"code": 14_756},
-    ("tests",): {"code": 41_734},
+    ("tests",): {"code": 41_730},
     ("bench", "tools"): {"code": 3_733},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -319,10 +319,9 @@ def _passed(view: Reading) -> set[Station]:
 
 
 def _well(view: Reading) -> ui.Band:
-    if view.secret_ends is not None:
+    if (ends := view.secret_ends) is not None:
         turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"), who=view.approvers)
         told = f"{render(_not_proven(view)[0])}." if view.unread else text("verdict.still_flows")
-        ends = view.secret_ends
         title = shared.days_left("verdict.secret_ends.", ends, view.at, day=day(ends))
         return ui.Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:

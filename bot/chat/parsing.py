@@ -160,7 +160,8 @@ def _sorted_words(text: str) -> tuple[list[str], list[str], list[str]]:
 
 
 def _has(words: list[str], phrases: frozenset[str]) -> bool:
-    return any(f" {phrase} " in f" {' '.join(words)} " for phrase in phrases)
+    spaced = f" {' '.join(words)} "
+    return any(f" {phrase} " in spaced for phrase in phrases)
 
 
 @cache

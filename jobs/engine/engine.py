@@ -481,14 +481,13 @@ class Engine:
             if self.run.allowed == allowed:
                 self.queue(step, accepted.as_note(found) if accepted else found)
 
+        def met(name: str) -> bool:
+            return name in self.run.findings or self.run.allowed != allowed
+
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
-                await self.run_steps(
-                    self.steps,
-                    check,
-                    lambda name: name in self.run.findings or self.run.allowed != allowed,
-                )
+                await self.run_steps(self.steps, check, met)
             finally:
                 teller.cancel()
                 with suppress(asyncio.CancelledError, AttemptOverError):

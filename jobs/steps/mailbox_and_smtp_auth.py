@@ -300,8 +300,9 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
         seen = SEEN[next(iter(own.values()))]
         found = self.compare_with_recorded(past, own, seen, dict.fromkeys(own, ON))
         # the name of the mailbox's own user may be another address
-        logins, ids = logins_of_others(ctx), {VALUE: ctx.fact("user_id").lower()}
-        used = [a for n in own if logins & {a := _address(ctx, n), ids.get(n, "")}]
+        logins, user_ids = logins_of_others(ctx), {VALUE: ctx.fact("user_id").lower()}
+        known = {_address(ctx, name): user_ids.get(name, "") for name in own}
+        used = [address for address, user_id in known.items() if logins & {address, user_id}]
         if used and found.state is State.WRONG:  # the answers of that channel would stop
             return self.left_alone(Text("seen.undo_login_in_use", {"user": min(used)}))
         return found

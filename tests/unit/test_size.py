@@ -20,9 +20,9 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
         "code": 24_957,
-        "functions": 2_693,
+        "functions": 2_694,
         "used once, %": 9.6,
-        "borders": 5_346,
+        "borders": 5_347,
         "docstrings": 5_265,
     },
     ("practice",): {"code": 14_756},

@@ -169,7 +169,8 @@ def _connect_address(ctx: StepContext, rows: Iterable[ExchangeRow], names: Itera
 
 
 def _text(row: ExchangeRow, name: str) -> str:
-    return " ".join(map(str, as_list(row.get(name))))
+    # a list may be one text, and an address may have a name or a kind beside it
+    return re.sub(r"[][<>()\"',;:\s]+", " ", " ".join(map(str, as_list(row.get(name)))))
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:

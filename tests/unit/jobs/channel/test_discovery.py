@@ -120,7 +120,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx, cloud):
         ("Get-InboxRule", {"Enabled": True, "RedirectTo": [f'"W" [SMTP:{ADDRESS}]']}, True),
         ("Get-InboxRule", {"Enabled": False, "RedirectTo": [ADDRESS]}, False),
         ("Get-TransportRule", RULE, True),
-        ("Get-TransportRule", RULE | {"SentTo": MAILBOX.title()}, True),
+        ("Get-TransportRule", RULE | {"SentTo": f"Box <smtp:{MAILBOX.title()}>; a@b.com"}, True),
         ("Get-TransportRule", RULE | {"SentTo": ["other@contoso.com"]}, False),
         ("Get-TransportRule", RULE | {"SentTo": [f"it-{MAILBOX}"]}, False),
         ("Get-TransportRule", RULE | {"State": "Disabled"}, False),

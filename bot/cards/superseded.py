@@ -135,7 +135,8 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
         words = in_progress(found := assessment(services.store, speaker.mailbox))
         if words is None or found.run is None or found.run.origin.room == speaker.room:
             return words
-        return None if speaker.apart else Text("superseded.elsewhere", words.values)
+        # a space hears neither the run nor the person of another one
+        return None if speaker.apart else Text("superseded.elsewhere", {"at": words.values["at"]})
     if not (speaker.goes_on and services.watching.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)

@@ -41,7 +41,7 @@ SESSION_S = 26 * 3600
 
 def keep_session(runtime: Runtime, run: Run, cache: str) -> None:
     """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
-    left = SESSION_S - int((now() - run.signed_in).total_seconds() if run.signed_in else 0)
+    left = SESSION_S - int((now() - (run.signed_in or now())).total_seconds())
     if left <= 0:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, "entra")
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)

@@ -161,7 +161,7 @@ class Graph:
         version: str = "v1.0",
         headers: Params | None = None,
     ) -> list[Json]:
-        """Return the objects from the first ``pages``; without it more than 20 are unreadable."""
+        """Return the objects of all pages, at most 20 (MalformedAnswer), or of the first ``pages``."""
         rows: list[Json] = []
         call = Call("graph", "GET", self._url(path, version), params or {}, headers or {})
         for _ in range(pages or _MOST_PAGES):

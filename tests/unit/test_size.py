@@ -19,7 +19,7 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 169,
-        "code": 24_957,
+        "code": 24_956,
         "functions": 2_694,
         "used once, %": 9.6,
         "borders": 5_347,

@@ -275,8 +275,7 @@ def _broken(view: Reading) -> ui.Band:
         effect = text(f"effect.{stopped[0]}")
     told = _paragraph(effect, _when(view), more, left)
     who = view.approvers if view.turn is Turn.APPROVER else ()
-    turn = ui.turn_line(view.turn, _click(view), who=who)
-    return ui.Band(*ui.BROKEN, title, (*told, turn))
+    return ui.Band(*ui.BROKEN, title, (*told, ui.turn_line(view.turn, _click(view), who=who)))
 
 
 def _when(view: Reading) -> str:
